@@ -1,0 +1,29 @@
+// Where a tensor lives.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace phlox {
+
+enum class DeviceType : std::uint8_t { cpu, cuda, null };
+inline constexpr int device_type_count = 3;
+
+struct Device {
+  DeviceType type = DeviceType::cpu;
+  std::uint8_t index = 0;
+  friend bool operator==(const Device&, const Device&) = default;
+};
+
+// "cpu", "cuda:0". parse_device throws DeviceError when no such device can exist.
+std::string to_string(Device device);
+Device parse_device(std::string_view name);
+// True when the device can be used now.
+bool is_available(Device device);
+// The device of new tensors.
+Device default_device();
+// Throws DeviceError when the device is not available.
+void set_default_device(Device device);
+
+}  // namespace phlox

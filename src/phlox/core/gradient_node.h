@@ -1,0 +1,96 @@
+// The tape: what a recorded operation leaves behind so that gradients can flow back through it.
+// The engine that walks it is in autograd/.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "phlox/base/reference_count.h"
+#include "phlox/core/allocator.h"
+
+namespace phlox {
+
+class Tensor;
+struct TensorImpl;
+class GradientNode;
+
+// Where the gradient of an input goes: an output of the node that made the input. Null: no gradient wanted.
+struct Edge {
+  Reference<GradientNode> node;
+  std::uint32_t output = 0;
+};
+
+using Gradients = std::vector<Tensor>;
+
+class GradientNode {
+ public:
+  GradientNode(const char* name, int input_count, int output_count = 1);
+  virtual ~GradientNode();
+  GradientNode(const GradientNode&) = delete;
+  GradientNode& operator=(const GradientNode&) = delete;
+
+  // Gradients of the inputs from those of the outputs. An undefined tensor stands for zero, in both directions.
+  // Only inputs with `wants(i)` need an answer.
+  virtual void backward(std::span<const Tensor> output_gradients, std::span<Tensor> input_gradients) = 0;
+  // Drops what was saved; a later backward() through this node is an error.
+  virtual void release_saved() = 0;
+  virtual bool released() const { return false; }
+  // Set for the node that adds gradients into a leaf.
+  virtual TensorImpl* leaf() const { return nullptr; }
+
+  const char* name() const { return name_; }
+  std::span<Edge> edges() { return {edges_, static_cast<std::size_t>(input_count_)}; }
+  int input_count() const { return input_count_; }
+  int output_count() const { return output_count_; }
+  bool wants(int input) const { return static_cast<bool>(edges_[input].node); }
+  // Later nodes have larger numbers: backward runs in descending order.
+  std::uint64_t sequence() const { return sequence_; }
+
+  // Called with the input gradients after backward (they may be replaced), and before it with the output's.
+  struct Hooks;
+  Hooks& hooks();
+  Hooks* existing_hooks() const { return hooks_; }
+
+  // Where the operation was called, kept in anomaly mode only.
+  std::string where;
+
+  static void* operator new(std::size_t bytes) { return allocate(bytes); }
+  static void operator delete(void* block, std::size_t bytes) { deallocate(block, bytes); }
+
+  ReferenceCount references;
+
+ private:
+  friend void destroy(GradientNode*);
+  const char* name_;
+  Edge* edges_;
+  Edge inline_edges_[3];
+  std::uint16_t input_count_;
+  std::uint16_t output_count_;
+  std::uint64_t sequence_;
+  Hooks* hooks_ = nullptr;
+};
+
+struct GradientNode::Hooks {
+  using Hook = std::function<void(std::span<Tensor>)>;
+  std::vector<std::pair<std::int64_t, Hook>> before;  // get the output gradients
+  std::vector<std::pair<std::int64_t, Hook>> after;   // get the input gradients
+};
+
+// Releases a graph of any depth without recursion.
+void destroy(GradientNode* node);
+
+// What a tensor that takes part in gradients carries.
+struct AutogradRecord {
+  Reference<GradientNode> node;         // that made the tensor; null for a leaf
+  Reference<GradientNode> accumulator;  // adds into `gradient`, for a leaf
+  TensorImpl* gradient = nullptr;       // owned
+  std::uint32_t output = 0;
+  bool requires_grad = false;
+  bool retains_grad = false;
+};
+
+}  // namespace phlox

@@ -1,0 +1,49 @@
+// What a thread is doing besides running operations: whether gradients are recorded, and the stack of interpreters
+// (trace, vmap, autocast, ...) that see every primitive before it runs.
+#pragma once
+
+#include <cstdint>
+
+#include "phlox/base/macros.h"
+
+namespace phlox {
+
+class Interpreter;
+
+struct ThreadMode {
+  std::uint32_t interpreter_count = 0;  // zero on the hot path: tested once a call
+  bool gradients_off = false;
+  bool inference = false;
+  bool anomaly = false;
+  Interpreter* top = nullptr;
+};
+extern PHLOX_THREAD_LOCAL ThreadMode thread_mode;
+
+inline bool gradients_enabled() { return !thread_mode.gradients_off; }
+
+// Sets a field of the mode for a scope.
+class ModeGuard {
+ public:
+  ModeGuard() : saved_(thread_mode) {}
+  ~ModeGuard() { thread_mode = saved_; }
+  ModeGuard(const ModeGuard&) = delete;
+  ModeGuard& operator=(const ModeGuard&) = delete;
+
+ private:
+  ThreadMode saved_;
+};
+
+// No operation in this scope is recorded for gradients.
+struct NoGrad : ModeGuard {
+  NoGrad() { thread_mode.gradients_off = true; }
+};
+// Recording is on (again) in this scope.
+struct EnableGrad : ModeGuard {
+  explicit EnableGrad(bool on = true) { thread_mode.gradients_off = !on; }
+};
+// Like NoGrad, and the tensors made in this scope can never take part in gradients.
+struct InferenceMode : ModeGuard {
+  InferenceMode() { thread_mode.gradients_off = true; thread_mode.inference = true; }
+};
+
+}  // namespace phlox

@@ -1,0 +1,34 @@
+// The memory behind one or more tensors.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+
+#include "phlox/base/reference_count.h"
+#include "phlox/core/device.h"
+
+namespace phlox {
+
+struct Storage {
+  ReferenceCount references;
+  // Counts in-place writes, so that a gradient notices when what it saved has changed.
+  std::atomic<std::uint32_t> version{0};
+  Device device;
+  void* data = nullptr;
+  std::size_t bytes = 0;
+  // Size of the block that holds this header and the data, or of the header alone for foreign memory.
+  std::size_t block_bytes = 0;
+  // Foreign memory: called with `owner` when the last reference goes.
+  void (*release)(void* owner) = nullptr;
+  void* owner = nullptr;
+  bool read_only = false;
+};
+
+// Uninitialised memory on the CPU, aligned to 64 bytes.
+Storage* make_storage(std::size_t bytes);
+// Wraps memory that somebody else owns.
+Storage* wrap_storage(void* data, std::size_t bytes, void (*release)(void*), void* owner, bool read_only);
+void destroy(Storage* storage);
+
+}  // namespace phlox

@@ -1,0 +1,233 @@
+// Tensor: a small handle to an n-dimensional strided array.
+//
+//   auto x = phlox::ones({2, 3});
+//   auto y = (x * 2.0).sum(0);           // f32[3], every line runs now
+//   float first = y[0].item<float>();
+//
+// Copying a Tensor shares the data; clone() copies it. Sizes and strides count elements. A tensor that was never
+// given a value is "undefined"; using it throws StateError. All operations of ops/ that take a tensor first are
+// methods as well, from the same definitions.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <initializer_list>
+#include <optional>
+#include <span>
+#include <string>
+#include <tuple>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "phlox/base/error.h"
+#include "phlox/core/allocator.h"
+#include "phlox/core/device.h"
+#include "phlox/core/dtype.h"
+#include "phlox/core/gradient_node.h"
+#include "phlox/core/int_list.h"
+#include "phlox/core/mode.h"
+#include "phlox/core/scalar.h"
+#include "phlox/core/storage.h"
+
+namespace phlox {
+
+class Tensor;
+class Operand;
+class Generator;
+struct Index;
+
+// What a tensor consists of. Users hold Tensor; kernels and bindings look inside.
+struct TensorImpl {
+  ReferenceCount references;
+  DType dtype = DType::float32;
+  Device device;
+  std::uint8_t rank = 0;
+  bool contiguous = true;   // row-major without gaps
+  bool inference = false;   // made in inference mode
+  bool is_view = false;     // shares its storage with the tensor it was made from
+  Storage* storage = nullptr;
+  std::int64_t offset = 0;  // of the first element, in elements
+  std::int64_t count = 0;   // of elements
+  AutogradRecord* autograd = nullptr;
+  void* python_object = nullptr;  // the Python object that owns this handle, if one lives
+  std::int64_t sizes[max_rank];
+  std::int64_t strides[max_rank];
+
+  void* address() const {
+    return static_cast<char*>(storage->data) + offset * element_size(dtype);
+  }
+  // Recomputes `count` and `contiguous` from sizes and strides.
+  void update_layout();
+};
+void destroy(TensorImpl* impl);
+
+// Options of functions that create tensors. Unset fields mean the defaults.
+struct TensorOptions {
+  std::optional<DType> dtype = std::nullopt;
+  std::optional<Device> device = std::nullopt;
+  bool requires_grad = false;
+};
+
+// Memory format of contiguous().
+enum class MemoryFormat : std::uint8_t { row_major, channels_last };
+
+class Tensor {
+ public:
+  Tensor() = default;
+  explicit Tensor(Reference<TensorImpl> impl) : impl_(std::move(impl)) {}
+  // 0-d tensors from numbers, 1-d from lists: Tensor(2.5), Tensor({1, 2, 3}).
+  explicit Tensor(Scalar value, TensorOptions options = {});
+
+  bool defined() const { return static_cast<bool>(impl_); }
+  explicit operator bool() const = delete;  // ambiguous: write defined() or item<bool>()
+
+  // --- layout
+  Shape shape() const { return Shape(std::span<const std::int64_t>(impl()->sizes, impl()->rank)); }
+  Strides strides() const { return Strides(std::span<const std::int64_t>(impl()->strides, impl()->rank)); }
+  std::int64_t size(std::int64_t dim) const;
+  std::int64_t stride(std::int64_t dim) const;
+  int rank() const { return impl()->rank; }
+  int dim() const { return impl()->rank; }
+  std::int64_t numel() const { return impl()->count; }
+  DType dtype() const { return impl()->dtype; }
+  Device device() const { return impl()->device; }
+  std::int64_t storage_offset() const { return impl()->offset; }
+  bool is_contiguous() const { return impl()->contiguous; }
+  // True when the innermost dimension in memory is the second one (4-d and 5-d tensors).
+  bool is_channels_last() const;
+  bool shares_storage_with(const Tensor& other) const { return impl()->storage == other.impl()->storage; }
+
+  // --- data
+  // The first element. Throws DTypeError when T is not the dtype.
+  template <class T>
+  T* data() const {
+    if (dtype_of<T> != impl()->dtype) throw_wrong_data_type(dtype_of<T>);
+    return static_cast<T*>(impl_->address());
+  }
+  void* data_pointer() const { return impl()->address(); }
+  // The only element. Throws ValueError when there is not exactly one.
+  Scalar item() const;
+  template <class T>
+  T item() const {
+    Scalar s = item();
+    if constexpr (std::is_same_v<T, bool>) return s.boolean();
+    else if constexpr (std::is_integral_v<T>) return static_cast<T>(s.integer());
+    else return static_cast<T>(s.real());
+  }
+  // All elements in logical order, converted to T.
+  template <class T> std::vector<T> to_vector() const;
+  std::string to_string() const;
+
+  // --- moving and casting
+  Tensor to(DType dtype, bool copy = false) const;
+  Tensor to(Device device, bool copy = false) const;
+
+  // --- indexing as in NumPy: x[{1, Slice{0, 5}, ellipsis, newaxis, mask}], assignment with index_put_
+  Tensor operator[](std::initializer_list<Index> indices) const;
+  Tensor operator[](std::int64_t index) const;
+  Tensor operator[](const Tensor& indices) const;
+  void set(std::initializer_list<Index> indices, const Operand& value) const;
+
+  // --- gradients
+  bool requires_grad() const { return impl()->autograd && impl()->autograd->requires_grad; }
+  bool is_leaf() const { return !impl()->autograd || !impl()->autograd->node; }
+  // Marks a leaf. Throws GradientError for integer tensors and for tensors that operations have made.
+  const Tensor& set_requires_grad(bool on = true) const;
+  // The gradient that backward() has added up; undefined before.
+  Tensor grad() const;
+  void set_grad(const Tensor& gradient) const;
+  // Adds the gradients of this tensor with respect to all leaves into their grad().
+  // `gradient` may be left out for a single element. `create_graph` records the backward pass itself.
+  void backward(const Tensor& gradient = {}, std::optional<bool> retain_graph = {}, bool create_graph = false) const;
+  // The same data, cut off from gradients.
+  Tensor detach() const;
+  // Keeps grad() of a tensor that is not a leaf.
+  const Tensor& retain_grad() const;
+  // Called with the gradient when it is known; may return another in its place. Returns a number for remove_hook.
+  std::int64_t register_hook(std::function<Tensor(const Tensor&)> hook) const;
+  void remove_hook(std::int64_t number) const;
+  std::uint32_t version() const { return impl()->storage->version.load(std::memory_order_relaxed); }
+
+#include "phlox/core/tensor_methods.h"
+
+  // --- inside
+  TensorImpl* impl() const {
+    if (!impl_) [[unlikely]] throw_undefined();
+    return impl_.get();
+  }
+  TensorImpl* unsafe_impl() const { return impl_.get(); }
+  const Reference<TensorImpl>& reference() const { return impl_; }
+
+ private:
+  [[noreturn]] static void throw_undefined();
+  [[noreturn]] void throw_wrong_data_type(DType asked) const;
+
+  Reference<TensorImpl> impl_;
+};
+
+using TensorList = std::vector<Tensor>;
+
+// An argument that may be a tensor or a number: add(x, 1.5). It borrows; never keep one.
+class Operand {
+ public:
+  Operand(const Tensor& tensor) : tensor_(&tensor) {}
+  Operand(Scalar scalar) : scalar_(scalar) {}
+  template <class T>
+    requires std::is_arithmetic_v<T>
+  Operand(T value) : scalar_(value) {}
+  template <class T>
+  Operand(std::complex<T> value) : scalar_(value) {}
+
+  bool is_tensor() const { return tensor_ != nullptr; }
+  const Tensor& tensor() const { return *tensor_; }
+  const Scalar& scalar() const { return scalar_; }
+
+ private:
+  const Tensor* tensor_ = nullptr;
+  Scalar scalar_;
+};
+
+// --- indexing
+struct Slice {
+  std::optional<std::int64_t> start = {};
+  std::optional<std::int64_t> stop = {};
+  std::int64_t step = 1;
+};
+struct Ellipsis {};
+struct NewAxis {};
+inline constexpr Ellipsis ellipsis{};
+inline constexpr NewAxis newaxis{};
+
+// One entry of an index: a position, a slice, `ellipsis`, `newaxis`, or an integer or boolean tensor.
+struct Index : std::variant<std::int64_t, Slice, Ellipsis, NewAxis, Tensor> {
+  using Base = std::variant<std::int64_t, Slice, Ellipsis, NewAxis, Tensor>;
+  Index(int position) : Base(static_cast<std::int64_t>(position)) {}
+  Index(std::int64_t position) : Base(position) {}
+  Index(Slice slice) : Base(slice) {}
+  Index(Ellipsis e) : Base(e) {}
+  Index(NewAxis n) : Base(n) {}
+  Index(Tensor indices) : Base(std::move(indices)) {}
+};
+
+// --- making tensors (the operations that create are in ops/; these are the bare allocations)
+// Uninitialised, row-major.
+Tensor make_tensor(const Shape& shape, DType dtype, Device device = default_device());
+// Uninitialised with the memory order of `like` (channels-last stays channels-last).
+Tensor make_tensor_like(const Tensor& like, const Shape& shape, DType dtype);
+// Another view of the same storage; carries no gradient record.
+Tensor make_view(const Tensor& base, const Shape& shape, const Strides& strides, std::int64_t offset);
+// A tensor on memory that somebody else owns; `release(owner)` is called when the last view has gone.
+Tensor wrap_memory(void* data, const Shape& shape, const Strides& strides, DType dtype,
+                   void (*release)(void*), void* owner, bool read_only = false);
+// From values in row-major order. Throws ShapeError when their number does not fit.
+template <class T>
+Tensor from_values(std::span<const T> values, const Shape& shape);
+
+// "f32[3,4]", and with `device` "f32[3,4] cpu": for messages.
+std::string describe(const Tensor& tensor, bool device = true);
+
+// Number of threads of the calling process used for operations is in core/parallel.h.
+
+}  // namespace phlox
