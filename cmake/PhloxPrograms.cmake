@@ -1,0 +1,51 @@
+# Everything that links against the library: the phlox command, examples, tests and benchmarks.
+
+if(NOT TARGET phlox)
+  return()
+endif()
+
+if(EXISTS "${PROJECT_SOURCE_DIR}/src/phlox/cli/main.cc")
+  add_executable(phlox_command src/phlox/cli/main.cc)
+  set_target_properties(phlox_command PROPERTIES OUTPUT_NAME phlox RUNTIME_OUTPUT_DIRECTORY
+                                                                   "${PROJECT_BINARY_DIR}/bin")
+  target_link_libraries(phlox_command PRIVATE phlox phlox_options CLI11::CLI11)
+  add_dependencies(phlox_command phlox_declarations)
+endif()
+
+# One program for each file in `folder`, in the same folder of the build; its name is the file's.
+function(phlox_add_programs folder)
+  file(GLOB files CONFIGURE_DEPENDS "${folder}/*.cc")
+  foreach(file IN LISTS files)
+    get_filename_component(name "${file}" NAME_WE)
+    add_executable(${folder}_${name} "${file}")
+    set_target_properties(
+      ${folder}_${name} PROPERTIES OUTPUT_NAME ${name} RUNTIME_OUTPUT_DIRECTORY
+                                                       "${PROJECT_BINARY_DIR}/${folder}")
+    target_link_libraries(${folder}_${name} PRIVATE phlox phlox_options ${ARGN})
+    add_dependencies(${folder}_${name} phlox_declarations)
+  endforeach()
+endfunction()
+
+if(PHLOX_EXAMPLES)
+  phlox_add_programs(examples)
+endif()
+
+if(PHLOX_BENCHMARKS)
+  find_package(benchmark REQUIRED)
+  phlox_add_programs(benchmarks benchmark::benchmark_main fmt::fmt-header-only)
+endif()
+
+if(PHLOX_TESTS)
+  enable_testing()
+  find_package(GTest REQUIRED)
+  file(GLOB test_sources CONFIGURE_DEPENDS "tests/cpp/*_test.cc")
+  if(test_sources)
+    add_executable(phlox_tests ${test_sources})
+    target_link_libraries(phlox_tests PRIVATE phlox phlox_options GTest::gtest_main fmt::fmt-header-only
+                                              DNNL::dnnl ZLIB::ZLIB PNG::PNG)
+    target_include_directories(phlox_tests PRIVATE "${PROJECT_SOURCE_DIR}/tests/cpp")
+    target_compile_definitions(phlox_tests PRIVATE PHLOX_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
+    add_dependencies(phlox_tests phlox_declarations)
+    add_test(NAME phlox_tests COMMAND phlox_tests)
+  endif()
+endif()
