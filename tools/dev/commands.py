@@ -1,0 +1,143 @@
+"""The commands of `./dev` and their help."""
+
+import argparse
+import textwrap
+import time
+
+from . import linting, testing
+from .building import PRESETS, build
+from .environment import PYTHON, describe, ensure_python_packages, ensure_system_packages, python_environment
+from .shell import ROOT, Stop, run, say, step
+
+
+def setup(_arguments: argparse.Namespace) -> bool:
+    ensure_system_packages()
+    ensure_python_packages("build", "test", "lint")
+    describe()
+    return True
+
+
+def build_preset(arguments: argparse.Namespace) -> bool:
+    folder = build(arguments.preset, *arguments.targets)
+    say(f"built {folder.relative_to(ROOT)}")
+    return True
+
+
+def quickstart(arguments: argparse.Namespace) -> bool:
+    """Trains, saves, and predicts with the saved file from C++."""
+    folder = build("release", "all")
+    output = folder / "quickstart"
+    output.mkdir(exist_ok=True)
+    data = ["--data", arguments.data] if arguments.data else []
+    with step("Train in Python: examples/digits.py"):
+        run(PYTHON, ROOT / "examples" / "digits.py", *data, env=python_environment(folder), cwd=output)
+    with step("Predict in C++: examples/digits_predict.cc"):
+        run(folder / "examples" / "digits_predict", *data, cwd=output)
+    say(f"written to {output.relative_to(ROOT)}: {', '.join(sorted(f.name for f in output.iterdir()))}")
+    return True
+
+
+def test(arguments: argparse.Namespace) -> bool:
+    shards = arguments.shards or list(testing.SHARDS)
+    if unknown := [shard for shard in shards if shard not in testing.SHARDS]:
+        raise Stop(f"there is no shard {unknown[0]}; there are {', '.join(testing.SHARDS)}")
+    return testing.test(shards, arguments.all, sanitize=arguments.all or not arguments.shards)
+
+
+def bench(arguments: argparse.Namespace) -> bool:
+    ensure_system_packages()
+    ensure_python_packages("build", "test", "bench")
+    folder = build("release", options=("-DPHLOX_BENCHMARKS=ON",))
+    programs = sorted((folder / "benchmarks").iterdir())
+    scripts = sorted((ROOT / "benchmarks").glob("bench_*.py"))
+    chosen = [f for f in [*programs, *scripts] if not arguments.names or f.stem in arguments.names]
+    if not chosen:
+        raise Stop("no such benchmark in benchmarks/")
+    for file in chosen:
+        with step(f"Benchmark {file.stem}"):
+            command = [PYTHON, file] if file.suffix == ".py" else [file]
+            run(*command, env=python_environment(folder))
+    return True
+
+
+def conformance(_arguments: argparse.Namespace) -> bool:
+    folder = build("release")
+    suites = ROOT / "tests" / "conformance"
+    if not suites.is_dir():
+        raise Stop("tests/conformance does not exist: there is no outside suite to run yet")
+    done = run(PYTHON, "-m", "pytest", "-q", suites, env=python_environment(folder), check=False)
+    return done.returncode == 0
+
+
+def lint(arguments: argparse.Namespace) -> bool:
+    return linting.lint(arguments.fix)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        prog="./dev",
+        description="Build, test and measure Phlox. Each command first does what it needs: Debian packages\n"
+        "(as root or with sudo), a .venv with pinned packages, configure, build.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+
+    def command(name, function, summary, details=""):
+        details = textwrap.dedent(details).strip()
+        added = commands.add_parser(
+            name,
+            help=summary,
+            description=f"{summary}\n\n{details}",
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        added.set_defaults(function=function)
+        return added
+
+    command("setup", setup, "install what building, testing and linting need")
+
+    added = command("build", build_preset, "compile the library, the Python package, examples and tests")
+    added.add_argument("targets", nargs="*", help="only these targets, such as phlox or phlox_tests")
+    added.add_argument(
+        "--preset", choices=PRESETS, default="release", help="kind of build (default: release)"
+    )
+
+    added = command("quickstart", quickstart, "train on handwritten digits, save, and use the file from C++")
+    added.add_argument(
+        "--data", metavar="DIR", help="a folder of MNIST-format IDX files in place of the digits"
+    )
+
+    added = command(
+        "test",
+        test,
+        "run the C++ and Python tests",
+        f"""
+        Shards: {", ".join(testing.SHARDS)}.
+        Without shards: the fast tests of all of them, and one of them again, chosen by the
+        commit, under AddressSanitizer and UndefinedBehaviorSanitizer.
+        The last line is `N passed, N failed`, of C++ and Python together.""",
+    )
+    added.add_argument("shards", nargs="*", metavar="SHARD", help="only these parts, without sanitizers")
+    added.add_argument(
+        "--all", action="store_true", help="slow tests too, and all C++ tests under sanitizers"
+    )
+
+    added = command("bench", bench, "measure Phlox beside PyTorch")
+    added.add_argument("names", nargs="*", help="only these files of benchmarks/, without their ending")
+
+    command("conformance", conformance, "run the outside suites in tests/conformance")
+
+    added = command("lint", lint, "check form, style, types and layers")
+    added.add_argument("--fix", action="store_true", help="mend what a tool can mend")
+
+    arguments = parser.parse_args()
+    started = time.monotonic()
+    try:
+        good = arguments.function(arguments)
+    except Stop as reason:
+        say(f"./dev: {reason}")
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    if not good:
+        say(f"./dev: failed after {time.monotonic() - started:.0f} s")
+    return 0 if good else 1
