@@ -1,6 +1,4 @@
-# Finds what Phlox stands on and gives each one the name Phlox::<what>, in the build and for the
-# consumers of an installed static library alike. Debian packages and PyPI packages provide them;
-# `./dev setup` installs both.
+# Finds what Phlox stands on. Debian packages and PyPI packages provide it; `./dev setup` installs both.
 
 # Where the PyPI package of oneDNN lies: it puts its files under the prefix of a Python environment
 # (a .venv, or the temporary one in which pip builds a wheel), which only that Python can tell.
@@ -12,17 +10,6 @@ for f in m.files('onednn-devel-cpu-gomp') or ():
   execute_process(COMMAND "${Python_EXECUTABLE}" -c "${find_it}" OUTPUT_VARIABLE prefix
                   OUTPUT_STRIP_TRAILING_WHITESPACE ERROR_QUIET)
   set(${result} "${prefix}" PARENT_SCOPE)
-endfunction()
-
-# OpenBLAS with OpenMP threads. Debian keeps its builds side by side in folders of their own; the
-# name that all of them share may point at the one with POSIX threads, a second thread pool.
-function(phlox_find_lapack)
-  find_library(PHLOX_OPENBLAS_LIBRARY openblas PATH_SUFFIXES openblas-openmp REQUIRED)
-  find_path(PHLOX_OPENBLAS_INCLUDE cblas.h
-            PATHS "/usr/include/${CMAKE_LIBRARY_ARCHITECTURE}/openblas-openmp" REQUIRED)
-  add_library(Phlox::lapack INTERFACE IMPORTED GLOBAL)
-  target_link_libraries(Phlox::lapack INTERFACE "${PHLOX_OPENBLAS_LIBRARY}")
-  target_include_directories(Phlox::lapack SYSTEM INTERFACE "${PHLOX_OPENBLAS_INCLUDE}")
 endfunction()
 
 macro(phlox_find_dependencies)
@@ -40,7 +27,7 @@ macro(phlox_find_dependencies)
   find_package(PNG REQUIRED)
   find_package(fmt REQUIRED)
   find_package(CLI11 REQUIRED)
-  phlox_find_lapack()
+  include(PhloxLapack)
 
   phlox_onednn_prefix(phlox_onednn_root)
   find_package(dnnl 3.2 REQUIRED CONFIG HINTS "${phlox_onednn_root}")

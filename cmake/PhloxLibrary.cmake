@@ -16,8 +16,8 @@ if(NOT phlox_sources)
 endif()
 
 add_library(phlox_objects OBJECT ${phlox_sources})
-target_link_libraries(phlox_objects PRIVATE phlox_internal ${phlox_libraries} fmt::fmt-header-only
-                                            CLI11::CLI11 ${CMAKE_DL_LIBS})
+target_link_libraries(phlox_objects PRIVATE phlox_internal ${phlox_libraries} fmt::fmt CLI11::CLI11
+                                            ${CMAKE_DL_LIBS})
 add_dependencies(phlox_objects phlox_declarations)
 set(phlox_object_libraries phlox_objects)
 
@@ -53,17 +53,19 @@ foreach(library IN LISTS phlox_object_libraries)
   list(APPEND phlox_all_objects $<TARGET_OBJECTS:${library}>)
 endforeach()
 
-function(phlox_public_interface target scope)
+function(phlox_public_interface target)
   target_include_directories(
-    ${target} ${scope} "$<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/src>"
-                       "$<BUILD_INTERFACE:${PHLOX_GENERATED_DIR}>"
-                       "$<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>")
-  target_compile_features(${target} ${scope} cxx_std_20)
+    ${target} PUBLIC "$<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/src>"
+                     "$<BUILD_INTERFACE:${PHLOX_GENERATED_DIR}>"
+                     "$<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>")
+  target_compile_features(${target} PUBLIC cxx_std_20)
+  # Public headers format error messages. Not fmt::fmt-header-only: it doubles a small file's compile time.
+  target_link_libraries(${target} PUBLIC fmt::fmt)
 endfunction()
 
 add_library(phlox SHARED ${phlox_all_objects})
 add_library(Phlox::phlox ALIAS phlox)
-phlox_public_interface(phlox PUBLIC)
+phlox_public_interface(phlox)
 target_link_libraries(phlox PRIVATE ${phlox_libraries} ${CMAKE_DL_LIBS})
 target_link_options(phlox PRIVATE -Wl,-z,defs,--as-needed)
 set_target_properties(phlox PROPERTIES LINKER_LANGUAGE CXX SOVERSION
@@ -77,9 +79,10 @@ if(PHLOX_STATIC_LIBRARY)
   # link the interface target phlox_static, which sees to that.
   add_library(phlox_archive STATIC ${phlox_all_objects})
   set_target_properties(phlox_archive PROPERTIES LINKER_LANGUAGE CXX OUTPUT_NAME phlox)
-  phlox_public_interface(phlox_archive PUBLIC)
+  phlox_public_interface(phlox_archive)
   target_link_libraries(phlox_archive PRIVATE ${phlox_libraries} ${CMAKE_DL_LIBS})
+  add_library(Phlox::phlox_archive ALIAS phlox_archive)  # the name that also holds once installed
   add_library(phlox_static INTERFACE)
-  target_link_libraries(phlox_static INTERFACE "$<LINK_LIBRARY:WHOLE_ARCHIVE,phlox_archive>")
+  target_link_libraries(phlox_static INTERFACE "$<LINK_LIBRARY:WHOLE_ARCHIVE,Phlox::phlox_archive>")
   add_library(Phlox::phlox_static ALIAS phlox_static)
 endif()

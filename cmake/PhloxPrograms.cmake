@@ -32,7 +32,7 @@ endif()
 
 if(PHLOX_BENCHMARKS)
   find_package(benchmark REQUIRED)
-  phlox_add_programs(benchmarks benchmark::benchmark_main fmt::fmt-header-only)
+  phlox_add_programs(benchmarks benchmark::benchmark_main)
 endif()
 
 if(PHLOX_TESTS)
@@ -41,8 +41,8 @@ if(PHLOX_TESTS)
   file(GLOB test_sources CONFIGURE_DEPENDS "tests/cpp/*_test.cc")
   if(test_sources)
     add_executable(phlox_tests ${test_sources})
-    target_link_libraries(phlox_tests PRIVATE phlox phlox_options GTest::gtest_main fmt::fmt-header-only
-                                              DNNL::dnnl ZLIB::ZLIB PNG::PNG)
+    target_link_libraries(phlox_tests PRIVATE phlox phlox_options GTest::gtest_main DNNL::dnnl
+                                              ZLIB::ZLIB PNG::PNG)
     target_include_directories(phlox_tests PRIVATE "${PROJECT_SOURCE_DIR}/tests/cpp")
     target_compile_definitions(phlox_tests PRIVATE PHLOX_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
     add_dependencies(phlox_tests phlox_declarations)

@@ -13,7 +13,7 @@ find_package(nanobind CONFIG REQUIRED)
 # NOMINSIZE: nanobind would optimise the module for size, and calls through it must be fast.
 nanobind_add_module(_phlox NB_STATIC NOMINSIZE NOSTRIP ${python_sources})
 set_target_properties(_phlox PROPERTIES LIBRARY_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/python/phlox")
-target_link_libraries(_phlox PRIVATE phlox phlox_options fmt::fmt-header-only)
+target_link_libraries(_phlox PRIVATE phlox phlox_options)
 get_target_property(nanobind_headers nanobind-static INTERFACE_INCLUDE_DIRECTORIES)
 target_include_directories(_phlox SYSTEM PRIVATE ${nanobind_headers} ${Python_INCLUDE_DIRS})
 add_dependencies(_phlox phlox_declarations)
