@@ -23,6 +23,7 @@
 
 #include "phlox/base/error.h"
 #include "phlox/core/allocator.h"
+#include "phlox/core/arguments.h"
 #include "phlox/core/device.h"
 #include "phlox/core/dtype.h"
 #include "phlox/core/gradient_node.h"
@@ -33,9 +34,6 @@
 
 namespace phlox {
 
-class Tensor;
-class Operand;
-class Generator;
 struct Index;
 
 // What a tensor consists of. Users hold Tensor; kernels and bindings look inside.
@@ -166,8 +164,6 @@ class Tensor {
 
   Reference<TensorImpl> impl_;
 };
-
-using TensorList = std::vector<Tensor>;
 
 // An argument that may be a tensor or a number: add(x, 1.5). It borrows; never keep one.
 class Operand {

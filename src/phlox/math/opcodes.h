@@ -1,0 +1,67 @@
+// The closed set of scalar functions that pointwise expressions consist of. Each has one generic implementation in
+// math/, one derivative in math/derivative.h, and one loop in the expression interpreter.
+// The order is that of the saved file: never reorder, only append.
+#pragma once
+
+#include <cstdint>
+
+namespace phlox::math {
+
+// name, number of arguments, relative cost (used to weigh saving a value against computing it again)
+#define PHLOX_UNARY_FUNCTIONS(V)                                                                                \
+  V(abs, 1) V(sqrt, 4) V(rsqrt, 6) V(exp, 10) V(exp2, 10) V(expm1, 12) V(log, 10) V(log2, 10)          \
+  V(log10, 10) V(log1p, 12) V(sin, 12) V(cos, 12) V(tan, 16) V(asin, 16) V(acos, 16) V(atan, 16) V(sinh, 16)     \
+  V(cosh, 16) V(tanh, 12) V(asinh, 16) V(acosh, 16) V(atanh, 16) V(sigmoid, 12) V(erf, 12) V(erfc, 16)           \
+  V(erfinv, 20) V(lgamma, 40) V(digamma, 40) V(trigamma, 40) V(cbrt, 16) V(floor, 1) V(ceil, 1) V(trunc, 1)      \
+  V(round, 1) V(bitwise_not, 1)
+#define PHLOX_BINARY_FUNCTIONS(V)                                                                                 \
+  V(pow, 30) V(atan2, 20) V(hypot, 8) V(fmod, 10) V(remainder, 10)       \
+  V(floor_divide, 10) V(copysign, 1) V(min, 2) V(max, 2) V(nextafter, 4) V(bitwise_and, 1) V(bitwise_or, 1)      \
+  V(bitwise_xor, 1) V(shift_left, 1) V(shift_right, 1)
+// The same with those that are written with an operator.
+#define PHLOX_UNARY_OPCODES(V) V(neg, 1) PHLOX_UNARY_FUNCTIONS(V)
+#define PHLOX_BINARY_OPCODES(V) V(add, 1) V(sub, 1) V(mul, 1) V(div, 4) PHLOX_BINARY_FUNCTIONS(V)
+#define PHLOX_COMPARISON_OPCODES(V) V(lt, 1) V(le, 1) V(gt, 1) V(ge, 1) V(eq, 1) V(ne, 1)
+#define PHLOX_MASK_OPCODES(V) V(mask_and, 1) V(mask_or, 1) V(mask_xor, 1) V(mask_not, 1)
+
+enum class Opcode : std::uint8_t {
+  input, scalar, constant,
+#define PHLOX_ENUMERATE(name, cost) name,
+  PHLOX_UNARY_OPCODES(PHLOX_ENUMERATE)
+  PHLOX_BINARY_OPCODES(PHLOX_ENUMERATE)
+  PHLOX_COMPARISON_OPCODES(PHLOX_ENUMERATE)
+  PHLOX_MASK_OPCODES(PHLOX_ENUMERATE)
+#undef PHLOX_ENUMERATE
+  select,
+};
+
+inline constexpr const char* opcode_name(Opcode opcode) {
+  switch (opcode) {
+    case Opcode::input: return "input";
+    case Opcode::scalar: return "scalar";
+    case Opcode::constant: return "constant";
+    case Opcode::select: return "select";
+#define PHLOX_NAME(name, cost) case Opcode::name: return #name;
+    PHLOX_UNARY_OPCODES(PHLOX_NAME)
+    PHLOX_BINARY_OPCODES(PHLOX_NAME)
+    PHLOX_COMPARISON_OPCODES(PHLOX_NAME)
+    PHLOX_MASK_OPCODES(PHLOX_NAME)
+#undef PHLOX_NAME
+  }
+  return "";
+}
+
+inline constexpr int opcode_cost(Opcode opcode) {
+  switch (opcode) {
+#define PHLOX_COST(name, cost) case Opcode::name: return cost;
+    PHLOX_UNARY_OPCODES(PHLOX_COST)
+    PHLOX_BINARY_OPCODES(PHLOX_COST)
+    PHLOX_COMPARISON_OPCODES(PHLOX_COST)
+    PHLOX_MASK_OPCODES(PHLOX_COST)
+#undef PHLOX_COST
+    case Opcode::select: return 1;
+    default: return 0;
+  }
+}
+
+}  // namespace phlox::math

@@ -1,0 +1,452 @@
+#include "phlox/ops/pointwise.h"
+
+#include <algorithm>
+#include <memory>
+#include <mutex>
+
+#include "phlox/core/recording.h"
+#include "phlox/core/saved_tensor.h"
+#include "phlox/ops/device_kernels.h"
+#include "phlox/ops/functions.h"
+#include "phlox/ops/primitive.h"
+#include "phlox/ops/sum_to_shape.h"
+
+namespace phlox {
+namespace {
+
+// --- gradients -------------------------------------------------------------------------------------------------
+
+struct SavedOperand {
+  SavedTensor tensor;
+  Scalar scalar;
+  bool is_tensor = false;
+};
+
+// One recorded pointwise call. The gradient of each input is another pointwise call.
+class PointwiseNode final : public GradientNode {
+ public:
+  PointwiseNode(const PointwiseFunction& function, std::span<const Operand> inputs,
+                std::span<const KernelScalar> scalars)
+      : GradientNode(function.name, static_cast<int>(inputs.size())), function_(function) {
+    std::copy(scalars.begin(), scalars.end(), scalars_);
+    unsigned saved = 0;
+    for (int k = 0; k < input_count(); ++k) {
+      if (!inputs[k].is_tensor()) continue;
+      const Tensor& input = inputs[k].tensor();
+      shapes_[k] = input.shape();
+      dtypes_[k] = input.dtype();
+      edges()[k] = gradient_edge(input);
+      if (wants(k)) saved |= gradient_rule(function, k).saved;
+    }
+    saved_ = saved;
+    for (int k = 0; k < input_count(); ++k) {
+      if (!(saved >> k & 1u)) continue;
+      operands_[k].is_tensor = inputs[k].is_tensor();
+      if (inputs[k].is_tensor()) operands_[k].tensor = SavedTensor(inputs[k].tensor(), this);
+      else operands_[k].scalar = inputs[k].scalar();
+    }
+  }
+
+  void save_result(const Tensor& result) {
+    if (saved_ >> input_count() & 1u) result_ = SavedTensor(result, this, true);
+  }
+
+  void backward(std::span<const Tensor> output_gradients, std::span<Tensor> input_gradients) override {
+    const Tensor& gradient = output_gradients[0];
+    if (!gradient.defined()) return;
+    Tensor saved_values[max_pointwise_inputs];
+    for (int k = 0; k <= input_count(); ++k) {
+      if (!(saved_ >> k & 1u)) continue;
+      if (k == input_count()) saved_values[k] = result_.get(*this);
+      else if (operands_[k].is_tensor) saved_values[k] = operands_[k].tensor.get(*this);
+    }
+    for (int k = 0; k < input_count(); ++k) {
+      if (!wants(k)) continue;
+      const GradientRule& rule = gradient_rule(function_, k);
+      if (rule.form == math::GradientForm::none) continue;
+      Tensor part = gradient;
+      if (rule.form == math::GradientForm::computed) {
+        Operand inputs[max_pointwise_inputs] = {gradient, 0, 0, 0, 0, 0};
+        int count = 1;
+        for (int i = 0; i <= input_count(); ++i) {
+          if (!(rule.saved >> i & 1u)) continue;
+          if (i == input_count() || operands_[i].is_tensor) inputs[count++] = saved_values[i];
+          else inputs[count++] = operands_[i].scalar;
+        }
+        part = apply_pointwise(*rule.function, {inputs, static_cast<std::size_t>(count)},
+                               {scalars_, function_.scalars});
+      }
+      input_gradients[k] = sum_to_shape(part, shapes_[k]).to(dtypes_[k]);
+    }
+  }
+
+  void release_saved() override {
+    released_ = true;
+    for (SavedOperand& operand : operands_) operand.tensor.release();
+    result_.release();
+  }
+  bool released() const override { return released_ && saved_ != 0; }
+
+ private:
+  const PointwiseFunction& function_;
+  SavedOperand operands_[3];
+  SavedTensor result_;
+  KernelScalar scalars_[max_pointwise_scalars];
+  Shape shapes_[3];
+  DType dtypes_[3] = {};
+  unsigned saved_ = 0;
+  bool released_ = false;
+};
+
+// --- types and shapes ------------------------------------------------------------------------------------------
+
+const char* user_name(const PointwiseFunction& function) { return function.name; }
+
+PHLOX_COLD [[noreturn]] void throw_wrong_dtype(const PointwiseFunction& function, std::span<const Operand> inputs,
+                                               DType dtype, const char* wants, const char* hint) {
+  auto error = fail<DTypeError>(ErrorCode::wrong_dtype, "{}: takes {}, not {}", user_name(function), wants,
+                                info(dtype).name);
+  for (std::size_t i = 0; i < inputs.size(); ++i)
+    if (inputs[i].is_tensor()) error.detail(i == 0 ? "input" : "other", describe(inputs[i].tensor()));
+  error.hint(hint).raise();
+}
+
+DType promoted_dtype(const PointwiseFunction& function, std::span<const Operand> inputs) {
+  bool any = false;
+  DType dtype = DType::bool_;
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    if (!inputs[i].is_tensor() || function.is_mask(static_cast<int>(i))) continue;
+    DType next = inputs[i].tensor().dtype();
+    if (!is_computable(next)) throw_wrong_dtype(function, inputs, next, "dtypes one can compute with", "x.to(px.float32)");
+    dtype = any ? promote(dtype, next) : next;
+    any = true;
+  }
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    if (inputs[i].is_tensor() || function.is_mask(static_cast<int>(i))) continue;
+    dtype = any ? inputs[i].scalar().promote_with(dtype) : inputs[i].scalar().dtype();
+    any = true;
+  }
+  switch (function.traits->types) {
+    case PointwiseTypes::floating:
+      if (!is_floating(dtype) && !is_complex(dtype)) dtype = default_dtype();
+      break;
+    case PointwiseTypes::numeric:
+      if (dtype == DType::bool_) throw_wrong_dtype(function, inputs, dtype, "numbers", "x.to(px.int64)");
+      break;
+    case PointwiseTypes::integral:
+      if (is_floating(dtype) || is_complex(dtype))
+        throw_wrong_dtype(function, inputs, dtype, "integers and bool", "x.to(px.int64)");
+      break;
+    case PointwiseTypes::any: break;
+  }
+  if (is_complex(dtype)) throw_wrong_dtype(function, inputs, dtype, "real numbers", "px.view_as_real(x)");
+  for (const Operand& input : inputs)
+    if (!input.is_tensor()) input.scalar().check_fits(dtype);
+  return dtype;
+}
+
+Shape broadcast_all(const PointwiseFunction& function, std::span<const Operand> inputs) {
+  Shape shape;
+  bool first = true;
+  for (const Operand& input : inputs) {
+    if (!input.is_tensor()) continue;
+    if (first) shape = input.tensor().shape();
+    else shape = broadcast_shapes(shape, input.tensor().shape(), user_name(function));
+    first = false;
+  }
+  return shape;
+}
+
+Device common_device(const PointwiseFunction& function, std::span<const Operand> inputs) {
+  const Tensor* first = nullptr;
+  for (const Operand& input : inputs) {
+    if (!input.is_tensor()) continue;
+    const Tensor& tensor = input.tensor();
+    if (!first) { first = &tensor; continue; }
+    if (tensor.device() == first->device()) continue;
+    fail<DeviceError>(ErrorCode::wrong_device, "{}: tensors are on {} and {}", user_name(function),
+                      to_string(first->device()), to_string(tensor.device()))
+        .detail("input", describe(*first))
+        .detail("other", describe(tensor))
+        .hint("other.to(input.device)")
+        .raise();
+  }
+  return first ? first->device() : default_device();
+}
+
+void run(const PointwiseFunction& function, std::span<const Operand> inputs, std::span<const KernelScalar> scalars,
+         DType compute, const Tensor& output) {
+  PointwiseCall call{};
+  call.function = &function;
+  call.input_count = static_cast<int>(inputs.size());
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    if (inputs[i].is_tensor()) call.inputs[i] = inputs[i].tensor().impl();
+    else call.weak[i] = inputs[i].scalar();
+  }
+  std::copy(scalars.begin(), scalars.end(), call.scalars);
+  call.compute = compute;
+  call.output = output.impl();
+  device_kernels(output.device()).pointwise(call);
+}
+
+bool wants_record(const PointwiseFunction& function, std::span<const Operand> inputs) {
+  if (!function.traits->differentiable) return false;
+  for (std::size_t i = 0; i < inputs.size(); ++i)
+    if (inputs[i].is_tensor() && !function.is_mask(static_cast<int>(i)) && needs_gradient(inputs[i].tensor()))
+      return true;
+  return false;
+}
+
+PHLOX_NOINLINE void record(const PointwiseFunction& function, std::span<const Operand> inputs,
+                           std::span<const KernelScalar> scalars, const Tensor& output) {
+  auto* node = new PointwiseNode(function, inputs, scalars);
+  set_history(output, Reference<GradientNode>::adopt(node));
+  node->save_result(output);
+}
+
+// Tensors of equal shape, row-major, of the dtype that the kernel computes with, and small: no loop planning.
+Tensor try_direct(const PointwiseFunction& function, std::span<const Operand> inputs,
+                  std::span<const KernelScalar> scalars) {
+  constexpr std::int64_t small = 16384;
+  if (function.masks || !inputs[0].is_tensor()) return {};
+  const TensorImpl* first = inputs[0].tensor().impl();
+  const PointwiseKernel kernel = function.kernels[static_cast<int>(first->dtype)].load(std::memory_order_relaxed);
+  if (!kernel || first->count > small || !first->contiguous || first->device.type != DeviceType::cpu) return {};
+  const void* addresses[max_pointwise_inputs];
+  addresses[0] = first->address();
+  for (std::size_t i = 1; i < inputs.size(); ++i) {
+    if (!inputs[i].is_tensor()) return {};
+    const TensorImpl* next = inputs[i].tensor().impl();
+    if (next->dtype != first->dtype || next->rank != first->rank || !next->contiguous || next->device != first->device)
+      return {};
+    for (int d = 0; d < first->rank; ++d)
+      if (next->sizes[d] != first->sizes[d]) return {};
+    addresses[i] = next->address();
+  }
+  Tensor output = make_tensor_like(inputs[0].tensor(), inputs[0].tensor().shape(),
+                                   function.predicate() ? DType::bool_ : first->dtype);
+  kernel(addresses, scalars.data(), output.impl()->address(), first->count);
+  return output;
+}
+
+struct PointwiseAttributes {
+  const PointwiseFunction* function;
+  std::span<const KernelScalar> scalars;
+};
+
+TensorList evaluate_pointwise(std::span<const Operand> inputs, const void* attributes) {
+  const auto& a = *static_cast<const PointwiseAttributes*>(attributes);
+  return {apply_pointwise(*a.function, inputs, a.scalars)};
+}
+PHLOX_PRIMITIVE(pointwise, 1, evaluate_pointwise);
+
+}  // namespace
+
+Tensor apply_pointwise(const PointwiseFunction& function, std::span<const Operand> inputs,
+                       std::span<const KernelScalar> scalars) {
+  if (thread_mode.interpreter_count) [[unlikely]] {
+    PointwiseAttributes attributes{&function, scalars};
+    return interpret(pointwise_primitive, inputs, &attributes)[0];
+  }
+  Tensor output = try_direct(function, inputs, scalars);
+  if (!output.defined()) {
+    const Device device = common_device(function, inputs);
+    const Shape shape = broadcast_all(function, inputs);
+    const DType compute = promoted_dtype(function, inputs);
+    const DType result = function.predicate() ? DType::bool_ : compute;
+    const Tensor* like = nullptr;
+    for (const Operand& input : inputs)
+      if (input.is_tensor() && input.tensor().shape() == shape) { like = &input.tensor(); break; }
+    output = like ? make_tensor_like(*like, shape, result) : make_tensor(shape, result, device);
+    run(function, inputs, scalars, compute, output);
+  }
+  if (wants_record(function, inputs)) record(function, inputs, scalars, output);
+  return output;
+}
+
+const Tensor& apply_pointwise_into(const PointwiseFunction& function, std::span<const Operand> inputs,
+                                   std::span<const KernelScalar> scalars, const Tensor& target, bool in_place) {
+  const bool recorded = wants_record(function, inputs);
+  check_in_place_allowed(target, function.name, recorded);
+  if (!in_place && (recorded || target.requires_grad()) && gradients_enabled())
+    fail<GradientError>(ErrorCode::leaf_modified_in_place, "{}: out= cannot take part in gradients", function.name)
+        .hint("leave out= away, or write under px.no_grad()")
+        .raise();
+  const Shape shape = broadcast_all(function, inputs);
+  if (shape != target.shape())
+    fail<ShapeError>(ErrorCode::shapes_do_not_broadcast, "{}: the result [{}] does not fit the target [{}]",
+                     function.name, to_string(shape), to_string(target.shape()))
+        .detail("target", describe(target))
+        .raise();
+  const DType compute = promoted_dtype(function, inputs);
+  const DType result = function.predicate() ? DType::bool_ : compute;
+  const auto level = [](DType d) { return is_complex(d) ? 3 : is_floating(d) ? 2 : is_integer(d) ? 1 : 0; };
+  if (level(result) > level(target.dtype()))
+    fail<DTypeError>(ErrorCode::cast_loses, "{}: a {} result does not fit into a {} tensor in place", function.name,
+                     info(result).name, info(target.dtype()).name)
+        .detail("target", describe(target))
+        .hint("use the form that returns a new tensor")
+        .raise();
+
+  // The target may be read by the call through another view; a direct element-by-element overlap is safe.
+  if (recorded) {
+    Tensor value = apply_pointwise(function, inputs, scalars);
+    Tensor same_dtype = value.to(target.dtype());
+    device_kernels(target.device()).convert(*same_dtype.impl(), *target.impl());
+    bump_version(target);
+    AutogradRecord* record = same_dtype.impl()->autograd;
+    set_history(target, record->node, static_cast<int>(record->output));
+    return target;
+  }
+  bool overlaps = false;
+  for (const Operand& input : inputs) {
+    if (!input.is_tensor() || !input.tensor().shares_storage_with(target)) continue;
+    const Tensor& t = input.tensor();
+    if (t.storage_offset() != target.storage_offset() || t.strides() != target.strides() || t.shape() != target.shape())
+      overlaps = true;
+  }
+  if (overlaps) {
+    Tensor value = make_tensor(shape, result, target.device());
+    run(function, inputs, scalars, compute, value);
+    device_kernels(target.device()).convert(*value.impl(), *target.impl());
+  } else {
+    run(function, inputs, scalars, compute, target);
+  }
+  bump_version(target);
+  return target;
+}
+
+// --- gradient functions that were not made at compile time -------------------------------------------------------
+
+namespace {
+
+using math::Dual;
+using math::DualMask;
+using math::Expression;
+using math::ExpressionArena;
+using math::ExpressionMask;
+using math::ExpressionNode;
+using math::Opcode;
+
+[[noreturn]] void throw_no_derivative(const char* name, Opcode opcode) {
+  fail<NotSupportedError>(ErrorCode::not_supported, "{}: the derivative of {} is not known", name,
+                          math::opcode_name(opcode))
+      .raise();
+}
+
+// Runs a program on dual numbers: the tangent of input k is one, all others zero.
+Dual run_dual(const PointwiseFunction& function, int k, ExpressionArena& arena) {
+  const math::ExpressionProgram& program = *function.program;
+  std::vector<Dual> values(program.count, Dual(0.0));
+  std::vector<DualMask> masks(program.count, DualMask{ExpressionMask{Expression(0.0)}});
+  for (int i = 0; i < function.tensors; ++i) arena.intern(Opcode::input, i);
+  for (int i = 0; i < function.scalars; ++i) arena.intern(Opcode::scalar, i);
+  for (int i = 0; i < program.count; ++i) {
+    const ExpressionNode& n = program.nodes[i];
+    const int a = std::max<int>(n.arguments[0], 0), b = std::max<int>(n.arguments[1], 0),
+              c = std::max<int>(n.arguments[2], 0);
+    const int index = static_cast<int>(n.value);
+    switch (n.opcode) {
+      case Opcode::input:
+        values[i] = Dual(Expression(&arena, index), index == k ? 1.0 : 0.0);
+        masks[i] = DualMask{ExpressionMask{Expression(&arena, index)}};
+        break;
+      case Opcode::scalar: values[i] = Dual(Expression(&arena, function.tensors + index), 0.0); break;
+      case Opcode::constant: values[i] = Dual(n.value); break;
+      case Opcode::neg: values[i] = -values[a]; break;
+      case Opcode::add: values[i] = values[a] + values[b]; break;
+      case Opcode::sub: values[i] = values[a] - values[b]; break;
+      case Opcode::mul: values[i] = values[a] * values[b]; break;
+      case Opcode::div: values[i] = values[a] / values[b]; break;
+      case Opcode::lt: masks[i] = values[a] < values[b]; break;
+      case Opcode::le: masks[i] = values[a] <= values[b]; break;
+      case Opcode::gt: masks[i] = values[a] > values[b]; break;
+      case Opcode::ge: masks[i] = values[a] >= values[b]; break;
+      case Opcode::eq: masks[i] = values[a] == values[b]; break;
+      case Opcode::ne: masks[i] = values[a] != values[b]; break;
+      case Opcode::mask_and: masks[i] = masks[a] & masks[b]; break;
+      case Opcode::mask_or: masks[i] = masks[a] | masks[b]; break;
+      case Opcode::mask_xor: masks[i] = masks[a] ^ masks[b]; break;
+      case Opcode::mask_not: masks[i] = !masks[a]; break;
+      case Opcode::select: values[i] = select(masks[a], values[b], values[c]); break;
+// A generic lambda, because only in a template may `requires` ask whether a function has a derivative.
+#define PHLOX_DUAL_UNARY(f, cost)                                                                       \
+  case Opcode::f:                                                                                       \
+    values[i] = [&](auto x) -> Dual {                                                                      \
+      if constexpr (requires { f(x); }) return f(x);                                                 \
+      else throw_no_derivative(function.name, n.opcode);                                                   \
+    }(values[a]);                                                                                          \
+    break;
+#define PHLOX_DUAL_BINARY(f, cost)                                                                      \
+  case Opcode::f:                                                                                       \
+    values[i] = [&](auto x, auto y) -> Dual {                                                              \
+      if constexpr (requires { f(x, y); }) return f(x, y);                                           \
+      else throw_no_derivative(function.name, n.opcode);                                                   \
+    }(values[a], values[b]);                                                                               \
+    break;
+      PHLOX_UNARY_FUNCTIONS(PHLOX_DUAL_UNARY)
+      PHLOX_BINARY_FUNCTIONS(PHLOX_DUAL_BINARY)
+#undef PHLOX_DUAL_UNARY
+#undef PHLOX_DUAL_BINARY
+    }
+  }
+  return values[program.result];
+}
+
+// A gradient function that owns its program; made once and kept for the life of the process.
+struct DerivedFunction {
+  math::GradientProgram gradient;
+  PointwiseFunction function;
+};
+
+const GradientRule* derive_rules(const PointwiseFunction& function) {
+  auto rules = std::make_unique<GradientRule[]>(function.tensors);
+  for (int k = 0; k < function.tensors; ++k) {
+    if (function.is_mask(k) || function.predicate()) continue;
+    std::vector<ExpressionNode> storage(4 * math::body_capacity);
+    ExpressionArena arena(storage.data(), static_cast<int>(storage.size()));
+    arena.simplify = true;
+    try {
+      Dual result = run_dual(function, k, arena);
+      const int value = result.value.in(&arena);
+      auto derived = std::make_unique<DerivedFunction>();
+      derived->gradient = math::detail::extract(arena, result.tangent, value, function.tensors, function.masks);
+      rules[k].form = derived->gradient.form;
+      rules[k].saved = derived->gradient.saved;
+      if (derived->gradient.form != math::GradientForm::computed) continue;
+      PointwiseFunction& f = derived->function;
+      f.name = function.name;
+      f.program = &derived->gradient.program;
+      f.tensors = static_cast<std::uint8_t>(derived->gradient.inputs);
+      f.scalars = function.scalars;
+      f.masks = static_cast<std::uint8_t>(derived->gradient.masks);
+      f.gradient_of = static_cast<std::int8_t>(k);
+      f.traits = function.traits;
+      rules[k].function = &derived.release()->function;
+    } catch (const char* reason) {
+      fail<NotSupportedError>(ErrorCode::not_supported, "{}: a derivative of this order cannot be formed: {}",
+                              function.name, reason)
+          .raise();
+    }
+  }
+  return rules.release();
+}
+
+}  // namespace
+
+const GradientRule& gradient_rule(const PointwiseFunction& function, int k) {
+  if (function.rules) return function.rules[k];
+  const GradientRule* rules = function.derived_rules.load(std::memory_order_acquire);
+  if (!rules) {
+    static std::mutex mutex;
+    std::lock_guard lock(mutex);
+    rules = function.derived_rules.load(std::memory_order_acquire);
+    if (!rules) {
+      rules = derive_rules(function);
+      function.derived_rules.store(rules, std::memory_order_release);
+    }
+  }
+  return rules[k];
+}
+
+}  // namespace phlox
