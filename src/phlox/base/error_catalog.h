@@ -45,6 +45,8 @@ namespace phlox {
   E(not_a_leaf, 607, "Only leaves can change requires_grad or keep a gradient")                                  \
   E(gradient_shape, 608, "A gradient has the wrong shape or dtype")                                              \
   E(nonfinite_gradient, 609, "A gradient is NaN or infinite in anomaly mode")                                    \
+  E(view_modified_in_place, 610, "A view was modified in place where gradients need its history")                \
+  E(inference_tensor, 611, "A tensor made in inference mode cannot take part in gradients")                      \
   E(state_keys_differ, 701, "Keys of a state dictionary differ from the module's")                               \
   E(state_shape_differs, 702, "A stored tensor has another shape than the module's")                             \
   E(module_misuse, 703, "A module is used in a way it is not made for")                                          \

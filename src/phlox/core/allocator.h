@@ -42,7 +42,12 @@ inline constexpr std::size_t small_limit = 65536;
 inline constexpr int small_class_count = 16 + 6;
 
 struct FreeBlock { FreeBlock* next; };
-struct SmallBlocks { FreeBlock* first[small_class_count]; };
+// `room` is how many more blocks a list takes before it gives half of them to the other threads. It starts at zero,
+// so that the first use in a thread takes the slow way, which arranges for the lists to outlive the thread.
+struct SmallBlocks {
+  FreeBlock* first[small_class_count];
+  int room[small_class_count];
+};
 extern PHLOX_THREAD_LOCAL SmallBlocks small_blocks;
 
 // 64-byte steps up to 1 KB, then powers of two up to 64 KB.
@@ -55,6 +60,7 @@ inline std::size_t small_class_bytes(int c) {
 }
 
 void* refill_small(int size_class);
+void release_small(void* block, int size_class);
 void* allocate_large(std::size_t bytes);
 void deallocate_large(void* block, std::size_t bytes);
 
@@ -72,6 +78,7 @@ inline void* allocate(std::size_t bytes) {
     int c = detail::small_class(bytes);
     if (detail::FreeBlock* block = detail::small_blocks.first[c]) [[likely]] {
       detail::small_blocks.first[c] = block->next;
+      ++detail::small_blocks.room[c];
       return block;
     }
     return detail::refill_small(c);
@@ -84,6 +91,8 @@ inline void deallocate(void* block, std::size_t bytes) {
 #if PHLOX_SMALL_BLOCKS
   if (bytes <= detail::small_limit) [[likely]] {
     int c = detail::small_class(bytes);
+    if (detail::small_blocks.room[c] == 0) [[unlikely]] return detail::release_small(block, c);
+    --detail::small_blocks.room[c];
     auto* free_block = static_cast<detail::FreeBlock*>(block);
     free_block->next = detail::small_blocks.first[c];
     detail::small_blocks.first[c] = free_block;

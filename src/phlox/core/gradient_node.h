@@ -5,8 +5,10 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "phlox/base/reference_count.h"
@@ -56,12 +58,17 @@ class GradientNode {
   Hooks* existing_hooks() const { return hooks_; }
 
   // Where the operation was called, kept in anomaly mode only.
-  std::string where;
+  std::string where() const;
 
   static void* operator new(std::size_t bytes) { return allocate(bytes); }
   static void operator delete(void* block, std::size_t bytes) { deallocate(block, bytes); }
 
   ReferenceCount references;
+
+ protected:
+  // Nodes that must run as soon as they are ready take the largest sequence number.
+  struct RunsFirst {};
+  GradientNode(const char* name, RunsFirst);
 
  private:
   friend void destroy(GradientNode*);
@@ -70,7 +77,10 @@ class GradientNode {
   Edge inline_edges_[3];
   std::uint16_t input_count_;
   std::uint16_t output_count_;
-  std::uint64_t sequence_;
+  union {
+    std::uint64_t sequence_;
+    GradientNode* next_dead_;  // while a graph is being released
+  };
   Hooks* hooks_ = nullptr;
 };
 
@@ -78,7 +88,16 @@ struct GradientNode::Hooks {
   using Hook = std::function<void(std::span<Tensor>)>;
   std::vector<std::pair<std::int64_t, Hook>> before;  // get the output gradients
   std::vector<std::pair<std::int64_t, Hook>> after;   // get the input gradients
+  // Cells that keep the gradient of an output for retain_grad(); filled after `before`.
+  std::vector<std::pair<std::uint32_t, std::shared_ptr<Tensor>>> retained;
+  std::string where;
 };
+
+// Tells where the calling program stands, for anomaly mode. Python puts its own in place.
+extern std::string (*current_location)();
+
+// A number for a hook, unlike all before it.
+std::int64_t next_hook_number();
 
 // Releases a graph of any depth without recursion.
 void destroy(GradientNode* node);
@@ -90,7 +109,14 @@ struct AutogradRecord {
   TensorImpl* gradient = nullptr;       // owned
   std::uint32_t output = 0;
   bool requires_grad = false;
-  bool retains_grad = false;
+  std::shared_ptr<Tensor> retained;  // the gradient kept by retain_grad(), for a tensor that is not a leaf
+
+  AutogradRecord() = default;
+  AutogradRecord(const AutogradRecord&) = delete;
+  AutogradRecord& operator=(const AutogradRecord&) = delete;
+  ~AutogradRecord();
+  static void* operator new(std::size_t bytes) { return allocate(bytes); }
+  static void operator delete(void* block, std::size_t bytes) { deallocate(block, bytes); }
 };
 
 }  // namespace phlox

@@ -9,7 +9,26 @@ namespace phlox {
 // Threads used for one loop. Default: the smallest of the affinity mask, the cgroup quota and the physical cores,
 // or PHLOX_NUM_THREADS.
 int thread_count();
+// At least 1. Throws ValueError.
 void set_thread_count(int count);
+
+// The right to use the team, for libraries that start OpenMP regions themselves:
+//   Team team;                    // tells OpenMP to use team.threads() threads in this scope
+//   primitive.execute(stream, arguments);
+class Team {
+ public:
+  Team();
+  ~Team();
+  Team(const Team&) = delete;
+  Team& operator=(const Team&) = delete;
+  // 1 where another team is at work.
+  int threads() const { return threads_; }
+
+ private:
+  int threads_;
+  int previous_;
+  bool owned_;
+};
 
 namespace detail {
 using RangeBody = void (*)(void* context, std::int64_t begin, std::int64_t end);

@@ -14,12 +14,14 @@ struct Storage {
   ReferenceCount references;
   // Counts in-place writes, so that a gradient notices when what it saved has changed.
   std::atomic<std::uint32_t> version{0};
+  // Counts in-place writes that gradients flow through: views made before one have lost their history.
+  std::atomic<std::uint32_t> history{0};
   Device device;
   void* data = nullptr;
   std::size_t bytes = 0;
-  // Size of the block that holds this header and the data, or of the header alone for foreign memory.
+  // Size of the block that holds this header and the data, or of the header alone when the data are elsewhere.
   std::size_t block_bytes = 0;
-  // Foreign memory: called with `owner` when the last reference goes.
+  // Data elsewhere: called with `owner` when the last reference goes.
   void (*release)(void* owner) = nullptr;
   void* owner = nullptr;
   bool read_only = false;

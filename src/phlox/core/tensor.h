@@ -44,7 +44,8 @@ struct TensorImpl {
   std::uint8_t rank = 0;
   bool contiguous = true;   // row-major without gaps
   bool inference = false;   // made in inference mode
-  bool is_view = false;     // shares its storage with the tensor it was made from
+  bool is_view = false;     // made by a viewing operation (detach() does not count)
+  std::uint32_t history = 0;  // of the storage when a view was made
   Storage* storage = nullptr;
   std::int64_t offset = 0;  // of the first element, in elements
   std::int64_t count = 0;   // of elements

@@ -295,7 +295,7 @@ const Tensor& apply_pointwise_into(const PointwiseFunction& function, std::span<
     device_kernels(target.device()).convert(*same_dtype.impl(), *target.impl());
     bump_version(target);
     AutogradRecord* record = same_dtype.impl()->autograd;
-    set_history(target, record->node, static_cast<int>(record->output));
+    rebase_history(target, record->node, static_cast<int>(record->output));
     return target;
   }
   bool overlaps = false;

@@ -1,0 +1,107 @@
+#include "phlox/core/recording.h"
+
+#include <fmt/format.h>
+
+#include <memory>
+#include <utility>
+
+namespace phlox {
+
+namespace detail {
+
+void check_view_history(const Tensor& view) {
+  fail<GradientError>(ErrorCode::view_modified_in_place,
+                      "a view is used whose base was later written in place with gradients")
+      .detail("view", describe(view))
+      .hint("make the view again after the write, or write out of place: y = y * 2 in place of y *= 2")
+      .raise();
+}
+
+}  // namespace detail
+
+Edge gradient_edge(const Tensor& tensor) {
+  TensorImpl* impl = tensor.impl();
+  AutogradRecord* record = impl->autograd;
+  if (!record || !record->requires_grad) return {};
+  if (record->node) return {record->node, record->output};
+  if (!record->accumulator)
+    record->accumulator = Reference<GradientNode>::adopt(new AccumulateGradient(impl));
+  return {record->accumulator, 0};
+}
+
+void set_history(const Tensor& result, const Reference<GradientNode>& node, int output) {
+  TensorImpl* impl = result.impl();
+  if (!is_differentiable(impl->dtype)) return;
+  if (!impl->autograd) impl->autograd = new AutogradRecord;
+  impl->autograd->node = node;
+  impl->autograd->output = static_cast<std::uint32_t>(output);
+  impl->autograd->requires_grad = true;
+}
+
+void rebase_history(const Tensor& target, const Reference<GradientNode>& node, int output) {
+  TensorImpl* impl = target.impl();
+  if (!is_differentiable(impl->dtype)) return;
+  // What belonged to the old value goes with it. A target that was a leaf may have an accumulator.
+  std::unique_ptr<AutogradRecord> old(std::exchange(impl->autograd, nullptr));
+  if (old && old->accumulator) static_cast<AccumulateGradient*>(old->accumulator.get())->forget_leaf(impl);
+  set_history(target, node, output);
+  impl->storage->history.fetch_add(1, std::memory_order_relaxed);
+}
+
+void check_in_place_allowed(const Tensor& target, const char* operation, bool value_needs_gradient) {
+  TensorImpl* impl = target.impl();
+  if (impl->storage->read_only) [[unlikely]]
+    fail<StateError>(ErrorCode::invalid_value, "{}: the memory of the tensor is read-only", operation)
+        .detail("tensor", describe(target))
+        .hint("write into a clone()")
+        .raise();
+  if (thread_mode.gradients_off) return;
+  bool requires_grad = target.requires_grad();
+  if (!requires_grad && !value_needs_gradient) return;
+  if (impl->inference)
+    fail<GradientError>(ErrorCode::inference_tensor, "{}: a tensor made in inference mode cannot take part in gradients",
+                        operation)
+        .detail("tensor", describe(target))
+        .hint("write into a clone() made outside inference mode")
+        .raise();
+  if (requires_grad && target.is_leaf())
+    fail<GradientError>(ErrorCode::leaf_modified_in_place,
+                        "{}: a leaf that requires gradients cannot be modified in place", operation)
+        .detail("tensor", describe(target))
+        .hint("use the out-of-place form, or no_grad() when the write is not part of the model")
+        .raise();
+  if (impl->is_view)
+    fail<GradientError>(ErrorCode::view_modified_in_place,
+                        "{}: a view cannot be modified in place where gradients flow", operation)
+        .detail("view", describe(target))
+        .hint("write through the base (base[index] = value), or use the out-of-place form")
+        .raise();
+}
+
+Tensor shallow_alias(const Tensor& tensor) {
+  const TensorImpl* from = tensor.impl();
+  Tensor alias = make_view(tensor, tensor.shape(), tensor.strides(), from->offset);
+  alias.impl()->is_view = false;
+  alias.impl()->inference = from->inference;
+  return alias;
+}
+
+void AccumulateGradient::update(const std::function<Tensor(const Tensor& old, const TensorImpl& leaf)>& combine) {
+  Tensor old;  // released after the lock: it may hold the last reference to the leaf
+  std::lock_guard lock(mutex_);
+  TensorImpl* impl = leaf_.load(std::memory_order_relaxed);
+  if (!impl) return;
+  AutogradRecord& record = *impl->autograd;
+  old = Tensor(Reference<TensorImpl>::share(record.gradient));
+  Tensor replacement = combine(old, *impl);
+  if (record.gradient) old = Tensor(Reference<TensorImpl>::adopt(std::exchange(record.gradient, nullptr)));
+  Reference<TensorImpl> reference = replacement.reference();
+  record.gradient = reference.detach();
+}
+
+void AccumulateGradient::forget_leaf(const TensorImpl* leaf) {
+  std::lock_guard lock(mutex_);
+  if (leaf_.load(std::memory_order_relaxed) == leaf) leaf_.store(nullptr, std::memory_order_release);
+}
+
+}  // namespace phlox
