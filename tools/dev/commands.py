@@ -69,6 +69,21 @@ def conformance(_arguments: argparse.Namespace) -> bool:
     return done.returncode == 0
 
 
+def docs(_arguments: argparse.Namespace) -> bool:
+    ensure_system_packages("doxygen")
+    ensure_python_packages("docs")
+    folder = build("release")
+    output = ROOT / "build" / "docs"
+    output.mkdir(exist_ok=True)
+    with step("C++ reference (Doxygen)"):
+        run("doxygen", "docs/Doxyfile")
+    with step("Python reference (pdoc)"):
+        pdoc = (PYTHON, "-m", "pdoc", "--docformat", "google", "-o", output / "python", "phlox")
+        run(*pdoc, env=python_environment(folder))
+    say("written: build/docs/cpp/index.html, build/docs/python/index.html")
+    return True
+
+
 def lint(arguments: argparse.Namespace) -> bool:
     return linting.lint(arguments.fix)
 
@@ -125,6 +140,8 @@ def main() -> int:
     added.add_argument("names", nargs="*", help="only these files of benchmarks/, without their ending")
 
     command("conformance", conformance, "run the outside suites in tests/conformance")
+
+    command("docs", docs, "write the C++ and Python reference to build/docs")
 
     added = command("lint", lint, "check form, style, types and layers")
     added.add_argument("--fix", action="store_true", help="mend what a tool can mend")

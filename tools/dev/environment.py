@@ -34,10 +34,11 @@ def tool(name: str) -> Path:
     return VENV / "bin" / name
 
 
-def ensure_system_packages() -> None:
+def ensure_system_packages(*more: str) -> None:
+    """Installs the Debian packages of the build, and `more`, where they are missing."""
     if not shutil.which("dpkg-query"):
         return  # not Debian; what is missing is named by the configure step
-    wanted = list(DEBIAN_PACKAGES)
+    wanted = [*DEBIAN_PACKAGES, *more]
     if Path(sys.base_prefix) == Path("/usr"):
         wanted += ["python3-venv", "python3-dev"]
     listed = subprocess.run(
