@@ -20,7 +20,6 @@ foreach(header IN LISTS phlox_pointwise_headers)
   file(CONFIGURE OUTPUT "${kernel}" CONTENT [[
 #include "phlox/device/cpu/pointwise_kernel.h"
 #include "phlox/ops/pointwise/@family@.h"
-#include "phlox/device/cpu/pointwise_kernel_end.h"
 ]] @ONLY)
   file(CONFIGURE OUTPUT "${definition}" CONTENT [[
 #include "phlox/ops/pointwise_definition.h"

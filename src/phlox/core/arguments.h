@@ -37,6 +37,7 @@ using OptionalDevice = std::optional<Device>;
 using OptionalString = std::optional<std::string>;
 // May be undefined: an optional tensor.
 using OptionalTensor = std::optional<Tensor>;
+using OptionalOperand = std::optional<Operand>;
 // A list of any length, such as the sizes of a split.
 using Integers = std::vector<std::int64_t>;
 using Doubles = std::vector<double>;

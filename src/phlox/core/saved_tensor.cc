@@ -36,9 +36,10 @@ struct SavedTensor::Packed {
   Edge edge;  // of an input
 };
 
-SavedTensor::SavedTensor(SavedTensor&&) noexcept = default;
-SavedTensor& SavedTensor::operator=(SavedTensor&&) noexcept = default;
-SavedTensor::~SavedTensor() = default;
+void SavedTensor::drop_packed() {
+  delete packed_;
+  packed_ = nullptr;
+}
 
 SavedTensor::SavedTensor(const Tensor& tensor, const GradientNode* owner, bool is_result) {
   if (!tensor.defined()) return;
@@ -47,7 +48,7 @@ SavedTensor::SavedTensor(const Tensor& tensor, const GradientNode* owner, bool i
   if (is_result && record && record->node.get() == owner) output_ = static_cast<std::uint16_t>(record->output);
   if (current_hooks) [[unlikely]] {
     if (auto content = current_hooks->pack(tensor)) {
-      packed_ = std::make_unique<Packed>();
+      packed_ = new Packed;
       packed_->content = std::move(content);
       if (!is_result) packed_->edge = gradient_edge(tensor);
       return;
@@ -86,7 +87,7 @@ void SavedTensor::release() {
   if (state_ == State::empty) return;
   state_ = State::released;
   tensor_ = {};
-  packed_.reset();
+  drop_packed();
 }
 
 }  // namespace phlox

@@ -12,6 +12,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <utility>
 
 #include "phlox/base/macros.h"
 #include "phlox/core/gradient_node.h"
@@ -44,9 +45,23 @@ class SavedTensor {
   // `owner` is the node that saves. A result of that very node (`is_result`, after set_history) is kept without its
   // history, since that would be a cycle of references. Undefined tensors are allowed.
   SavedTensor(const Tensor& tensor, const GradientNode* owner, bool is_result = false);
-  SavedTensor(SavedTensor&&) noexcept;
-  SavedTensor& operator=(SavedTensor&&) noexcept;
-  ~SavedTensor();
+  SavedTensor(SavedTensor&& other) noexcept
+      : tensor_(std::move(other.tensor_)),
+        packed_(std::exchange(other.packed_, nullptr)),
+        version_(other.version_),
+        output_(other.output_),
+        state_(std::exchange(other.state_, State::empty)) {}
+  SavedTensor& operator=(SavedTensor&& other) noexcept {
+    std::swap(tensor_, other.tensor_);
+    std::swap(packed_, other.packed_);
+    std::swap(version_, other.version_);
+    std::swap(output_, other.output_);
+    std::swap(state_, other.state_);
+    return *this;
+  }
+  ~SavedTensor() {
+    if (packed_) [[unlikely]] drop_packed();
+  }
 
   // The tensor. Throws GradientError when it was modified in place since (E0601) or has been released (E0602).
   Tensor get(GradientNode& owner) const;
@@ -57,9 +72,10 @@ class SavedTensor {
  private:
   enum class State : std::uint8_t { empty, input, result, released };
   struct Packed;
+  void drop_packed();
 
   Tensor tensor_;
-  std::unique_ptr<Packed> packed_;
+  Packed* packed_ = nullptr;  // owned; rare, so not in line
   std::uint32_t version_ = 0;
   std::uint16_t output_ = 0;
   State state_ = State::empty;

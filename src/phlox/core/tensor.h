@@ -72,6 +72,26 @@ struct TensorOptions {
 // Memory format of contiguous().
 enum class MemoryFormat : std::uint8_t { row_major, channels_last };
 
+// An argument that may be a tensor or a number: add(x, 1.5). It borrows; never keep one.
+class Operand {
+ public:
+  Operand(const Tensor& tensor) : tensor_(&tensor) {}
+  Operand(Scalar scalar) : scalar_(scalar) {}
+  template <class T>
+    requires std::is_arithmetic_v<T>
+  Operand(T value) : scalar_(value) {}
+  template <class T>
+  Operand(std::complex<T> value) : scalar_(value) {}
+
+  bool is_tensor() const { return tensor_ != nullptr; }
+  const Tensor& tensor() const { return *tensor_; }
+  const Scalar& scalar() const { return scalar_; }
+
+ private:
+  const Tensor* tensor_ = nullptr;
+  Scalar scalar_;
+};
+
 class Tensor {
  public:
   Tensor() = default;
@@ -164,26 +184,6 @@ class Tensor {
   [[noreturn]] void throw_wrong_data_type(DType asked) const;
 
   Reference<TensorImpl> impl_;
-};
-
-// An argument that may be a tensor or a number: add(x, 1.5). It borrows; never keep one.
-class Operand {
- public:
-  Operand(const Tensor& tensor) : tensor_(&tensor) {}
-  Operand(Scalar scalar) : scalar_(scalar) {}
-  template <class T>
-    requires std::is_arithmetic_v<T>
-  Operand(T value) : scalar_(value) {}
-  template <class T>
-  Operand(std::complex<T> value) : scalar_(value) {}
-
-  bool is_tensor() const { return tensor_ != nullptr; }
-  const Tensor& tensor() const { return *tensor_; }
-  const Scalar& scalar() const { return scalar_; }
-
- private:
-  const Tensor* tensor_ = nullptr;
-  Scalar scalar_;
 };
 
 // --- indexing

@@ -81,6 +81,7 @@ constexpr ParameterKind optional_of(ParameterKind kind) {
     case ParameterKind::integers: return ParameterKind::optional_integers;
     case ParameterKind::text: return ParameterKind::optional_text;
     case ParameterKind::dtype: return ParameterKind::optional_dtype;
+    case ParameterKind::operand: return ParameterKind::optional_operand;
     default: return kind;
   }
 }

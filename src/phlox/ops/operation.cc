@@ -221,6 +221,7 @@ static const char* expectation(ParameterKind kind) {
     case ParameterKind::optional_dtype: return "a dtype or None";
     case ParameterKind::optional_device: return "a device or None";
     case ParameterKind::generator: return "a Generator or None";
+    case ParameterKind::optional_operand: return "a tensor, a number or None";
     case ParameterKind::optional_floats: return "a list of numbers or None";
   }
   return "";

@@ -78,7 +78,7 @@ struct Value {
 enum class ParameterKind : std::uint8_t {
   tensor, optional_tensor, operand, scalar, optional_scalar, boolean, optional_boolean, integer, optional_integer,
   floating, optional_floating, integers, optional_integers, tensors, text, optional_text, dtype, optional_dtype, optional_device, generator,
-  optional_floats, 
+  optional_floats, optional_operand,
 };
 
 struct Parameter {

@@ -68,7 +68,7 @@ constexpr PointwiseFunction make_function(const char* name, const GradientRule* 
       __FILE__,                                                                                                   \
       &operation_name##_function,                                                                                 \
       &B::traits,                                                                                                 \
-      detail::Boxed<decltype(::phlox::operation_name)>::call<::phlox::operation_name>,                            \
-      detail::Boxed<decltype(::phlox::operation_name)>::kinds,                                                    \
-      detail::Boxed<decltype(::phlox::operation_name)>::count,                                                    \
-      detail::Boxed<decltype(::phlox::operation_name)>::result};
+      ::phlox::detail::Boxed<decltype(::phlox::operation_name)>::call<::phlox::operation_name>,                            \
+      ::phlox::detail::Boxed<decltype(::phlox::operation_name)>::kinds,                                                    \
+      ::phlox::detail::Boxed<decltype(::phlox::operation_name)>::count,                                                    \
+      ::phlox::detail::Boxed<decltype(::phlox::operation_name)>::result};

@@ -10,16 +10,13 @@
 #include "phlox/device/cpu/pointwise_kernel_entry.h"
 #include "phlox/math/derivation.h"
 #include "phlox/math/functions.h"
+#include "phlox/math/integer.h"
 #include "phlox/ops/pointwise_traits.h"
 
 namespace phlox {
 namespace PHLOX_ISA {
 
 using namespace math;
-using math::Unary;
-using math::Binary;
-using math::Ternary;
-using math::Selection;
 
 // Evaluates node `i` of a program on domain D: values into v, truth values into m.
 template <const ExpressionProgram& program, int i, class D>
@@ -69,8 +66,8 @@ PHLOX_INLINE void evaluate_node(D* v, typename D::Mask* m, const D* inputs, cons
   }
 #define PHLOX_CASE_UNARY(name, cost) else if constexpr (n.opcode == Opcode::name) { v[i] = name(v[a]); }
 #define PHLOX_CASE_BINARY(name, cost) else if constexpr (n.opcode == Opcode::name) { v[i] = name(v[a], v[b]); }
-  PHLOX_UNARY_FUNCTIONS(PHLOX_CASE_UNARY)
-  PHLOX_BINARY_FUNCTIONS(PHLOX_CASE_BINARY)
+  PHLOX_UNARY_FLOAT_FUNCTIONS(PHLOX_CASE_UNARY)
+  PHLOX_BINARY_FLOAT_FUNCTIONS(PHLOX_CASE_BINARY)
 #undef PHLOX_CASE_UNARY
 #undef PHLOX_CASE_BINARY
 }
@@ -86,8 +83,8 @@ PHLOX_INLINE D evaluate(const D* inputs, const typename D::Mask* masks, const D*
 
 template <class D>
 PHLOX_INLINE D scalar_value(const KernelScalar& s) {
-  if constexpr (std::is_floating_point_v<typename D::scalar>) return D(s.floating);
-  else return D::broadcast(static_cast<typename D::scalar>(s.integer));
+  if constexpr (std::is_floating_point_v<typename D::Element>) return D(s.floating);
+  else return D(static_cast<typename D::Element>(s.integer));
 }
 
 // A body as written.
@@ -124,7 +121,7 @@ template <class Body, class T, int scalar_count>
 void pointwise_kernel(const void* const* inputs, const KernelScalar* scalars, void* output, std::int64_t count) {
   using D = Native<T>;
   using Mask = typename D::Mask;
-  constexpr int width = D::width;
+  constexpr int width = D::lanes;
   constexpr int n = Body::inputs;
   D s[scalar_count + 1];
   for (int j = 0; j < scalar_count; ++j) s[j] = scalar_value<D>(scalars[j]);
@@ -144,11 +141,11 @@ void pointwise_kernel(const void* const* inputs, const KernelScalar* scalars, vo
       Mask m[n];
 #pragma GCC unroll 8
       for (int k = 0; k < n; ++k) {
-        if (Body::masks >> k & 1u) m[k] = D::load_mask(reinterpret_cast<const std::uint8_t*>(in[k]) + i);
+        if (Body::masks >> k & 1u) m[k] = Mask::load(reinterpret_cast<const std::uint8_t*>(in[k]) + i);
         else v[k] = D::load(reinterpret_cast<const T*>(in[k]) + i);
       }
       auto result = Body::run(v, m, s);
-      if constexpr (std::is_same_v<decltype(result), Mask>) D::store_mask(result, reinterpret_cast<std::uint8_t*>(out) + i);
+      if constexpr (std::is_same_v<decltype(result), Mask>) result.store(reinterpret_cast<std::uint8_t*>(out) + i);
       else result.store(reinterpret_cast<T*>(out) + i);
     }
     if (in_tail || rest == 0) break;
