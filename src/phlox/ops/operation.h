@@ -49,6 +49,8 @@ struct OperationTraits {
   bool integers = true;          // takes integer tensors
   double tolerance = 1e-5;       // relative, f32 against the reference in f64
   AutocastClass autocast = AutocastClass::follow;
+  const char* results = "";      // names of several results: "values indices"
+  const char* overload_of = "";  // a name that in Python also means this one where its arguments fit: max_dim for max
 };
 
 // An argument or result in uniform clothes. It borrows what it points to.
@@ -109,6 +111,7 @@ struct Operation {
   const char* doc() const { return pointwise_traits ? pointwise_traits->doc : traits.doc; }
   const char* source() const { return pointwise_traits ? pointwise_traits->source : traits.source; }
   const char* alias() const { return pointwise_traits ? pointwise_traits->alias : traits.alias; }
+  const char* overload_of() const { return pointwise_traits ? pointwise_traits->overload_of : traits.overload_of; }
 };
 
 // All operations of the program, sorted by name.

@@ -28,6 +28,7 @@ struct PointwiseTraits {
   const char* reference = "";               // NumPy or SciPy expression of x, y, z that tests compare with
   const char* alias = "";                   // other names, separated by spaces
   const char* python_operator = "";         // "add" makes it the + of Python
+  const char* overload_of = "";             // a name that in Python also means this one: maximum for max(x, y)
 };
 
 }  // namespace phlox
