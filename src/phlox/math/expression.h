@@ -9,6 +9,9 @@
 
 namespace phlox::math {
 
+// Throws NotSupportedError: an expression has more nodes than its arena holds.
+[[noreturn]] void throw_too_many_nodes();
+
 struct ExpressionNode {
   Opcode opcode = Opcode::constant;
   std::int16_t arguments[3] = {-1, -1, -1};
@@ -31,7 +34,7 @@ struct ExpressionArena {
           n.arguments[2] == c)
         return i;
     }
-    if (count == capacity) throw "a pointwise expression has too many nodes";
+    if (count == capacity) throw_too_many_nodes();  // no constant expression: at compile time an error
     nodes[count] = {opcode, {static_cast<std::int16_t>(a), static_cast<std::int16_t>(b), static_cast<std::int16_t>(c)},
                     value};
     return count++;

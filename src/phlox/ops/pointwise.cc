@@ -406,28 +406,22 @@ const GradientRule* derive_rules(const PointwiseFunction& function) {
     std::vector<ExpressionNode> storage(4 * math::body_capacity);
     ExpressionArena arena(storage.data(), static_cast<int>(storage.size()));
     arena.simplify = true;
-    try {
-      Dual result = run_dual(function, k, arena);
-      const int value = result.value.in(&arena);
-      auto derived = std::make_unique<DerivedFunction>();
-      derived->gradient = math::detail::extract(arena, result.tangent, value, function.tensors, function.masks);
-      rules[k].form = derived->gradient.form;
-      rules[k].saved = derived->gradient.saved;
-      if (derived->gradient.form != math::GradientForm::computed) continue;
-      PointwiseFunction& f = derived->function;
-      f.name = function.name;
-      f.program = &derived->gradient.program;
-      f.tensors = static_cast<std::uint8_t>(derived->gradient.inputs);
-      f.scalars = function.scalars;
-      f.masks = static_cast<std::uint8_t>(derived->gradient.masks);
-      f.gradient_of = static_cast<std::int8_t>(k);
-      f.traits = function.traits;
-      rules[k].function = &derived.release()->function;
-    } catch (const char* reason) {
-      fail<NotSupportedError>(ErrorCode::not_supported, "{}: a derivative of this order cannot be formed: {}",
-                              function.name, reason)
-          .raise();
-    }
+    Dual result = run_dual(function, k, arena);
+    const int value = result.value.in(&arena);
+    auto derived = std::make_unique<DerivedFunction>();
+    derived->gradient = math::detail::extract(arena, result.tangent, value, function.tensors, function.masks);
+    rules[k].form = derived->gradient.form;
+    rules[k].saved = derived->gradient.saved;
+    if (derived->gradient.form != math::GradientForm::computed) continue;
+    PointwiseFunction& f = derived->function;
+    f.name = function.name;
+    f.program = &derived->gradient.program;
+    f.tensors = static_cast<std::uint8_t>(derived->gradient.inputs);
+    f.scalars = function.scalars;
+    f.masks = static_cast<std::uint8_t>(derived->gradient.masks);
+    f.gradient_of = static_cast<std::int8_t>(k);
+    f.traits = function.traits;
+    rules[k].function = &derived.release()->function;
   }
   return rules.release();
 }
