@@ -16,34 +16,48 @@ namespace {
 
 // --- gradients -------------------------------------------------------------------------------------------------
 
-struct SavedOperand {
-  SavedTensor tensor;
-  Scalar scalar;
+// What the gradient of one input needs to know about it.
+struct InputRecord {
+  SavedTensor saved;
+  double number_real = 0;  // a weak scalar in its place
+  Scalar::Kind number_kind = Scalar::Kind::integer;
+  std::int64_t number_integer = 0;
   bool is_tensor = false;
+  bool stretched = false;  // by broadcasting
+  DType dtype = DType::float32;
 };
 
 // One recorded pointwise call. The gradient of each input is another pointwise call.
 class PointwiseNode final : public GradientNode {
  public:
   PointwiseNode(const PointwiseFunction& function, std::span<const Operand> inputs,
-                std::span<const KernelScalar> scalars)
+                std::span<const KernelScalar> scalars, const Tensor& result)
       : GradientNode(function.name, static_cast<int>(inputs.size())), function_(function) {
     std::copy(scalars.begin(), scalars.end(), scalars_);
-    unsigned saved = 0;
+    const TensorImpl* output = result.impl();
     for (int k = 0; k < input_count(); ++k) {
       if (!inputs[k].is_tensor()) continue;
       const Tensor& input = inputs[k].tensor();
-      shapes_[k] = input.shape();
-      dtypes_[k] = input.dtype();
+      InputRecord& record = inputs_[k];
+      record.is_tensor = true;
+      record.dtype = input.dtype();
       edges()[k] = gradient_edge(input);
-      if (wants(k)) saved |= gradient_rule(function, k).saved;
+      if (!wants(k)) continue;
+      saved_ |= gradient_rule(function, k).saved;
+      const TensorImpl* impl = input.impl();
+      record.stretched = impl->rank != output->rank || !std::equal(impl->sizes, impl->sizes + impl->rank, output->sizes);
+      if (record.stretched) shapes_[k] = std::make_unique<Shape>(input.shape());
     }
-    saved_ = saved;
     for (int k = 0; k < input_count(); ++k) {
-      if (!(saved >> k & 1u)) continue;
-      operands_[k].is_tensor = inputs[k].is_tensor();
-      if (inputs[k].is_tensor()) operands_[k].tensor = SavedTensor(inputs[k].tensor(), this);
-      else operands_[k].scalar = inputs[k].scalar();
+      if (!(saved_ >> k & 1u)) continue;
+      if (inputs[k].is_tensor()) {
+        inputs_[k].saved = SavedTensor(inputs[k].tensor(), this);
+      } else {
+        const Scalar& number = inputs[k].scalar();
+        inputs_[k].number_kind = number.kind();
+        inputs_[k].number_real = number.real();
+        inputs_[k].number_integer = number.integer();
+      }
     }
   }
 
@@ -58,7 +72,7 @@ class PointwiseNode final : public GradientNode {
     for (int k = 0; k <= input_count(); ++k) {
       if (!(saved_ >> k & 1u)) continue;
       if (k == input_count()) saved_values[k] = result_.get(*this);
-      else if (operands_[k].is_tensor) saved_values[k] = operands_[k].tensor.get(*this);
+      else if (inputs_[k].is_tensor) saved_values[k] = inputs_[k].saved.get(*this);
     }
     for (int k = 0; k < input_count(); ++k) {
       if (!wants(k)) continue;
@@ -70,30 +84,35 @@ class PointwiseNode final : public GradientNode {
         int count = 1;
         for (int i = 0; i <= input_count(); ++i) {
           if (!(rule.saved >> i & 1u)) continue;
-          if (i == input_count() || operands_[i].is_tensor) inputs[count++] = saved_values[i];
-          else inputs[count++] = operands_[i].scalar;
+          if (i == input_count() || inputs_[i].is_tensor) inputs[count++] = saved_values[i];
+          else inputs[count++] = number(inputs_[i]);
         }
         part = apply_pointwise(*rule.function, {inputs, static_cast<std::size_t>(count)},
                                {scalars_, function_.scalars});
       }
-      input_gradients[k] = sum_to_shape(part, shapes_[k]).to(dtypes_[k]);
+      if (inputs_[k].stretched) part = sum_to_shape(part, *shapes_[k]);
+      input_gradients[k] = part.to(inputs_[k].dtype);
     }
   }
 
   void release_saved() override {
+    if (saved_ == 0) return;
     released_ = true;
-    for (SavedOperand& operand : operands_) operand.tensor.release();
+    for (InputRecord& input : inputs_) input.saved.release();
     result_.release();
   }
-  bool released() const override { return released_ && saved_ != 0; }
+  bool released() const override { return released_; }
 
  private:
+  static Scalar number(const InputRecord& record) {
+    return record.number_kind == Scalar::Kind::floating ? Scalar(record.number_real) : Scalar(record.number_integer);
+  }
+
   const PointwiseFunction& function_;
-  SavedOperand operands_[3];
+  InputRecord inputs_[3];
   SavedTensor result_;
   KernelScalar scalars_[max_pointwise_scalars];
-  Shape shapes_[3];
-  DType dtypes_[3] = {};
+  std::unique_ptr<Shape> shapes_[3];  // of inputs that were stretched
   unsigned saved_ = 0;
   bool released_ = false;
 };
@@ -102,7 +121,7 @@ class PointwiseNode final : public GradientNode {
 
 const char* user_name(const PointwiseFunction& function) { return function.name; }
 
-PHLOX_COLD [[noreturn]] void throw_wrong_dtype(const PointwiseFunction& function, std::span<const Operand> inputs,
+[[noreturn]] PHLOX_COLD void throw_wrong_dtype(const PointwiseFunction& function, std::span<const Operand> inputs,
                                                DType dtype, const char* wants, const char* hint) {
   auto error = fail<DTypeError>(ErrorCode::wrong_dtype, "{}: takes {}, not {}", user_name(function), wants,
                                 info(dtype).name);
@@ -199,23 +218,37 @@ bool wants_record(const PointwiseFunction& function, std::span<const Operand> in
 
 PHLOX_NOINLINE void record(const PointwiseFunction& function, std::span<const Operand> inputs,
                            std::span<const KernelScalar> scalars, const Tensor& output) {
-  auto* node = new PointwiseNode(function, inputs, scalars);
+  auto* node = new PointwiseNode(function, inputs, scalars, output);
   set_history(output, Reference<GradientNode>::adopt(node));
   node->save_result(output);
 }
 
-// Tensors of equal shape, row-major, of the dtype that the kernel computes with, and small: no loop planning.
+// Small row-major tensors of equal shape and of the dtype that the kernel computes with, and numbers that do not
+// raise it: no loop planning.
 Tensor try_direct(const PointwiseFunction& function, std::span<const Operand> inputs,
                   std::span<const KernelScalar> scalars) {
-  constexpr std::int64_t small = 16384;
+  constexpr std::int64_t small = 16384, small_with_numbers = 256;
   if (function.masks || !inputs[0].is_tensor()) return {};
   const TensorImpl* first = inputs[0].tensor().impl();
   const PointwiseKernel kernel = function.kernels[static_cast<int>(first->dtype)].load(std::memory_order_relaxed);
   if (!kernel || first->count > small || !first->contiguous || first->device.type != DeviceType::cpu) return {};
   const void* addresses[max_pointwise_inputs];
+  alignas(64) char repeated[small_with_numbers * 8];
+  bool used = false;
   addresses[0] = first->address();
   for (std::size_t i = 1; i < inputs.size(); ++i) {
-    if (!inputs[i].is_tensor()) return {};
+    if (!inputs[i].is_tensor()) {
+      const Scalar& number = inputs[i].scalar();
+      if (used || first->count > small_with_numbers || !is_floating(first->dtype) || number.kind() > Scalar::Kind::floating)
+        return {};
+      used = true;
+      addresses[i] = repeated;
+      if (first->dtype == DType::float32)
+        std::fill_n(reinterpret_cast<float*>(repeated), first->count, static_cast<float>(number.real()));
+      else
+        std::fill_n(reinterpret_cast<double*>(repeated), first->count, number.real());
+      continue;
+    }
     const TensorImpl* next = inputs[i].tensor().impl();
     if (next->dtype != first->dtype || next->rank != first->rank || !next->contiguous || next->device != first->device)
       return {};
