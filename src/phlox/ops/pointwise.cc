@@ -223,6 +223,23 @@ PHLOX_NOINLINE void record(const PointwiseFunction& function, std::span<const Op
   node->save_result(output);
 }
 
+// True when the gradient of an input that needs one reads the value of input k.
+bool saves_input(const PointwiseFunction& function, std::span<const Operand> inputs, int k) {
+  for (std::size_t i = 0; i < inputs.size(); ++i)
+    if (inputs[i].is_tensor() && needs_gradient(inputs[i].tensor()) &&
+        (gradient_rule(function, static_cast<int>(i)).saved >> k & 1u))
+      return true;
+  return false;
+}
+
+Tensor copy_with_history(const Tensor& tensor) {
+  Tensor copy = make_tensor_like(tensor, tensor.shape(), tensor.dtype());
+  device_kernels(tensor.device()).convert(*tensor.impl(), *copy.impl());
+  Edge edge = gradient_edge(tensor);
+  if (edge.node) set_history(copy, edge.node, static_cast<int>(edge.output));
+  return copy;
+}
+
 // Small row-major tensors of equal shape and of the dtype that the kernel computes with, and numbers that do not
 // raise it: no loop planning.
 Tensor try_direct(const PointwiseFunction& function, std::span<const Operand> inputs,
@@ -323,7 +340,16 @@ const Tensor& apply_pointwise_into(const PointwiseFunction& function, std::span<
 
   // The target may be read by the call through another view; a direct element-by-element overlap is safe.
   if (recorded) {
-    Tensor value = apply_pointwise(function, inputs, scalars);
+    // The gradients of the other inputs may need the value that the write destroys: then the call gets a copy.
+    Tensor old;
+    std::vector<Operand> operands(inputs.begin(), inputs.end());
+    for (Operand& operand : operands) {
+      if (!operand.is_tensor() || operand.tensor().unsafe_impl() != target.unsafe_impl()) continue;
+      if (!saves_input(function, inputs, static_cast<int>(&operand - operands.data()))) continue;
+      if (!old.defined()) old = copy_with_history(target);
+      operand = Operand(old);
+    }
+    Tensor value = apply_pointwise(function, operands, scalars);
     Tensor same_dtype = value.to(target.dtype());
     device_kernels(target.device()).convert(*same_dtype.impl(), *target.impl());
     bump_version(target);
