@@ -10,24 +10,23 @@
 //
 //   D::Element                 float, double or an integer type;  D::lowered == true
 //   D(number)                  broadcasts a constant, rounded to Element; implicit, so that `x * 0.5` works
-//   + - * / and unary -        IEEE, rounded once each; integers wrap, x / 0 == x % 0 == 0, % takes the sign of x
-//   < <= > >= == !=            give D::Mask, which has & | ^ ! and a member `value`
-//   select(mask, a, b)         a where the mask holds
-//   any(mask)                  whether a lane holds; a domain without branches may always say true
-//   D::Bits                    the domain of unsigned integers of the same size; shifts are logical there
-//   bits(x), D::from_bits(b)   reinterpretation
-//   sqrt(x)                    correctly rounded
+//   + - * / and unary -        IEEE, rounded once each; integers wrap, x / 0 == x % 0 == 0, % takes the sign
+//   of x < <= > >= == !=            give D::Mask, which has & | ^ ! and a member `value` select(mask, a, b)
+//   a where the mask holds any(mask)                  whether a lane holds; a domain without branches may
+//   always say true D::Bits                    the domain of unsigned integers of the same size; shifts are
+//   logical there bits(x), D::from_bits(b)   reinterpretation sqrt(x)                    correctly rounded
 //   fused(a, b, c)             a * b + c rounded once, used only where PHLOX_FMA is 1
 //   lookup(table, b)           table[b] for each lane of a Bits domain (few uses, may be slow)
 //   fmod_exact(x, y)           C's fmod (exact, therefore equal everywhere)
 //   in_double(f, x...)         for float: f on the same lanes as doubles, its result (or Pair) rounded back
 //
 // No function branches on a value except through any(), and then only to skip work whose result is not
-// selected. A result depends on the element alone, so all domains agree to the last bit (NaN payloads excepted).
+// selected. A result depends on the element alone, so all domains agree to the last bit (NaN payloads
+// excepted).
 //
-// The folder is compiled once for each instruction set, in a namespace of its own, phlox::math::PHLOX_ISA, so that
-// the linker never takes the AVX-512 copy of a function for a baseline caller. For this everything here is inlined
-// by force, and no header of the standard library with code in it is included.
+// The folder is compiled once for each instruction set, in a namespace of its own, phlox::math::PHLOX_ISA, so
+// that the linker never takes the AVX-512 copy of a function for a baseline caller. For this everything here
+// is inlined by force, and no header of the standard library with code in it is included.
 #pragma once
 
 #include <cstdint>
@@ -114,8 +113,8 @@ struct IntegerOfSize<8> {
   using Signed = int64_t;
 };
 
-// A constant of type S as an element of type T. Integers wrap, as in the tensor library; numbers that an integer
-// type cannot hold saturate, NaN becomes 0.
+// A constant of type S as an element of type T. Integers wrap, as in the tensor library; numbers that an
+// integer type cannot hold saturate, NaN becomes 0.
 template <class T, class S>
 PHLOX_INLINE constexpr T constant_cast(S number) {
   if constexpr (std::is_integral_v<T> && std::is_floating_point_v<S>) {
@@ -123,7 +122,8 @@ PHLOX_INLINE constexpr T constant_cast(S number) {
     constexpr int value_bits = static_cast<int>(sizeof(T)) * 8 - (is_signed ? 1 : 0);
     constexpr T largest = static_cast<T>(~static_cast<uint64_t>(0) >> (64 - value_bits));
     constexpr T smallest = is_signed ? static_cast<T>(-largest - 1) : T(0);
-    const double limit = value_bits == 64 ? 18446744073709551616.0 : static_cast<double>(uint64_t{1} << (value_bits & 63));
+    const double limit =
+        value_bits == 64 ? 18446744073709551616.0 : static_cast<double>(uint64_t{1} << (value_bits & 63));
     const double d = static_cast<double>(number);
     if (d != d) return T(0);
     if (d >= limit) return largest;
@@ -186,7 +186,8 @@ PHLOX_INLINE D polynomial(D x, double highest, C... coefficients) {
   return sum;
 }
 
-// The nearest integer (ties to even) of |x| below 2^21 (f32) or 2^50 (f64), as a float and in two's complement.
+// The nearest integer (ties to even) of |x| below 2^21 (f32) or 2^50 (f64), as a float and in two's
+// complement.
 template <LoweredFloat D>
 struct Nearest {
   D value;
@@ -212,7 +213,8 @@ PHLOX_INLINE D power_of_two(typename D::Bits n) {
   return D::from_bits((n + Format<D>::exponent_bias) << Format<D>::mantissa_bits);
 }
 
-// x * 2^n in two steps, right for results that overflow or become denormal while |n| < 2000 (f64) or 250 (f32).
+// x * 2^n in two steps, right for results that overflow or become denormal while |n| < 2000 (f64) or 250
+// (f32).
 template <LoweredFloat D>
 PHLOX_INLINE D scale_by_power_of_two(D x, typename D::Bits n) {
   constexpr int offset = 4 * (Format<D>::exponent_bias + 1);

@@ -1,8 +1,7 @@
 // exp, exp2, expm1 and sigmoid; at most 2 ULP.
 //
-// Method: x = n ln 2 + r with |r| <= ln(2) / 2 (Cody and Waite 1980), e^r = 1 + r + r^2 P(r), e^x = 2^n e^r. What r and
-// the sum 1 + r lose to rounding is carried along.
-// Coefficients: tools/fit_polynomial.py.
+// Method: x = n ln 2 + r with |r| <= ln(2) / 2 (Cody and Waite 1980), e^r = 1 + r + r^2 P(r), e^x = 2^n e^r.
+// What r and the sum 1 + r lose to rounding is carried along. Coefficients: tools/fit_polynomial.py.
 #pragma once
 
 #include "phlox/math/domain.h"

@@ -4,6 +4,7 @@
 #include "phlox/math/domain.h"
 #include "phlox/math/exponential.h"
 #include "phlox/math/hyperbolic.h"
+#include "phlox/math/integer.h"
 #include "phlox/math/logarithm.h"
 #include "phlox/math/power.h"
 #include "phlox/math/rounding.h"

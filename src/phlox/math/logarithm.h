@@ -1,8 +1,8 @@
 // log, log2, log10, log1p and log1pexp (softplus); at most 2 ULP.
 //
 // Method: x = 2^k m with m in [sqrt(1/2), sqrt(2)), log x = k ln 2 + log m. In f64 log m comes from
-// s = (m - 1) / (m + 1) and an odd series in s, arranged as in fdlibm's e_log.c and e_log2.c (Sun Microsystems
-// 1993, coefficients published there); in f32 from a polynomial in m - 1 (Cephes, Moshier 1989).
+// s = (m - 1) / (m + 1) and an odd series in s, arranged as in fdlibm's e_log.c and e_log2.c (Sun
+// Microsystems 1993, coefficients published there); in f32 from a polynomial in m - 1 (Cephes, Moshier 1989).
 #pragma once
 
 #include "phlox/math/domain.h"
@@ -45,9 +45,10 @@ PHLOX_INLINE D log_tail_f32(D f) {
 template <LoweredFloat D>
 PHLOX_INLINE D log_tail_f64(D f) {
   const D s = f / (2.0 + f), z = s * s, w = z * z;
-  const D even = w * polynomial(w, 1.531383769920937332e-01, 2.222219843214978396e-01, 3.999999999940941908e-01);
-  const D odd = z * polynomial(w, 1.479819860511658591e-01, 1.818357216161805012e-01, 2.857142874366239149e-01,
-                               6.666666666666735130e-01);
+  const D even =
+      w * polynomial(w, 1.531383769920937332e-01, 2.222219843214978396e-01, 3.999999999940941908e-01);
+  const D odd = z * polynomial(w, 1.479819860511658591e-01, 1.818357216161805012e-01,
+                               2.857142874366239149e-01, 6.666666666666735130e-01);
   return s * (f * f * 0.5 + (even + odd));
 }
 
@@ -96,7 +97,8 @@ PHLOX_INLINE D log_in_base(D x, double inverse_high, double inverse_low, double 
 template <LoweredFloat D>
 PHLOX_INLINE D log2(D x) {
   if constexpr (is_f32<D>) {
-    return in_double([](auto v) __attribute__((always_inline)) { return log2(v); }, x);
+    return in_double(
+        [](auto v) __attribute__((always_inline)) { return log2(v); }, x);
   } else {
     return log_in_base(x, 1.44269504072144627571e+00, 1.67517131648865118353e-10, 1.0, 0.0);
   }
@@ -105,22 +107,29 @@ PHLOX_INLINE D log2(D x) {
 template <LoweredFloat D>
 PHLOX_INLINE D log10(D x) {
   if constexpr (is_f32<D>) {
-    return in_double([](auto v) __attribute__((always_inline)) { return log10(v); }, x);
+    return in_double(
+        [](auto v) __attribute__((always_inline)) { return log10(v); }, x);
   } else {
     return log_in_base(x, 4.34294481878168880939e-01, 2.50829467116452752298e-11, 3.01029995663611771306e-01,
                        3.69423907715893078616e-13);
   }
 }
 
+// log(1 + x + low)
 template <LoweredFloat D>
-PHLOX_INLINE D log1p(D x) {
+PHLOX_INLINE D log1p_extended(D x, D low) {
   const D u = 1.0 + x;
   // What u lost, relative to u: log(u + lost) = log u + lost / u.
-  const D lost = select(x > 1.0, 1.0 - (u - x), x - (u - 1.0));
+  const D lost = select(x > 1.0, 1.0 - (u - x), x - (u - 1.0)) + low;
   const auto parts = logarithm_parts(u);
   D result = log_of_parts(parts.k, parts.f, lost / u);
   result = log_edges(u, result);
   return select((abs(x) < (is_f32<D> ? 0x1p-25 : 0x1p-54)) | (u == kInfinity), x, result);
+}
+
+template <LoweredFloat D>
+PHLOX_INLINE D log1p(D x) {
+  return log1p_extended(x, D(0.0));
 }
 
 // log(1 + e^x) without overflow: softplus.

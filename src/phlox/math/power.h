@@ -46,7 +46,8 @@ PHLOX_INLINE D hypot(A first, B second) {
   const D a = abs(x), b = abs(y);
   D result;
   if constexpr (is_f32<D>) {
-    result = in_double([](auto v, auto w) __attribute__((always_inline)) { return sqrt(v * v + w * w); }, x, y);
+    result = in_double(
+        [](auto v, auto w) __attribute__((always_inline)) { return sqrt(v * v + w * w); }, x, y);
   } else {
     const D largest = max(a, b);
     const auto huge = largest > 0x1p500, tiny = largest < 0x1p-500;
@@ -89,7 +90,8 @@ PHLOX_INLINE Pair<D> log_extended(D x) {
 template <LoweredFloat D>
 PHLOX_INLINE D pow_of_positive(D x, D y) {
   if constexpr (is_f32<D>) {
-    return in_double([](auto v, auto w) __attribute__((always_inline)) { return exp(w * log(v)); }, x, y);
+    return in_double(
+        [](auto v, auto w) __attribute__((always_inline)) { return exp(w * log(v)); }, x, y);
   } else {
     // Beyond 2^64 every power of x != 1 overflows or vanishes.
     const D exponent = select(abs(y) > 0x1p64, copysign(D(0x1p64), y), y);
@@ -101,36 +103,20 @@ PHLOX_INLINE D pow_of_positive(D x, D y) {
   }
 }
 
-template <class A, class B, Lowered D = Common<A, B>>
+template <class A, class B, LoweredFloat D = Common<A, B>>
 PHLOX_INLINE D pow(A base, B power) {
   const D x = base, y = power;
-  if constexpr (LoweredFloat<D>) {
-    const D a = abs(x);
-    const auto whole = floor(y) == y;
-    const auto odd = whole & (floor(y * 0.5) != y * 0.5);
-    D result = pow_of_positive(a, y);
-    result = select(a == 0.0, select(y > 0.0, D(0.0), D(kInfinity)), result);
-    result = select(a == kInfinity, select(y > 0.0, D(kInfinity), D(0.0)), result);
-    result = select(signbit(x) & odd, -result, result);
-    result = select((x < 0.0) & !whole & (a < kInfinity), D(kNaN), result);
-    result = select(isnan(x) | isnan(y), x + y, result);
-    result = select((a == 1.0) & isinf(y), D(1.0), result);
-    return select((x == 1.0) | (y == 0.0), D(1.0), result);
-  } else {
-    // By squaring; modulo 2^bits. A negative power is the truncated reciprocal: 0, or +-1 for x = +-1.
-    D result = 1, square = x, rest = y;
-    for (int i = 0; i < static_cast<int>(sizeof(typename D::Element)) * 8; ++i) {
-      result = select((rest & 1) != D(0), result * square, result);
-      square = square * square;
-      rest = rest >> 1;
-    }
-    if constexpr (std::is_signed_v<typename D::Element>) {
-      const D reciprocal = select(x == 1, D(1), select(x == -1, select((y & 1) != D(0), D(-1), D(1)), D(0)));
-      return select(y < 0, reciprocal, result);
-    } else {
-      return result;
-    }
-  }
+  const D a = abs(x);
+  const auto whole = floor(y) == y;
+  const auto odd = whole & (floor(y * 0.5) != y * 0.5);
+  D result = pow_of_positive(a, y);
+  result = select(a == 0.0, select(y > 0.0, D(0.0), D(kInfinity)), result);
+  result = select(a == kInfinity, select(y > 0.0, D(kInfinity), D(0.0)), result);
+  result = select(signbit(x) & odd, -result, result);
+  result = select((x < 0.0) & !whole & (a < kInfinity), D(kNaN), result);
+  result = select(isnan(x) | isnan(y), x + y, result);
+  result = select((a == 1.0) & isinf(y), D(1.0), result);
+  return select((x == 1.0) | (y == 0.0), D(1.0), result);
 }
 
 }  // namespace PHLOX_ISA

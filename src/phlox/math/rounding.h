@@ -1,8 +1,8 @@
-// Signs, order and whole numbers: abs, copysign, sign, min, max, clamp, isnan, isinf, isfinite, signbit, floor, ceil,
-// trunc, round, frac, fmod, remainder, floor_divide, nextafter. All exact.
+// Signs, order and whole numbers: abs, copysign, sign, min, max, clamp, isnan, isinf, isfinite, signbit,
+// floor, ceil, trunc, round, frac, fmod, remainder, floor_divide, nextafter. All exact.
 //
-// min and max give NaN when an argument is NaN. round takes ties to even, as NumPy and PyTorch do. remainder and
-// floor_divide follow Python: the remainder has the sign of the divisor.
+// min and max give NaN when an argument is NaN. round takes ties to even, as NumPy and PyTorch do. remainder
+// and floor_divide follow Python: the remainder has the sign of the divisor.
 #pragma once
 
 #include "phlox/math/domain.h"
@@ -24,7 +24,8 @@ PHLOX_INLINE D abs(D x) {
 // The magnitude of `magnitude` with the sign of `sign`, zeros and NaN included.
 template <class A, class B, LoweredFloat D = Common<A, B>>
 PHLOX_INLINE D copysign(A magnitude, B sign) {
-  return D::from_bits((bits(D(magnitude)) & Format<D>::magnitude_mask) | (bits(D(sign)) & Format<D>::sign_mask));
+  return D::from_bits((bits(D(magnitude)) & Format<D>::magnitude_mask) |
+                      (bits(D(sign)) & Format<D>::sign_mask));
 }
 
 // Whether the sign bit is set: also for -0.
@@ -147,7 +148,7 @@ PHLOX_INLINE D fmod(A dividend, B divisor) {
     const D a = abs(x), b = abs(y);
     const D quotient = floor(a / b);
     const auto easy = (quotient < (single ? 0x1p22 : 0x1p50)) & (a < (single ? 0x1p100 : 0x1p900)) &
-                      (b > (single ? 0x1p-60 : 0x1p-700));
+                      (b > (single ? 0x1p-60 : 0x1p-700)) & (b < (single ? 0x1p100 : 0x1p900));
     const Pair<D> product = two_product(select(easy, quotient, D(0.0)), b);
     D rest = (a - product.first) - product.second;
     rest = select(rest < 0.0, rest + b, rest);

@@ -1,5 +1,5 @@
-// Scalar<T>: the domain of one element. A function gives the same bits here as in a lane of Simd<T, N>; it is the
-// reference in tests and what code without vectors computes with.
+// Scalar<T>: the domain of one element. A function gives the same bits here as in a lane of Simd<T, N>; it is
+// the reference in tests and what code without vectors computes with.
 //
 //   double y = exp(Scalar<double>(0.5)).value;
 #pragma once
@@ -78,9 +78,7 @@ struct Scalar {
       return a.value / b.value;
     }
   }
-  PHLOX_INLINE friend Scalar operator%(Scalar a, Scalar b)
-    requires is_integer
-  {
+  PHLOX_INLINE friend Scalar operator%(Scalar a, Scalar b) requires is_integer {
     if (b.value == 0) return T(0);
     if constexpr (std::is_signed_v<T>) {
       if (b.value == T(-1)) return T(0);
@@ -96,54 +94,34 @@ struct Scalar {
   }
 
   // ---- Bits of integers
-  PHLOX_INLINE friend Scalar operator&(Scalar a, Scalar b)
-    requires is_integer
-  {
+  PHLOX_INLINE friend Scalar operator&(Scalar a, Scalar b) requires is_integer {
     return static_cast<T>(a.value & b.value);
   }
-  PHLOX_INLINE friend Scalar operator|(Scalar a, Scalar b)
-    requires is_integer
-  {
+  PHLOX_INLINE friend Scalar operator|(Scalar a, Scalar b) requires is_integer {
     return static_cast<T>(a.value | b.value);
   }
-  PHLOX_INLINE friend Scalar operator^(Scalar a, Scalar b)
-    requires is_integer
-  {
+  PHLOX_INLINE friend Scalar operator^(Scalar a, Scalar b) requires is_integer {
     return static_cast<T>(a.value ^ b.value);
   }
-  PHLOX_INLINE friend Scalar operator~(Scalar a)
-    requires is_integer
-  {
-    return static_cast<T>(~a.value);
-  }
-  PHLOX_INLINE friend Scalar operator<<(Scalar a, int count)
-    requires is_integer
-  {
+  PHLOX_INLINE friend Scalar operator~(Scalar a) requires is_integer { return static_cast<T>(~a.value); }
+  PHLOX_INLINE friend Scalar operator<<(Scalar a, int count) requires is_integer {
     return static_cast<T>(wide(a) << count);
   }
-  PHLOX_INLINE friend Scalar operator>>(Scalar a, int count)
-    requires is_integer
-  {
+  PHLOX_INLINE friend Scalar operator>>(Scalar a, int count) requires is_integer {
     return static_cast<T>(a.value >> count);
   }
   // Counts beyond the width shift everything out, also negative ones.
-  PHLOX_INLINE friend Scalar operator<<(Scalar a, Scalar count)
-    requires is_integer
-  {
+  PHLOX_INLINE friend Scalar operator<<(Scalar a, Scalar count) requires is_integer {
     const UnsignedElement amount = static_cast<UnsignedElement>(count.value);
     return amount < width ? static_cast<T>(wide(a) << amount) : T(0);
   }
-  PHLOX_INLINE friend Scalar operator>>(Scalar a, Scalar count)
-    requires is_integer
-  {
+  PHLOX_INLINE friend Scalar operator>>(Scalar a, Scalar count) requires is_integer {
     const UnsignedElement amount = static_cast<UnsignedElement>(count.value);
     if (amount < width) return static_cast<T>(a.value >> amount);
     return static_cast<T>(a.value < 0 ? -1 : 0);
   }
   template <int size>
-  PHLOX_INLINE friend Scalar lookup(const T (&table)[size], Scalar index)
-    requires is_integer
-  {
+  PHLOX_INLINE friend Scalar lookup(const T (&table)[size], Scalar index) requires is_integer {
     return table[index.value];
   }
 
@@ -157,27 +135,21 @@ struct Scalar {
   PHLOX_INLINE friend Scalar select(Mask mask, Scalar a, Scalar b) { return mask.value ? a : b; }
 
   // ---- What floats need from the machine
-  PHLOX_INLINE friend Scalar sqrt(Scalar a)
-    requires(!is_integer)
-  {
+  PHLOX_INLINE friend Scalar sqrt(Scalar a) requires(!is_integer) {
     if constexpr (sizeof(T) == 4) {
       return __builtin_sqrtf(a.value);
     } else {
       return __builtin_sqrt(a.value);
     }
   }
-  PHLOX_INLINE friend Scalar fused(Scalar a, Scalar b, Scalar c)
-    requires(!is_integer)
-  {
+  PHLOX_INLINE friend Scalar fused(Scalar a, Scalar b, Scalar c) requires(!is_integer) {
     if constexpr (sizeof(T) == 4) {
       return __builtin_fmaf(a.value, b.value, c.value);
     } else {
       return __builtin_fma(a.value, b.value, c.value);
     }
   }
-  PHLOX_INLINE friend Scalar fmod_exact(Scalar a, Scalar b)
-    requires(!is_integer)
-  {
+  PHLOX_INLINE friend Scalar fmod_exact(Scalar a, Scalar b) requires(!is_integer) {
     if constexpr (sizeof(T) == 4) {
       return __builtin_fmodf(a.value, b.value);
     } else {
@@ -190,7 +162,9 @@ struct Scalar {
 };
 
 PHLOX_INLINE Scalar<float> narrow(Scalar<double> x) { return static_cast<float>(x.value); }
-PHLOX_INLINE Pair<Scalar<float>> narrow(Pair<Scalar<double>> x) { return {narrow(x.first), narrow(x.second)}; }
+PHLOX_INLINE Pair<Scalar<float>> narrow(Pair<Scalar<double>> x) {
+  return {narrow(x.first), narrow(x.second)};
+}
 
 // function(x...) computed on doubles. The function may return one value or a Pair.
 template <class F, class... Same>

@@ -1,7 +1,7 @@
 // Simd<T, N>: N elements in one vector register, on the vector extensions of GCC and Clang.
 //
-//   using V = Native<float>;                       // 4, 8 or 16 lanes, by the instruction set of this compilation
-//   (V::load(p) * 2.0 + exp(V::load(q))).store(r); // any alignment
+//   using V = Native<float>;                       // 4, 8 or 16 lanes, by the instruction set of this
+//   compilation (V::load(p) * 2.0 + exp(V::load(q))).store(r); // any alignment
 //
 // The operators are those of math/domain.h. Integer arithmetic wraps; division by zero gives 0.
 #pragma once
@@ -38,13 +38,16 @@ template <class V>
 PHLOX_INLINE bool any_bit(V v) {
   constexpr int bytes = static_cast<int>(sizeof(V));
 #if defined(__AVX512DQ__)
-  if constexpr (bytes == 64) return __builtin_ia32_cvtd2mask512(reinterpret_cast<typename VectorOf<int, 64>::type>(v)) != 0;
+  if constexpr (bytes == 64)
+    return __builtin_ia32_cvtd2mask512(reinterpret_cast<typename VectorOf<int, 64>::type>(v)) != 0;
 #endif
 #if defined(__AVX2__)
-  if constexpr (bytes == 32) return __builtin_ia32_pmovmskb256(reinterpret_cast<typename VectorOf<char, 32>::type>(v)) != 0;
+  if constexpr (bytes == 32)
+    return __builtin_ia32_pmovmskb256(reinterpret_cast<typename VectorOf<char, 32>::type>(v)) != 0;
 #endif
 #if defined(__SSE2__)
-  if constexpr (bytes == 16) return __builtin_ia32_pmovmskb128(reinterpret_cast<typename VectorOf<char, 16>::type>(v)) != 0;
+  if constexpr (bytes == 16)
+    return __builtin_ia32_pmovmskb128(reinterpret_cast<typename VectorOf<char, 16>::type>(v)) != 0;
 #endif
   const auto words = reinterpret_cast<typename VectorOf<uint64_t, bytes>::type>(v);
   uint64_t all = words[0];
@@ -54,7 +57,8 @@ PHLOX_INLINE bool any_bit(V v) {
 
 template <class T, int N>
 struct Simd {
-  static_assert(N > 1 && (N & (N - 1)) == 0, "Simd<T, N>: N must be a power of two above 1; one element is Scalar<T>");
+  static_assert(N > 1 && (N & (N - 1)) == 0,
+                "Simd<T, N>: N must be a power of two above 1; one element is Scalar<T>");
   static constexpr bool lowered = true;
   static constexpr int lanes = N;
   static constexpr int width = static_cast<int>(sizeof(T)) * 8;  // bits of a lane
@@ -89,9 +93,7 @@ struct Simd {
     PHLOX_INLINE friend Mask operator|(Mask a, Mask b) { return {a.value | b.value}; }
     PHLOX_INLINE friend Mask operator^(Mask a, Mask b) { return {a.value ^ b.value}; }
     PHLOX_INLINE friend Mask operator!(Mask a) { return {~a.value}; }
-    PHLOX_INLINE friend bool any(Mask a) {
-      return any_bit(a.value);
-    }
+    PHLOX_INLINE friend bool any(Mask a) { return any_bit(a.value); }
   };
 
   Vector value;
@@ -141,9 +143,7 @@ struct Simd {
       return a.value / b.value;
     }
   }
-  PHLOX_INLINE friend Simd operator%(Simd a, Simd b)
-    requires is_integer
-  {
+  PHLOX_INLINE friend Simd operator%(Simd a, Simd b) requires is_integer {
     Vector rest;
     for (int i = 0; i < N; ++i) rest[i] = rest_of(a.value[i], b.value[i]);
     return rest;
@@ -157,49 +157,24 @@ struct Simd {
   }
 
   // ---- Bits of integers
-  PHLOX_INLINE friend Simd operator&(Simd a, Simd b)
-    requires is_integer
-  {
-    return a.value & b.value;
-  }
-  PHLOX_INLINE friend Simd operator|(Simd a, Simd b)
-    requires is_integer
-  {
-    return a.value | b.value;
-  }
-  PHLOX_INLINE friend Simd operator^(Simd a, Simd b)
-    requires is_integer
-  {
-    return a.value ^ b.value;
-  }
-  PHLOX_INLINE friend Simd operator~(Simd a)
-    requires is_integer
-  {
-    return ~a.value;
-  }
-  // By a count from 0 to one less than the width; to the right arithmetic for signed, logical for unsigned elements.
-  PHLOX_INLINE friend Simd operator<<(Simd a, int count)
-    requires is_integer
-  {
+  PHLOX_INLINE friend Simd operator&(Simd a, Simd b) requires is_integer { return a.value & b.value; }
+  PHLOX_INLINE friend Simd operator|(Simd a, Simd b) requires is_integer { return a.value | b.value; }
+  PHLOX_INLINE friend Simd operator^(Simd a, Simd b) requires is_integer { return a.value ^ b.value; }
+  PHLOX_INLINE friend Simd operator~(Simd a) requires is_integer { return ~a.value; }
+  // By a count from 0 to one less than the width; to the right arithmetic for signed, logical for unsigned
+  // elements.
+  PHLOX_INLINE friend Simd operator<<(Simd a, int count) requires is_integer {
     return reinterpret_cast<Vector>(a.as_unsigned() << count);
   }
-  PHLOX_INLINE friend Simd operator>>(Simd a, int count)
-    requires is_integer
-  {
-    return a.value >> count;
-  }
+  PHLOX_INLINE friend Simd operator>>(Simd a, int count) requires is_integer { return a.value >> count; }
   // By a count for each lane. Counts beyond the width shift everything out, also negative ones.
-  PHLOX_INLINE friend Simd operator<<(Simd a, Simd count)
-    requires is_integer
-  {
+  PHLOX_INLINE friend Simd operator<<(Simd a, Simd count) requires is_integer {
     const UnsignedVector amount = count.as_unsigned();
     const UnsignedVector last = UnsignedVector{} + static_cast<UnsignedElement>(width - 1);
     const UnsignedVector shifted = a.as_unsigned() << (amount & last);
     return reinterpret_cast<Vector>(amount > last ? UnsignedVector{} : shifted);
   }
-  PHLOX_INLINE friend Simd operator>>(Simd a, Simd count)
-    requires is_integer
-  {
+  PHLOX_INLINE friend Simd operator>>(Simd a, Simd count) requires is_integer {
     const UnsignedVector amount = count.as_unsigned();
     const UnsignedVector last = UnsignedVector{} + static_cast<UnsignedElement>(width - 1);
     if constexpr (std::is_signed_v<T>) {
@@ -209,9 +184,7 @@ struct Simd {
     }
   }
   template <int size>
-  PHLOX_INLINE friend Simd lookup(const T (&table)[size], Simd index)
-    requires is_integer
-  {
+  PHLOX_INLINE friend Simd lookup(const T (&table)[size], Simd index) requires is_integer {
     Vector found;
     for (int i = 0; i < N; ++i) found[i] = table[index.value[i]];
     return found;
@@ -227,14 +200,8 @@ struct Simd {
   PHLOX_INLINE friend Simd select(Mask mask, Simd a, Simd b) { return mask.value ? a.value : b.value; }
 
   // ---- What floats need from the machine
-  PHLOX_INLINE friend Simd sqrt(Simd a)
-    requires(!is_integer)
-  {
-    return square_root(a.value);
-  }
-  PHLOX_INLINE friend Simd fused(Simd a, Simd b, Simd c)
-    requires(!is_integer)
-  {
+  PHLOX_INLINE friend Simd sqrt(Simd a) requires(!is_integer) { return square_root(a.value); }
+  PHLOX_INLINE friend Simd fused(Simd a, Simd b, Simd c) requires(!is_integer) {
 #if defined(__clang__)
     return __builtin_elementwise_fma(a.value, b.value, c.value);
 #else
@@ -249,9 +216,7 @@ struct Simd {
     return result;
 #endif
   }
-  PHLOX_INLINE friend Simd fmod_exact(Simd a, Simd b)
-    requires(!is_integer)
-  {
+  PHLOX_INLINE friend Simd fmod_exact(Simd a, Simd b) requires(!is_integer) {
     Vector result;
     for (int i = 0; i < N; ++i) {
       if constexpr (sizeof(T) == 4) {
@@ -341,8 +306,9 @@ PHLOX_INLINE Pair<Simd<double, N / 2>> widen(Simd<float, N> x) {
             Double(__builtin_convertvector(__builtin_shufflevector(v, v, 4, 5, 6, 7), Wide))};
   } else {
     static_assert(N == 16, "widen: 4, 8 or 16 lanes of float");
-    return {Double(__builtin_convertvector(__builtin_shufflevector(v, v, 0, 1, 2, 3, 4, 5, 6, 7), Wide)),
-            Double(__builtin_convertvector(__builtin_shufflevector(v, v, 8, 9, 10, 11, 12, 13, 14, 15), Wide))};
+    return {
+        Double(__builtin_convertvector(__builtin_shufflevector(v, v, 0, 1, 2, 3, 4, 5, 6, 7), Wide)),
+        Double(__builtin_convertvector(__builtin_shufflevector(v, v, 8, 9, 10, 11, 12, 13, 14, 15), Wide))};
   }
 }
 
@@ -356,7 +322,8 @@ PHLOX_INLINE Simd<float, 2 * M> narrow(Simd<double, M> low, Simd<double, M> high
     return Simd<float, 2 * M>(__builtin_shufflevector(a, b, 0, 1, 2, 3, 4, 5, 6, 7));
   } else {
     static_assert(M == 8, "narrow: 2, 4 or 8 lanes of double");
-    return Simd<float, 2 * M>(__builtin_shufflevector(a, b, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15));
+    return Simd<float, 2 * M>(
+        __builtin_shufflevector(a, b, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15));
   }
 }
 template <int M>
@@ -367,7 +334,8 @@ PHLOX_INLINE Pair<Simd<float, 2 * M>> narrow(Pair<Simd<double, M>> low, Pair<Sim
 // function(x...) computed on doubles. The function may return one value or a Pair.
 template <class F, int N, class... Same>
 PHLOX_INLINE auto in_double(F function, Simd<float, N> x, Same... more) {
-  return narrow(function(widen(x).first, widen(more).first...), function(widen(x).second, widen(more).second...));
+  return narrow(function(widen(x).first, widen(more).first...),
+                function(widen(x).second, widen(more).second...));
 }
 
 }  // namespace PHLOX_ISA

@@ -1,63 +1,83 @@
-// erf, erfc, erfinv, ndtr, lgamma, digamma, trigamma. erf, erfc at most 2 ULP; the others at most 4 away from their zeros
-// other than those at 0, 1 and 2, and near these an absolute error of a few rounding units.
+// erf, erfc, erfinv, ndtr, lgamma, digamma, trigamma. erf, erfc at most 2 ULP; the others at most 4 away from
+// their zeros other than those at 0, 1 and 2, and near these an absolute error of a few rounding units.
 //
-// Coefficients: tools/fit_polynomial.py. erfc(x) = e^(-x^2) W(t) / (1 + 2x) with t = (x - 4) / (x + 4), which makes W
-// nearly constant on all of x >= 0 (after Schonfelder 1978). erfinv is x times a function of -log(1 - x^2) (after
-// Giles 2012).
+// Coefficients: tools/fit_polynomial.py. erfc(x) = e^(-x^2) W(t) / (1 + 2x) with t = (x - 4) / (x + 4), which
+// makes W nearly constant on all of x >= 0 (after Schonfelder 1978). erfinv is x times a function of -log(1 -
+// x^2) (after Giles 2012).
 #pragma once
 
 #include "phlox/math/domain.h"
 #include "phlox/math/exponential.h"
 #include "phlox/math/logarithm.h"
+#include "phlox/math/power.h"
 #include "phlox/math/rounding.h"
 #include "phlox/math/trigonometric.h"
 
 namespace phlox::math {
 inline namespace PHLOX_ISA {
 
-// erfc(x) for x >= 0.
+// erf(x) for 0 <= x <= 1.
 template <LoweredFloat D>
-PHLOX_INLINE D erfc_of_positive(D x) {
+PHLOX_INLINE D erf_of_small(D x) {
+  static_assert(!is_f32<D>);
+  const D z = x * x;
+  const D series = polynomial(z, -4.222894090238811869e-12, 8.703794250610696860e-11,
+                              -1.216304501303420989e-9, 1.479214660987226575e-8, -1.636461455475286017e-7,
+                              1.646204342082623780e-6, -0.00001492564746595648529, 0.0001205533289939388259,
+                              -0.0008548327021854213736, 0.005223977625422103999, -0.02686617064512973542,
+                              0.1128379167095511975, -0.3761263890318375237);
+  return x + x * (0.128379167095512574 + z * series);
+}
+
+// erfc(x + low) for x >= 0.
+template <LoweredFloat D>
+PHLOX_INLINE D erfc_of_positive(D x, D low) {
   static_assert(!is_f32<D>, "f32 computes in f64: in_double");
   const D a = select(x > 27.5, D(27.5), x);
   // W = 1.23... + t P(t) as N, 1 + 2x as B, e^(-x^2) as E, each in two parts.
   const D t = (a - 4.0) / (a + 4.0);
-  const D p = polynomial(
-      t, 2.717865788180098460e-10, 2.045094967583050755e-9, 1.692980755139047878e-9, -1.643895958215104061e-8,
-      -1.901511491643814386e-8, 1.130705567773904999e-7, 7.685831426426213756e-8, -8.276177377048080734e-7,
-      2.918030179973521373e-7, 5.710713910704553627e-6, -0.00001122098610592217438, -0.00002439949315183570381,
-      0.0001506213399988384526, -0.0001992566440957072977, -0.0007577732207198525782, 0.005031969972160991067,
-      -0.01619773406625142312, 0.03716751553790578798, -0.06633036581160586779, 0.09373283499833099161,
-      -0.1010390660363270472, 0.06809705425469311264, 0.01537965210262007188, -0.1396211168405625170);
+  const D p = polynomial(t, 2.717865788180098460e-10, 2.045094967583050755e-9, 1.692980755139047878e-9,
+                         -1.643895958215104061e-8, -1.901511491643814386e-8, 1.130705567773904999e-7,
+                         7.685831426426213756e-8, -8.276177377048080734e-7, 2.918030179973521373e-7,
+                         5.710713910704553627e-6, -0.00001122098610592217438, -0.00002439949315183570381,
+                         0.0001506213399988384526, -0.0001992566440957072977, -0.0007577732207198525782,
+                         0.005031969972160991067, -0.01619773406625142312, 0.03716751553790578798,
+                         -0.06633036581160586779, 0.09373283499833099161, -0.1010390660363270472,
+                         0.06809705425469311264, 0.01537965210262007188, -0.1396211168405625170);
   const Pair<D> numerator = fast_two_sum(D(1.232995118625552509), t * p);
   const Pair<D> bottom = two_sum(D(1.0), a + a);
   const Pair<D> square = two_product(a, a);
-  const auto parts = exponential_parts(-square.first, -square.second);
+  const auto parts =
+      exponential_parts(-square.first, -(square.second + (a + a) * select(x > 27.5, D(0.0), low)));
   const Pair<D> sum = fast_two_sum(D(1.0), parts.main);
   const Pair<D> e = fast_two_sum(sum.first, sum.second + parts.rest);
   // E N / B with the remainder of the division.
   const Pair<D> top = two_product(e.first, numerator.first);
   const D quotient = top.first / bottom.first;
   const Pair<D> back = two_product(quotient, bottom.first);
-  const D error = ((top.first - back.first) - back.second) +
-                  (top.second + (e.first * numerator.second + e.second * numerator.first) - quotient * bottom.second);
+  const D error =
+      ((top.first - back.first) - back.second) +
+      (top.second + (e.first * numerator.second + e.second * numerator.first) - quotient * bottom.second);
   return scale_by_power_of_two(quotient + error / bottom.first, parts.n);
 }
 
 template <LoweredFloat D>
 PHLOX_INLINE D erfc(D x) {
   if constexpr (is_f32<D>) {
-    return in_double([](auto v) __attribute__((always_inline)) { return erfc(v); }, x);
+    return in_double(
+        [](auto v) __attribute__((always_inline)) { return erfc(v); }, x);
   } else {
-    const D positive = erfc_of_positive(abs(x));
+    const D a = abs(x);
+    const D positive = select(a < 0.5, 1.0 - erf_of_small(a), erfc_of_positive(a, D(0.0)));
     return select(x < 0.0, 2.0 - positive, positive);
   }
 }
 
 template <LoweredFloat D>
 PHLOX_INLINE D erf(D x) {
-  const D a = abs(x), z = x * x;
+  const D a = abs(x);
   if constexpr (is_f32<D>) {
+    const D z = x * x;
     D r = multiply_add(D(-1.72853470e-5), a, D(3.83197126e-4));
     r = multiply_add(r, z, multiply_add(D(-3.88396438e-3), a, D(2.42546219e-2)));
     r = multiply_add(r, a, D(-1.06777877e-1));
@@ -69,53 +89,60 @@ PHLOX_INLINE D erf(D x) {
                            1.28379166e-1);
     return select(isnan(x), x, copysign(select(a > 0.927734375, far, a + a * p), x));
   } else {
-    const D series = polynomial(z, -4.222894090238811869e-12, 8.703794250610696860e-11, -1.216304501303420989e-9,
-                                1.479214660987226575e-8, -1.636461455475286017e-7, 1.646204342082623780e-6,
-                                -0.00001492564746595648529, 0.0001205533289939388259, -0.0008548327021854213736,
-                                0.005223977625422103999, -0.02686617064512973542, 0.1128379167095511975,
-                                -0.3761263890318375237);
-    const D near = a + a * (0.128379167095512574 + z * series);
-    return copysign(select(a < 1.0, near, 1.0 - erfc_of_positive(a)), x);
+    return copysign(select(a < 1.0, erf_of_small(a), 1.0 - erfc_of_positive(a, D(0.0))), x);
   }
 }
 
 // The distribution function of the standard normal distribution.
 template <LoweredFloat D>
 PHLOX_INLINE D ndtr(D x) {
-  return 0.5 * erfc(x * -0.707106781186547524);
+  if constexpr (is_f32<D>) {
+    return in_double(
+        [](auto v) __attribute__((always_inline)) { return ndtr(v); }, x);
+  } else {
+    // erfc(-x / sqrt(2)) / 2, with the digits that the product loses.
+    const D a = abs(x);
+    const Pair<D> product = two_product(a, D(0.70710678118654757));
+    const D b = product.first, low = product.second + a * -4.833646656726457e-17;
+    const D positive = 0.5 * select(b < 0.5, 1.0 - erf_of_small(b), erfc_of_positive(b, low));
+    return select(x > 0.0, 1.0 - positive, positive);
+  }
 }
 
 // erf(erfinv(x)) = x; infinite at +-1, NaN beyond.
 template <LoweredFloat D>
 PHLOX_INLINE D erfinv(D x) {
   if constexpr (is_f32<D>) {
-    return in_double([](auto v) __attribute__((always_inline)) { return erfinv(v); }, x);
+    return in_double(
+        [](auto v) __attribute__((always_inline)) { return erfinv(v); }, x);
   } else {
     const D a = abs(x);
     const D w = -log((1.0 - a) * (1.0 + a));
     const D root = sqrt(w);
     const D center = polynomial(
         w - 3.125, -2.828857172575224081e-23, -3.411543638482786030e-22, 4.916856752828049881e-21,
-        1.892696340574185164e-20, -3.935049124877122002e-19, 6.348566937451502527e-19, 1.622599477194311723e-17,
-        -1.225597025892656792e-16, -4.649015273073594650e-17, 6.525105628094559377e-15, -3.997311523968380311e-14,
-        -8.074256340613773756e-14, 2.630316615712941523e-12, -1.297870931672948249e-11, -5.414240008661295759e-11,
+        1.892696340574185164e-20, -3.935049124877122002e-19, 6.348566937451502527e-19,
+        1.622599477194311723e-17, -1.225597025892656792e-16, -4.649015273073594650e-17,
+        6.525105628094559377e-15, -3.997311523968380311e-14, -8.074256340613773756e-14,
+        2.630316615712941523e-12, -1.297870931672948249e-11, -5.414240008661295759e-11,
         1.051223116399475998e-9, -4.112661680646770661e-9, -2.907039082719238111e-8, 4.234788183317623060e-7,
-        -1.365469176333872549e-6, -0.00001388252339498269910, 0.0001867342080200507391, -0.0007407025341543205528,
-        -0.006033670871426900173, 0.2401581824255883124, 1.653654562683102714);
-    const D middle = polynomial(
-        root - 3.25, 7.646137745594912084e-9, -1.528358182685764812e-8, -2.082011847994085527e-8,
-        1.315284747276230639e-7, -2.456092075785529462e-7, -2.755188961298979728e-8, 1.481669899679898879e-6,
-        -3.985745993915144525e-6, 2.932550225607545682e-6, 0.00001246504282184749479, -0.00004732067384859850205,
-        0.00006828711417793405487, 0.00002403151186783291460, -0.0003550378133696218522, 0.0009532893416628739066,
-        -0.001688275535477946435, 0.002491442097953440345, -0.003751208508223809119, 0.005370914553555090091,
-        1.005258967694165374, 3.083885610492220676);
+        -1.365469176333872549e-6, -0.00001388252339498269910, 0.0001867342080200507391,
+        -0.0007407025341543205528, -0.006033670871426900173, 0.2401581824255883124, 1.653654562683102714);
+    const D middle =
+        polynomial(root - 3.25, 7.646137745594912084e-9, -1.528358182685764812e-8, -2.082011847994085527e-8,
+                   1.315284747276230639e-7, -2.456092075785529462e-7, -2.755188961298979728e-8,
+                   1.481669899679898879e-6, -3.985745993915144525e-6, 2.932550225607545682e-6,
+                   0.00001246504282184749479, -0.00004732067384859850205, 0.00006828711417793405487,
+                   0.00002403151186783291460, -0.0003550378133696218522, 0.0009532893416628739066,
+                   -0.001688275535477946435, 0.002491442097953440345, -0.003751208508223809119,
+                   0.005370914553555090091, 1.005258967694165374, 3.083885610492220676);
     const D tail = polynomial(
         root - 5.0, 5.091747705561389823e-12, -2.051006477837838010e-11, 1.851918813005564432e-11,
-        7.010237711082964697e-11, -3.884178900756648171e-10, 1.315006659219763415e-9, -3.525735361897477396e-9,
-        7.822405740630808241e-9, -1.521914766303255187e-8, 2.901809579671219819e-8, -6.757058008364593734e-8,
-        2.290530043737210580e-7, -9.930259925615719718e-7, 4.526052490128911150e-6, -0.00001968177113386950067,
-        0.00007599527810031682191, -0.0002150301198026945167, -0.0001387193383802824066, 1.010300464864544920,
-        4.849906401408584343);
+        7.010237711082964697e-11, -3.884178900756648171e-10, 1.315006659219763415e-9,
+        -3.525735361897477396e-9, 7.822405740630808241e-9, -1.521914766303255187e-8, 2.901809579671219819e-8,
+        -6.757058008364593734e-8, 2.290530043737210580e-7, -9.930259925615719718e-7, 4.526052490128911150e-6,
+        -0.00001968177113386950067, 0.00007599527810031682191, -0.0002150301198026945167,
+        -0.0001387193183802824066, 1.010300464864544920, 4.849906401408584343);
     const D ratio = select(w < 6.25, center, select(root < 4.0, middle, tail));
     return copysign(select(a == 1.0, D(kInfinity), a * ratio), x);
   }
@@ -126,27 +153,27 @@ PHLOX_INLINE D erfinv(D x) {
 // lgamma(a) for a > 0.
 template <LoweredFloat D>
 PHLOX_INLINE D lgamma_of_positive(D a) {
-  const auto below_one = a < 1.0, large = a >= 8.0;
-  const D logarithm = log(a);
-  // lgamma(1 + y) for 0 <= y <= 7, with its zeros at 0 and 1 as factors; lgamma(a) = lgamma(1 + a) - log a.
+  const auto below_one = a < 1.0, large = a >= 2.5;
+  const Pair<D> logarithm = log_extended(a);
+  // lgamma(1 + y) for 0 <= y <= 3/2, with its zeros at 0 and 1 as factors; lgamma(a) = lgamma(1 + a) - log a.
   const D y = select(large, D(0.0), select(below_one, a, a - 1.0));
-  const D p = polynomial(y, 2.219177029694525802e-10, 4.325208579909229891e-7, 0.00004899740594271426436,
-                         0.001711081404504192592, 0.02599489526263182857, 0.2006755293866569616,
-                         0.8526973992337655164, 2.062431518004194356, 2.811597888165257742,
-                         2.002203738740500718, 0.5772156649015328603);
-  const D q = polynomial(y, 8.580946366056853611e-8, 0.00001425409359653087483, 0.0006759790233576509696,
-                         0.01366653303138017643, 0.1403413047460414809, 0.8037225844268991234,
-                         2.696357047062595075, 5.382176565626745619, 6.256028815661171898,
-                         3.893614196431197009, 1.000000000000000000);
-  const D near = y * (y - 1.0) * (p / q);
-  // Stirling's series.
-  const D inverse = 1.0 / a, z = inverse * inverse;
-  const D series = polynomial(z, -0.029550653594771243, 0.00641025641025641, -0.0019175269175269176,
-                              8.417508417508417e-4, -5.952380952380953e-4, 7.936507936507937e-4,
-                              -0.002777777777777778, 0.08333333333333333);
-  const D far = (a - 0.5) * (logarithm - 1.0) + (0.41893853320467274 + inverse * series);
-  const D result = select(large, far, select(below_one, near - logarithm, near));
-  return select(a == kInfinity, a, result);
+  const D p = polynomial(y, -0.00009425073160534826573, -0.003766642598303623398, -0.04026784929108341910,
+                         -0.1642695621544209479, -0.2615140219806384461, -0.06060067541788049580,
+                         0.2115100300780052875, 0.1397156649015328603);
+  const D q = polynomial(y, 0.0002201236506267556492, 0.01051486795619266605, 0.1473497595613798885,
+                         0.8891442555347632575, 2.674567521847706866, 4.192414687250393200,
+                         3.269221092155244907, 1.000000000000000000);
+  const D near = y * (y - 1.0) * (0.4375 + p / q);
+  // Stirling's formula, with a function of 1 / a^2.
+  const D inverse = 1.0 / a, z = select(large, inverse * inverse, D(0.0));
+  const D u = polynomial(z, 0.09321313495118647585, 1.909655785243525981, 5.361491005719589627,
+                         4.232229079709608454, 1.106263560545061212, 0.08333333333333333174);
+  const D v = polynomial(z, 1.568815928626495690, 24.71053333832221248, 65.92564873156658950,
+                         51.22084168233563516, 13.30849605987402584, 1.000000000000000000);
+  const D far =
+      (a - 0.5) * ((logarithm.first - 1.0) + logarithm.second) + (0.41893853320467274 + inverse * (u / v));
+  const D result = select(large, far, select(below_one, near - logarithm.first, near));
+  return select(a == kInfinity, a, result + 0.0);  // lgamma(1) = +0
 }
 
 // sin(pi r) and cos(pi r) for |r| <= 1/2.
@@ -154,9 +181,11 @@ template <LoweredFloat D>
 PHLOX_INLINE Pair<D> sin_cos_pi(D r) {
   const D a = abs(r);
   const auto steep = a > 0.25;
-  const Pair<D> angle = two_product(select(steep, 0.5 - a, a), D(3.141592653589793));
-  const D sine = sin_of_reduced(angle.first, angle.second);
-  const Pair<D> parts = cos_of_reduced(angle.first, angle.second);
+  const D b = select(steep, 0.5 - a, a);
+  const Pair<D> angle = two_product(b, D(3.141592653589793));
+  const D low = angle.second + b * 1.2246467991473532e-16;
+  const D sine = sin_of_reduced(angle.first, low);
+  const Pair<D> parts = cos_of_reduced(angle.first, low);
   const D cosine = parts.first + parts.second;
   return {copysign(select(steep, cosine, sine), r), select(steep, sine, cosine)};
 }
@@ -165,7 +194,8 @@ PHLOX_INLINE Pair<D> sin_cos_pi(D r) {
 template <LoweredFloat D>
 PHLOX_INLINE D lgamma(D x) {
   if constexpr (is_f32<D>) {
-    return in_double([](auto v) __attribute__((always_inline)) { return lgamma(v); }, x);
+    return in_double(
+        [](auto v) __attribute__((always_inline)) { return lgamma(v); }, x);
   } else {
     const D a = abs(x);
     const D positive = lgamma_of_positive(a);
@@ -181,30 +211,34 @@ PHLOX_INLINE D lgamma(D x) {
 template <LoweredFloat D>
 PHLOX_INLINE D digamma(D x) {
   if constexpr (is_f32<D>) {
-    return in_double([](auto v) __attribute__((always_inline)) { return digamma(v); }, x);
+    return in_double(
+        [](auto v) __attribute__((always_inline)) { return digamma(v); }, x);
   } else {
     const auto reflect = x < 0.0;
     const D a = select(reflect, 1.0 - x, x);
-    const auto below_one = a < 1.0, large = a >= 10.0;
+    const auto below_one = a < 1.0, large = a >= 2.0;
     const D inverse = 1.0 / a, z = inverse * inverse;
-    // digamma(1 + y) for 0 <= y <= 9; digamma(a) = digamma(1 + a) - 1 / a.
+    // digamma(1 + y) for 0 <= y <= 1; digamma(a) = digamma(1 + a) - 1 / a.
     const D y = select(large, D(0.5), select(below_one, a, a - 1.0));
-    const D p = polynomial(y, 1.599032646652537726e-11, 4.977959035174896887e-8, 7.890647867592678274e-6,
-                           0.0003844250426324915266, 0.008122201804583649219, 0.08606778670078609077,
-                           0.4862868072698246458, 1.466507262998232429, 2.191120366702977130,
-                           1.250380137503405358);
-    const D q = polynomial(y, 7.916419249434373957e-9, 1.694819087235670774e-6, 0.0001040363035338530745,
-                           0.002720242105686928480, 0.03576684438862057683, 0.2558927053575271372,
-                           1.022949741620928661, 2.236116185313903074, 2.435910197187108735,
-                           1.000000000000000000);
+    const D p =
+        polynomial(y, 1.120313628924484960e-6, 0.0005912138334771197340, 0.02017934977193134441,
+                   0.2176806961839614580, 0.9743375801968877250, 1.870002268947140650, 1.250380137503405359);
+    const D q =
+        polynomial(y, 0.0001227192051635200123, 0.006176518223316049369, 0.09182470489461573473,
+                   0.5736312083347926023, 1.666954124565971598, 2.179093819411784579, 1.000000000000000000);
     // The zero at 1.4616..., in two parts.
     const D distance = (y - 0.46163214496836236) - (-1.5522348162858677e-17);
     const D small = distance * (p / q);
     const D near = select(below_one, small - inverse, small);
-    const D series = polynomial(z, 0.08333333333333333, -0.021092796092796094, 0.007575757575757576,
-                                -0.004166666666666667, 0.003968253968253968, -0.008333333333333333,
-                                0.08333333333333333);
-    const D far = log(a) - (0.5 * inverse + z * series);
+    // Far out a function of 1 / a^2 is left after log a - 1 / 2a.
+    const D w = select(large, z, D(0.0));
+    const D u =
+        polynomial(w, 0.2889310897496173470, 7.125542827165599741, 24.51620674407185125, 25.92193029997890996,
+                   10.44995782531828166, 1.648330015256385479, 0.08333333333333332954);
+    const D v =
+        polynomial(w, 7.475243085247934576, 107.0754899933162879, 321.3238156358410862, 322.9004859096793108,
+                   127.3398708745522638, 19.87996018307651408, 1.000000000000000000);
+    const D far = log(a) - (0.5 * inverse + z * (u / v));
     const D positive = select(large, far, near);
     const D r = x - round(x);
     const Pair<D> turn = sin_cos_pi(r);
@@ -218,27 +252,26 @@ PHLOX_INLINE D digamma(D x) {
 template <LoweredFloat D>
 PHLOX_INLINE D trigamma(D x) {
   if constexpr (is_f32<D>) {
-    return in_double([](auto v) __attribute__((always_inline)) { return trigamma(v); }, x);
+    return in_double(
+        [](auto v) __attribute__((always_inline)) { return trigamma(v); }, x);
   } else {
     const auto reflect = x < 0.0;
     const D a = select(reflect, 1.0 - x, x);
-    const auto below_one = a < 1.0, large = a >= 10.0;
-    const D inverse = 1.0 / a, z = inverse * inverse;
-    // trigamma(1 + y) for 0 <= y <= 9; trigamma(a) = trigamma(1 + a) + 1 / a^2.
-    const D y = select(large, D(0.5), select(below_one, a, a - 1.0));
-    const D p = polynomial(y, 0.001876424751813781235, 0.03314308621300444965, 0.2623560522716296462,
-                           1.208283780748368875, 3.525121080158377425, 6.649860130611368054,
-                           7.907118803667978529, 5.419522224790758749, 1.644934066848226437);
-    const D q = polynomial(y, 0.001876424751812410972, 0.03408129858900840153, 0.2790839641041923121,
-                           1.342145546439950592, 4.149742405759316362, 8.502176465315022980,
-                           11.47584130088883274, 9.784341161219045421, 4.756200378353409607,
-                           1.000000000000000000);
-    const D near = p / q + select(below_one, z, D(0.0));
-    const D series = polynomial(z, -7.092156862745098, 1.1666666666666667, -0.2531135531135531, 0.07575757575757576,
-                                -0.03333333333333333, 0.023809523809523808, -0.03333333333333333,
-                                0.16666666666666666);
-    const D far = inverse + z * (0.5 + inverse * series);
-    const D positive = select(large, far, near);
+    // trigamma(a) = 1 / a + 1 / 2a^2 + z / a R(z), z = 1 / a^2, for a >= 1; trigamma(a) = trigamma(1 + a) + 1
+    // / a^2.
+    const auto below_one = a < 1.0;
+    const D shifted = select(below_one, a + 1.0, a);
+    const D inverse = 1.0 / shifted, z = inverse * inverse;
+    const D p =
+        polynomial(z, 0.2928970531727012082, 23.23079325120862786, 252.4260107209742814, 888.4936456563090485,
+                   1329.619854312635769, 955.2467277991475171, 346.4479635550904061, 63.21965971153708663,
+                   5.391827744630840179, 0.1666666666666666621);
+    const D q =
+        polynomial(z, 8.726634114525661025, 279.4674312943795040, 2189.323463074951621, 6546.473354230923727,
+                   8956.782300785080186, 6112.713056500026669, 2151.374702141094093, 385.6852944199589682,
+                   32.55096646778496164, 1.000000000000000000);
+    const D far = inverse + z * (0.5 + inverse * (p / q));
+    const D positive = select(below_one, far + 1.0 / (a * a), far);
     // trigamma(x) + trigamma(1 - x) = (pi / sin(pi x))^2
     const D r = x - round(x);
     const D ratio = 3.141592653589793 / sin_cos_pi(r).first;

@@ -1,9 +1,10 @@
 // sin, cos, tan, asin, acos, atan, atan2; at most 2 ULP, for every finite argument.
 //
-// Method: x = n pi/2 + r. Below 1.6e6 pi/2 is subtracted in parts whose products with n are exact (Cody and Waite);
-// above, x is multiplied with the bits of 2/pi that matter (Payne and Hanek 1983). f32 reduces in f64. Polynomials on
-// [-pi/4, pi/4] and the rational functions of asin and acos are those of fdlibm (Sun Microsystems 1993) in f64; those
-// of sin and cos in f32, and of atan, are Cephes' (Moshier 1989).
+// Method: x = n pi/2 + r. Below 1.6e6 pi/2 is subtracted in parts whose products with n are exact (Cody and
+// Waite); above, x is multiplied with the bits of 2/pi that matter (Payne and Hanek 1983). f32 reduces in
+// f64. Polynomials on
+// [-pi/4, pi/4] and the rational functions of asin and acos are those of fdlibm (Sun Microsystems 1993) in
+// f64; those of sin and cos in f32, and of atan, are Cephes' (Moshier 1989).
 #pragma once
 
 #include "phlox/math/domain.h"
@@ -15,12 +16,27 @@ inline namespace PHLOX_ISA {
 // ---- Reduction
 
 // The bits of 2 / pi after 64 zeros.
-inline constexpr uint64_t kTwoOverPi[] = {
-    0,
-    0xa2f9836e4e441529, 0xfc2757d1f534ddc0, 0xdb6295993c439041, 0xfe5163abdebbc561, 0xb7246e3a424dd2e0,
-    0x06492eea09d1921c, 0xfe1deb1cb129a73e, 0xe88235f52ebb4484, 0xe99c7026b45f7e41, 0x3991d639835339f4,
-    0x9c845f8bbdf9283b, 0x1ff897ffde05980f, 0xef2f118b5a0a6d1f, 0x6d367ecf27cb09b7, 0x4f463f669e5fea2d,
-    0x7527bac7ebe5f17b, 0x3d0739f78a5292ea, 0x6bfb5fb11f8d5d08, 0x56033046fc7b6bab, 0xf0cfbc209af4361d};
+inline constexpr uint64_t kTwoOverPi[] = {0,
+                                          0xa2f9836e4e441529,
+                                          0xfc2757d1f534ddc0,
+                                          0xdb6295993c439041,
+                                          0xfe5163abdebbc561,
+                                          0xb7246e3a424dd2e0,
+                                          0x06492eea09d1921c,
+                                          0xfe1deb1cb129a73e,
+                                          0xe88235f52ebb4484,
+                                          0xe99c7026b45f7e41,
+                                          0x3991d639835339f4,
+                                          0x9c845f8bbdf9283b,
+                                          0x1ff897ffde05980f,
+                                          0xef2f118b5a0a6d1f,
+                                          0x6d367ecf27cb09b7,
+                                          0x4f463f669e5fea2d,
+                                          0x7527bac7ebe5f17b,
+                                          0x3d0739f78a5292ea,
+                                          0x6bfb5fb11f8d5d08,
+                                          0x56033046fc7b6bab,
+                                          0xf0cfbc209af4361d};
 
 // x = quadrant * pi/2 + angle + angle_low, |angle| <= pi/4, the quadrant known modulo 4.
 template <LoweredFloat D>
@@ -44,8 +60,8 @@ PHLOX_INLINE D double_of_u32(typename D::Bits b) {
   return D::from_bits(b | bits(D(0x1p52))) - 0x1p52;
 }
 
-// Payne and Hanek, for finite |x| >= 2^20. Only 192 bits of 2 / pi matter: those before give multiples of 2 pi, those
-// after less than 2^-137.
+// Payne and Hanek, for finite |x| >= 2^20. Only 192 bits of 2 / pi matter: those before give multiples of 2
+// pi, those after less than 2^-137.
 template <LoweredFloat D>
 PHLOX_INLINE ReducedAngle<D> reduce_large_angle(D x) {
   using Bits = typename D::Bits;
@@ -53,8 +69,8 @@ PHLOX_INLINE ReducedAngle<D> reduce_large_angle(D x) {
   const Bits mantissa = (pattern & 0x000fffffffffffffu) | 0x0010000000000000u;
   const Bits position = (pattern >> 52) - 1013;  // of the first bit used: exponent - 1075 - 1 + 63
   const Bits word = (position >> 6) & 31, shift = position & 63;
-  const Bits w0 = lookup(kTwoOverPi, word), w1 = lookup(kTwoOverPi, word + 1), w2 = lookup(kTwoOverPi, word + 2),
-             w3 = lookup(kTwoOverPi, word + 3);
+  const Bits w0 = lookup(kTwoOverPi, word), w1 = lookup(kTwoOverPi, word + 1),
+             w2 = lookup(kTwoOverPi, word + 2), w3 = lookup(kTwoOverPi, word + 3);
   const Bits rest = 63 - shift;
   const Bits a = (w0 << shift) | ((w1 >> 1) >> rest);
   const Bits b = (w1 << shift) | ((w2 >> 1) >> rest);
@@ -134,8 +150,9 @@ PHLOX_INLINE D sin_of_reduced(D x, D low) {
   if constexpr (is_f32<D>) {
     return x + (x * z) * polynomial(z, -1.9515295891E-4, 8.3321608736E-3, -1.6666654611E-1);
   } else {
-    const D tail = polynomial(z, 1.58969099521155010221e-10, -2.50507602534068634195e-08, 2.75573137070700676789e-06,
-                              -1.98412698298579493134e-04, 8.33333333332248946124e-03);
+    const D tail =
+        polynomial(z, 1.58969099521155010221e-10, -2.50507602534068634195e-08, 2.75573137070700676789e-06,
+                   -1.98412698298579493134e-04, 8.33333333332248946124e-03);
     const D cube = z * x;
     return x - ((z * (0.5 * low - cube * tail) - low) - cube * -1.66666666666666324348e-01);
   }
@@ -150,8 +167,9 @@ PHLOX_INLINE Pair<D> cos_of_reduced(D x, D low) {
     const D tail = polynomial(z, 2.443315711809948E-5, -1.388731625493765E-3, 4.166664568298827E-2);
     return {main, ((1.0 - main) - half) + z * z * tail};
   } else {
-    const D tail = polynomial(z, -1.13596475577881948265e-11, 2.08757232129817482790e-09, -2.75573143513906633035e-07,
-                              2.48015872894767294178e-05, -1.38888888888741095749e-03, 4.16666666666666019037e-02);
+    const D tail =
+        polynomial(z, -1.13596475577881948265e-11, 2.08757232129817482790e-09, -2.75573143513906633035e-07,
+                   2.48015872894767294178e-05, -1.38888888888741095749e-03, 4.16666666666666019037e-02);
     return {main, ((1.0 - main) - half) + (z * (z * tail) - x * low)};
   }
 }
@@ -162,8 +180,8 @@ PHLOX_INLINE D sin_of_quarter(D x, int quarter_turns) {
   using Bits = typename D::Bits;
   D angle, low = 0.0, quadrant;
   if constexpr (is_f32<D>) {
-    const auto reduced =
-        in_double([](auto v) __attribute__((always_inline)) { return reduce_angle_of_float(v); }, x);
+    const auto reduced = in_double(
+        [](auto v) __attribute__((always_inline)) { return reduce_angle_of_float(v); }, x);
     angle = reduced.first;
     quadrant = reduced.second;
   } else {
@@ -193,21 +211,25 @@ PHLOX_INLINE D cos(D x) {
 template <LoweredFloat D>
 PHLOX_INLINE D tan(D x) {
   if constexpr (is_f32<D>) {
-    return in_double([](auto v) __attribute__((always_inline)) { return tan(v); }, x);
+    return in_double(
+        [](auto v) __attribute__((always_inline)) { return tan(v); }, x);
   } else {
     using Bits = typename D::Bits;
     const auto reduced = reduce_angle(x);
     const Pair<D> cosine_parts = cos_of_reduced(reduced.angle, reduced.angle_low);
     const Pair<D> cosine = fast_two_sum(cosine_parts.first, cosine_parts.second);
     const D z = reduced.angle * reduced.angle;
-    const D tail = polynomial(z, 1.58969099521155010221e-10, -2.50507602534068634195e-08, 2.75573137070700676789e-06,
-                              -1.98412698298579493134e-04, 8.33333333332248946124e-03);
+    const D tail =
+        polynomial(z, 1.58969099521155010221e-10, -2.50507602534068634195e-08, 2.75573137070700676789e-06,
+                   -1.98412698298579493134e-04, 8.33333333332248946124e-03);
     const D cube = z * reduced.angle;
-    const D rest = (reduced.angle_low - z * (0.5 * reduced.angle_low - cube * tail)) + cube * -1.66666666666666324348e-01;
+    const D rest = (reduced.angle_low - z * (0.5 * reduced.angle_low - cube * tail)) +
+                   cube * -1.66666666666666324348e-01;
     const Pair<D> sine = fast_two_sum(reduced.angle, rest);
     const auto odd = mask_of<D>((bits(reduced.quadrant + Format<D>::round_shift) & 1) != Bits(0));
     const D top = select(odd, -cosine.first, sine.first), top_low = select(odd, -cosine.second, sine.second);
-    const D bottom = select(odd, sine.first, cosine.first), bottom_low = select(odd, sine.second, cosine.second);
+    const D bottom = select(odd, sine.first, cosine.first),
+            bottom_low = select(odd, sine.second, cosine.second);
     const D quotient = top / bottom;
     const Pair<D> product = two_product(quotient, bottom);
     const D error = ((top - product.first) - product.second) + (top_low - quotient * bottom_low);
@@ -220,17 +242,19 @@ PHLOX_INLINE D tan(D x) {
 // (asin(sqrt(z)) - sqrt(z)) / sqrt(z) for z <= 1/4
 template <LoweredFloat D>
 PHLOX_INLINE D asin_ratio(D z) {
-  const D top = z * polynomial(z, 3.47933107596021167570e-05, 7.91534994289814532176e-04, -4.00555345006794114027e-02,
-                               2.01212532134862925881e-01, -3.25565818622400915405e-01, 1.66666666666666657415e-01);
-  const D bottom = polynomial(z, 7.70381505559019352791e-02, -6.88283971605453293030e-01, 2.02094576023350569471e+00,
-                              -2.40339491173441421878e+00, 1.0);
+  const D top =
+      z * polynomial(z, 3.47933107596021167570e-05, 7.91534994289814532176e-04, -4.00555345006794114027e-02,
+                     2.01212532134862925881e-01, -3.25565818622400915405e-01, 1.66666666666666657415e-01);
+  const D bottom = polynomial(z, 7.70381505559019352791e-02, -6.88283971605453293030e-01,
+                              2.02094576023350569471e+00, -2.40339491173441421878e+00, 1.0);
   return top / bottom;
 }
 
 template <LoweredFloat D>
 PHLOX_INLINE D asin(D x) {
   if constexpr (is_f32<D>) {
-    return in_double([](auto v) __attribute__((always_inline)) { return asin(v); }, x);
+    return in_double(
+        [](auto v) __attribute__((always_inline)) { return asin(v); }, x);
   } else {
     const D a = abs(x);
     const auto small = a < 0.5;
@@ -250,7 +274,8 @@ PHLOX_INLINE D asin(D x) {
 template <LoweredFloat D>
 PHLOX_INLINE D acos(D x) {
   if constexpr (is_f32<D>) {
-    return in_double([](auto v) __attribute__((always_inline)) { return acos(v); }, x);
+    return in_double(
+        [](auto v) __attribute__((always_inline)) { return acos(v); }, x);
   } else {
     const D a = abs(x);
     const auto small = a < 0.5;
@@ -276,20 +301,22 @@ PHLOX_INLINE D atan_of_quotient(D y, D x) {
   const D bottom = select(steep, y, select(middle, y + x, x));
   const D t = top / bottom;
   const D z = t * t;
-  const D p = polynomial(z, -8.750608600031904122785E-1, -1.615753718733365076637E1, -7.500855792314704667340E1,
-                         -1.228866684490136173410E2, -6.485021904942025371773E1);
-  const D q = polynomial(z, 1.0, 2.485846490142306297962E1, 1.650270098316988542046E2, 4.328810604912902668951E2,
-                         4.853903996359136964868E2, 1.945506571482613964425E2);
+  const D p = polynomial(z, -8.750608600031904122785E-1, -1.615753718733365076637E1,
+                         -7.500855792314704667340E1, -1.228866684490136173410E2, -6.485021904942025371773E1);
+  const D q = polynomial(z, 1.0, 2.485846490142306297962E1, 1.650270098316988542046E2,
+                         4.328810604912902668951E2, 4.853903996359136964868E2, 1.945506571482613964425E2);
   const D series = t * (z * p / q);
   const D base = select(steep, D(1.5707963267948966), select(middle, D(0.7853981633974483), D(0.0)));
-  const D base_low = select(steep, D(6.123233995736766e-17), select(middle, D(3.061616997868383e-17), D(0.0)));
+  const D base_low =
+      select(steep, D(6.123233995736766e-17), select(middle, D(3.061616997868383e-17), D(0.0)));
   return base + (t + (series + base_low));
 }
 
 template <LoweredFloat D>
 PHLOX_INLINE D atan(D x) {
   if constexpr (is_f32<D>) {
-    return in_double([](auto v) __attribute__((always_inline)) { return atan(v); }, x);
+    return in_double(
+        [](auto v) __attribute__((always_inline)) { return atan(v); }, x);
   } else {
     const D a = abs(x);
     const D result = select(a == kInfinity, D(1.5707963267948966), atan_of_quotient(a, D(1.0)));
@@ -302,18 +329,21 @@ template <class A, class B, LoweredFloat D = Common<A, B>>
 PHLOX_INLINE D atan2(A ordinate, B abscissa) {
   const D y = ordinate, x = abscissa;
   if constexpr (is_f32<D>) {
-    return in_double([](auto a, auto b) __attribute__((always_inline)) { return atan2(a, b); }, y, x);
+    return in_double(
+        [](auto a, auto b) __attribute__((always_inline)) { return atan2(a, b); }, y, x);
   } else {
     const D a = abs(y), b = abs(x);
     // Infinities as finite points of the same angle, and nothing that overflows or loses digits below.
     const auto both = isinf(a) & isinf(b);
-    const D scale = select(max(a, b) > 0x1p1000, D(0x1p-200), select(max(a, b) < 0x1p-800, D(0x1p200), D(1.0)));
+    const D scale =
+        select(max(a, b) > 0x1p1000, D(0x1p-200), select(max(a, b) < 0x1p-800, D(0x1p200), D(1.0)));
     const D top = select(both, D(1.0), select(isinf(b), D(0.0), a * scale));
     const D bottom = select(both, D(1.0), select(isinf(a), D(0.0), b * scale));
     const auto zero = top == 0.0;
     const D quotient = select(zero, D(0.0), atan_of_quotient(top, select(zero, D(1.0), bottom)));
     const D result = select(signbit(x), 3.141592653589793 - (quotient - 1.2246467991473532e-16), quotient);
-    return select(isnan(x) | isnan(y), x + y, copysign(select(isinf(a) & !isinf(b), D(1.5707963267948966), result), y));
+    return select(isnan(x) | isnan(y), x + y,
+                  copysign(select(isinf(a) & !isinf(b), D(1.5707963267948966), result), y));
   }
 }
 
