@@ -4,6 +4,7 @@
 #include "phlox/core/device.h"
 #include "phlox/core/tensor.h"
 #include "phlox/ops/pointwise.h"
+#include "phlox/ops/reduce_primitive.h"
 
 namespace phlox {
 
@@ -14,6 +15,8 @@ struct DeviceKernels {
   void (*convert)(const TensorImpl& source, TensorImpl& target);
   // Writes one value everywhere.
   void (*fill)(TensorImpl& target, const Scalar& value);
+  // Combines elements over dimensions.
+  void (*reduce)(const ReduceCall& call);
 };
 
 // Throws DeviceError when the device is not there.

@@ -8,6 +8,7 @@ const DeviceKernels cpu_device_kernels = {
     .pointwise = cpu::pointwise,
     .convert = cpu::convert,
     .fill = cpu::fill,
+    .reduce = cpu::reduce,
 };
 
 }  // namespace phlox

@@ -8,5 +8,6 @@ namespace phlox::cpu {
 void pointwise(const PointwiseCall& call);
 void convert(const TensorImpl& source, TensorImpl& target);
 void fill(TensorImpl& target, const Scalar& value);
+void reduce(const ReduceCall& call);
 
 }  // namespace phlox::cpu

@@ -1,0 +1,37 @@
+// What reduce.kernel.cc leaves in its table, once for each instruction set. Light: kernel files include it.
+#pragma once
+
+#include <cstdint>
+
+#include "phlox/base/registration.h"
+#include "phlox/device/cpu/reduction_order.h"
+
+namespace phlox::cpu {
+
+// The largest number of results that a kernel makes at once.
+inline constexpr int reduce_columns = 256;
+// Levels of the tree over blocks: enough for any tensor.
+inline constexpr int reduce_levels = 56;
+
+// The steps of reduction_order.h for one function and one dtype. Elements and results have this dtype.
+struct ReduceFunctions {
+  // One block of rows that follow one another: result[c] is made of rows[i * columns + c]. Up to reduction_block rows.
+  void (*dense_block)(const void* rows, std::int64_t row_count, std::int64_t columns, void* result);
+  // The same with rows at any addresses.
+  void (*spread_block)(const void* const* rows, std::int64_t row_count, std::int64_t columns, void* result);
+  // All blocks of `count` consecutive elements, combined to one result.
+  void (*whole)(const void* elements, std::int64_t count, void* result);
+  // left[i] = combine(left[i], right[i])
+  void (*combine)(void* left, const void* right, std::int64_t count);
+};
+
+enum class ReduceType : std::uint8_t { float32, float64, int64, uint64, uint8 };
+inline constexpr int reduce_type_count = 5;
+inline constexpr int reduce_kind_count = 4;
+
+struct ReduceKernels {
+  const char* instruction_set;
+  ReduceFunctions functions[reduce_kind_count][reduce_type_count];  // by ReduceKind
+};
+
+}  // namespace phlox::cpu

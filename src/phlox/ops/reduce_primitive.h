@@ -1,0 +1,29 @@
+// The primitives that reductions consist of. Reductions with a gradient are in reduce.cc.
+#pragma once
+
+#include "phlox/core/tensor.h"
+
+namespace phlox {
+
+enum class ReduceKind : std::uint8_t { sum, product, minimum, maximum };
+
+// What a device must do: combine the elements over the reduced dimensions, in the order of
+// device/cpu/reduction_order.h. There is at least one element for each result.
+struct ReduceCall {
+  ReduceKind kind;
+  const TensorImpl* input;
+  bool reduced[max_rank];  // by dimension of the input
+  DType compute;           // float32, float64, int64, uint64, uint8 or bool: elements are cast to it
+  bool keepdim;
+  TensorImpl* output;      // row-major; results are cast to its dtype
+};
+
+// Reduces without gradient; `result` is the dtype of the result. Over no elements sum gives 0, product 1; the others
+// throw ShapeError naming `operation`. With `compute` bool, maximum is "any" and minimum "all".
+Tensor apply_reduce(ReduceKind kind, const Tensor& input, const Dims& dims, bool keepdim, DType compute, DType result,
+                    const char* operation);
+
+// The shape after a reduction over `dims`, which are in range and unlike.
+Shape reduced_shape(const Shape& shape, const Dims& dims, bool keepdim);
+
+}  // namespace phlox
