@@ -58,6 +58,7 @@ TEST(TensorTest, ItemAndData) {
   EXPECT_EQ(x.item<double>(), 2.5);
   EXPECT_EQ(x.item<int>(), 2);
   EXPECT_EQ(*x.data<float>(), 2.5f);
+  EXPECT_EQ(Tensor(std::complex<double>(1, 2)).item<std::complex<float>>(), std::complex<float>(1, 2));
   EXPECT_THROW(x.data<double>(), DTypeError);
   EXPECT_THROW(numbers({2}).item(), ValueError);
   EXPECT_EQ(Tensor(7, {.dtype = DType::uint8}).item<int>(), 7);

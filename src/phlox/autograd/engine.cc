@@ -107,6 +107,7 @@ void check_finite(const GradientNode& node, std::span<const Tensor> input_gradie
 struct NodeState {
   GradientNode* node;
   std::int32_t dependencies = 0;  // edges to this node that have not brought a gradient yet
+  bool visited = false;
   bool needed = false;            // leads to something that was asked for
   bool leads_on = false;          // has an input that is needed
   bool is_target = false;
@@ -123,7 +124,7 @@ struct NodeState {
 // The states by node: open addressing, at most half full.
 class NodeTable {
  public:
-  NodeTable() : slots_(64, empty) {}
+  NodeTable() : slots_(64, empty) { states_.reserve(32); }
 
   // The number of the node's state, and whether it is new.
   std::pair<std::uint32_t, bool> insert(GradientNode* node) {
@@ -137,7 +138,6 @@ class NodeTable {
   }
   // The node must be there.
   std::uint32_t find(GradientNode* node) const { return slots_[find_slot(node)]; }
-  bool contains(GradientNode* node) const { return slots_[find_slot(node)] != empty; }
   NodeState& operator[](std::uint32_t number) { return states_[number]; }
 
  private:
@@ -228,13 +228,17 @@ class BackwardPass {
   }
 
   bool mark_visited(std::uint32_t number) {
-    if (number >= visited_.size()) visited_.resize(std::max<std::size_t>(number + 1, visited_.size() * 2), false);
-    if (visited_[number]) return false;
-    visited_[number] = true;
-    return true;
+    return !std::exchange(table_[number].visited, true);
   }
 
   void leave(std::uint32_t number) {
+    if (targets_.empty()) {
+      NodeState& state = table_[number];
+      state.needed = state.leads_on = true;
+      for (Edge& edge : state.node->edges())
+        if (edge.node) ++table_[table_.find(edge.node.get())].dependencies;
+      return;
+    }
     bool leads_on = false;
     for (Edge& edge : table_[number].node->edges()) {
       if (!edge.node) continue;
@@ -243,7 +247,7 @@ class BackwardPass {
     }
     NodeState& state = table_[number];
     state.leads_on = leads_on;
-    state.needed = targets_.empty() || leads_on || state.is_target;
+    state.needed = leads_on || state.is_target;
     if (!state.needed) return;
     for (Edge& edge : state.node->edges()) {
       if (!edge.node) continue;
@@ -339,7 +343,7 @@ class BackwardPass {
   NodeTable table_;
   std::vector<Edge> roots_;  // hold the graph, even when a hook replaces the outputs' history
   std::vector<Target> targets_;
-  std::vector<bool> visited_, reached_;
+  std::vector<bool> reached_;
   std::vector<std::pair<std::uint64_t, std::uint32_t>> ready_;
   Gradients results_;
 };

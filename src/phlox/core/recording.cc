@@ -20,12 +20,9 @@ void check_view_history(const Tensor& view) {
 }  // namespace detail
 
 Edge gradient_edge(const Tensor& tensor) {
-  TensorImpl* impl = tensor.impl();
-  AutogradRecord* record = impl->autograd;
+  const AutogradRecord* record = tensor.impl()->autograd;
   if (!record || !record->requires_grad) return {};
   if (record->node) return {record->node, record->output};
-  if (!record->accumulator)
-    record->accumulator = Reference<GradientNode>::adopt(new AccumulateGradient(impl));
   return {record->accumulator, 0};
 }
 

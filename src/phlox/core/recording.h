@@ -38,7 +38,7 @@ inline bool needs_gradient(const Tensor& tensor) {
   return impl->autograd && impl->autograd->requires_grad;
 }
 
-// Where the gradient of the tensor goes; null when it needs none. The node of a leaf is made when first asked for.
+// Where the gradient of the tensor goes; null when it needs none. Several threads may ask for the same leaf.
 Edge gradient_edge(const Tensor& tensor);
 
 // Says that output `output` of `node` made the tensor. Integer and boolean results stay without history.

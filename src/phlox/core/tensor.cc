@@ -314,6 +314,9 @@ const Tensor& Tensor::set_requires_grad(bool on) const {
           .hint("clone() it outside inference mode")
           .raise();
     if (!t->autograd) t->autograd = new AutogradRecord;
+    // Made here and not on first use, since several threads may use a parameter at once.
+    if (!t->autograd->accumulator)
+      t->autograd->accumulator = Reference<GradientNode>::adopt(new AccumulateGradient(t));
   }
   if (t->autograd) t->autograd->requires_grad = on;
   return *this;

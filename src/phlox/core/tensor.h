@@ -133,6 +133,7 @@ class Tensor {
     Scalar s = item();
     if constexpr (std::is_same_v<T, bool>) return s.boolean();
     else if constexpr (std::is_integral_v<T>) return static_cast<T>(s.integer());
+    else if constexpr (requires { typename T::value_type; }) return T(s.complex());
     else return static_cast<T>(s.real());
   }
   // All elements in logical order, converted to T.
