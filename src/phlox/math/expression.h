@@ -74,6 +74,12 @@ constexpr bool simplifies(Expression a, Expression b) {
   ExpressionArena* arena = arena_of(a, b);
   return arena && arena->simplify;
 }
+// A folded constant stays in the arena, so that functions of constants have one to go to.
+constexpr Expression folded(Expression a, Expression b, double value) {
+  ExpressionArena* arena = arena_of(a, b);
+  if (!arena) return value;
+  return {arena, arena->intern(Opcode::constant, value)};
+}
 constexpr Expression node1(Opcode opcode, Expression a) { return {a.arena, a.arena->intern(opcode, 0, a.node)}; }
 constexpr Expression node2(Opcode opcode, Expression a, Expression b) {
   ExpressionArena* arena = arena_of(a, b);
@@ -83,12 +89,12 @@ constexpr Expression node2(Opcode opcode, Expression a, Expression b) {
 }  // namespace detail
 
 constexpr Expression operator-(Expression a) {
-  if (a.is_constant()) return -a.value;
+  if (a.is_constant()) return detail::folded(a, a, -a.value);
   if (a.is_a(Opcode::neg)) return a.argument(0);
   return detail::node1(Opcode::neg, a);
 }
 constexpr Expression operator+(Expression a, Expression b) {
-  if (a.is_constant() && b.is_constant()) return a.value + b.value;
+  if (a.is_constant() && b.is_constant()) return detail::folded(a, b, a.value + b.value);
   if (detail::simplifies(a, b)) {
     if (a.is(0)) return b;
     if (b.is(0)) return a;
@@ -96,7 +102,7 @@ constexpr Expression operator+(Expression a, Expression b) {
   return detail::node2(Opcode::add, a, b);
 }
 constexpr Expression operator-(Expression a, Expression b) {
-  if (a.is_constant() && b.is_constant()) return a.value - b.value;
+  if (a.is_constant() && b.is_constant()) return detail::folded(a, b, a.value - b.value);
   if (detail::simplifies(a, b)) {
     if (b.is(0)) return a;
     if (a.is(0)) return -b;
@@ -104,7 +110,7 @@ constexpr Expression operator-(Expression a, Expression b) {
   return detail::node2(Opcode::sub, a, b);
 }
 constexpr Expression operator*(Expression a, Expression b) {
-  if (a.is_constant() && b.is_constant()) return a.value * b.value;
+  if (a.is_constant() && b.is_constant()) return detail::folded(a, b, a.value * b.value);
   if (a.is(1)) return b;
   if (b.is(1)) return a;
   if (detail::simplifies(a, b)) {
@@ -117,7 +123,7 @@ constexpr Expression operator*(Expression a, Expression b) {
   return detail::node2(Opcode::mul, a, b);
 }
 constexpr Expression operator/(Expression a, Expression b) {
-  if (a.is_constant() && b.is_constant()) return a.value / b.value;
+  if (a.is_constant() && b.is_constant()) return detail::folded(a, b, a.value / b.value);
   if (b.is(1)) return a;
   if (detail::simplifies(a, b)) {
     if (a.is(0)) return 0.0;

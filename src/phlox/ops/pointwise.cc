@@ -25,6 +25,7 @@ struct InputRecord {
   bool is_tensor = false;
   bool stretched = false;  // by broadcasting
   DType dtype = DType::float32;
+  std::unique_ptr<Shape> shape;  // of an input that was stretched
 };
 
 // One recorded pointwise call. The gradient of each input is another pointwise call.
@@ -33,6 +34,10 @@ class PointwiseNode final : public GradientNode {
   PointwiseNode(const PointwiseFunction& function, std::span<const Operand> inputs,
                 std::span<const KernelScalar> scalars, const Tensor& result)
       : GradientNode(function.name, static_cast<int>(inputs.size())), function_(function) {
+    if (inputs.size() > std::size(few_inputs_)) {
+      many_inputs_ = std::make_unique<InputRecord[]>(inputs.size());
+      inputs_ = many_inputs_.get();
+    }
     std::copy(scalars.begin(), scalars.end(), scalars_);
     const TensorImpl* output = result.impl();
     for (int k = 0; k < input_count(); ++k) {
@@ -46,7 +51,7 @@ class PointwiseNode final : public GradientNode {
       saved_ |= gradient_rule(function, k).saved;
       const TensorImpl* impl = input.impl();
       record.stretched = impl->rank != output->rank || !std::equal(impl->sizes, impl->sizes + impl->rank, output->sizes);
-      if (record.stretched) shapes_[k] = std::make_unique<Shape>(input.shape());
+      if (record.stretched) record.shape = std::make_unique<Shape>(input.shape());
     }
     for (int k = 0; k < input_count(); ++k) {
       if (!(saved_ >> k & 1u)) continue;
@@ -90,7 +95,7 @@ class PointwiseNode final : public GradientNode {
         part = apply_pointwise(*rule.function, {inputs, static_cast<std::size_t>(count)},
                                {scalars_, function_.scalars});
       }
-      if (inputs_[k].stretched) part = sum_to_shape(part, *shapes_[k]);
+      if (inputs_[k].stretched) part = sum_to_shape(part, *inputs_[k].shape);
       input_gradients[k] = part.to(inputs_[k].dtype);
     }
   }
@@ -98,7 +103,7 @@ class PointwiseNode final : public GradientNode {
   void release_saved() override {
     if (saved_ == 0) return;
     released_ = true;
-    for (InputRecord& input : inputs_) input.saved.release();
+    for (int k = 0; k < input_count(); ++k) inputs_[k].saved.release();
     result_.release();
   }
   bool released() const override { return released_; }
@@ -109,10 +114,11 @@ class PointwiseNode final : public GradientNode {
   }
 
   const PointwiseFunction& function_;
-  InputRecord inputs_[3];
+  InputRecord few_inputs_[3];
+  std::unique_ptr<InputRecord[]> many_inputs_;  // gradient functions may have more
+  InputRecord* inputs_ = few_inputs_;
   SavedTensor result_;
   KernelScalar scalars_[max_pointwise_scalars];
-  std::unique_ptr<Shape> shapes_[3];  // of inputs that were stretched
   unsigned saved_ = 0;
   bool released_ = false;
 };
@@ -411,7 +417,9 @@ Dual run_dual(const PointwiseFunction& function, int k, ExpressionArena& arena) 
         masks[i] = DualMask{ExpressionMask{Expression(&arena, index)}};
         break;
       case Opcode::scalar: values[i] = Dual(Expression(&arena, function.tensors + index), 0.0); break;
-      case Opcode::constant: values[i] = Dual(n.value); break;
+      case Opcode::constant:
+        values[i] = Dual(Expression(&arena, arena.intern(Opcode::constant, n.value)), 0.0);
+        break;
       case Opcode::neg: values[i] = -values[a]; break;
       case Opcode::add: values[i] = values[a] + values[b]; break;
       case Opcode::sub: values[i] = values[a] - values[b]; break;

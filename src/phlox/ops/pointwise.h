@@ -37,6 +37,7 @@ struct PointwiseFunction {
   std::uint8_t masks;             // inputs that are truth values
   std::int8_t gradient_of = -1;   // k for the gradient of operation `name` with respect to input k
   const PointwiseTraits* traits;
+  bool compiled = false;          // kernels of this name exist; what is derived at run time is interpreted
   // Known at compile time for operations; otherwise made on the first request.
   const GradientRule* rules = nullptr;
 

@@ -24,7 +24,8 @@ constexpr PointwiseFunction make_gradient_function(const char* name) {
             .scalars = B::scalars,
             .masks = static_cast<std::uint8_t>(gradient.masks),
             .gradient_of = k,
-            .traits = &B::traits};
+            .traits = &B::traits,
+            .compiled = true};
   }
 }
 
@@ -42,6 +43,7 @@ constexpr PointwiseFunction make_function(const char* name, const GradientRule* 
           .scalars = B::scalars,
           .masks = B::masks,
           .traits = &B::traits,
+          .compiled = true,
           .rules = rules};
 }
 

@@ -17,10 +17,14 @@ namespace phlox {
 PHLOX_TABLE(PointwiseKernelEntry, phlox_kernels);
 PHLOX_TABLE(PointwiseInterpreterEntry, phlox_interpreters);
 
+PointwiseKernelTables pointwise_kernel_tables() {
+  return {phlox_kernels_first, phlox_kernels_last, phlox_interpreters_first, phlox_interpreters_last};
+}
+
 PointwiseKernel find_pointwise_kernel(const PointwiseFunction& function, DType dtype) {
   auto& slot = function.kernels[static_cast<int>(dtype)];
   PointwiseKernel kernel = slot.load(std::memory_order_relaxed);
-  if (kernel) return kernel;
+  if (kernel || !function.compiled) return kernel;
   int best = -1;
   for (const PointwiseKernelEntry& entry : PHLOX_TABLE_SPAN(phlox_kernels)) {
     if (std::string_view(entry.name) != function.name) continue;

@@ -31,4 +31,11 @@ struct PointwiseInterpreterEntry {
   PointwiseInterpreter float64;
 };
 
+// All kernels and interpreters of the program, for each instruction set that was compiled.
+struct PointwiseKernelTables {
+  const PointwiseKernelEntry *first_kernel, *last_kernel;
+  const PointwiseInterpreterEntry *first_interpreter, *last_interpreter;
+};
+PointwiseKernelTables pointwise_kernel_tables();
+
 }  // namespace phlox
