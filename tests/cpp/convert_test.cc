@@ -7,6 +7,7 @@
 #include "phlox/core/dtype.h"
 #include "phlox/core/tensor.h"
 #include "phlox/device/cpu/convert.h"
+#include "phlox/device/cpu/device.h"
 
 namespace phlox {
 namespace {

@@ -3,6 +3,7 @@
 
 #include "phlox/core/device.h"
 #include "phlox/core/tensor.h"
+#include "phlox/ops/gather.h"
 #include "phlox/ops/pointwise.h"
 #include "phlox/ops/reduce_primitive.h"
 
@@ -15,6 +16,16 @@ struct DeviceKernels {
   void (*convert)(const TensorImpl& source, TensorImpl& target);
   // Writes one value everywhere.
   void (*fill)(TensorImpl& target, const Scalar& value);
+  // start, start + step, ... in the order of a vector.
+  void (*arange)(TensorImpl& target, const Scalar& start, const Scalar& step);
+  // Reads and writes at places given by indices; writes to one place in the order of the loop.
+  void (*gather)(const IndexedLoop& loop);
+  void (*scatter)(const IndexedLoop& loop, ScatterMode mode);
+  // The first of contiguous int64 indices that is not within -bound ... bound - 1, or -1.
+  std::int64_t (*find_outside)(const TensorImpl& indices, std::int64_t bound);
+  // Of a contiguous bool tensor: how many are true, and where, as int64[n, rank].
+  std::int64_t (*count_nonzero)(const TensorImpl& mask);
+  void (*nonzero)(const TensorImpl& mask, TensorImpl& target);
   // Combines elements over dimensions.
   void (*reduce)(const ReduceCall& call);
 };

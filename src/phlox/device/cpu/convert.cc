@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "phlox/core/parallel.h"
+#include "phlox/device/cpu/device.h"
 #include "phlox/device/cpu/processor.h"
 
 namespace phlox::cpu {
@@ -320,6 +321,29 @@ void fill(TensorImpl& target, const Scalar& value) {
         if (stream) kernels().stream_fence();
       },
       64);
+}
+
+void arange(TensorImpl& target, const Scalar& start, const Scalar& step) {
+  const bool integers = start.kind() <= Scalar::Kind::integer && step.kind() <= Scalar::Kind::integer;
+  const DType dtype = integers ? DType::int64 : DType::float64;
+  const ConvertRun run = convert_run(dtype, target.dtype);
+  const std::int64_t bytes = element_size(target.dtype);
+  parallel_for(0, target.count, parallel_elements, [&](std::int64_t first, std::int64_t last) {
+    constexpr std::int64_t block = 512;
+    union {
+      std::int64_t integer[block];
+      double floating[block];
+    } stage;
+    for (std::int64_t i = first; i < last; i += block) {
+      const std::int64_t n = std::min(block, last - i);
+      for (std::int64_t j = 0; j < n; ++j) {
+        if (integers) stage.integer[j] = start.integer() + (i + j) * step.integer();
+        else stage.floating[j] = start.real() + static_cast<double>(i + j) * step.real();
+      }
+      const std::int64_t stride = target.strides[0] * bytes;
+      run(&stage, 8, static_cast<char*>(target.address()) + i * stride, stride, n);
+    }
+  });
 }
 
 }  // namespace phlox::cpu

@@ -8,6 +8,12 @@ const DeviceKernels cpu_device_kernels = {
     .pointwise = cpu::pointwise,
     .convert = cpu::convert,
     .fill = cpu::fill,
+    .arange = cpu::arange,
+    .gather = cpu::gather,
+    .scatter = cpu::scatter,
+    .find_outside = cpu::find_outside,
+    .count_nonzero = cpu::count_nonzero,
+    .nonzero = cpu::nonzero,
     .reduce = cpu::reduce,
 };
 

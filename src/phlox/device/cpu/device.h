@@ -8,6 +8,12 @@ namespace phlox::cpu {
 void pointwise(const PointwiseCall& call);
 void convert(const TensorImpl& source, TensorImpl& target);
 void fill(TensorImpl& target, const Scalar& value);
+void arange(TensorImpl& target, const Scalar& start, const Scalar& step);
+void gather(const IndexedLoop& loop);
+void scatter(const IndexedLoop& loop, ScatterMode mode);
+std::int64_t find_outside(const TensorImpl& indices, std::int64_t bound);
+std::int64_t count_nonzero(const TensorImpl& mask);
+void nonzero(const TensorImpl& mask, TensorImpl& target);
 void reduce(const ReduceCall& call);
 
 }  // namespace phlox::cpu

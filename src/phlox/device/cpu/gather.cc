@@ -1,0 +1,319 @@
+// Reading and writing at places given by tensors of integers. Writes to one place happen in the order of the loop:
+// threads share out either a dimension along which places differ, or the places themselves.
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC optimize("tree-vectorize", "vect-cost-model=dynamic")
+#endif
+
+#include <algorithm>
+#include <atomic>
+#include <complex>
+#include <cstring>
+#include <type_traits>
+
+#include "phlox/core/parallel.h"
+#include "phlox/device/cpu/device.h"
+
+namespace phlox::cpu {
+namespace {
+
+constexpr std::int64_t parallel_elements = 16384;
+
+struct Wide { std::uint64_t low, high; };
+
+// Calls f<T>() with an unsigned type of the size of an element.
+template <class F>
+void visit_bytes(int bytes, const F& f) {
+  switch (bytes) {
+    case 1: return f.template operator()<std::uint8_t>();
+    case 2: return f.template operator()<std::uint16_t>();
+    case 4: return f.template operator()<std::uint32_t>();
+    case 8: return f.template operator()<std::uint64_t>();
+    default: return f.template operator()<Wide>();
+  }
+}
+
+// Drops dimensions of size 1 and joins those that run on for every operand.
+IndexedLoop simplified(const IndexedLoop& loop) {
+  IndexedLoop plan = loop;
+  plan.rank = 0;
+  for (int d = 0; d < loop.rank; ++d) {
+    if (loop.sizes[d] == 1) continue;
+    const int last = plan.rank - 1;
+    bool joins = last >= 0 && plan.data_strides[last] == loop.data_strides[d] * loop.sizes[d] &&
+                 plan.other_strides[last] == loop.other_strides[d] * loop.sizes[d];
+    for (int k = 0; k < loop.index_count && joins; ++k)
+      joins = plan.indices[k].strides[last] == loop.indices[k].strides[d] * loop.sizes[d];
+    const int to = joins ? last : plan.rank++;
+    plan.sizes[to] = joins ? plan.sizes[to] * loop.sizes[d] : loop.sizes[d];
+    plan.data_strides[to] = loop.data_strides[d];
+    plan.other_strides[to] = loop.other_strides[d];
+    for (int k = 0; k < loop.index_count; ++k) plan.indices[k].strides[to] = loop.indices[k].strides[d];
+  }
+  if (plan.rank == 0) {
+    plan.rank = 1;
+    plan.sizes[0] = 1;
+    plan.data_strides[0] = plan.other_strides[0] = 0;
+    for (int k = 0; k < loop.index_count; ++k) plan.indices[k].strides[0] = 0;
+  }
+  return plan;
+}
+
+bool indexed_along(const IndexedLoop& loop, int d) {
+  for (int k = 0; k < loop.index_count; ++k)
+    if (loop.indices[k].strides[d] != 0) return true;
+  return false;
+}
+
+// A row: the inner dimension at one place of the outer ones.
+struct Row {
+  std::int64_t data;   // in elements
+  std::int64_t other;
+  std::int64_t indices[max_rank];
+};
+
+std::int64_t place(const IndexedLoop& loop, const std::int64_t* positions, std::int64_t shift, int inner) {
+  std::int64_t offset = 0;
+  for (int k = 0; k < loop.index_count; ++k) {
+    const IndexedLoop::Index& index = loop.indices[k];
+    std::int64_t i = index.values[positions[k] + shift * index.strides[inner]];
+    i += i < 0 ? index.bound : 0;
+    offset += i * index.step;
+  }
+  return offset;
+}
+
+// Calls row(Row, n) for elements [first, last) of the loop.
+template <class Body>
+void for_rows(const IndexedLoop& loop, std::int64_t first, std::int64_t last, const Body& body) {
+  std::int64_t at[max_rank];
+  Row row{};
+  const auto move = [&](int d, std::int64_t steps) {
+    row.data += steps * loop.data_strides[d];
+    row.other += steps * loop.other_strides[d];
+    for (int k = 0; k < loop.index_count; ++k) row.indices[k] += steps * loop.indices[k].strides[d];
+  };
+  std::int64_t rest = first;
+  for (int d = loop.rank - 1; d >= 0; --d) {
+    at[d] = rest % loop.sizes[d];
+    rest /= loop.sizes[d];
+    move(d, at[d]);
+  }
+  const int inner = loop.rank - 1;
+  while (first < last) {
+    const std::int64_t n = std::min(loop.sizes[inner] - at[inner], last - first);
+    body(row, n);
+    first += n;
+    move(inner, -at[inner]);
+    at[inner] = 0;
+    for (int d = inner - 1; d >= 0; --d) {
+      move(d, 1);
+      if (++at[d] < loop.sizes[d]) break;
+      move(d, -at[d]);
+      at[d] = 0;
+    }
+  }
+}
+
+template <class T, class Store>
+PHLOX_INLINE void update_row(T* target, std::int64_t target_stride, const T* source, std::int64_t source_stride,
+                             std::int64_t n, const Store& store) {
+  if (target_stride == 1 && source_stride == 1) {
+    T* __restrict out = target;
+    const T* __restrict in = source;
+    for (std::int64_t i = 0; i < n; ++i) out[i] = store(out[i], in[i]);
+    return;
+  }
+  for (std::int64_t i = 0; i < n; ++i, target += target_stride, source += source_stride) *target = store(*target, *source);
+}
+
+template <class T>
+void gather_as(const IndexedLoop& loop) {
+  const int inner = loop.rank - 1;
+  const bool by_element = indexed_along(loop, inner);
+  const auto* data = reinterpret_cast<const T*>(loop.data);
+  auto* other = reinterpret_cast<T*>(loop.other);
+  const std::int64_t data_stride = loop.data_strides[inner], other_stride = loop.other_strides[inner];
+  parallel_for(0, loop.count, parallel_elements, [&](std::int64_t first, std::int64_t last) {
+    for_rows(loop, first, last, [&](const Row& row, std::int64_t n) {
+      T* out = other + row.other;
+      if (!by_element) {
+        const T* in = data + row.data + place(loop, row.indices, 0, inner);
+        if (data_stride == 1 && other_stride == 1) std::memcpy(out, in, static_cast<std::size_t>(n) * sizeof(T));
+        else for (std::int64_t i = 0; i < n; ++i) out[i * other_stride] = in[i * data_stride];
+      } else if (loop.index_count == 1) {
+        const IndexedLoop::Index& index = loop.indices[0];
+        const std::int64_t* values = index.values + row.indices[0];
+        const std::int64_t stride = index.strides[inner];
+        for (std::int64_t i = 0; i < n; ++i) {
+          std::int64_t v = values[i * stride];
+          v += v < 0 ? index.bound : 0;
+          out[i * other_stride] = data[row.data + i * data_stride + v * index.step];
+        }
+      } else {
+        for (std::int64_t i = 0; i < n; ++i)
+          out[i * other_stride] = data[row.data + i * data_stride + place(loop, row.indices, i, inner)];
+      }
+    });
+  });
+}
+
+// Writes with `store(old, value)`. Places whose offset by indices lies outside of [low, high) are left to others.
+template <class T, class Store>
+void scatter_part(const IndexedLoop& loop, bool all, std::int64_t low, std::int64_t high, const Store& store) {
+  const int inner = loop.rank - 1;
+  const bool by_element = indexed_along(loop, inner);
+  auto* data = reinterpret_cast<T*>(loop.data);
+  const auto* other = reinterpret_cast<const T*>(loop.other);
+  const std::int64_t data_stride = loop.data_strides[inner], other_stride = loop.other_strides[inner];
+  for_rows(loop, 0, loop.count, [&](const Row& row, std::int64_t n) {
+    const T* in = other + row.other;
+    if (!by_element) {
+      const std::int64_t offset = place(loop, row.indices, 0, inner);
+      if (all || (offset >= low && offset < high))
+        update_row(data + row.data + offset, data_stride, in, other_stride, n, store);
+      return;
+    }
+    for (std::int64_t i = 0; i < n; ++i) {
+      const std::int64_t offset = place(loop, row.indices, i, inner);
+      if (!all && (offset < low || offset >= high)) continue;
+      T& target = data[row.data + i * data_stride + offset];
+      target = store(target, in[i * other_stride]);
+    }
+  });
+}
+
+template <class T, class Store>
+void scatter_with(const IndexedLoop& loop, const Store& store) {
+  const int threads = loop.count < parallel_elements ? 1 : thread_count();
+  if (threads == 1) {
+    scatter_part<T>(loop, true, 0, 0, store);
+    return;
+  }
+  int widest = -1;  // the dimension to share out: places differ along it
+  for (int d = 0; d < loop.rank; ++d)
+    if (loop.data_strides[d] != 0 && (widest < 0 || loop.sizes[d] > loop.sizes[widest])) widest = d;
+  if (widest >= 0 && loop.sizes[widest] >= threads) {
+    const std::int64_t grain = std::max<std::int64_t>(1, loop.sizes[widest] * parallel_elements / loop.count);
+    parallel_for(0, loop.sizes[widest], grain, [&](std::int64_t first, std::int64_t last) {
+      IndexedLoop part = loop;
+      part.sizes[widest] = last - first;
+      part.count = loop.count / loop.sizes[widest] * (last - first);
+      part.data += first * loop.data_strides[widest] * static_cast<std::int64_t>(sizeof(T));
+      part.other += first * loop.other_strides[widest] * static_cast<std::int64_t>(sizeof(T));
+      for (int k = 0; k < loop.index_count; ++k) part.indices[k].values += first * loop.indices[k].strides[widest];
+      scatter_part<T>(part, true, 0, 0, store);
+    });
+    return;
+  }
+  std::int64_t low = 0, high = 1;
+  for (int k = 0; k < loop.index_count; ++k)
+    (loop.indices[k].step < 0 ? low : high) += (loop.indices[k].bound - 1) * loop.indices[k].step;
+  parallel_for(low, high, std::max<std::int64_t>(1, (high - low) / threads), [&](std::int64_t first, std::int64_t last) {
+    scatter_part<T>(loop, false, first, last, store);
+  });
+}
+
+template <class T>
+void scatter_as(const IndexedLoop& loop, ScatterMode mode) {
+  constexpr bool ordered = std::is_arithmetic_v<T>;
+  // Halves are computed with in float.
+  const auto compute = [](auto f) {
+    return [f](T a, T b) {
+      if constexpr (std::is_same_v<T, Half> || std::is_same_v<T, BFloat16>) return T(f(static_cast<float>(a), static_cast<float>(b)));
+      else return static_cast<T>(f(a, b));
+    };
+  };
+  switch (mode) {
+    case ScatterMode::add: scatter_with<T>(loop, compute([](auto a, auto b) { return a + b; })); break;
+    case ScatterMode::multiply: scatter_with<T>(loop, compute([](auto a, auto b) { return a * b; })); break;
+    case ScatterMode::minimum:
+      if constexpr (ordered || std::is_same_v<T, Half> || std::is_same_v<T, BFloat16>)
+        scatter_with<T>(loop, compute([](auto a, auto b) { return b < a || b != b ? b : a; }));
+      break;
+    case ScatterMode::maximum:
+      if constexpr (ordered || std::is_same_v<T, Half> || std::is_same_v<T, BFloat16>)
+        scatter_with<T>(loop, compute([](auto a, auto b) { return b > a || b != b ? b : a; }));
+      break;
+    case ScatterMode::assign: break;
+  }
+}
+
+}  // namespace
+
+void gather(const IndexedLoop& loop) {
+  if (loop.count == 0) return;
+  const IndexedLoop plan = simplified(loop);
+  visit_bytes(element_size(loop.dtype), [&]<class T>() { gather_as<T>(plan); });
+}
+
+void scatter(const IndexedLoop& loop, ScatterMode mode) {
+  if (loop.count == 0) return;
+  const IndexedLoop plan = simplified(loop);
+  if (mode == ScatterMode::assign) {
+    visit_bytes(element_size(loop.dtype), [&]<class T>() { scatter_with<T>(plan, [](T, T value) { return value; }); });
+    return;
+  }
+  visit_dtype(loop.dtype, [&]<class T>() { scatter_as<T>(plan, mode); });
+}
+
+std::int64_t find_outside(const TensorImpl& indices, std::int64_t bound) {
+  // Almost always none is outside: the first pass only asks whether.
+  std::atomic<bool> any{false};
+  const auto* values = static_cast<const std::int64_t*>(indices.address());
+  parallel_for(0, indices.count, parallel_elements, [&](std::int64_t first, std::int64_t last) {
+    std::int64_t low = 0, high = -1;
+    for (std::int64_t i = first; i < last; ++i) {
+      low = std::min(low, values[i]);
+      high = std::max(high, values[i]);
+    }
+    if (low < -bound || high >= bound) any.store(true, std::memory_order_relaxed);
+  });
+  if (!any.load()) return -1;
+  std::int64_t i = 0;
+  while (values[i] >= -bound && values[i] < bound) ++i;
+  return i;
+}
+
+std::int64_t count_nonzero(const TensorImpl& mask) {
+  const auto* values = static_cast<const std::uint8_t*>(mask.address());
+  std::atomic<std::int64_t> total{0};
+  parallel_for(0, mask.count, 4 * parallel_elements, [&](std::int64_t first, std::int64_t last) {
+    std::int64_t count = 0;
+    for (std::int64_t i = first; i < last; ++i) count += values[i];
+    total.fetch_add(count, std::memory_order_relaxed);
+  });
+  return total.load();
+}
+
+void nonzero(const TensorImpl& mask, TensorImpl& target) {
+  constexpr std::int64_t block = 65536;
+  const auto* values = static_cast<const std::uint8_t*>(mask.address());
+  const std::int64_t blocks = (mask.count + block - 1) / block;
+  std::vector<std::int64_t> starts(static_cast<std::size_t>(blocks) + 1, 0);
+  parallel_for(0, blocks, 1, [&](std::int64_t first, std::int64_t last) {
+    for (std::int64_t b = first; b < last; ++b) {
+      std::int64_t count = 0;
+      for (std::int64_t i = b * block; i < std::min(mask.count, (b + 1) * block); ++i) count += values[i];
+      starts[static_cast<std::size_t>(b) + 1] = count;
+    }
+  });
+  for (std::size_t b = 1; b < starts.size(); ++b) starts[b] += starts[b - 1];
+  const int rank = mask.rank;
+  parallel_for(0, blocks, 1, [&](std::int64_t first, std::int64_t last) {
+    for (std::int64_t b = first; b < last; ++b) {
+      auto* out = static_cast<std::int64_t*>(target.address()) + starts[static_cast<std::size_t>(b)] * rank;
+      for (std::int64_t i = b * block; i < std::min(mask.count, (b + 1) * block); ++i) {
+        if (!values[i]) continue;
+        std::int64_t rest = i;
+        for (int d = rank - 1; d > 0; --d) {
+          out[d] = rest % mask.sizes[d];
+          rest /= mask.sizes[d];
+        }
+        if (rank > 0) out[0] = rest;
+        out += rank;
+      }
+    }
+  });
+}
+
+}  // namespace phlox::cpu

@@ -1,0 +1,19 @@
+// The primitive `convert`: the same values in another dtype or memory order.
+#pragma once
+
+#include <string>
+
+#include "phlox/core/tensor.h"
+
+namespace phlox {
+
+enum class MemoryOrder : std::uint8_t { keep, row_major, channels_last };
+
+// A copy, even when nothing changes. `channels_last` needs four or five dimensions.
+Tensor apply_convert(const Tensor& input, DType dtype, MemoryOrder order = MemoryOrder::keep);
+// Uninitialised memory in the given order; `like` is asked for MemoryOrder::keep.
+Tensor make_tensor_ordered(const Tensor& like, const Shape& shape, DType dtype, MemoryOrder order);
+// "preserve", "row_major" or "channels_last", and PyTorch's names of these. Throws ValueError.
+MemoryOrder parse_memory_order(const std::string& name, const char* operation);
+
+}  // namespace phlox

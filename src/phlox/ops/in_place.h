@@ -1,0 +1,21 @@
+// Writing into a tensor that exists, under the rules of core/recording.h.
+#pragma once
+
+#include <type_traits>
+
+#include "phlox/core/recording.h"
+#include "phlox/core/tensor.h"
+
+namespace phlox {
+
+// Gives the target the values of `value`, which is broadcast and cast to it. Gradients of the target then flow to
+// `value`. Throws ShapeError when `value` does not fit, DTypeError when its kind would be lost (float into integers).
+const Tensor& assign_in_place(const Tensor& target, const Tensor& value, const char* operation);
+
+// Copies without recording and without checks other than overlap. The shapes are equal.
+void copy_data(const Tensor& source, const Tensor& target);
+
+// Throws unless values of `value` may be written into a tensor of dtype `target` in place.
+void check_kind_kept(DType value, const Tensor& target, const char* operation);
+
+}  // namespace phlox

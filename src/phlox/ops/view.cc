@@ -1,0 +1,547 @@
+#include "phlox/ops/view.h"
+
+#include <algorithm>
+
+#include "phlox/core/recording.h"
+#include "phlox/ops/device_kernels.h"
+#include "phlox/ops/functions.h"
+#include "phlox/ops/in_place.h"
+#include "phlox/ops/operation.h"
+#include "phlox/ops/primitive.h"
+#include "phlox/ops/sum_to_shape.h"
+
+namespace phlox {
+namespace {
+
+struct Layout {
+  Shape sizes;
+  Strides strides;
+  std::int64_t offset;
+};
+
+// Strides for a reshape without copying; false when there are none. Dimensions that run on in memory are taken
+// together and cut anew.
+bool reshape_strides(const TensorImpl& from, const Shape& sizes, Strides& strides) {
+  strides.resize(sizes.size());
+  if (from.count == 0 || from.contiguous) {
+    strides = contiguous_strides(sizes);
+    return true;
+  }
+  int next = sizes.rank() - 1;
+  std::int64_t chunk = 1, chunk_stride = 1;
+  bool begun = false;
+  for (int d = from.rank - 1; d >= 0; --d) {
+    if (from.sizes[d] == 1) continue;
+    if (!begun) {
+      chunk_stride = from.strides[d];
+      chunk = 1;
+      begun = true;
+    }
+    chunk *= from.sizes[d];
+    int above = d - 1;
+    while (above >= 0 && from.sizes[above] == 1) --above;
+    if (above >= 0 && from.strides[above] == from.strides[d] * from.sizes[d]) continue;
+    std::int64_t taken = 1;
+    while (next >= 0 && (taken < chunk || sizes[static_cast<std::size_t>(next)] == 1)) {
+      strides[static_cast<std::size_t>(next)] = taken * chunk_stride;
+      taken *= sizes[static_cast<std::size_t>(next)];
+      --next;
+    }
+    if (taken != chunk) return false;
+    begun = false;
+  }
+  for (; next >= 0; --next) strides[static_cast<std::size_t>(next)] = 1;  // sizes of 1
+  return true;
+}
+
+bool layout_of(const TensorImpl& from, const ViewAttributes& v, Layout& to) {
+  to.offset = from.offset;
+  const auto at = [](const IntList& list, int i) { return list[static_cast<std::size_t>(i)]; };
+  switch (v.kind) {
+    case ViewKind::reshape:
+      to.sizes = v.a;
+      return reshape_strides(from, to.sizes, to.strides);
+    case ViewKind::expand: {
+      to.sizes = v.a;
+      to.strides.resize(v.a.size());
+      const int added = v.a.rank() - from.rank;
+      for (int d = 0; d < v.a.rank(); ++d) {
+        const bool kept = d >= added && from.sizes[d - added] == at(v.a, d);
+        to.strides[static_cast<std::size_t>(d)] = kept ? from.strides[d - added] : 0;
+      }
+      return true;
+    }
+    case ViewKind::permute:
+      to.sizes.resize(v.a.size());
+      to.strides.resize(v.a.size());
+      for (std::size_t d = 0; d < v.a.size(); ++d) {
+        to.sizes[d] = from.sizes[v.a[d]];
+        to.strides[d] = from.strides[v.a[d]];
+      }
+      return true;
+    case ViewKind::select: {
+      const std::int64_t dim = v.a[0];
+      to.sizes.resize(from.rank - 1u);
+      to.strides.resize(from.rank - 1u);
+      for (int d = 0, e = 0; d < from.rank; ++d) {
+        if (d == dim) continue;
+        to.sizes[static_cast<std::size_t>(e)] = from.sizes[d];
+        to.strides[static_cast<std::size_t>(e++)] = from.strides[d];
+      }
+      to.offset += v.a[1] * from.strides[dim];
+      return true;
+    }
+    case ViewKind::slice: {
+      to.sizes = v.a;
+      to.strides.resize(v.a.size());
+      std::int64_t shift = 0;
+      for (int d = 0; d < from.rank; ++d) {
+        to.strides[static_cast<std::size_t>(d)] = from.strides[d] * at(v.c, d);
+        shift += from.strides[d] * at(v.b, d);
+      }
+      if (element_count(v.a) > 0) to.offset += shift;  // an empty slice may begin beyond the end
+      return true;
+    }
+    case ViewKind::diagonal: {
+      const std::int64_t shift = v.a[0], first = v.a[1], second = v.a[2];
+      for (int d = 0; d < from.rank; ++d) {
+        if (d == first || d == second) continue;
+        to.sizes.push_back(from.sizes[d]);
+        to.strides.push_back(from.strides[d]);
+      }
+      const std::int64_t length = shift >= 0 ? std::min(from.sizes[first], from.sizes[second] - shift)
+                                             : std::min(from.sizes[first] + shift, from.sizes[second]);
+      to.sizes.push_back(std::max<std::int64_t>(length, 0));
+      to.strides.push_back(from.strides[first] + from.strides[second]);
+      if (length > 0) to.offset += shift >= 0 ? shift * from.strides[second] : -shift * from.strides[first];
+      return true;
+    }
+    case ViewKind::unfold: {
+      const std::int64_t dim = v.a[0], size = v.a[1], step = v.a[2];
+      for (int d = 0; d < from.rank; ++d) {
+        to.sizes.push_back(d == dim ? (from.sizes[d] - size) / step + 1 : from.sizes[d]);
+        to.strides.push_back(d == dim ? from.strides[d] * step : from.strides[d]);
+      }
+      to.sizes.push_back(size);
+      to.strides.push_back(from.rank == 0 ? 1 : from.strides[dim]);
+      return true;
+    }
+    case ViewKind::strided:
+      to.sizes = v.a;
+      to.strides = v.b;
+      to.offset = v.offset;
+      return true;
+  }
+  return false;
+}
+
+TensorList evaluate_view(std::span<const Operand> inputs, const void* attributes) {
+  return {apply_view(inputs[0].tensor(), *static_cast<const ViewAttributes*>(attributes))};
+}
+PHLOX_PRIMITIVE(view, 20, evaluate_view);
+
+// The gradient of as_strided: positions in a row-major tensor are picked by the same strides.
+Tensor strided_gradient(const Tensor& gradient, const Shape& shape, const ViewAttributes& v) {
+  const std::int64_t count = element_count(shape);
+  const Tensor positions = as_strided(arange(count, {}, 1, DType::int64, gradient.device()), v.a, v.b, v.offset);
+  const Tensor flat = zeros({count}, gradient.dtype(), gradient.device());
+  return reshape(index_add(flat, 0, reshape(positions, {-1}), reshape(gradient, {-1})), shape);
+}
+
+class ViewNode final : public GradientNode {
+ public:
+  ViewNode(const Tensor& input, const ViewAttributes& attributes)
+      : GradientNode("view", 1), attributes_(attributes), shape_(input.shape()) {
+    edges()[0] = gradient_edge(input);
+    if (attributes.kind == ViewKind::strided) attributes_.offset -= input.storage_offset();
+  }
+  void backward(std::span<const Tensor> output_gradients, std::span<Tensor> input_gradients) override {
+    const Tensor& gradient = output_gradients[0];
+    if (!gradient.defined()) return;
+    switch (attributes_.kind) {
+      case ViewKind::reshape: input_gradients[0] = reshape(gradient, shape_); break;
+      case ViewKind::expand: input_gradients[0] = sum_to_shape(gradient, shape_); break;
+      case ViewKind::permute: {
+        ViewAttributes inverse{ViewKind::permute, {}, {}, {}};
+        inverse.a.resize(attributes_.a.size());
+        for (std::size_t d = 0; d < attributes_.a.size(); ++d)
+          inverse.a[static_cast<std::size_t>(attributes_.a[d])] = static_cast<std::int64_t>(d);
+        input_gradients[0] = apply_view(gradient, inverse);
+        break;
+      }
+      case ViewKind::strided: input_gradients[0] = strided_gradient(gradient, shape_, attributes_); break;
+      default: input_gradients[0] = apply_view_gradient(gradient, shape_, attributes_);
+    }
+  }
+  void release_saved() override {}
+
+ private:
+  ViewAttributes attributes_;
+  Shape shape_;
+};
+
+// --- the gradient of a view as a primitive of its own
+
+struct ViewGradientAttributes {
+  Shape shape;
+  ViewAttributes view;
+  Scalar outside;
+};
+
+TensorList evaluate_view_gradient(std::span<const Operand> inputs, const void* attributes) {
+  const auto& a = *static_cast<const ViewGradientAttributes*>(attributes);
+  return {apply_view_gradient(inputs[0].tensor(), a.shape, a.view, a.outside)};
+}
+PHLOX_PRIMITIVE(view_gradient, 21, evaluate_view_gradient);
+
+class ViewGradientNode final : public GradientNode {
+ public:
+  ViewGradientNode(const Tensor& input, const ViewAttributes& attributes)
+      : GradientNode("view", 1), attributes_(attributes) {
+    edges()[0] = gradient_edge(input);
+  }
+  void backward(std::span<const Tensor> output_gradients, std::span<Tensor> input_gradients) override {
+    if (output_gradients[0].defined()) input_gradients[0] = apply_view(output_gradients[0], attributes_);
+  }
+  void release_saved() override {}
+
+ private:
+  ViewAttributes attributes_;
+};
+
+Tensor view_of(const Tensor& input, const ViewAttributes& attributes) {
+  Layout layout;
+  if (!layout_of(*input.impl(), attributes, layout)) return {};
+  return make_view(input, layout.sizes, layout.strides, layout.offset);
+}
+
+}  // namespace
+
+Tensor apply_view(const Tensor& input, const ViewAttributes& attributes) {
+  if (thread_mode.interpreter_count) [[unlikely]] {
+    const Operand operand(input);
+    return interpret(view_primitive, {&operand, 1}, &attributes)[0];
+  }
+  Tensor result = view_of(input, attributes);
+  if (needs_gradient(input) && result.defined())
+    set_history(result, Reference<GradientNode>::adopt(new ViewNode(input, attributes)));
+  return result;
+}
+
+Tensor apply_view_gradient(const Tensor& gradient, const Shape& shape, const ViewAttributes& attributes,
+                           const Scalar& outside) {
+  if (thread_mode.interpreter_count) [[unlikely]] {
+    const Operand operand(gradient);
+    const ViewGradientAttributes all{shape, attributes, outside};
+    return interpret(view_gradient_primitive, {&operand, 1}, &all)[0];
+  }
+  Tensor result = make_tensor(shape, gradient.dtype(), gradient.device());
+  const DeviceKernels& kernels = device_kernels(gradient.device());
+  kernels.fill(*result.impl(), outside);
+  {
+    NoGrad no_grad;
+    const Tensor target = view_of(result, attributes);
+    const bool overlaps = attributes.kind == ViewKind::unfold && attributes.a[2] < attributes.a[1];
+    if (!overlaps) {
+      kernels.convert(*gradient.impl(), *target.impl());
+    } else {
+      // Each position within the windows at a time: these do not overlap.
+      for (std::int64_t i = 0; i < attributes.a[1]; ++i) {
+        const Tensor part = target.select(-1, i);
+        part.add_(gradient.detach().select(-1, i));
+      }
+    }
+  }
+  if (needs_gradient(gradient))
+    set_history(result, Reference<GradientNode>::adopt(new ViewGradientNode(gradient, attributes)));
+  return result;
+}
+
+Tensor slice_dim(const Tensor& input, int dim, std::int64_t start, std::int64_t size, std::int64_t step) {
+  ViewAttributes v{ViewKind::slice, input.shape(), IntList(static_cast<std::size_t>(input.rank()), 0),
+                   IntList(static_cast<std::size_t>(input.rank()), 1)};
+  const auto d = static_cast<std::size_t>(dim);
+  v.a[d] = size;
+  v.b[d] = start;
+  v.c[d] = step;
+  return apply_view(input, v);
+}
+
+Shape infer_shape(const Shape& asked, std::int64_t count, const char* operation) {
+  Shape shape = asked;
+  int unknown = -1;
+  std::int64_t known = 1;
+  for (int d = 0; d < shape.rank(); ++d) {
+    const std::int64_t size = shape[static_cast<std::size_t>(d)];
+    if (size == -1 && unknown < 0) unknown = d;
+    else if (size < 0)
+      fail<ShapeError>(ErrorCode::invalid_value, "{}: {} in [{}]", operation,
+                       size == -1 ? "a second -1" : "a negative size", to_string(asked))
+          .hint("one size may be -1, all others are counts")
+          .raise();
+    else known *= size;
+  }
+  if (unknown >= 0 && known != 0 && count % known == 0) {
+    shape[static_cast<std::size_t>(unknown)] = count / known;
+    return shape;
+  }
+  if (unknown >= 0 || known != count)
+    fail<ShapeError>(ErrorCode::wrong_element_count, "{}: {} elements do not fill [{}]", operation, count,
+                     to_string(asked))
+        .hint("the product of the sizes must be the number of elements")
+        .raise();
+  return shape;
+}
+
+// --- shapes
+
+PHLOX_OPERATION(Tensor, reshape, (const Tensor& input, const Shape& shape),
+                .doc = "The same elements in another shape; one size may be -1. A view where the strides allow it, "
+                       "else a copy.",
+                .family = Family::view, .samples = "reshape(A(2, 6), (3, 4)); reshape(A(2, 3, 4), (-1, 2)); reshape(A(0, 3), (3, 0))",
+                .reference = "input.reshape(shape)") {
+  const ViewAttributes v{ViewKind::reshape, infer_shape(shape, input.numel(), "reshape"), {}, {}};
+  Tensor result = apply_view(input, v);
+  return result.defined() ? result : apply_view(input.contiguous(), v);
+}
+
+PHLOX_OPERATION(Tensor, view, (const Tensor& input, const Shape& shape),
+                .doc = "The same memory in another shape; one size may be -1. Throws ShapeError where the strides do "
+                       "not allow it; a channels-last tensor is copied.",
+                .family = Family::view, .samples = "view(clone(A(2, 6), 'row_major'), (3, 4)); view(A(0, 3), (3, 0))",
+                .reference = "input.reshape(shape)") {
+  const ViewAttributes v{ViewKind::reshape, infer_shape(shape, input.numel(), "view"), {}, {}};
+  Tensor result = apply_view(input, v);
+  if (result.defined()) return result;
+  if (input.is_channels_last()) return apply_view(input.contiguous(), v);
+  fail<ShapeError>(ErrorCode::not_viewable, "view: [{}] with strides [{}] cannot be seen as [{}] without a copy",
+                   to_string(input.shape()), to_string(input.strides()), to_string(v.a))
+      .detail("input", describe(input))
+      .hint("reshape() copies where it must")
+      .raise();
+}
+
+PHLOX_OPERATION(Tensor, view_as, (const Tensor& input, const Tensor& other), .doc = "view() in the shape of `other`.",
+                .family = Family::view, .samples = "view_as(clone(A(2, 6), 'row_major'), A(3, 4))",
+                .reference = "input.reshape(other.shape)") {
+  return view(input, other.shape());
+}
+
+PHLOX_OPERATION(Tensor, reshape_as, (const Tensor& input, const Tensor& other),
+                .doc = "reshape() to the shape of `other`.", .family = Family::view,
+                .samples = "reshape_as(A(2, 6), A(3, 4))", .reference = "input.reshape(other.shape)") {
+  return reshape(input, other.shape());
+}
+
+PHLOX_OPERATION(Tensor, expand, (const Tensor& input, const Shape& size),
+                .doc = "A view in which sizes of 1 are stretched without copying; -1 keeps a size.",
+                .family = Family::view, .samples = "expand(A(3, 1), (3, 4)); expand(A(1, 3), (2, -1, 3)); expand(A(), (2, 2))",
+                .reference = "np.broadcast_to(input, [s if s >= 0 else input.shape[i - len(size)] for i, s in enumerate(size)])") {
+  Shape sizes = size;
+  const int added = size.rank() - input.rank();
+  if (added < 0)
+    fail<ShapeError>(ErrorCode::shapes_do_not_broadcast, "expand: [{}] has fewer dimensions than the tensor",
+                     to_string(size))
+        .detail("input", describe(input))
+        .raise();
+  for (int d = 0; d < size.rank(); ++d) {
+    std::int64_t& wanted = sizes[static_cast<std::size_t>(d)];
+    const std::int64_t have = d < added ? 1 : input.impl()->sizes[d - added];
+    if (wanted == -1 && d >= added) wanted = have;
+    if (wanted < 0 || (have != 1 && have != wanted))
+      fail<ShapeError>(ErrorCode::shapes_do_not_broadcast, "expand: size {} of dimension {} cannot become {}", have, d,
+                       wanted)
+          .detail("input", describe(input))
+          .detail("size", "[" + to_string(size) + "]")
+          .hint("only sizes of 1 stretch")
+          .raise();
+  }
+  return apply_view(input, {ViewKind::expand, sizes, {}, {}});
+}
+
+PHLOX_OPERATION(Tensor, expand_as, (const Tensor& input, const Tensor& other), .doc = "expand() to the shape of `other`.",
+                .family = Family::view, .samples = "expand_as(A(3, 1), A(3, 4))",
+                .reference = "np.broadcast_to(input, other.shape)") {
+  return expand(input, other.shape());
+}
+
+PHLOX_OPERATION(Tensor, broadcast_to, (const Tensor& input, const Shape& size),
+                .doc = "The tensor stretched to a shape by NumPy's rules, without copying.", .family = Family::view,
+                .samples = "broadcast_to(A(3, 1), (2, 3, 4)); broadcast_to(A(), (3,))",
+                .reference = "np.broadcast_to(input, size)") {
+  return expand(input, size);
+}
+
+PHLOX_OPERATION(TensorList, broadcast_tensors, (const TensorList& tensors),
+                .doc = "All tensors stretched to their common shape.", .family = Family::view,
+                .samples = "broadcast_tensors([A(3, 1), A(4)])", .reference = "list(np.broadcast_arrays(*tensors))") {
+  Shape shape;
+  for (const Tensor& tensor : tensors) shape = broadcast_shapes(shape, tensor.shape(), "broadcast_tensors");
+  TensorList results;
+  for (const Tensor& tensor : tensors) results.push_back(expand(tensor, shape));
+  return results;
+}
+
+// --- order of dimensions
+
+PHLOX_OPERATION(Tensor, permute, (const Tensor& input, const DimList& dims),
+                .doc = "The dimensions in another order.", .family = Family::view,
+                .samples = "permute(A(2, 3, 4), (2, 0, 1)); permute(A(2, 3), (-1, 0)); permute(A(), ())",
+                .reference = "np.transpose(input, dims)") {
+  const Dims order = normalize_dims(dims, input.rank(), "permute", false);
+  if (order.rank() != input.rank())
+    fail<ShapeError>(ErrorCode::wrong_rank, "permute: {} dimensions are named, the tensor has {}", order.rank(),
+                     input.rank())
+        .detail("input", describe(input))
+        .raise();
+  return apply_view(input, {ViewKind::permute, order, {}, {}});
+}
+
+PHLOX_OPERATION(Tensor, transpose, (const Tensor& input, std::int64_t dim0, std::int64_t dim1),
+                .doc = "Two dimensions exchanged.", .family = Family::view, .alias = "swapaxes swapdims",
+                .samples = "transpose(A(2, 3, 4), 0, 2); transpose(A(2, 3), -1, -2)",
+                .reference = "np.swapaxes(input, dim0, dim1)") {
+  const int first = normalize_dim(dim0, input.rank(), "transpose");
+  const int second = normalize_dim(dim1, input.rank(), "transpose");
+  ViewAttributes v{ViewKind::permute, {}, {}, {}};
+  for (int d = 0; d < input.rank(); ++d) v.a.push_back(d == first ? second : d == second ? first : d);
+  return apply_view(input, v);
+}
+
+PHLOX_OPERATION(Tensor, t, (const Tensor& input), .doc = "The transpose of a matrix; other tensors of up to one dimension stay as they are.",
+                .family = Family::view, .samples = "t(A(2, 3)); t(A(4))", .reference = "input.T") {
+  if (input.rank() > 2)
+    fail<ShapeError>(ErrorCode::wrong_rank, "t: takes at most 2 dimensions, not {}", input.rank())
+        .detail("input", describe(input))
+        .hint("x.mT transposes the last two dimensions")
+        .raise();
+  return input.rank() < 2 ? apply_view(input, {ViewKind::permute, input.rank() ? IntList{0} : IntList{}, {}, {}})
+                          : transpose(input, 0, 1);
+}
+
+PHLOX_OPERATION(Tensor, matrix_transpose, (const Tensor& input), .doc = "The last two dimensions exchanged.",
+                .family = Family::view, .alias = "mT", .samples = "matrix_transpose(A(2, 3, 4))",
+                .reference = "np.swapaxes(input, -1, -2)") {
+  return transpose(input, -2, -1);
+}
+
+PHLOX_OPERATION(Tensor, movedim, (const Tensor& input, const DimList& source, const DimList& destination),
+                .doc = "Moves dimensions to new places; the others keep their order.", .family = Family::view,
+                .alias = "moveaxis", .samples = "movedim(A(2, 3, 4), 0, -1); movedim(A(2, 3, 4), (0, 1), (2, 0))",
+                .reference = "np.moveaxis(input, source, destination)") {
+  const Dims from = normalize_dims(source, input.rank(), "movedim", false);
+  const Dims to = normalize_dims(destination, input.rank(), "movedim", false);
+  if (from.size() != to.size())
+    fail<ShapeError>(ErrorCode::sizes_differ, "movedim: {} dimensions go to {} places", from.size(), to.size()).raise();
+  ViewAttributes v{ViewKind::permute, IntList(static_cast<std::size_t>(input.rank()), -1), {}, {}};
+  for (std::size_t i = 0; i < from.size(); ++i) v.a[static_cast<std::size_t>(to[i])] = from[i];
+  std::int64_t next = 0;
+  for (std::int64_t& dim : v.a) {
+    if (dim >= 0) continue;
+    while (from.contains(next)) ++next;
+    dim = next++;
+  }
+  return apply_view(input, v);
+}
+
+// --- dimensions of size 1, joined and cut dimensions
+
+PHLOX_OPERATION(Tensor, squeeze, (const Tensor& input, const OptionalDims& dim = {}),
+                .doc = "Without dimensions of size 1: all of them, or those named.", .family = Family::view,
+                .samples = "squeeze(A(1, 3, 1)); squeeze(A(1, 3, 1), 0); squeeze(A(1, 3, 1), (0, 1))",
+                .reference = "np.squeeze(input, None if dim is None else tuple(d for d in np.atleast_1d(dim) if input.shape[d] == 1))") {
+  const Dims dims = dim ? normalize_dims(*dim, input.rank(), "squeeze", false) : Dims();
+  ViewAttributes v{ViewKind::reshape, {}, {}, {}};
+  for (int d = 0; d < input.rank(); ++d)
+    if (input.impl()->sizes[d] != 1 || (dim && !dims.contains(d))) v.a.push_back(input.impl()->sizes[d]);
+  return apply_view(input, v);
+}
+
+PHLOX_OPERATION(Tensor, unsqueeze, (const Tensor& input, std::int64_t dim),
+                .doc = "With a dimension of size 1 inserted at `dim`.", .family = Family::view,
+                .samples = "unsqueeze(A(3, 4), 0); unsqueeze(A(3, 4), -1); unsqueeze(A(), 0)",
+                .reference = "np.expand_dims(input, dim)") {
+  const int position = normalize_dim(dim, input.rank() + 1, "unsqueeze");
+  ViewAttributes v{ViewKind::reshape, input.shape(), {}, {}};
+  v.a.insert(static_cast<std::size_t>(position), 1);
+  return apply_view(input, v);
+}
+
+PHLOX_OPERATION(Tensor, flatten, (const Tensor& input, std::int64_t start_dim = 0, std::int64_t end_dim = -1),
+                .doc = "Dimensions start_dim to end_dim, both included, joined into one.", .family = Family::view,
+                .samples = "flatten(A(2, 3, 4)); flatten(A(2, 3, 4), 1); flatten(A(2, 3, 4), 0, 1); flatten(A())",
+                .reference = "input.reshape(input.shape[:start_dim] + (-1,) + input.shape[end_dim % max(input.ndim, 1) + 1:])") {
+  const int first = normalize_dim(start_dim, input.rank(), "flatten");
+  const int last = normalize_dim(end_dim, input.rank(), "flatten");
+  if (first > last)
+    fail<ShapeError>(ErrorCode::invalid_value, "flatten: start_dim {} comes after end_dim {}", start_dim, end_dim).raise();
+  Shape shape;
+  std::int64_t joined = 1;
+  for (int d = 0; d < input.rank(); ++d) {
+    if (d < first || d > last) shape.push_back(input.impl()->sizes[d]);
+    else joined *= input.impl()->sizes[d];
+    if (d == last) shape.push_back(joined);
+  }
+  if (input.rank() == 0) shape.push_back(1);
+  return reshape(input, shape);
+}
+
+PHLOX_OPERATION(Tensor, ravel, (const Tensor& input), .doc = "All elements in one dimension.", .family = Family::view,
+                .samples = "ravel(A(2, 3)); ravel(A())", .reference = "np.ravel(input)") {
+  return reshape(input, {input.numel()});
+}
+
+PHLOX_OPERATION(Tensor, unflatten, (const Tensor& input, std::int64_t dim, const Shape& sizes),
+                .doc = "One dimension cut into several; one size may be -1.", .family = Family::view,
+                .samples = "unflatten(A(2, 12), 1, (3, 4)); unflatten(A(12, 2), 0, (-1, 4))",
+                .reference = "input.reshape(input.shape[:dim] + tuple(sizes) + input.shape[dim + 1:])") {
+  const int position = normalize_dim(dim, input.rank(), "unflatten");
+  const Shape parts = infer_shape(sizes, input.size(position), "unflatten");
+  Shape shape;
+  for (int d = 0; d < input.rank(); ++d) {
+    if (d != position) shape.push_back(input.impl()->sizes[d]);
+    else for (std::int64_t size : parts) shape.push_back(size);
+  }
+  return reshape(input, shape);
+}
+
+PHLOX_OPERATION(Tensor, atleast_1d, (const Tensor& input), .doc = "With at least one dimension.", .family = Family::view,
+                .samples = "atleast_1d(A()); atleast_1d(A(2))", .reference = "np.atleast_1d(input)") {
+  return input.rank() >= 1 ? input : reshape(input, {1});
+}
+
+PHLOX_OPERATION(Tensor, atleast_2d, (const Tensor& input), .doc = "With at least two dimensions, new ones in front.",
+                .family = Family::view, .samples = "atleast_2d(A()); atleast_2d(A(2))", .reference = "np.atleast_2d(input)") {
+  return input.rank() >= 2 ? input : unsqueeze(atleast_1d(input), 0);
+}
+
+PHLOX_OPERATION(Tensor, atleast_3d, (const Tensor& input), .doc = "With at least three dimensions, as NumPy adds them.",
+                .family = Family::view, .samples = "atleast_3d(A()); atleast_3d(A(2)); atleast_3d(A(2, 3))",
+                .reference = "np.atleast_3d(input)") {
+  return input.rank() >= 3 ? input : unsqueeze(atleast_2d(input), -1);
+}
+
+PHLOX_OPERATION(Tensor, as_strided, (const Tensor& input, const Shape& size, const Shape& stride, OptionalInt storage_offset = {}),
+                .doc = "A view of the storage with sizes, strides and offset of one's own, counted in elements. Throws "
+                       "ShapeError where it would reach outside of the storage.",
+                .family = Family::view, .samples = "as_strided(clone(A(3, 4), 'row_major'), (2, 3), (4, 1)); as_strided(clone(A(6), 'row_major'), (4, 3), (1, 1))",
+                .reference = "np.lib.stride_tricks.as_strided(np.ascontiguousarray(input), size, [s * input.itemsize for s in stride])") {
+  const std::int64_t offset = storage_offset.value_or(input.storage_offset());
+  if (size.size() != stride.size())
+    fail<ShapeError>(ErrorCode::sizes_differ, "as_strided: {} sizes and {} strides", size.size(), stride.size()).raise();
+  std::int64_t low = offset, high = offset;
+  for (std::size_t d = 0; d < size.size(); ++d) (stride[d] < 0 ? low : high) += (size[d] - 1) * stride[d];
+  const auto capacity = static_cast<std::int64_t>(input.impl()->storage->bytes) / element_size(input.dtype());
+  if (element_count(size) > 0 && (low < 0 || high >= capacity))
+    fail<ShapeError>(ErrorCode::not_viewable, "as_strided: elements {} to {} of a storage that holds {}", low, high, capacity)
+        .detail("input", describe(input))
+        .raise();
+  if (needs_gradient(input) && !input.is_contiguous())
+    fail<NotSupportedError>(ErrorCode::not_supported, "as_strided: gradients need a contiguous tensor")
+        .detail("input", describe(input))
+        .hint("x.contiguous()")
+        .raise();
+  return apply_view(input, {ViewKind::strided, size, stride, {}, offset});
+}
+
+}  // namespace phlox

@@ -1,0 +1,47 @@
+// The primitive `view`: another look at the same memory. Each kind of view is its own attributes and knows its
+// gradient; what users call (permute, squeeze, x[1:3], ...) is written with these.
+#pragma once
+
+#include "phlox/core/tensor.h"
+
+namespace phlox {
+
+enum class ViewKind : std::uint8_t {
+  reshape,    // a: sizes
+  expand,     // a: sizes
+  permute,    // a: order of dimensions
+  select,     // a: dimension, position
+  slice,      // a: sizes, b: first positions, c: steps; one for each dimension
+  diagonal,   // a: offset, first dimension, second dimension
+  unfold,     // a: dimension, size, step
+  strided,    // a: sizes, b: strides, offset
+};
+
+struct ViewAttributes {
+  ViewKind kind;
+  IntList a, b, c;
+  std::int64_t offset = 0;
+};
+
+// The view. Arguments have been checked, dimensions are not negative.
+// A reshape that the strides do not allow gives an undefined tensor.
+Tensor apply_view(const Tensor& input, const ViewAttributes& attributes);
+
+// Adds up, in a tensor of the given shape, what each element of the view gives to its origin: the gradient of select,
+// slice, diagonal and unfold. Elements outside of the view are `outside`, which makes it padding too.
+Tensor apply_view_gradient(const Tensor& gradient, const Shape& shape, const ViewAttributes& attributes,
+                           const Scalar& outside = 0);
+
+// Elements start, start + step, ... of one dimension, `size` of them.
+Tensor slice_dim(const Tensor& input, int dim, std::int64_t start, std::int64_t size, std::int64_t step = 1);
+
+// Parts along one dimension; their gradients come together in one concatenation.
+TensorList apply_split(const Tensor& input, int dim, const Integers& sizes);
+
+// Joins along a dimension that exists. Shapes and dtypes are checked and promoted here.
+Tensor apply_cat(const TensorList& tensors, std::int64_t dim, const char* operation);
+
+// The shape with at most one -1 replaced. Throws ShapeError.
+Shape infer_shape(const Shape& asked, std::int64_t count, const char* operation);
+
+}  // namespace phlox
