@@ -32,6 +32,9 @@ target_compile_options(
             -ffp-contract=off -fno-math-errno
             # Calls within libphlox need no detour through the dynamic linker's tables.
             -fno-semantic-interposition)
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
+  target_compile_options(phlox_options INTERFACE -Wno-restrict)  # false alarms in std::string: GCC bug 105651
+endif()
 if(PHLOX_WARNINGS_AS_ERRORS)
   target_compile_options(phlox_options INTERFACE -Werror)
 endif()

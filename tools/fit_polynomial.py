@@ -13,6 +13,7 @@ import sys
 import mpmath as mp
 
 mp.mp.dps = 80
+LN2 = mp.log(2)
 FITS = []
 
 
@@ -110,7 +111,6 @@ def off_zero(function, limit):
     return lambda x: limit if abs(x) < mp.mpf(10) ** -30 else function(x)
 
 
-LN2 = mp.log(2)
 half_ln2 = LN2 / 2 * mp.mpf("1.001")
 
 # e^r = 1 + r + r^2 P(r)
@@ -131,6 +131,34 @@ def scaled_erfc(t):
 
 
 fit("erfc_f64", scaled_erfc, -1, mp.mpf("0.75"), 24, variable="(x-4)/(x+4)")
+
+
+# f32: (a + 1/2) exp(a^2) erfc(a) in t = (a - 2.5) / (a + 2.5) for a >= 0.4; the same for the normal distribution,
+# Q(a) = erfc(a / sqrt(2)) / 2, as (a + 0.7071...) exp(a^2 / 2) Q(a) in t = (a - 3.5) / (a + 3.5) for a >= 0.6.
+OFFSET = mp.mpf(0.707106769084930419921875)  # the nearest float to sqrt(1/2)
+
+
+def scaled_erfc_f32(t):
+    a = mp.mpf("2.5") * (1 + t) / (1 - t)
+    return (a + mp.mpf("0.5")) * mp.exp(a * a) * mp.erfc(a)
+
+
+def scaled_normal_f32(t):
+    a = mp.mpf("3.5") * (1 + t) / (1 - t)
+    return (a + OFFSET) * mp.exp(a * a / 2) * mp.erfc(a / mp.sqrt(2)) / 2
+
+
+fit("erfc_f32", scaled_erfc_f32, "-0.731", "0.607", 9, variable="t")
+fit("normal_f32", scaled_normal_f32, "-0.712", "0.61", 9, variable="t")
+fit("erf_f32_near", off_zero(lambda z: mp.erf(mp.sqrt(z)) / mp.sqrt(z), 2 / mp.sqrt(mp.pi)), 0, "0.26", 4, variable="x^2")
+fit("normal_f32_near", off_zero(lambda z: mp.erf(mp.sqrt(z / 2)) / mp.sqrt(z) / 2, 1 / mp.sqrt(2 * mp.pi)), 0, "0.51", 4,
+    variable="x^2")
+
+# f32 powers, in f64: log2(m) = s P(s^2), s = (m - 1) / (m + 1); 2^r = P(r)
+fit("log2_for_pow", off_zero(lambda z: 2 * mp.atanh(mp.sqrt(z)) / mp.sqrt(z) / LN2, 2 / LN2), 0, "0.02945", 5, variable="s^2")
+fit("exp2_for_pow", lambda r: mp.mpf(2) ** r, "-0.5", "0.5", 7, variable="r")
+# f32 tangent, in f64: tan(x) = x P(x^2) / Q(x^2)
+fit("tan_for_f32", off_zero(lambda z: mp.tan(mp.sqrt(z)) / mp.sqrt(z), mp.mpf(1)), 0, "0.617", 2, 2, variable="x^2")
 
 
 # erfinv(x) = x P(w), w = -log(1 - x^2)

@@ -47,9 +47,11 @@ void add_gradient(Tensor& sum, Tensor more, const char* name) {
   else sum = add(sum, more);
 }
 
-// The gradient that a leaf keeps: its own memory, since users write into it.
+// The gradient that a leaf keeps: its own memory, since users write into it, and no more of it than needed.
 Tensor own_gradient(Tensor gradient, const TensorImpl& leaf) {
-  if (gradients_enabled() || thread_mode.interpreter_count || is_sole_owner(gradient)) return gradient;
+  if (gradients_enabled() || thread_mode.interpreter_count) return gradient;
+  auto bytes = static_cast<std::size_t>(leaf.count) * static_cast<std::size_t>(element_size(leaf.dtype));
+  if (is_sole_owner(gradient) && gradient.impl()->storage->bytes == bytes) return gradient;
   Shape shape(std::span<const std::int64_t>(leaf.sizes, leaf.rank));
   Tensor copy = make_tensor(shape, leaf.dtype, leaf.device);
   device_kernels(leaf.device).convert(*gradient.impl(), *copy.impl());

@@ -97,21 +97,20 @@ PHLOX_INLINE D log_in_base(D x, double inverse_high, double inverse_low, double 
 template <LoweredFloat D>
 PHLOX_INLINE D log2(D x) {
   if constexpr (is_f32<D>) {
-    return in_double(
-        [](auto v) __attribute__((always_inline)) { return log2(v); }, x);
+    return log_in_base(x, 1.44287109375, -0.00017605285393074155, 1.0, 0.0);
   } else {
-    return log_in_base(x, 1.44269504072144627571e+00, 1.67517131648865118353e-10, 1.0, 0.0);
+    return log_in_base(x, 1.4426950514316559, -1.0542692476429138e-08, 1.0, 0.0);
   }
 }
 
 template <LoweredFloat D>
 PHLOX_INLINE D log10(D x) {
   if constexpr (is_f32<D>) {
-    return in_double(
-        [](auto v) __attribute__((always_inline)) { return log10(v); }, x);
+    return log_in_base(x, 0.434326171875, -3.168997136526741e-05, 0.30103302001953125,
+                       -3.024355464731343e-06);
   } else {
-    return log_in_base(x, 4.34294481878168880939e-01, 2.50829467116452752298e-11, 3.01029995663611771306e-01,
-                       3.69423907715893078616e-13);
+    return log_in_base(x, 0.4342944845557213, -2.6524694553078553e-09, 0.30102999566395283,
+                       2.8363394551044964e-14);
   }
 }
 

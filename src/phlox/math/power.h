@@ -86,12 +86,32 @@ PHLOX_INLINE Pair<D> log_extended(D x) {
   return fast_two_sum(sum.first, sum.second + (log_m_low + parts.k * 1.90821492927058770002e-10));
 }
 
+// x^y in f64 with the digits that f32 needs, for positive x that are normal in f64.
+template <LoweredFloat D>
+PHLOX_INLINE D pow_for_f32(D x, D y) {
+  using Bits = typename D::Bits;
+  const Bits offset = 0x3ff0000000000000u - 0x3fe6a09e667f3bcdu;
+  const Bits exponent = ((bits(x) + offset) >> 52) - 1023;
+  const D m = D::from_bits(bits(x) - (exponent << 52));
+  const D s = (m - 1.0) / (m + 1.0), z = s * s;
+  const D series = polynomial(z, 0.2829086468850140948, 0.3199051347874168473, 0.4122092652538878852,
+                              0.5770779422462296737, 0.9617966941137179948, 2.885390081777849810);
+  const D logarithm = small_to_float<D>(exponent) + s * series;
+  const D product = clamp_exponent(y * logarithm, -400.0, 400.0);
+  const auto n = nearest_small(product);
+  const D r = product - n.value;
+  const D p = polynomial(r, 0.00001520193132512416571, 0.0001546929142207861188, 0.001333392253041370142,
+                         0.009618027252274422573, 0.05550410353470753412, 0.2402265119818159610,
+                         0.6931471807284488040, 0.9999999999616707509);
+  return p * power_of_two<D>(n.integer);
+}
+
 // x^y for x > 0, finite, not 1.
 template <LoweredFloat D>
 PHLOX_INLINE D pow_of_positive(D x, D y) {
   if constexpr (is_f32<D>) {
     return in_double(
-        [](auto v, auto w) __attribute__((always_inline)) { return exp(w * log(v)); }, x, y);
+        [](auto v, auto w) __attribute__((always_inline)) { return pow_for_f32(v, w); }, x, y);
   } else {
     // Beyond 2^64 every power of x != 1 overflows or vanishes.
     const D exponent = select(abs(y) > 0x1p64, copysign(D(0x1p64), y), y);

@@ -208,11 +208,25 @@ PHLOX_INLINE D cos(D x) {
   return sin_of_quarter(x, 1);
 }
 
+// tan in f64 with the digits that f32 needs.
+template <LoweredFloat D>
+PHLOX_INLINE D tan_for_f32(D x) {
+  using Bits = typename D::Bits;
+  const Pair<D> reduced = reduce_angle_of_float(x);
+  const D angle = reduced.first, z = angle * angle;
+  const D p = polynomial(z, 0.001075158916752322506, -0.1113615010834194694, 1.000000000022113802);
+  const D q = polynomial(z, 0.01597341653829833205, -0.4446948327532218521, 1.000000000000000000);
+  const D top = angle * p;
+  const auto odd = mask_of<D>((bits(reduced.second + Format<D>::round_shift) & 1) != Bits(0));
+  return select(odd, -q, top) / select(odd, top, q);
+}
+
 template <LoweredFloat D>
 PHLOX_INLINE D tan(D x) {
   if constexpr (is_f32<D>) {
-    return in_double(
-        [](auto v) __attribute__((always_inline)) { return tan(v); }, x);
+    const D result = in_double(
+        [](auto v) __attribute__((always_inline)) { return tan_for_f32(v); }, x);
+    return select(x == 0.0, x, result);  // keeps -0
   } else {
     using Bits = typename D::Bits;
     const auto reduced = reduce_angle(x);
