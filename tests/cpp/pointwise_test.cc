@@ -255,6 +255,13 @@ TEST(Pointwise, GradientsAndTheirGradientsAgreeWithFiniteDifferences) {
       const Tensor g = copies[k].grad();
       if (!g.defined() || !g.requires_grad()) continue;
       copies[k].set_grad({});
+      bool known = true;
+      for (int i = 0; i < rule.function->tensors; ++i)
+        known &= gradient_rule(*rule.function, i).form != math::GradientForm::unknown;
+      if (!known) {
+        EXPECT_THROW(g.backward(weights), NotSupportedError) << o->name;
+        continue;
+      }
       g.backward(weights);
       const Tensor second = copies[k].grad();
       const auto values = second.defined() ? second.to_vector<double>() : std::vector<double>(13, 0.0);

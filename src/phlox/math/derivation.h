@@ -42,6 +42,7 @@ enum class GradientForm : std::uint8_t {
   none,      // always zero, or the function has no derivative
   identity,  // the gradient of the result itself
   computed,
+  unknown,   // it has one, which nobody has written: an error when it is asked for
 };
 
 struct GradientProgram {

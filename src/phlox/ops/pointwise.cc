@@ -83,6 +83,8 @@ class PointwiseNode final : public GradientNode {
       if (!wants(k)) continue;
       const GradientRule& rule = gradient_rule(function_, k);
       if (rule.form == math::GradientForm::none) continue;
+      if (rule.form == math::GradientForm::unknown)
+        fail<NotSupportedError>(ErrorCode::not_supported, "{}: a derivative of this order is not known", name()).raise();
       Tensor part = gradient;
       if (rule.form == math::GradientForm::computed) {
         Operand inputs[max_pointwise_inputs] = {gradient, 0, 0, 0, 0, 0};
@@ -393,14 +395,10 @@ using math::ExpressionMask;
 using math::ExpressionNode;
 using math::Opcode;
 
-[[noreturn]] void throw_no_derivative(const char* name, Opcode opcode) {
-  fail<NotSupportedError>(ErrorCode::not_supported, "{}: the derivative of {} is not known", name,
-                          math::opcode_name(opcode))
-      .raise();
-}
-
 // Runs a program on dual numbers: the tangent of input k is one, all others zero.
-Dual run_dual(const PointwiseFunction& function, int k, ExpressionArena& arena) {
+// Nothing when one of its scalar functions has no derivative.
+std::optional<Dual> run_dual(const PointwiseFunction& function, int k, ExpressionArena& arena) {
+  bool known = true;
   const math::ExpressionProgram& program = *function.program;
   std::vector<Dual> values(program.count, Dual(0.0));
   std::vector<DualMask> masks(program.count, DualMask{ExpressionMask{Expression(0.0)}});
@@ -441,14 +439,14 @@ Dual run_dual(const PointwiseFunction& function, int k, ExpressionArena& arena) 
   case Opcode::f:                                                                                       \
     values[i] = [&](auto x) -> Dual {                                                                      \
       if constexpr (requires { f(x); }) return f(x);                                                 \
-      else throw_no_derivative(function.name, n.opcode);                                                   \
+      else return known = false, x;                                                                         \
     }(values[a]);                                                                                          \
     break;
 #define PHLOX_DUAL_BINARY(f, cost)                                                                      \
   case Opcode::f:                                                                                       \
     values[i] = [&](auto x, auto y) -> Dual {                                                              \
       if constexpr (requires { f(x, y); }) return f(x, y);                                           \
-      else throw_no_derivative(function.name, n.opcode);                                                   \
+      else return known = false, x;                                                                         \
     }(values[a], values[b]);                                                                               \
     break;
       PHLOX_UNARY_FUNCTIONS(PHLOX_DUAL_UNARY)
@@ -457,6 +455,7 @@ Dual run_dual(const PointwiseFunction& function, int k, ExpressionArena& arena) 
 #undef PHLOX_DUAL_BINARY
     }
   }
+  if (!known) return std::nullopt;
   return values[program.result];
 }
 
@@ -473,10 +472,14 @@ const GradientRule* derive_rules(const PointwiseFunction& function) {
     std::vector<ExpressionNode> storage(4 * math::body_capacity);
     ExpressionArena arena(storage.data(), static_cast<int>(storage.size()));
     arena.simplify = true;
-    Dual result = run_dual(function, k, arena);
-    const int value = result.value.in(&arena);
+    const std::optional<Dual> result = run_dual(function, k, arena);
+    if (!result) {
+      rules[k].form = math::GradientForm::unknown;
+      continue;
+    }
+    const int value = result->value.in(&arena);
     auto derived = std::make_unique<DerivedFunction>();
-    derived->gradient = math::detail::extract(arena, result.tangent, value, function.tensors, function.masks);
+    derived->gradient = math::detail::extract(arena, result->tangent, value, function.tensors, function.masks);
     rules[k].form = derived->gradient.form;
     rules[k].saved = derived->gradient.saved;
     if (derived->gradient.form != math::GradientForm::computed) continue;
