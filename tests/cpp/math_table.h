@@ -4,6 +4,8 @@
 
 #include <cstdint>
 
+#include "phlox/math/opcodes.h"
+
 namespace phlox::test {
 
 // Computes count elements of `out`; y is used by functions of two arguments only. count is a multiple of 64.
@@ -37,16 +39,9 @@ struct MathTable {
   IntegerLoop<std::uint64_t> u64[2];
 };
 
-#define PHLOX_TEST_UNARY(V)                                                                             \
-  V(abs)                                                                                                \
-  V(sqrt)                                                                                               \
-  V(rsqrt)                                                                                              \
-  V(cbrt) V(exp) V(exp2) V(expm1) V(log) V(log2) V(log10) V(log1p) V(log1pexp) V(sigmoid) V(sin) V(cos) \
-      V(tan) V(asin) V(acos) V(atan) V(sinh) V(cosh) V(tanh) V(asinh) V(acosh) V(atanh) V(erf) V(erfc)  \
-          V(erfinv) V(ndtr) V(lgamma) V(digamma) V(trigamma) V(floor) V(ceil) V(trunc) V(round) V(frac) \
-              V(sign)
-#define PHLOX_TEST_BINARY(V) \
-  V(pow) V(atan2) V(hypot) V(fmod) V(remainder) V(floor_divide) V(copysign) V(min) V(max) V(nextafter)
+// Functions of math/ beyond those that expressions consist of.
+#define PHLOX_TEST_UNARY(V) PHLOX_UNARY_FLOAT_FUNCTIONS(V) V(log1pexp, 0) V(ndtr, 0) V(frac, 0) V(sign, 0)
+#define PHLOX_TEST_BINARY(V) PHLOX_BINARY_FLOAT_FUNCTIONS(V)
 
 // One for each instruction set of this build; null where it was not built.
 extern const MathTable math_table_baseline __attribute__((weak));

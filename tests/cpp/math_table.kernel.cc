@@ -12,12 +12,12 @@ namespace {
 
 using namespace phlox::math;
 
-#define PHLOX_UNARY_LOOP(name)                                                              \
+#define PHLOX_UNARY_LOOP(name, cost)                                                        \
   template <class D, class T>                                                               \
   void name##_loop(const T* x, const T*, T* out, std::int64_t count) {                      \
     for (std::int64_t i = 0; i < count; i += D::lanes) name(D::load(x + i)).store(out + i); \
   }
-#define PHLOX_BINARY_LOOP(name)                                                                             \
+#define PHLOX_BINARY_LOOP(name, cost)                                                                       \
   template <class D, class T>                                                                               \
   void name##_loop(const T* x, const T* y, T* out, std::int64_t count) {                                    \
     for (std::int64_t i = 0; i < count; i += D::lanes) name(D::load(x + i), D::load(y + i)).store(out + i); \
@@ -48,8 +48,8 @@ void integer_loop(const T* x, const T* y, T* out, std::int64_t count) {
    name##_loop<Scalar<float>, float>,   \
    name##_loop<Native<double>, double>, \
    name##_loop<Scalar<double>, double>},
-#define PHLOX_UNARY_ENTRY(name) PHLOX_ENTRY(name, 1)
-#define PHLOX_BINARY_ENTRY(name) PHLOX_ENTRY(name, 2)
+#define PHLOX_UNARY_ENTRY(name, cost) PHLOX_ENTRY(name, 1)
+#define PHLOX_BINARY_ENTRY(name, cost) PHLOX_ENTRY(name, 2)
 constexpr MathFunction functions[] = {PHLOX_TEST_UNARY(PHLOX_UNARY_ENTRY)
                                           PHLOX_TEST_BINARY(PHLOX_BINARY_ENTRY)};
 

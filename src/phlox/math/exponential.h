@@ -90,7 +90,9 @@ PHLOX_INLINE D expm1(D x) {
 template <LoweredFloat D>
 PHLOX_INLINE D sigmoid(D x) {
   const D e = exp(-abs(x));
-  return select(x < 0.0, e, D(1.0)) / (1.0 + e);
+  const D bottom = 1.0 + e, lost = e - (bottom - 1.0);
+  const D quotient = select(x < 0.0, e, D(1.0)) / bottom;
+  return quotient - quotient * (lost * (1.0 - 0.5 * e));  // 1 - e / 2 stands for 1 / bottom
 }
 
 }  // namespace PHLOX_ISA

@@ -8,6 +8,12 @@
 
 #include "phlox/math/domain.h"
 
+#if defined(__has_builtin)
+#define PHLOX_HAS_BUILTIN(name) __has_builtin(name)
+#else
+#define PHLOX_HAS_BUILTIN(name) 0
+#endif
+
 namespace phlox::math {
 inline namespace PHLOX_ISA {
 
@@ -202,7 +208,7 @@ struct Simd {
   // ---- What floats need from the machine
   PHLOX_INLINE friend Simd sqrt(Simd a) requires(!is_integer) { return square_root(a.value); }
   PHLOX_INLINE friend Simd fused(Simd a, Simd b, Simd c) requires(!is_integer) {
-#if defined(__clang__)
+#if PHLOX_HAS_BUILTIN(__builtin_elementwise_fma)
     return __builtin_elementwise_fma(a.value, b.value, c.value);
 #else
     Vector result;
@@ -247,7 +253,7 @@ struct Simd {
   }
 
   PHLOX_INLINE static Vector square_root(Vector v) {
-#if defined(__clang__)
+#if PHLOX_HAS_BUILTIN(__builtin_elementwise_sqrt)
     return __builtin_elementwise_sqrt(v);
 #else
 #if defined(__AVX512F__)

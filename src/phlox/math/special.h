@@ -320,8 +320,9 @@ PHLOX_INLINE D trigamma(D x) {
     const D positive = select(below_one, far + 1.0 / (a * a), far);
     // trigamma(x) + trigamma(1 - x) = (pi / sin(pi x))^2
     const D r = x - round(x);
-    const D ratio = 3.141592653589793 / sin_cos_pi(r).first;
-    const D negative = select(r == 0.0, D(kInfinity), select(isinf(x), D(kNaN), ratio * ratio - positive));
+    const D sine = sin_cos_pi(r).first;
+    const D reflected = 9.869604401089358 / (sine * sine) - positive;
+    const D negative = select(r == 0.0, D(kInfinity), select(isinf(x), D(kNaN), reflected));
     return select(reflect, negative, positive);
   }
 }
