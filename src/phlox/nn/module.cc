@@ -1,0 +1,448 @@
+#include "phlox/nn/module.h"
+
+#include <cxxabi.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <typeinfo>
+#include <unordered_set>
+
+#include "phlox/core/mode.h"
+#include "phlox/ops/functions.h"
+
+namespace phlox::nn {
+namespace {
+
+std::string joined(const std::vector<std::string>& names) {
+  constexpr std::size_t most = 8;
+  std::string text;
+  for (std::size_t i = 0; i < std::min(names.size(), most); ++i) text += (i ? ", " : "") + names[i];
+  if (names.size() > most) text += fmt::format(", and {} more", names.size() - most);
+  return text;
+}
+
+// Puts the data of `source` under the handle of `target`, which others hold as well.
+void replace_data(const Tensor& target, const Tensor& source) {
+  TensorImpl& to = *target.impl();
+  const TensorImpl& from = *source.impl();
+  from.storage->references.acquire();
+  Storage* old = std::exchange(to.storage, from.storage);
+  if (old->references.release()) destroy(old);
+  to.dtype = from.dtype;
+  to.device = from.device;
+  to.offset = from.offset;
+  std::copy_n(from.sizes, from.rank, to.sizes);
+  std::copy_n(from.strides, from.rank, to.strides);
+  to.update_layout();
+}
+
+template <class Slots>
+auto find_named(Slots& slots, const std::string& name) {
+  return std::find_if(slots.begin(), slots.end(), [&](const auto& slot) { return slot.name == name; });
+}
+
+[[noreturn]] void raise_unknown(const Module& module, const std::string& name) {
+  fail<StateError>(ErrorCode::module_misuse, "{}: nothing is registered under \"{}\"", module.type_name(),
+                   name)
+      .raise();
+}
+
+}  // namespace
+
+Tensor make_parameter(const Tensor& value, bool requires_grad) {
+  Tensor parameter = value.detach();
+  if (requires_grad) parameter.set_requires_grad();
+  return parameter;
+}
+
+Module::Module(Module* parent, const std::string& name) { parent->register_module(name, *this); }
+
+Module::~Module() {
+  for (Module* parent : parents_) parent->forget(this);
+  for (const Part& part : parts_) {
+    if (!part.owner) std::erase(part.module->parents_, this);
+  }
+}
+
+void Module::forget(const Module* part) {
+  std::erase_if(parts_, [&](const Part& known) { return known.module == part && !known.owner; });
+}
+
+Tensor Module::forward(Tensor) {
+  fail<StateError>(ErrorCode::module_misuse, "{}: the module has no forward of one tensor", type_name())
+      .hint("define Tensor forward(Tensor x) in the class, or call the one that it has")
+      .raise();
+}
+
+Tensor Module::operator()(const Tensor& input) {
+  if (pre_hooks_.empty() && hooks_.empty()) [[likely]]
+    return forward(input);
+  Tensor x = input;
+  // Copies, because a hook may remove itself.
+  for (const auto& [number, hook] : std::vector(pre_hooks_)) {
+    if (Tensor changed = hook(*this, x); changed.defined()) x = changed;
+  }
+  Tensor y = forward(x);
+  for (const auto& [number, hook] : std::vector(hooks_)) {
+    if (Tensor changed = hook(*this, x, y); changed.defined()) y = changed;
+  }
+  return y;
+}
+
+// --- registration
+
+void Module::check_new_name(const std::string& name) const {
+  const auto refuse = [&](std::string_view why) {
+    fail<ValueError>(ErrorCode::module_misuse, "{}: nothing can be registered under \"{}\", {}", type_name(),
+                     name, why)
+        .raise();
+  };
+  if (name.empty()) refuse("the name is empty");
+  if (name.find('.') != name.npos) refuse("the name holds a dot");
+  if (find_named(parameters_, name) != parameters_.end() || find_named(buffers_, name) != buffers_.end() ||
+      find_named(parts_, name) != parts_.end()) {
+    refuse("the name is taken");
+  }
+}
+
+void Module::register_parameter(const std::string& name, Tensor* member) {
+  check_new_name(name);
+  parameters_.push_back({name, member, {}});
+}
+
+void Module::register_parameter(const std::string& name, const Tensor& value) {
+  check_new_name(name);
+  parameters_.push_back({name, nullptr, value});
+}
+
+void Module::register_buffer(const std::string& name, Tensor* member, bool persistent) {
+  check_new_name(name);
+  buffers_.push_back({name, member, {}, persistent});
+}
+
+void Module::register_buffer(const std::string& name, const Tensor& value, bool persistent) {
+  check_new_name(name);
+  buffers_.push_back({name, nullptr, value, persistent});
+}
+
+void Module::register_module(const std::string& name, Module& part) {
+  check_new_name(name);
+  parts_.push_back({name, &part, nullptr});
+  part.parents_.push_back(this);
+}
+
+void Module::register_module(const std::string& name, std::shared_ptr<Module> part) {
+  check_new_name(name);
+  Module* module = part.get();
+  if (!module)
+    fail<ValueError>(ErrorCode::module_misuse, "{}: the part \"{}\" is null", type_name(), name).raise();
+  parts_.push_back({name, module, std::move(part)});
+}
+
+void Module::set_parameter(const std::string& name, const Tensor& value) {
+  auto slot = find_named(parameters_, name);
+  if (slot == parameters_.end()) raise_unknown(*this, name);
+  slot->tensor() = value;
+}
+
+void Module::set_buffer(const std::string& name, const Tensor& value) {
+  auto slot = find_named(buffers_, name);
+  if (slot == buffers_.end()) raise_unknown(*this, name);
+  slot->tensor() = value;
+}
+
+void Module::unregister(const std::string& name) {
+  const auto named = [&](const auto& slot) { return slot.name == name; };
+  if (auto part = find_named(parts_, name); part != parts_.end()) {
+    if (!part->owner) std::erase(part->module->parents_, this);
+    parts_.erase(part);
+  } else if (std::erase_if(parameters_, named) + std::erase_if(buffers_, named) == 0) {
+    raise_unknown(*this, name);
+  }
+}
+
+// --- listing
+
+void Module::collect(const std::string& prefix, bool recurse, std::vector<Slot> Module::* slots,
+                     NamedTensors& found) const {
+  for (const Slot& slot : this->*slots) {
+    if (slot.tensor().defined()) found.emplace_back(prefix + slot.name, slot.tensor());
+  }
+  if (!recurse) return;
+  for (const Part& part : parts_) part.module->collect(prefix + part.name + '.', true, slots, found);
+}
+
+namespace {
+
+NamedTensors without_repetition(NamedTensors all) {
+  std::unordered_set<const TensorImpl*> seen;
+  std::erase_if(all, [&](const auto& entry) { return !seen.insert(entry.second.unsafe_impl()).second; });
+  return all;
+}
+
+std::vector<Tensor> without_names(NamedTensors named) {
+  std::vector<Tensor> tensors;
+  for (auto& [name, tensor] : named) tensors.push_back(std::move(tensor));
+  return tensors;
+}
+
+std::string dotted(const std::string& prefix) { return prefix.empty() ? prefix : prefix + '.'; }
+
+}  // namespace
+
+NamedTensors Module::named_parameters(const std::string& prefix, bool recurse) const {
+  NamedTensors found;
+  collect(dotted(prefix), recurse, &Module::parameters_, found);
+  return without_repetition(std::move(found));
+}
+
+NamedTensors Module::named_buffers(const std::string& prefix, bool recurse) const {
+  NamedTensors found;
+  collect(dotted(prefix), recurse, &Module::buffers_, found);
+  return without_repetition(std::move(found));
+}
+
+std::vector<Tensor> Module::parameters(bool recurse) const {
+  return without_names(named_parameters("", recurse));
+}
+std::vector<Tensor> Module::buffers(bool recurse) const { return without_names(named_buffers("", recurse)); }
+
+NamedModules Module::named_children() const {
+  NamedModules found;
+  for (const Part& part : parts_) found.emplace_back(part.name, part.module);
+  return found;
+}
+
+std::vector<Module*> Module::children() const {
+  std::vector<Module*> found;
+  for (const Part& part : parts_) found.push_back(part.module);
+  return found;
+}
+
+void Module::collect_modules(const std::string& prefix, NamedModules& found) {
+  const auto same = [&](const auto& entry) { return entry.second == this; };
+  if (std::find_if(found.begin(), found.end(), same) != found.end()) return;
+  found.emplace_back(prefix, this);
+  for (const Part& part : parts_) part.module->collect_modules(dotted(prefix) + part.name, found);
+}
+
+NamedModules Module::named_modules(const std::string& prefix) {
+  NamedModules found;
+  collect_modules(prefix, found);
+  return found;
+}
+
+std::vector<Module*> Module::modules() {
+  std::vector<Module*> found;
+  for (const auto& [name, module] : named_modules()) found.push_back(module);
+  return found;
+}
+
+Module* Module::find_module(const std::string& name) {
+  Module* module = this;
+  for (std::size_t start = 0; start < name.size();) {
+    const std::size_t end = std::min(name.find('.', start), name.size());
+    auto part = find_named(module->parts_, name.substr(start, end - start));
+    if (part == module->parts_.end()) return nullptr;
+    module = part->module;
+    start = end + 1;
+  }
+  return module;
+}
+
+// --- state
+
+template <class Self, class F>
+void Module::for_each_state(Self& self, const std::string& prefix, const F& function) {
+  for (auto& slot : self.parameters_) {
+    if (slot.tensor().defined()) function(prefix + slot.name, slot.tensor());
+  }
+  for (auto& slot : self.buffers_) {
+    if (slot.persistent && slot.tensor().defined()) function(prefix + slot.name, slot.tensor());
+  }
+  for (auto& part : self.parts_) for_each_state(*part.module, prefix + part.name + '.', function);
+}
+
+StateDict Module::state_dict(const std::string& prefix) const {
+  StateDict state;
+  for_each_state(*this, prefix,
+                 [&](const std::string& name, const Tensor& tensor) { state.set(name, tensor.detach()); });
+  return state;
+}
+
+StateDifference Module::load_state_dict(const StateDict& state, bool strict) {
+  StateDifference difference;
+  std::unordered_set<std::string> known;
+  std::vector<std::pair<Tensor, Tensor>> copies;
+  std::vector<std::string> wrong_shapes;
+  for_each_state(*this, "", [&](const std::string& name, const Tensor& tensor) {
+    known.insert(name);
+    const Tensor* stored = state.find(name);
+    if (!stored) {
+      difference.missing.push_back(name);
+    } else if (stored->shape() != tensor.shape()) {
+      wrong_shapes.push_back(fmt::format("{}: the file has [{}], the module [{}]", name,
+                                         phlox::to_string(stored->shape()),
+                                         phlox::to_string(tensor.shape())));
+    } else {
+      copies.emplace_back(tensor, *stored);
+    }
+  });
+  for (const auto& [name, tensor] : state) {
+    if (!known.contains(name)) difference.unexpected.push_back(name);
+  }
+  if (strict && !difference.empty()) {
+    auto error = fail<StateError>(
+        ErrorCode::state_keys_differ,
+        "load_state_dict: the keys differ from those of {}, {} are missing and {} unexpected", type_name(),
+        difference.missing.size(), difference.unexpected.size());
+    if (!difference.missing.empty()) error.detail("missing", joined(difference.missing));
+    if (!difference.unexpected.empty()) error.detail("unexpected", joined(difference.unexpected));
+    error.hint("strict = false to load what fits").raise();
+  }
+  if (!wrong_shapes.empty()) {
+    auto error =
+        fail<StateError>(ErrorCode::state_shape_differs, "load_state_dict: {} shapes differ from those of {}",
+                         wrong_shapes.size(), type_name());
+    for (const std::string& line : wrong_shapes) error.detail("shape", line);
+    error.raise();
+  }
+  NoGrad guard;
+  for (const auto& [target, source] : copies) copy_(target, source);
+  return difference;
+}
+
+// --- settings
+
+void Module::train(bool on) {
+  training_ = on;
+  for (const Part& part : parts_) part.module->train(on);
+}
+
+void Module::replace_tensors(const std::function<Tensor(const Tensor&)>& convert) {
+  NoGrad guard;
+  NamedTensors all = named_parameters(), buffers = named_buffers();
+  all.insert(all.end(), buffers.begin(), buffers.end());
+  for (const auto& [name, tensor] : all) {
+    const Tensor converted = convert(tensor);
+    if (converted.unsafe_impl() == tensor.unsafe_impl()) continue;
+    const Tensor gradient = tensor.grad();
+    if (gradient.defined()) tensor.set_grad({});
+    replace_data(tensor, converted);
+    if (gradient.defined()) tensor.set_grad(convert(gradient));
+  }
+}
+
+Module& Module::to(DType dtype) {
+  replace_tensors(
+      [&](const Tensor& tensor) { return is_floating(tensor.dtype()) ? tensor.to(dtype) : tensor; });
+  return *this;
+}
+
+Module& Module::to(Device device) {
+  replace_tensors([&](const Tensor& tensor) { return tensor.to(device); });
+  return *this;
+}
+
+void Module::apply(const std::function<void(Module&)>& function) {
+  for (const Part& part : parts_) part.module->apply(function);
+  function(*this);
+}
+
+void Module::zero_grad() {
+  for (const Tensor& parameter : parameters()) parameter.set_grad({});
+}
+
+void Module::requires_grad_(bool on) {
+  for (const Tensor& parameter : parameters()) parameter.set_requires_grad(on);
+}
+
+// --- hooks
+
+std::int64_t Module::register_forward_pre_hook(PreHook hook) {
+  pre_hooks_.emplace_back(next_hook_number(), std::move(hook));
+  return pre_hooks_.back().first;
+}
+
+std::int64_t Module::register_forward_hook(Hook hook) {
+  hooks_.emplace_back(next_hook_number(), std::move(hook));
+  return hooks_.back().first;
+}
+
+void Module::remove_hook(std::int64_t number) {
+  const auto same = [&](const auto& entry) { return entry.first == number; };
+  std::erase_if(pre_hooks_, same);
+  std::erase_if(hooks_, same);
+}
+
+// --- text
+
+std::string Module::type_name() const {
+  const char* mangled = typeid(*this).name();
+  int status = 0;
+  std::unique_ptr<char, void (*)(void*)> demangled(abi::__cxa_demangle(mangled, nullptr, nullptr, &status),
+                                                   std::free);
+  std::string name = status == 0 ? demangled.get() : mangled;
+  const std::size_t arguments = std::min(name.find('<'), name.size());
+  const std::size_t colon = name.rfind("::", arguments);
+  return colon == name.npos ? name : name.substr(colon + 2);
+}
+
+void Module::write_tree(std::string& text, const std::string& indent) const {
+  text += type_name() + '(' + settings();
+  for (const Part& part : parts_) {
+    text += '\n' + indent + "  (" + part.name + "): ";
+    part.module->write_tree(text, indent + "  ");
+  }
+  if (!parts_.empty()) text += '\n' + indent;
+  text += ')';
+}
+
+std::string Module::to_string() const {
+  std::string text;
+  write_tree(text, "");
+  return text;
+}
+
+std::string Module::summary(const Tensor& input) {
+  const NamedModules all = named_modules();
+  std::vector<std::string> outputs(all.size());
+  if (input.defined()) {
+    NoGrad guard;
+    std::vector<std::int64_t> hooks;
+    for (std::size_t i = 0; i < all.size(); ++i) {
+      hooks.push_back(
+          all[i].second->register_forward_hook([&outputs, i](Module&, const Tensor&, const Tensor& output) {
+            outputs[i] = fmt::format("[{}]", phlox::to_string(output.shape()));
+            return Tensor();
+          }));
+    }
+    const auto remove_hooks = [&] {
+      for (std::size_t i = 0; i < all.size(); ++i) all[i].second->remove_hook(hooks[i]);
+    };
+    try {
+      (*this)(input);
+    } catch (...) {
+      remove_hooks();
+      throw;
+    }
+    remove_hooks();
+  }
+  std::string text = fmt::format("{:<28} {:<20} {:<20} {:>12}\n", "module", "type", "output", "parameters");
+  const auto count = [](const std::vector<Tensor>& tensors) {
+    std::int64_t total = 0;
+    for (const Tensor& tensor : tensors) total += tensor.numel();
+    return total;
+  };
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    const auto& [name, module] = all[i];
+    text += fmt::format("{:<28} {:<20} {:<20} {:>12}\n", name.empty() ? "(whole)" : name, module->type_name(),
+                        outputs[i], count(module->parameters(false)));
+  }
+  std::int64_t trainable = 0;
+  for (const Tensor& parameter : parameters()) trainable += parameter.requires_grad() ? parameter.numel() : 0;
+  return text + fmt::format("{} parameters, {} of them trainable\n", count(parameters()), trainable);
+}
+
+}  // namespace phlox::nn

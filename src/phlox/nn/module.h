@@ -1,0 +1,166 @@
+// Module: a part of a network, with parameters, buffers and parts of its own. Members register themselves
+// under their names, so that a whole network can be listed, saved, moved and trained:
+//
+//   struct Net : nn::Module {
+//     nn::Conv2d conv{this, "conv", 1, 16, {.kernel = 3, .padding = 1}};
+//     nn::Linear head{this, "head", 16 * 4 * 4, 10};
+//     Tensor forward(Tensor x) override {
+//       x = max_pool2d(relu(conv(x)), 2);
+//       return head(x.flatten(1));
+//     }
+//   };
+//   Net net;
+//   Tensor scores = net(images);                       // runs forward() and the hooks
+//   for (auto& [name, p] : net.named_parameters()) ...  // "conv.weight", "conv.bias", "head.weight",
+//   "head.bias"
+//
+// A module stays where it was made: it is neither copied nor moved.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "phlox/core/tensor.h"
+#include "phlox/io/state_dict.h"
+
+namespace phlox::nn {
+
+class Module;
+
+using NamedTensors = std::vector<std::pair<std::string, Tensor>>;
+using NamedModules = std::vector<std::pair<std::string, Module*>>;
+
+// What load_state_dict() found to differ.
+struct StateDifference {
+  std::vector<std::string> missing;     // in the module only
+  std::vector<std::string> unexpected;  // in the state only
+  bool empty() const { return missing.empty() && unexpected.empty(); }
+};
+
+class Module {
+ public:
+  Module() = default;
+  // A part of `parent` under a name without dots. Throws ValueError for a name that is taken.
+  Module(Module* parent, const std::string& name);
+  virtual ~Module();
+  Module(const Module&) = delete;
+  Module& operator=(const Module&) = delete;
+
+  // What the module computes. Throws StateError unless a subclass defines it.
+  virtual Tensor forward(Tensor input);
+  // Runs forward() between the hooks.
+  Tensor operator()(const Tensor& input);
+
+  // --- what it consists of; names of parts are joined by dots, and a tensor that appears twice is listed
+  // once
+  std::vector<Tensor> parameters(bool recurse = true) const;
+  NamedTensors named_parameters(const std::string& prefix = "", bool recurse = true) const;
+  std::vector<Tensor> buffers(bool recurse = true) const;
+  NamedTensors named_buffers(const std::string& prefix = "", bool recurse = true) const;
+  std::vector<Module*> children() const;
+  NamedModules named_children() const;
+  // The module itself, under `prefix`, and all below it.
+  NamedModules named_modules(const std::string& prefix = "");
+  std::vector<Module*> modules();
+  // By a name with dots; null when there is none.
+  Module* find_module(const std::string& name);
+
+  // --- saving and loading
+  // Parameters and persistent buffers, sharing their memory with the module.
+  StateDict state_dict(const std::string& prefix = "") const;
+  // Copies the tensors of `state` into those of the module. Nothing is written unless everything fits. Throws
+  // StateError: keys that differ, when `strict` [E0701], and shapes that differ [E0702].
+  StateDifference load_state_dict(const StateDict& state, bool strict = true);
+
+  // --- settings of the module and all its parts
+  bool training() const { return training_; }
+  // Modules such as Dropout and BatchNorm behave differently in training.
+  virtual void train(bool on = true);
+  void eval() { train(false); }
+  // Converts floating parameters and buffers in place, so that an optimiser that holds them sees it.
+  Module& to(DType dtype);
+  Module& to(Device device);
+  // Calls function on each part, then on the module itself.
+  void apply(const std::function<void(Module&)>& function);
+  void zero_grad();
+  void requires_grad_(bool on = true);
+
+  // --- hooks, called in the order of registration; the number returned removes the hook again
+  using PreHook = std::function<Tensor(Module&, const Tensor& input)>;
+  using Hook = std::function<Tensor(Module&, const Tensor& input, const Tensor& output)>;
+  // Before forward(); a defined result takes the place of the input.
+  std::int64_t register_forward_pre_hook(PreHook hook);
+  // After forward(); a defined result takes the place of the output.
+  std::int64_t register_forward_hook(Hook hook);
+  void remove_hook(std::int64_t number);
+
+  // --- text
+  // The name of the class.
+  virtual std::string type_name() const;
+  // Settings for the text form, such as "1, 16, kernel=3".
+  virtual std::string settings() const { return {}; }
+  // The tree of modules, one a line.
+  std::string to_string() const;
+  // A table of modules with the shapes and numbers of their parameters, and with the shapes of their outputs
+  // when an input is given; it is run without gradients.
+  std::string summary(const Tensor& input = {});
+
+  // --- registration, for subclasses and containers. Names hold no dots; an undefined tensor keeps the place
+  // of one that a variant of the module lacks. A member of the class: the module keeps to it, also when it is
+  // replaced.
+  void register_parameter(const std::string& name, Tensor* member);
+  // Or a tensor that the module holds.
+  void register_parameter(const std::string& name, const Tensor& value);
+  void register_buffer(const std::string& name, Tensor* member, bool persistent = true);
+  void register_buffer(const std::string& name, const Tensor& value, bool persistent = true);
+  // A part that someone else owns, such as a member, and one that is shared.
+  void register_module(const std::string& name, Module& part);
+  void register_module(const std::string& name, std::shared_ptr<Module> part);
+  // Replaces or removes what is registered under a name. Throw StateError when there is nothing.
+  void set_parameter(const std::string& name, const Tensor& value);
+  void set_buffer(const std::string& name, const Tensor& value);
+  void unregister(const std::string& name);
+
+ private:
+  struct Slot {
+    std::string name;
+    Tensor* member;  // null: the module holds `value`
+    Tensor value;
+    bool persistent = true;
+    Tensor& tensor() { return member ? *member : value; }
+    const Tensor& tensor() const { return member ? *member : value; }
+  };
+  struct Part {
+    std::string name;
+    Module* module;
+    std::shared_ptr<Module> owner;  // null: someone else owns it
+  };
+
+  void check_new_name(const std::string& name) const;
+  void forget(const Module* part);
+  void collect(const std::string& prefix, bool recurse, std::vector<Slot> Module::* slots,
+               NamedTensors& found) const;
+  void collect_modules(const std::string& prefix, NamedModules& found);
+  // Calls function(name, slot) for parameters and persistent buffers, in the order of state dictionaries.
+  template <class Self, class F>
+  static void for_each_state(Self& self, const std::string& prefix, const F& function);
+  void replace_tensors(const std::function<Tensor(const Tensor&)>& convert);
+  void write_tree(std::string& text, const std::string& indent) const;
+
+  std::vector<Slot> parameters_;
+  std::vector<Slot> buffers_;
+  std::vector<Part> parts_;
+  std::vector<Module*> parents_;  // of which this is a part that they do not own
+  std::vector<std::pair<std::int64_t, PreHook>> pre_hooks_;
+  std::vector<std::pair<std::int64_t, Hook>> hooks_;
+  bool training_ = true;
+};
+
+// A parameter: a tensor that requires gradients and shares no history.
+Tensor make_parameter(const Tensor& value, bool requires_grad = true);
+
+}  // namespace phlox::nn

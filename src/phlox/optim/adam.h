@@ -1,0 +1,76 @@
+#pragma once
+
+#include "phlox/optim/optimizer.h"
+
+namespace phlox::optim {
+
+struct AdamOptions {
+  double lr = 1e-3;
+  std::pair<double, double> betas = {0.9, 0.999};
+  double eps = 1e-8;
+  double weight_decay = 0;
+  bool amsgrad = false;
+  bool maximize = false;
+
+  template <class Self, class F>
+  static void visit(Self& self, const F& f) {
+    f("betas", self.betas);
+    f("eps", self.eps);
+    f("weight_decay", self.weight_decay);
+    f("amsgrad", self.amsgrad);
+    f("maximize", self.maximize);
+  }
+};
+
+struct AdamWOptions {
+  double lr = 1e-3;
+  std::pair<double, double> betas = {0.9, 0.999};
+  double eps = 1e-8;
+  double weight_decay = 1e-2;
+  bool amsgrad = false;
+  bool maximize = false;
+};
+
+struct AdamState {
+  Tensor step, exp_avg, exp_avg_sq, max_exp_avg_sq;
+  template <class Self, class F>
+  static void visit(Self& self, const F& f) {
+    f("step", self.step);
+    f("exp_avg", self.exp_avg);
+    f("exp_avg_sq", self.exp_avg_sq);
+    f("max_exp_avg_sq", self.max_exp_avg_sq);
+  }
+};
+
+// With g = gradient + weight_decay * p and t counting from 1,
+//   m = beta1 m + (1 - beta1) g        v = beta2 v + (1 - beta2) g^2
+//   p = p - lr / (1 - beta1^t) * m / (sqrt(v) / sqrt(1 - beta2^t) + eps)
+// amsgrad uses the largest v so far (Reddi, Kale, Kumar 2018).
+// Source: Kingma, Ba 2014, arXiv:1412.6980. Throws ValueError for settings out of range.
+class Adam : public OptimizerOf<AdamOptions, AdamState> {
+ public:
+  explicit Adam(const std::vector<Tensor>& parameters, const AdamOptions& options = {});
+  explicit Adam(ParameterGroups groups);
+  double momentum(std::size_t group) const override { return options_[group].betas.first; }
+  void set_momentum(double momentum, std::size_t group) override { options_[group].betas.first = momentum; }
+
+ protected:
+  explicit Adam(bool decoupled) : decoupled_(decoupled) {}
+  void add_checked(const std::vector<Tensor>& parameters, const AdamOptions& options);
+  void update_parameter(std::size_t group, std::size_t index, const Tensor& parameter,
+                        const Tensor& gradient) override;
+
+ private:
+  bool decoupled_ = false;  // the decay acts on the parameter itself, not through the gradient
+};
+
+// Adam with p = p - lr * weight_decay * p in place of the penalty in the gradient.
+// Source: Loshchilov, Hutter 2017, arXiv:1711.05101.
+class AdamW : public Adam {
+ public:
+  using ParameterGroups = std::initializer_list<std::pair<std::vector<Tensor>, AdamWOptions>>;
+  explicit AdamW(const std::vector<Tensor>& parameters, const AdamWOptions& options = {});
+  explicit AdamW(ParameterGroups groups);
+};
+
+}  // namespace phlox::optim

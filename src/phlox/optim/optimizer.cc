@@ -1,0 +1,170 @@
+#include "phlox/optim/optimizer.h"
+
+#include <fmt/format.h>
+
+#include <unordered_set>
+
+#include "phlox/ops/functions.h"
+
+namespace phlox::optim {
+namespace {
+
+constexpr const char* groups_key = "param_groups.";
+constexpr const char* state_key = "state.";
+
+std::string group_prefix(std::size_t group) { return fmt::format("{}{}.", groups_key, group); }
+std::string parameter_prefix(std::size_t index) { return fmt::format("{}{}.", state_key, index); }
+
+}  // namespace
+
+void Optimizer::add_group(const std::vector<Tensor>& parameters, double lr) {
+  std::unordered_set<const TensorImpl*> known;
+  for (const Group& group : groups_) {
+    for (const Tensor& parameter : group.parameters) known.insert(parameter.unsafe_impl());
+  }
+  if (parameters.empty()) {
+    fail<ValueError>(ErrorCode::invalid_value, "optimizer: there are no parameters")
+        .hint("net.parameters(), with layers that are members: nn::Linear head{{this, \"head\", 8, 2}}")
+        .raise();
+  }
+  if (!(lr >= 0))
+    fail<ValueError>(ErrorCode::invalid_value, "optimizer: the learning rate {} is negative", lr).raise();
+  for (const Tensor& parameter : parameters) {
+    if (!parameter.is_leaf()) {
+      fail<ValueError>(ErrorCode::not_a_leaf, "optimizer: a parameter is the result of operations")
+          .detail("parameter", describe(parameter))
+          .hint("parameter.detach().set_requires_grad()")
+          .raise();
+    }
+    if (!known.insert(parameter.unsafe_impl()).second) {
+      fail<ValueError>(ErrorCode::invalid_value, "optimizer: a parameter is given twice")
+          .detail("parameter", describe(parameter))
+          .raise();
+    }
+  }
+  groups_.push_back({parameters, from_values<double>(std::span(&lr, 1), {}), lr});
+}
+
+void Optimizer::step() {
+  NoGrad guard;
+  std::size_t index = 0;
+  for (std::size_t group = 0; group < groups_.size(); ++group) {
+    for (const Tensor& parameter : groups_[group].parameters) {
+      if (const Tensor gradient = parameter.grad(); gradient.defined()) {
+        update_parameter(group, index, parameter, gradient);
+      }
+      ++index;
+    }
+  }
+}
+
+void Optimizer::zero_grad() {
+  for (const Group& group : groups_) {
+    for (const Tensor& parameter : group.parameters) parameter.set_grad({});
+  }
+}
+
+void Optimizer::set_lr(double lr, std::size_t group) {
+  NoGrad guard;
+  fill_(groups_[group].lr, lr);
+}
+
+void Optimizer::set_lr(double lr) {
+  for (std::size_t group = 0; group < groups_.size(); ++group) set_lr(lr, group);
+}
+
+double Optimizer::momentum(std::size_t) const {
+  fail<NotSupportedError>(ErrorCode::not_supported, "optimizer: there is no momentum to read").raise();
+}
+
+void Optimizer::set_momentum(double, std::size_t) {
+  fail<NotSupportedError>(ErrorCode::not_supported, "optimizer: there is no momentum to set").raise();
+}
+
+StateDict Optimizer::state_dict() const {
+  StateDict state;
+  std::size_t index = 0;
+  for (std::size_t group = 0; group < groups_.size(); ++group) {
+    const std::string prefix = group_prefix(group);
+    std::vector<std::int64_t> numbers;
+    for (std::size_t i = 0; i < groups_[group].parameters.size(); ++i, ++index) {
+      save_parameter(index, parameter_prefix(index), state);
+      numbers.push_back(static_cast<std::int64_t>(index));
+    }
+    save_group(group, prefix, state);
+    state.set_number(prefix + "lr", lr(group));
+    state.set_number(prefix + "initial_lr", groups_[group].initial_lr);
+    state.set(prefix + "params",
+              from_values<std::int64_t>(numbers, {static_cast<std::int64_t>(numbers.size())}));
+  }
+  return state;
+}
+
+void Optimizer::load_state_dict(const StateDict& state) {
+  std::size_t stored_groups = 0;
+  while (state.contains(group_prefix(stored_groups) + "params")) ++stored_groups;
+  if (stored_groups != groups_.size()) {
+    fail<StateError>(ErrorCode::state_keys_differ,
+                     "load_state_dict: {} groups are stored, and the optimizer has {}", stored_groups,
+                     groups_.size())
+        .raise();
+  }
+  std::size_t index = 0;
+  for (std::size_t group = 0; group < groups_.size(); ++group) {
+    const auto& parameters = groups_[group].parameters;
+    const Tensor& numbers = state.at(group_prefix(group) + "params");
+    if (numbers.numel() != static_cast<std::int64_t>(parameters.size())) {
+      fail<StateError>(ErrorCode::state_keys_differ,
+                       "load_state_dict: group {} is stored with {} parameters, and the optimizer has {}",
+                       group, numbers.numel(), parameters.size())
+          .raise();
+    }
+    for (const Tensor& parameter : parameters) {
+      for (const auto& [name, tensor] : state.extract(parameter_prefix(index))) {
+        if (tensor.rank() == 0 || tensor.shape() == parameter.shape()) continue;
+        fail<StateError>(ErrorCode::state_shape_differs,
+                         "load_state_dict: {} of parameter {} has another shape", name, index)
+            .detail("stored", describe(tensor))
+            .detail("parameter", describe(parameter))
+            .raise();
+      }
+      ++index;
+    }
+  }
+  index = 0;
+  for (std::size_t group = 0; group < groups_.size(); ++group) {
+    const std::string prefix = group_prefix(group);
+    load_group(group, prefix, state);
+    set_lr(state.number(prefix + "lr"), group);
+    if (state.contains(prefix + "initial_lr"))
+      groups_[group].initial_lr = state.number(prefix + "initial_lr");
+    for (const Tensor& parameter : groups_[group].parameters) {
+      load_parameter(index, parameter_prefix(index), state, parameter);
+      ++index;
+    }
+  }
+}
+
+namespace detail {
+
+void save_setting(StateDict& state, const std::string& name, const std::pair<double, double>& value) {
+  const double values[] = {value.first, value.second};
+  state.set(name, from_values<double>(values, {2}));
+}
+
+void load_setting(const StateDict& state, const std::string& name, std::pair<double, double>& value) {
+  const auto values = state.at(name).to_vector<double>();
+  if (values.size() != 2) {
+    fail<StateError>(ErrorCode::state_shape_differs, "load_state_dict: \"{}\" needs two numbers", name)
+        .raise();
+  }
+  value = {values[0], values[1]};
+}
+
+Tensor load_tensor(const Tensor& stored, const Tensor& parameter, bool is_step) {
+  if (is_step) return stored.to(DType::float32, true);
+  return stored.to(parameter.dtype(), true).to(parameter.device());
+}
+
+}  // namespace detail
+}  // namespace phlox::optim

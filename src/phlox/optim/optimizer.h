@@ -1,0 +1,144 @@
+// What all optimisers share: groups of parameters, learning rates, state.
+//
+//   optim::AdamW optimizer(net.parameters(), {.lr = 3e-3});
+//   for (auto [x, y] : loader) {
+//     optimizer.zero_grad();
+//     cross_entropy(net(x), y).backward();
+//     optimizer.step();
+//   }
+//
+// Groups have settings of their own: optim::SGD({{body, {.lr = 1e-3}}, {head, {.lr = 1e-2, .momentum =
+// 0.9}}}).
+#pragma once
+
+#include <cstdint>
+#include <initializer_list>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "phlox/core/mode.h"
+#include "phlox/core/tensor.h"
+#include "phlox/io/state_dict.h"
+
+namespace phlox::optim {
+
+class Optimizer {
+ public:
+  virtual ~Optimizer() = default;
+  Optimizer(const Optimizer&) = delete;
+  Optimizer& operator=(const Optimizer&) = delete;
+
+  // Changes each parameter that has a gradient. Nothing is recorded.
+  void step();
+  // Drops the gradients.
+  void zero_grad();
+
+  std::size_t group_count() const { return groups_.size(); }
+  const std::vector<Tensor>& parameters(std::size_t group = 0) const { return groups_[group].parameters; }
+  // The learning rate of a group. It is a 0-d f64 tensor inside, which set_lr() writes in place, so that a
+  // captured training step sees the change.
+  double lr(std::size_t group = 0) const { return groups_[group].lr.item<double>(); }
+  void set_lr(double lr, std::size_t group);
+  void set_lr(double lr);
+  const Tensor& lr_tensor(std::size_t group = 0) const { return groups_[group].lr; }
+  // The learning rate before any schedule changed it.
+  double initial_lr(std::size_t group) const { return groups_[group].initial_lr; }
+  // Momentum or the first beta. Throws NotSupportedError for optimisers without.
+  virtual double momentum(std::size_t group) const;
+  virtual void set_momentum(double momentum, std::size_t group);
+
+  // PyTorch's structure with dotted names: "state.0.exp_avg", "param_groups.0.lr", "param_groups.0.params".
+  // Parameters are numbered through all groups.
+  StateDict state_dict() const;
+  // Throws StateError when groups or parameters differ in number [E0701] or shapes do [E0702]; then nothing
+  // changes.
+  void load_state_dict(const StateDict& state);
+
+ protected:
+  struct Group {
+    std::vector<Tensor> parameters;
+    Tensor lr;
+    double initial_lr;
+  };
+  Optimizer() = default;
+  // Throws ValueError: no parameters, one that is no leaf, one that is there twice, a negative learning rate.
+  void add_group(const std::vector<Tensor>& parameters, double lr);
+
+  // Changes parameter `index` (through all groups) by its gradient.
+  virtual void update_parameter(std::size_t group, std::size_t index, const Tensor& parameter,
+                                const Tensor& gradient) = 0;
+  virtual void save_group(std::size_t group, const std::string& prefix, StateDict& state) const = 0;
+  virtual void load_group(std::size_t group, const std::string& prefix, const StateDict& state) = 0;
+  virtual void save_parameter(std::size_t index, const std::string& prefix, StateDict& state) const = 0;
+  virtual void load_parameter(std::size_t index, const std::string& prefix, const StateDict& state,
+                              const Tensor& parameter) = 0;
+
+  std::vector<Group> groups_;
+};
+
+namespace detail {
+
+inline void save_setting(StateDict& state, const std::string& name, double value) {
+  state.set_number(name, value);
+}
+inline void save_setting(StateDict& state, const std::string& name, bool value) {
+  state.set_integer(name, value);
+}
+void save_setting(StateDict& state, const std::string& name, const std::pair<double, double>& value);
+inline void load_setting(const StateDict& state, const std::string& name, double& value) {
+  value = state.number(name);
+}
+inline void load_setting(const StateDict& state, const std::string& name, bool& value) {
+  value = state.integer(name) != 0;
+}
+void load_setting(const StateDict& state, const std::string& name, std::pair<double, double>& value);
+// The stored tensor in the dtype and on the device of the parameter, as a copy.
+Tensor load_tensor(const Tensor& stored, const Tensor& parameter, bool is_step);
+
+}  // namespace detail
+
+// An optimiser with settings `Options` for each group and tensors `State` for each parameter. Both list their
+// members by a static function visit(self, f) that calls f(name, member).
+template <class Options, class State>
+class OptimizerOf : public Optimizer {
+ public:
+  using ParameterGroups = std::initializer_list<std::pair<std::vector<Tensor>, Options>>;
+
+  const Options& options(std::size_t group = 0) const { return options_[group]; }
+
+ protected:
+  void add(const std::vector<Tensor>& parameters, const Options& options) {
+    add_group(parameters, options.lr);
+    options_.push_back(options);
+    states_.resize(states_.size() + parameters.size());
+  }
+
+  void save_group(std::size_t group, const std::string& prefix, StateDict& state) const override {
+    Options::visit(options_[group], [&](const char* name, const auto& value) {
+      detail::save_setting(state, prefix + name, value);
+    });
+  }
+  void load_group(std::size_t group, const std::string& prefix, const StateDict& state) override {
+    Options::visit(options_[group],
+                   [&](const char* name, auto& value) { detail::load_setting(state, prefix + name, value); });
+  }
+  void save_parameter(std::size_t index, const std::string& prefix, StateDict& state) const override {
+    State::visit(states_[index], [&](const char* name, const Tensor& tensor) {
+      if (tensor.defined()) state.set(prefix + name, tensor);
+    });
+  }
+  void load_parameter(std::size_t index, const std::string& prefix, const StateDict& state,
+                      const Tensor& parameter) override {
+    State::visit(states_[index], [&](const char* name, Tensor& tensor) {
+      const Tensor* stored = state.find(prefix + name);
+      const bool is_step = std::string_view(name) == "step";
+      tensor = stored ? detail::load_tensor(*stored, parameter, is_step) : Tensor();
+    });
+  }
+
+  std::vector<Options> options_;
+  std::vector<State> states_;
+};
+
+}  // namespace phlox::optim

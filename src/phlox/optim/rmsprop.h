@@ -1,0 +1,97 @@
+#pragma once
+
+#include "phlox/optim/optimizer.h"
+
+namespace phlox::optim {
+
+struct RMSpropOptions {
+  double lr = 1e-2;
+  double alpha = 0.99;
+  double eps = 1e-8;
+  double weight_decay = 0;
+  double momentum = 0;
+  bool centered = false;
+  bool maximize = false;
+
+  template <class Self, class F>
+  static void visit(Self& self, const F& f) {
+    f("alpha", self.alpha);
+    f("eps", self.eps);
+    f("weight_decay", self.weight_decay);
+    f("momentum", self.momentum);
+    f("centered", self.centered);
+    f("maximize", self.maximize);
+  }
+};
+
+struct RMSpropState {
+  Tensor step, square_avg, momentum_buffer, grad_avg;
+  template <class Self, class F>
+  static void visit(Self& self, const F& f) {
+    f("step", self.step);
+    f("square_avg", self.square_avg);
+    f("momentum_buffer", self.momentum_buffer);
+    f("grad_avg", self.grad_avg);
+  }
+};
+
+// With g = gradient + weight_decay * p,
+//   v = alpha v + (1 - alpha) g^2      p = p - lr * g / (sqrt(v) + eps)
+// `centered` takes v - m^2 with the running mean m of g in place of v; `momentum` accumulates the scaled
+// gradients. Source: Hinton 2012, lecture 6 of Neural Networks for Machine Learning; Graves 2013,
+// arXiv:1308.0850.
+class RMSprop : public OptimizerOf<RMSpropOptions, RMSpropState> {
+ public:
+  explicit RMSprop(const std::vector<Tensor>& parameters, const RMSpropOptions& options = {});
+  explicit RMSprop(ParameterGroups groups);
+  double momentum(std::size_t group) const override { return options_[group].momentum; }
+  void set_momentum(double momentum, std::size_t group) override { options_[group].momentum = momentum; }
+
+ protected:
+  void add_checked(const std::vector<Tensor>& parameters, const RMSpropOptions& options);
+  void update_parameter(std::size_t group, std::size_t index, const Tensor& parameter,
+                        const Tensor& gradient) override;
+};
+
+struct AdagradOptions {
+  double lr = 1e-2;
+  double lr_decay = 0;
+  double weight_decay = 0;
+  double initial_accumulator_value = 0;
+  double eps = 1e-10;
+  bool maximize = false;
+
+  template <class Self, class F>
+  static void visit(Self& self, const F& f) {
+    f("lr_decay", self.lr_decay);
+    f("weight_decay", self.weight_decay);
+    f("initial_accumulator_value", self.initial_accumulator_value);
+    f("eps", self.eps);
+    f("maximize", self.maximize);
+  }
+};
+
+struct AdagradState {
+  Tensor step, sum;
+  template <class Self, class F>
+  static void visit(Self& self, const F& f) {
+    f("step", self.step);
+    f("sum", self.sum);
+  }
+};
+
+// With g = gradient + weight_decay * p and t counting from 1,
+//   s = s + g^2      p = p - lr / (1 + (t - 1) lr_decay) * g / (sqrt(s) + eps)
+// Source: Duchi, Hazan, Singer 2011, JMLR 12.
+class Adagrad : public OptimizerOf<AdagradOptions, AdagradState> {
+ public:
+  explicit Adagrad(const std::vector<Tensor>& parameters, const AdagradOptions& options = {});
+  explicit Adagrad(ParameterGroups groups);
+
+ protected:
+  void add_checked(const std::vector<Tensor>& parameters, const AdagradOptions& options);
+  void update_parameter(std::size_t group, std::size_t index, const Tensor& parameter,
+                        const Tensor& gradient) override;
+};
+
+}  // namespace phlox::optim

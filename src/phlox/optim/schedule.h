@@ -1,0 +1,183 @@
+// Schedules: how learning rates change from step to step. Each writes the learning rates of its optimiser
+// when it is made (step 0) and at every step(), which comes after optimizer.step().
+//
+//   optim::AdamW optimizer(net.parameters(), {.lr = 1e-3});
+//   optim::SequentialLR schedule(optimizer, {std::make_shared<optim::LinearLR>(optimizer,
+//   optim::LinearOptions{.start_factor = 0.01, .steps = 100}),
+//                                            std::make_shared<optim::CosineAnnealingLR>(optimizer, 900)},
+//                                            {100});
+//
+// The rate at a step is a function of the step and of the optimiser's initial rate alone, so a schedule that
+// is restored from its state continues exactly.
+#pragma once
+
+#include <functional>
+#include <limits>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "phlox/optim/optimizer.h"
+
+namespace phlox::optim {
+
+class Schedule {
+ public:
+  virtual ~Schedule() = default;
+  Schedule(const Schedule&) = delete;
+  Schedule& operator=(const Schedule&) = delete;
+
+  // Goes on by one step and sets the learning rates.
+  void step();
+  // The steps taken so far.
+  std::int64_t last_epoch() const { return last_epoch_; }
+  // The rate of a group at a step, for an initial rate `base`.
+  virtual double value(double base, std::int64_t epoch) const = 0;
+
+  StateDict state_dict() const;
+  // Throws StateError for missing entries. Sets the learning rates.
+  void load_state_dict(const StateDict& state);
+
+ protected:
+  explicit Schedule(Optimizer& optimizer) : optimizer_(optimizer) {}
+  // Sets the learning rates of the present step. Constructors call it last.
+  virtual void apply();
+
+  Optimizer& optimizer_;
+  std::int64_t last_epoch_ = 0;
+};
+
+// Times gamma every step_size steps.
+class StepLR : public Schedule {
+ public:
+  StepLR(Optimizer& optimizer, std::int64_t step_size, double gamma = 0.1);
+  double value(double base, std::int64_t epoch) const override;
+
+ private:
+  std::int64_t step_size_;
+  double gamma_;
+};
+
+// Times gamma at each milestone.
+class MultiStepLR : public Schedule {
+ public:
+  MultiStepLR(Optimizer& optimizer, std::vector<std::int64_t> milestones, double gamma = 0.1);
+  double value(double base, std::int64_t epoch) const override;
+
+ private:
+  std::vector<std::int64_t> milestones_;
+  double gamma_;
+};
+
+// Times gamma at each step.
+class ExponentialLR : public Schedule {
+ public:
+  ExponentialLR(Optimizer& optimizer, double gamma);
+  double value(double base, std::int64_t epoch) const override;
+
+ private:
+  double gamma_;
+};
+
+// Half a cosine from the initial rate to `minimum` in `steps`, and back. Source: Loshchilov, Hutter 2016,
+// arXiv:1608.03983, without restarts.
+class CosineAnnealingLR : public Schedule {
+ public:
+  CosineAnnealingLR(Optimizer& optimizer, std::int64_t steps, double minimum = 0);
+  double value(double base, std::int64_t epoch) const override;
+
+ private:
+  std::int64_t steps_;
+  double minimum_;
+};
+
+struct LinearOptions {
+  double start_factor = 1.0 / 3;
+  double end_factor = 1;
+  std::int64_t steps = 5;
+};
+
+// A factor that goes in a straight line: the usual warm-up.
+class LinearLR : public Schedule {
+ public:
+  explicit LinearLR(Optimizer& optimizer, LinearOptions options = {});
+  double value(double base, std::int64_t epoch) const override;
+
+ private:
+  LinearOptions options_;
+};
+
+// A factor of one's own: base * factor(step).
+class LambdaLR : public Schedule {
+ public:
+  LambdaLR(Optimizer& optimizer, std::function<double(std::int64_t)> factor);
+  double value(double base, std::int64_t epoch) const override { return base * factor_(epoch); }
+
+ private:
+  std::function<double(std::int64_t)> factor_;
+};
+
+struct OneCycleOptions {
+  double max_lr = 1e-2;
+  std::int64_t total_steps = 1;
+  double rising_part = 0.3;     // of all steps
+  double start_division = 25;   // starts at max_lr / start_division
+  double final_division = 1e4;  // ends at the start / final_division
+  bool linear = false;          // straight lines in place of half cosines
+  bool cycle_momentum = true;   // momentum goes the other way round
+  double base_momentum = 0.85;
+  double max_momentum = 0.95;
+};
+
+// Up to max_lr and far down again, with momentum the other way round. Source: Smith, Topin 2017,
+// arXiv:1708.07120.
+class OneCycleLR : public Schedule {
+ public:
+  OneCycleLR(Optimizer& optimizer, OneCycleOptions options);
+  double value(double base, std::int64_t epoch) const override;
+
+ private:
+  void apply() override;
+  double interpolate(double start, double peak, double end, std::int64_t epoch) const;
+  OneCycleOptions options_;
+};
+
+// Other schedules one after the other: schedule i + 1 begins, with its step 0, at milestones[i].
+class SequentialLR : public Schedule {
+ public:
+  SequentialLR(Optimizer& optimizer, std::vector<std::shared_ptr<Schedule>> schedules,
+               std::vector<std::int64_t> milestones);
+  double value(double base, std::int64_t epoch) const override;
+
+ private:
+  std::vector<std::shared_ptr<Schedule>> schedules_;
+  std::vector<std::int64_t> milestones_;
+};
+
+struct PlateauOptions {
+  bool maximize = false;  // a larger metric is better
+  double factor = 0.1;
+  std::int64_t patience = 10;  // steps without improvement that are borne
+  double threshold = 1e-4;
+  bool relative = true;  // the threshold is a part of the best value
+  std::int64_t cooldown = 0;
+  double min_lr = 0;
+  double eps = 1e-8;  // smaller changes are not made
+};
+
+// Times `factor` when a metric has stopped improving.
+class ReduceLROnPlateau {
+ public:
+  explicit ReduceLROnPlateau(Optimizer& optimizer, PlateauOptions options = {});
+  void step(double metric);
+  StateDict state_dict() const;
+  void load_state_dict(const StateDict& state);
+
+ private:
+  Optimizer& optimizer_;
+  PlateauOptions options_;
+  double best_;
+  std::int64_t bad_steps_ = 0, cooling_ = 0, last_epoch_ = 0;
+};
+
+}  // namespace phlox::optim
