@@ -29,8 +29,10 @@ macro(phlox_find_dependencies)
   find_package(CLI11 REQUIRED)
   include(PhloxLapack)
 
-  phlox_onednn_prefix(phlox_onednn_root)
-  find_package(dnnl 3.2 REQUIRED CONFIG HINTS "${phlox_onednn_root}")
+  if(PHLOX_ONEDNN)
+    phlox_onednn_prefix(phlox_onednn_root)
+    find_package(dnnl 3.2 REQUIRED CONFIG HINTS "${phlox_onednn_root}")
+  endif()
 
   # ThreadSanitizer cannot see into gomp and reports its barriers as races; without -fopenmp,
   # core/parallel.h uses std::thread.

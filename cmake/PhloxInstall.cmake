@@ -60,7 +60,7 @@ if(PHLOX_BUNDLE)
       endforeach()
     endforeach()
   ]] COMPONENT runtime)
-else()
+elseif(PHLOX_ONEDNN)
   install(FILES $<TARGET_FILE:DNNL::dnnl> DESTINATION "${PHLOX_PRIVATE_LIBDIR}" RENAME libdnnl.so.3
           COMPONENT runtime)
 endif()

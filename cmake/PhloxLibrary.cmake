@@ -4,7 +4,7 @@
 add_library(phlox_internal INTERFACE)
 target_include_directories(phlox_internal INTERFACE "${PROJECT_SOURCE_DIR}/src" "${PHLOX_GENERATED_DIR}")
 target_link_libraries(phlox_internal INTERFACE phlox_options)
-set(phlox_libraries DNNL::dnnl Phlox::lapack ZLIB::ZLIB PNG::PNG Threads::Threads)
+set(phlox_libraries $<TARGET_NAME_IF_EXISTS:DNNL::dnnl> Phlox::lapack ZLIB::ZLIB PNG::PNG Threads::Threads)
 if(TARGET OpenMP::OpenMP_CXX)
   list(APPEND phlox_libraries OpenMP::OpenMP_CXX)
 endif()
@@ -16,6 +16,9 @@ if(NOT phlox_sources)
 endif()
 
 add_library(phlox_objects OBJECT ${phlox_sources})
+if(PHLOX_ONEDNN)
+  target_compile_definitions(phlox_objects PRIVATE PHLOX_ONEDNN)
+endif()
 target_link_libraries(phlox_objects PRIVATE phlox_internal ${phlox_libraries} fmt::fmt CLI11::CLI11
                                             ${CMAKE_DL_LIBS})
 add_dependencies(phlox_objects phlox_declarations)

@@ -41,7 +41,7 @@ if(PHLOX_TESTS)
   file(GLOB test_sources CONFIGURE_DEPENDS "tests/cpp/*_test.cc")
   if(test_sources)
     add_executable(phlox_tests ${test_sources})
-    target_link_libraries(phlox_tests PRIVATE phlox phlox_options GTest::gtest_main DNNL::dnnl
+    target_link_libraries(phlox_tests PRIVATE phlox phlox_options GTest::gtest_main $<TARGET_NAME_IF_EXISTS:DNNL::dnnl>
                                               ZLIB::ZLIB PNG::PNG)
     target_include_directories(phlox_tests PRIVATE "${PROJECT_SOURCE_DIR}/tests/cpp")
     target_compile_definitions(phlox_tests PRIVATE PHLOX_SOURCE_DIR="${PROJECT_SOURCE_DIR}")

@@ -203,8 +203,9 @@ void set_thread_count(int count) {
   thread_setting().store(count, std::memory_order_relaxed);
 }
 
-Team::Team() : threads_(1), previous_(openmp_threads()), owned_(thread_count() > 1 && acquire_team()) {
-  if (owned_) threads_ = thread_count();
+Team::Team(int most)
+    : threads_(1), previous_(openmp_threads()), owned_(most != 1 && thread_count() > 1 && acquire_team()) {
+  if (owned_) threads_ = most > 0 ? std::min(most, thread_count()) : thread_count();
   set_openmp_threads(threads_);
 }
 

@@ -15,9 +15,10 @@ void set_thread_count(int count);
 // The right to use the team, for libraries that start OpenMP regions themselves:
 //   Team team;                    // tells OpenMP to use team.threads() threads in this scope
 //   primitive.execute(stream, arguments);
+// Work too small for several threads says `Team team(1)`: the library then stays in the calling thread.
 class Team {
  public:
-  Team();
+  explicit Team(int most = 0);  // 0: as many as there are
   ~Team();
   Team(const Team&) = delete;
   Team& operator=(const Team&) = delete;

@@ -4,7 +4,10 @@
 #include "phlox/core/device.h"
 #include "phlox/core/tensor.h"
 #include "phlox/ops/gather.h"
+#include "phlox/ops/contraction.h"
+#include "phlox/ops/convolution.h"
 #include "phlox/ops/pointwise.h"
+#include "phlox/ops/pooling.h"
 #include "phlox/ops/reduce_primitive.h"
 
 namespace phlox {
@@ -28,6 +31,14 @@ struct DeviceKernels {
   void (*nonzero)(const TensorImpl& mask, TensorImpl& target);
   // Combines elements over dimensions.
   void (*reduce)(const ReduceCall& call);
+  // Products of matrices of any strides into a row-major output.
+  void (*contraction)(const ContractionCall& call);
+  // A convolution, or the gradient of one with respect to its input or its weight.
+  void (*convolution)(const ConvolutionCall& call);
+  // The largest element of each window, and where it was.
+  void (*max_pool)(const MaxPoolCall& call);
+  // Weighted sums over windows, or the transpose of that map.
+  void (*average_pool)(const AveragePoolCall& call);
 };
 
 // Throws DeviceError when the device is not there.

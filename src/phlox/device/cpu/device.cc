@@ -15,6 +15,10 @@ const DeviceKernels cpu_device_kernels = {
     .count_nonzero = cpu::count_nonzero,
     .nonzero = cpu::nonzero,
     .reduce = cpu::reduce,
+    .contraction = cpu::contraction,
+    .convolution = cpu::convolution,
+    .max_pool = cpu::max_pool,
+    .average_pool = cpu::average_pool,
 };
 
 }  // namespace phlox

@@ -15,5 +15,9 @@ std::int64_t find_outside(const TensorImpl& indices, std::int64_t bound);
 std::int64_t count_nonzero(const TensorImpl& mask);
 void nonzero(const TensorImpl& mask, TensorImpl& target);
 void reduce(const ReduceCall& call);
+void contraction(const ContractionCall& call);
+void convolution(const ConvolutionCall& call);
+void max_pool(const MaxPoolCall& call);
+void average_pool(const AveragePoolCall& call);
 
 }  // namespace phlox::cpu

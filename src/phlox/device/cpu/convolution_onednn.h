@@ -1,0 +1,11 @@
+// Convolutions with oneDNN.
+#pragma once
+
+#include "phlox/ops/convolution.h"
+
+namespace phlox::cpu {
+
+// float32 and bfloat16, nothing empty.
+void convolution_onednn(const ConvolutionCall& call);
+
+}  // namespace phlox::cpu
