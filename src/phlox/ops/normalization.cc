@@ -1,0 +1,364 @@
+// Normalisation by mean and variance. One definition serves batch, layer, group and instance normalisation; beside it
+// stands a gradient that saves the input and the statistics only.
+#include <functional>
+#include <numeric>
+
+#include "phlox/core/recording.h"
+#include "phlox/core/saved_tensor.h"
+#include "phlox/ops/functions.h"
+#include "phlox/ops/operation.h"
+#include "phlox/ops/sum_to_shape.h"
+
+namespace phlox {
+namespace {
+
+struct Statistics {
+  Tensor mean, variance;  // with the reduced dimensions kept as 1; the variance divides by the count
+};
+
+Statistics statistics_of(const Tensor& input, const DimList& dims) {
+  Statistics s;
+  s.mean = mean(input, dims, true);
+  const Tensor centered = sub(input, s.mean);
+  s.variance = mean(mul(centered, centered), dims, true);
+  return s;
+}
+
+// weight and bias broadcast against the input; either may be undefined.
+Tensor apply_statistics(const Tensor& input, const Tensor& mean, const Tensor& inverse_deviation, const Tensor& weight,
+                        const Tensor& bias) {
+  Tensor result = mul(sub(input, mean), inverse_deviation);
+  if (weight.defined()) result = mul(result, weight);
+  return bias.defined() ? add(result, bias) : result;
+}
+
+// With x̂ = (x - mean) r, y = w x̂ + b and h = g w: dx = r (h - mean(h) - x̂ mean(h x̂)), dw = Σ g x̂, db = Σ g.
+class NormalizationNode final : public GradientNode {
+ public:
+  NormalizationNode(const Tensor& input, const Tensor& weight, const Tensor& bias, const Tensor& mean,
+                    const Tensor& inverse_deviation, const DimList& dims, double eps)
+      : GradientNode("normalization", 3), dims_(dims), eps_(eps), has_weight_(weight.defined()) {
+    edges()[0] = gradient_edge(input);
+    if (weight.defined()) {
+      edges()[1] = gradient_edge(weight);
+      weight_shape_ = weight.shape();
+      if (wants(0)) weight_ = SavedTensor(weight, this);
+    }
+    if (bias.defined()) {
+      edges()[2] = gradient_edge(bias);
+      bias_shape_ = bias.shape();
+    }
+    input_ = SavedTensor(input, this);
+    mean_ = SavedTensor(mean, this);
+    inverse_deviation_ = SavedTensor(inverse_deviation, this);
+  }
+
+  void backward(std::span<const Tensor> output_gradients, std::span<Tensor> input_gradients) override {
+    const Tensor& gradient = output_gradients[0];
+    if (!gradient.defined()) return;
+    const Tensor input = input_.get(*this);
+    Tensor center = mean_.get(*this), inverse = inverse_deviation_.get(*this);
+    if (gradients_enabled()) {  // a second derivative goes through the statistics as well
+      const Statistics s = statistics_of(input, dims_);
+      center = s.mean;
+      inverse = rsqrt(add(s.variance, eps_));
+    }
+    const Tensor normalized = mul(sub(input, center), inverse);
+    if (wants(0)) {
+      const Tensor scaled = has_weight_ ? mul(gradient, weight_.get(*this)) : gradient;
+      const Tensor projection = mul(normalized, mean(mul(scaled, normalized), dims_, true));
+      input_gradients[0] = mul(sub(sub(scaled, mean(scaled, dims_, true)), projection), inverse);
+    }
+    if (wants(1)) input_gradients[1] = sum_to_shape(mul(gradient, normalized), weight_shape_);
+    if (wants(2)) input_gradients[2] = sum_to_shape(gradient, bias_shape_);
+  }
+
+  void release_saved() override {
+    input_.release();
+    weight_.release();
+    mean_.release();
+    inverse_deviation_.release();
+  }
+  bool released() const override { return input_.released(); }
+
+ private:
+  DimList dims_;
+  double eps_;
+  bool has_weight_;
+  SavedTensor input_, weight_, mean_, inverse_deviation_;
+  Shape weight_shape_, bias_shape_;
+};
+
+// The input with mean 0 and variance 1 over `dims`, times weight plus bias.
+Tensor normalize(const Tensor& input, const DimList& dims, const Tensor& weight, const Tensor& bias, double eps,
+                 Statistics* used = nullptr) {
+  if (thread_mode.interpreter_count) [[unlikely]] {  // the definition, for those who transform it
+    const Statistics s = statistics_of(input, dims);
+    if (used) *used = {s.mean.detach(), s.variance.detach()};
+    return apply_statistics(input, s.mean, rsqrt(add(s.variance, eps)), weight, bias);
+  }
+  const bool recorded = needs_gradient(input) || needs_gradient(weight) || needs_gradient(bias);
+  Statistics s;
+  Tensor inverse, result;
+  {
+    NoGrad no_grad;
+    s = statistics_of(input, dims);
+    inverse = rsqrt(add(s.variance, eps));
+    result = apply_statistics(input, s.mean, inverse, weight, bias);
+  }
+  if (used) *used = s;
+  if (recorded)
+    set_history(result, Reference<GradientNode>::adopt(
+                            new NormalizationNode(input, weight, bias, s.mean, inverse, dims, eps)));
+  return result;
+}
+
+void check_floating(const char* operation, const Tensor& input) {
+  if (is_floating(input.dtype())) return;
+  fail<DTypeError>(ErrorCode::wrong_dtype, "{}: takes floating numbers, not {}", operation, info(input.dtype()).name)
+      .detail("input", describe(input))
+      .hint("x.to(px.float32)")
+      .raise();
+}
+
+// Halves are normalised in float32.
+DType compute_dtype(const Tensor& input) {
+  return input.dtype() == DType::float64 ? DType::float64 : DType::float32;
+}
+
+// A vector over the channels, shaped to broadcast along dimension 1 of an input of this rank.
+Tensor along_channels(const char* operation, const char* name, const OptionalTensor& vector, const Tensor& input,
+                      DType dtype) {
+  if (!vector) return {};
+  if (vector->rank() != 1 || vector->size(0) != input.size(1))
+    fail<ShapeError>(ErrorCode::sizes_differ, "{}: {} needs the shape [{}], one a channel", operation, name, input.size(1))
+        .detail("input", describe(input))
+        .detail(name, describe(*vector))
+        .raise();
+  Shape shape(static_cast<std::size_t>(input.rank()), 1);
+  shape[1] = input.size(1);
+  return reshape(vector->to(dtype), shape);
+}
+
+void need_channels(const char* operation, const Tensor& input) {
+  if (input.rank() >= 2) return;
+  fail<ShapeError>(ErrorCode::wrong_rank, "{}: input needs a batch and a channel dimension", operation)
+      .detail("input", describe(input))
+      .raise();
+}
+
+// running = (1 - momentum) running + momentum value, in place.
+void update_running(const OptionalTensor& running, const Tensor& value, double momentum) {
+  if (!running) return;
+  NoGrad no_grad;
+  running->mul_(1 - momentum);
+  running->add_(mul(reshape(value, running->shape()), momentum).to(running->dtype()));
+}
+
+void check_normalized_shape(const char* operation, const Tensor& input, const DimList& shape,
+                            const OptionalTensor& weight, const OptionalTensor& bias) {
+  bool fits = !shape.empty() && shape.rank() <= input.rank();
+  for (int d = 0; fits && d < shape.rank(); ++d) fits = input.size(input.rank() - shape.rank() + d) == shape[d];
+  if (!fits)
+    fail<ShapeError>(ErrorCode::sizes_differ, "{}: the last dimensions of the input are not [{}]", operation,
+                     to_string(shape))
+        .detail("input", describe(input))
+        .hint("normalized_shape names the sizes of the last dimensions")
+        .raise();
+  for (const OptionalTensor* parameter : {&weight, &bias})
+    if (*parameter && (*parameter)->shape() != shape)
+      fail<ShapeError>(ErrorCode::sizes_differ, "{}: weight and bias need the shape [{}]", operation, to_string(shape))
+          .detail("parameter", describe(**parameter))
+          .raise();
+}
+
+DimList last_dims(const Tensor& input, int count) {
+  DimList dims;
+  for (int d = input.rank() - count; d < input.rank(); ++d) dims.push_back(d);
+  return dims;
+}
+
+// All dimensions but the channels; `with_batch` says whether the batch is reduced too.
+DimList spatial_dims(const Tensor& input, bool with_batch) {
+  DimList dims;
+  if (with_batch) dims.push_back(0);
+  for (int d = 2; d < input.rank(); ++d) dims.push_back(d);
+  return dims;
+}
+
+}  // namespace
+
+PHLOX_OPERATION(Tensor, batch_norm, (const Tensor& input, const OptionalTensor& running_mean = {},
+                                     const OptionalTensor& running_var = {}, const OptionalTensor& weight = {},
+                                     const OptionalTensor& bias = {}, bool training = false, double momentum = 0.1,
+                                     double eps = 1e-5),
+                .doc = "Normalises each channel of [batch, channels, ...] over all other dimensions, then multiplies by "
+                       "`weight` and adds `bias`. In training the batch's own statistics are used, and move the running "
+                       "ones in place by `momentum`; otherwise the running ones are used.",
+                .source = "Ioffe, Szegedy 2015, arXiv:1502.03167", .family = Family::normalization,
+                .home = "nn.functional", .method = false,
+                .samples = "batch_norm(A(4, 3, 5), A(3), P(3), A(3), A(3)); batch_norm(A(4, 3, 2, 5), None, None, A(3), "
+                           "A(3), training=True); batch_norm(A(4, 3), training=True)",
+                .integers = false, .autocast = AutocastClass::full_precision) {
+  check_floating("batch_norm", input);
+  need_channels("batch_norm", input);
+  const DType dtype = compute_dtype(input);
+  const Tensor x = input.to(dtype);
+  const Tensor scale = along_channels("batch_norm", "weight", weight, input, dtype);
+  const Tensor shift = along_channels("batch_norm", "bias", bias, input, dtype);
+  if (!training) {
+    if (!running_mean || !running_var)
+      fail<ValueError>(ErrorCode::invalid_value, "batch_norm: running statistics are needed outside training")
+          .detail("input", describe(input))
+          .hint("training=True uses the statistics of the batch")
+          .raise();
+    const Tensor center = along_channels("batch_norm", "running_mean", running_mean, input, dtype);
+    const Tensor variance = along_channels("batch_norm", "running_var", running_var, input, dtype);
+    // One multiplication and one addition an element: the rest happens on vectors over the channels.
+    Tensor factor = rsqrt(add(variance, eps));
+    if (scale.defined()) factor = mul(factor, scale);
+    Tensor addend = mul(neg(center), factor);
+    if (shift.defined()) addend = add(addend, shift);
+    return add(mul(x, factor), addend).to(input.dtype());
+  }
+  const std::int64_t count = input.size(1) ? input.numel() / input.size(1) : 0;
+  if (count == 1)
+    fail<ValueError>(ErrorCode::invalid_value, "batch_norm: one value a channel has no variance to train with")
+        .detail("input", describe(input))
+        .hint("a larger batch, or eval()")
+        .raise();
+  Statistics used;
+  const Tensor result = normalize(x, spatial_dims(x, true), scale, shift, eps, &used);
+  update_running(running_mean, used.mean, momentum);
+  if (running_var) {
+    NoGrad no_grad;
+    const double n = static_cast<double>(count);
+    update_running(running_var, mul(used.variance, n / (n - 1)), momentum);
+  }
+  return result.to(input.dtype());
+}
+
+PHLOX_OPERATION(Tensor, instance_norm, (const Tensor& input, const OptionalTensor& running_mean = {},
+                                        const OptionalTensor& running_var = {}, const OptionalTensor& weight = {},
+                                        const OptionalTensor& bias = {}, bool use_input_stats = true,
+                                        double momentum = 0.1, double eps = 1e-5),
+                .doc = "Normalises each channel of each sample of [batch, channels, ...] over the spatial dimensions. With "
+                       "use_input_stats=False the running statistics are used.",
+                .source = "Ulyanov et al. 2016, arXiv:1607.08022", .family = Family::normalization,
+                .home = "nn.functional", .method = false,
+                .samples = "instance_norm(A(2, 3, 5)); instance_norm(A(2, 3, 4, 5), weight=A(3), bias=A(3))",
+                .integers = false, .autocast = AutocastClass::full_precision) {
+  check_floating("instance_norm", input);
+  need_channels("instance_norm", input);
+  if (!use_input_stats)
+    return batch_norm(input, running_mean, running_var, weight, bias, false, momentum, eps);
+  const DType dtype = compute_dtype(input);
+  const Tensor x = input.to(dtype);
+  Statistics used;
+  const Tensor result =
+      normalize(x, spatial_dims(x, false), along_channels("instance_norm", "weight", weight, input, dtype),
+                along_channels("instance_norm", "bias", bias, input, dtype), eps, &used);
+  if (running_mean || running_var) {
+    NoGrad no_grad;
+    const double n = static_cast<double>(input.numel()) / static_cast<double>(input.size(0) * input.size(1));
+    update_running(running_mean, mean(used.mean, 0), momentum);
+    update_running(running_var, mul(mean(used.variance, 0), n / (n - 1)), momentum);
+  }
+  return result.to(input.dtype());
+}
+
+PHLOX_OPERATION(Tensor, layer_norm, (const Tensor& input, const DimList& normalized_shape,
+                                     const OptionalTensor& weight = {}, const OptionalTensor& bias = {},
+                                     double eps = 1e-5),
+                .doc = "Normalises over the last dimensions, whose sizes are `normalized_shape`, then multiplies by "
+                       "`weight` and adds `bias` of that shape.",
+                .source = "Ba et al. 2016, arXiv:1607.06450", .family = Family::normalization, .home = "nn.functional",
+                .method = false,
+                .samples = "layer_norm(A(2, 3, 5), [5], A(5), A(5)); layer_norm(A(2, 3, 5), [3, 5])",
+                .reference = "(lambda d: (input - input.mean(d, keepdims=True)) / np.sqrt(input.var(d, keepdims=True) + "
+                             "eps) * (1 if weight is None else weight) + (0 if bias is None else "
+                             "bias))(tuple(range(-len(np.atleast_1d(normalized_shape)), 0)))",
+                .integers = false, .autocast = AutocastClass::full_precision) {
+  check_floating("layer_norm", input);
+  check_normalized_shape("layer_norm", input, normalized_shape, weight, bias);
+  const DType dtype = compute_dtype(input);
+  return normalize(input.to(dtype), last_dims(input, normalized_shape.rank()), weight ? weight->to(dtype) : Tensor(),
+                   bias ? bias->to(dtype) : Tensor(), eps)
+      .to(input.dtype());
+}
+
+PHLOX_OPERATION(Tensor, group_norm, (const Tensor& input, std::int64_t num_groups, const OptionalTensor& weight = {},
+                                     const OptionalTensor& bias = {}, double eps = 1e-5),
+                .doc = "Normalises groups of channels of [batch, channels, ...], each sample by itself.",
+                .source = "Wu, He 2018, arXiv:1803.08494", .family = Family::normalization, .home = "nn.functional",
+                .method = false,
+                .samples = "group_norm(A(2, 6, 5), 3, A(6), A(6)); group_norm(A(2, 4, 3, 2), 2)", .integers = false,
+                .autocast = AutocastClass::full_precision) {
+  check_floating("group_norm", input);
+  need_channels("group_norm", input);
+  if (num_groups < 1 || input.size(1) % num_groups != 0)
+    fail<ShapeError>(ErrorCode::sizes_differ, "group_norm: {} channels do not divide into {} groups", input.size(1), num_groups)
+        .detail("input", describe(input))
+        .raise();
+  const DType dtype = compute_dtype(input);
+  const std::int64_t per_group = input.size(1) / num_groups;
+  Shape shape{input.size(0), num_groups, per_group};
+  DimList dims{2};
+  for (int d = 2; d < input.rank(); ++d) {
+    shape.push_back(input.size(d));
+    dims.push_back(d + 1);
+  }
+  Shape parameter_shape(shape.size(), 1);
+  parameter_shape[1] = num_groups;
+  parameter_shape[2] = per_group;
+  const auto parameter = [&](const char* name, const OptionalTensor& vector) -> Tensor {
+    const Tensor checked = along_channels("group_norm", name, vector, input, dtype);
+    return checked.defined() ? reshape(checked, parameter_shape) : checked;
+  };
+  const Tensor result = normalize(reshape(input.to(dtype), shape), dims, parameter("weight", weight),
+                                  parameter("bias", bias), eps);
+  return reshape(result, input.shape()).to(input.dtype());
+}
+
+PHLOX_OPERATION(Tensor, rms_norm, (const Tensor& input, const DimList& normalized_shape,
+                                   const OptionalTensor& weight = {}, OptionalDouble eps = {}),
+                .doc = "Divides by the root of the mean square over the last dimensions, whose sizes are "
+                       "`normalized_shape`, then multiplies by `weight`. `eps` is the dtype's machine epsilon when not "
+                       "given.",
+                .source = "Zhang, Sennrich 2019, arXiv:1910.07467", .family = Family::normalization,
+                .home = "nn.functional", .method = false,
+                .samples = "rms_norm(A(2, 3, 5), [5], A(5), 1e-5); rms_norm(A(2, 3, 5), [3, 5], None, 1e-3)",
+                .reference = "input / np.sqrt((input ** 2).mean(tuple(range(-len(np.atleast_1d(normalized_shape)), 0)), "
+                             "keepdims=True) + eps) * (1 if weight is None else weight)",
+                .integers = false, .autocast = AutocastClass::full_precision) {
+  check_floating("rms_norm", input);
+  check_normalized_shape("rms_norm", input, normalized_shape, weight, {});
+  const DType dtype = compute_dtype(input);
+  const double small = dtype == DType::float64 ? 2.220446049250313e-16 : 1.1920928955078125e-07;
+  const Tensor x = input.to(dtype);
+  const Tensor square = mean(mul(x, x), last_dims(input, normalized_shape.rank()), true);
+  const Tensor result = mul(x, rsqrt(add(square, eps.value_or(small))));
+  return (weight ? mul(result, weight->to(dtype)) : result).to(input.dtype());
+}
+
+PHLOX_OPERATION(Tensor, local_response_norm, (const Tensor& input, std::int64_t size, double alpha = 1e-4,
+                                              double beta = 0.75, double k = 1.0),
+                .doc = "Divides each element of [batch, channels, ...] by a power of the mean square of its `size` "
+                       "neighbouring channels.",
+                .source = "Krizhevsky et al. 2012, ImageNet classification with deep convolutional neural networks",
+                .family = Family::normalization, .home = "nn.functional", .method = false,
+                .samples = "local_response_norm(A(2, 6, 4), 3); local_response_norm(A(2, 5, 3, 3), 4, alpha=0.5)",
+                .integers = false, .autocast = AutocastClass::full_precision) {
+  check_floating("local_response_norm", input);
+  need_channels("local_response_norm", input);
+  if (size < 1)
+    fail<ValueError>(ErrorCode::invalid_value, "local_response_norm: size must be at least 1, not {}", size).raise();
+  if (input.numel() == 0) return input.clone();
+  const std::int64_t rest = input.numel() / (input.size(0) * input.size(1));
+  const Tensor squares = reshape(mul(input, input), {input.size(0), 1, input.size(1), rest});
+  const Tensor padded = pad(squares, {0, 0, size / 2, (size - 1) / 2});
+  const Tensor means = reshape(avg_pool2d(padded, {size, 1}, DimList{1, 1}), input.shape());
+  return mul(input, pow(add(mul(means, alpha), k), -beta));
+}
+
+}  // namespace phlox
