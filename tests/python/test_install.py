@@ -1,0 +1,35 @@
+"""`cmake --install` must serve a program of someone else, with the shared and with the static library."""
+
+# shard: foundation
+import subprocess
+from pathlib import Path
+
+import pytest
+
+import phlox
+
+BUILD = Path(phlox.__file__).parents[2]
+CONSUMER = Path(__file__).parents[1] / "install"
+
+
+def run(*command):
+    done = subprocess.run([str(word) for word in command], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def programs(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("install")
+    run("cmake", "--install", BUILD, "--prefix", folder / "prefix")
+    search = f"-DCMAKE_PREFIX_PATH={folder / 'prefix'}"
+    run("cmake", "-G", "Ninja", "-S", CONSUMER, "-B", folder / "consumer", search)
+    run("cmake", "--build", folder / "consumer")
+    return folder / "consumer"
+
+
+@pytest.mark.parametrize("kind", ["phlox", "phlox_static"])
+def test_installed_library_computes_and_has_its_operations(programs, kind):
+    values, _, count = run(programs / f"with_{kind}").rpartition(" ")
+    assert values.count("3") >= 2  # the root of 9, twice
+    assert int(count) > 100
