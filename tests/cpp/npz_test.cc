@@ -22,17 +22,9 @@ Tensor numbers(const Shape& shape) {
 }
 
 Bytes npy_with(const std::string& header, std::size_t data_bytes) {
-  Bytes bytes = {0x93,
-                 'N',
-                 'U',
-                 'M',
-                 'P',
-                 'Y',
-                 1,
-                 0,
-                 static_cast<std::uint8_t>(header.size() & 0xFF),
-                 static_cast<std::uint8_t>(header.size() >> 8)};
-  bytes.insert(bytes.end(), header.begin(), header.end());
+  const std::string magic("\x93NUMPY\x01\x00", 8);
+  const std::string text = magic + static_cast<char>(header.size() & 0xFF) + static_cast<char>(header.size() >> 8) + header;
+  Bytes bytes(text.begin(), text.end());
   bytes.resize(bytes.size() + data_bytes);
   return bytes;
 }
