@@ -15,7 +15,10 @@ nanobind_add_module(_phlox NB_STATIC NOMINSIZE NOSTRIP ${python_sources})
 set_target_properties(_phlox PROPERTIES LIBRARY_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/python/phlox")
 target_link_libraries(_phlox PRIVATE phlox phlox_options)
 get_target_property(nanobind_headers nanobind-static INTERFACE_INCLUDE_DIRECTORIES)
-target_include_directories(_phlox SYSTEM PRIVATE ${nanobind_headers} ${Python_INCLUDE_DIRS})
+execute_process(COMMAND "${Python_EXECUTABLE}" -c "import numpy; print(numpy.get_include())"
+                OUTPUT_VARIABLE numpy_headers OUTPUT_STRIP_TRAILING_WHITESPACE COMMAND_ERROR_IS_FATAL ANY)
+target_include_directories(_phlox SYSTEM PRIVATE ${nanobind_headers} ${numpy_headers} ${Python_INCLUDE_DIRS})
+target_include_directories(_phlox PRIVATE "${PROJECT_SOURCE_DIR}/src/python")
 add_dependencies(_phlox phlox_declarations)
 
 file(MAKE_DIRECTORY "${PROJECT_BINARY_DIR}/python/phlox")
@@ -26,3 +29,10 @@ foreach(entry IN LISTS python_entries)
   file(CREATE_LINK "${PROJECT_SOURCE_DIR}/python/phlox/${entry}"
        "${PROJECT_BINARY_DIR}/python/phlox/${entry}" SYMBOLIC)
 endforeach()
+
+# Stubs for editors and type checkers, from the library as built.
+add_custom_command(
+  TARGET _phlox POST_BUILD
+  COMMAND "${Python_EXECUTABLE}" "${PROJECT_SOURCE_DIR}/tools/make_stubs.py" "${PROJECT_BINARY_DIR}/python/phlox"
+  COMMENT "Writing the Python stubs"
+  VERBATIM)

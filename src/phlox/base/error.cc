@@ -16,7 +16,9 @@ std::span<const ErrorEntry> error_catalog() {
 }
 
 void Error::add_detail(std::string_view label, std::string_view text) {
-  details_.emplace_back(label, text);
+  // The cure stays last, also when the place is added on the way to the user.
+  const bool before_hint = label != "try" && !details_.empty() && details_.back().first == "try";
+  details_.emplace(details_.end() - (before_hint ? 1 : 0), label, text);
   compose();
 }
 

@@ -116,7 +116,7 @@ struct Softplus : Unary<2> {
   static constexpr PointwiseTraits traits{
       .doc = "A smooth positive part, `log(1 + exp(beta x)) / beta`; linear above `threshold`.",
       .tolerance_ulp = 4,
-      .reference = "np.log1p(np.exp(input * beta)) / beta"};
+      .reference = "np.logaddexp(0, input * beta) / beta"};
   PHLOX_INLINE static constexpr auto body(auto x, auto beta, auto threshold) {
     return select(x * beta > threshold, x, log1p(exp(x * beta)) / beta);
   }
@@ -183,7 +183,7 @@ PHLOX_POINTWISE(hardshrink, Hardshrink, (const Tensor& input, double lambd = 0.5
 struct Softshrink : Unary<1> {
   static constexpr PointwiseTraits traits{
       .doc = "Moved towards zero by `lambd`, 0 within.",
-      .reference = "np.where(input > lambd, input - lambd, np.where(input < -lambd, input + lambd, 0))"};
+      .reference = "np.where(input > lambd, input - lambd, np.where(input < -lambd, input + lambd, input * 0))"};
   PHLOX_INLINE static constexpr auto body(auto x, auto lambd) {
     return select(x > lambd, x - lambd, select(x < -lambd, x + lambd, x * 0.0));
   }
@@ -204,7 +204,7 @@ PHLOX_POINTWISE(tanhshrink, Tanhshrink, (const Tensor& input))
 struct Threshold : Unary<2> {
   static constexpr PointwiseTraits traits{
       .doc = "`value` where not above `threshold`.",
-      .reference = "np.where(input > threshold, input, value)"};
+      .reference = "np.where(input <= threshold, value, input)"};
   PHLOX_INLINE static constexpr auto body(auto x, auto threshold, auto value) { return select(x <= threshold, value, x); }
 };
 PHLOX_POINTWISE(threshold, Threshold, (const Tensor& input, double threshold, double value))

@@ -138,7 +138,8 @@ struct Maximum : Binary<> {
   static constexpr PointwiseTraits traits{
       .doc = "The larger of two; NaN if either is.",
       .types = PointwiseTypes::any,
-      .reference = "np.maximum(input, other)"};
+      .reference = "np.maximum(input, other)",
+      .overload_of = "max"};
   PHLOX_INLINE static constexpr auto body(auto x, auto y) { return max(x, y); }
 };
 PHLOX_POINTWISE(maximum, Maximum, (const Operand& input, const Operand& other))
@@ -147,7 +148,8 @@ struct Minimum : Binary<> {
   static constexpr PointwiseTraits traits{
       .doc = "The smaller of two; NaN if either is.",
       .types = PointwiseTypes::any,
-      .reference = "np.minimum(input, other)"};
+      .reference = "np.minimum(input, other)",
+      .overload_of = "min"};
   PHLOX_INLINE static constexpr auto body(auto x, auto y) { return min(x, y); }
 };
 PHLOX_POINTWISE(minimum, Minimum, (const Operand& input, const Operand& other))
@@ -173,7 +175,7 @@ struct ClampMin : Binary<> {
       .doc = "Elements below `min` become `min`.",
       .types = PointwiseTypes::any,
       .reference = "np.maximum(input, min)"};
-  PHLOX_INLINE static constexpr auto body(auto x, auto low) { return select(x < low, low, x); }
+  PHLOX_INLINE static constexpr auto body(auto x, auto low) { return select((x < low) | (low != low), low, x); }
 };
 PHLOX_POINTWISE(clamp_min, ClampMin, (const Tensor& input, const Operand& min))
 
@@ -182,7 +184,7 @@ struct ClampMax : Binary<> {
       .doc = "Elements above `max` become `max`.",
       .types = PointwiseTypes::any,
       .reference = "np.minimum(input, max)"};
-  PHLOX_INLINE static constexpr auto body(auto x, auto high) { return select(x > high, high, x); }
+  PHLOX_INLINE static constexpr auto body(auto x, auto high) { return select((x > high) | (high != high), high, x); }
 };
 PHLOX_POINTWISE(clamp_max, ClampMax, (const Tensor& input, const Operand& max))
 
@@ -192,7 +194,8 @@ struct ClampRange : Ternary<> {
       .types = PointwiseTypes::any,
       .reference = "np.minimum(np.maximum(input, min), max)"};
   PHLOX_INLINE static constexpr auto body(auto x, auto low, auto high) {
-    return select((x > high) | (low > high), high, select(x < low, low, x));
+    const auto outside_above = (x > high) | (low > high) | (high != high);
+    return select(low != low, low, select(outside_above, high, select(x < low, low, x)));
   }
 };
 PHLOX_POINTWISE(clamp_range, ClampRange, (const Tensor& input, const Operand& min, const Operand& max))
@@ -216,7 +219,7 @@ PHLOX_POINTWISE(addcdiv, Addcdiv, (const Tensor& input, const Operand& tensor1, 
 struct Lerp : Ternary<> {
   static constexpr PointwiseTraits traits{
       .doc = "Linear interpolation `input + weight * (end - input)`, exact at both ends.",
-      .reference = "input + weight * (end - input)"};
+      .reference = "np.where(np.abs(weight) < 0.5, input + weight * (end - input), end - (end - input) * (1 - weight))"};
   PHLOX_INLINE static constexpr auto body(auto x, auto y, auto w) {
     return select(abs(w) < 0.5, x + w * (y - x), y - (y - x) * (1.0 - w));
   }

@@ -68,7 +68,7 @@ struct BitwiseInvert : Unary<> {
       .doc = "All bits of an integer flipped; use bitwise_not, which also takes bool.",
       .types = PointwiseTypes::integral,
       .differentiable = false,
-      .reference = "np.invert(input)"};
+      .reference = "np.invert(input) if input.dtype != bool else input | True"};
   PHLOX_INLINE static constexpr auto body(auto x) { return ~x; }
 };
 PHLOX_POINTWISE(bitwise_invert, BitwiseInvert, (const Tensor& input))

@@ -1,0 +1,146 @@
+"""Phlox: a deep-learning framework. Eager to write, static to run.
+
+    import phlox as px
+    x = px.tensor([[1.0, 2.0], [3.0, 4.0]], requires_grad=True)
+    px.relu(x - 2).sum().backward()
+    x.grad
+
+All operations are functions here, and methods of `px.Tensor` where a tensor comes first. They come from one registry:
+`px.operations()` lists them.
+"""
+
+import importlib as _importlib
+import math as _math
+
+from . import _phlox
+from ._modes import (
+    enable_grad,
+    inference_mode,
+    is_grad_enabled,
+    is_inference_mode_enabled,
+    no_grad,
+    set_grad_enabled,
+)
+from ._numbers import finfo, iinfo
+from ._phlox import (
+    Generator,
+    Size,
+    Tensor,
+    __version__,
+    as_tensor,
+    asarray,
+    default_generator,
+    device,
+    dtype,
+    from_dlpack,
+    from_numpy,
+    get_default_dtype,
+    get_num_threads,
+    get_rng_state,
+    initial_seed,
+    is_available,
+    manual_seed,
+    promote_types,
+    seed,
+    set_default_dtype,
+    set_num_threads,
+    set_rng_state,
+    tensor,
+)
+from ._settings import set_printoptions
+from .errors import (
+    DeviceError,
+    DTypeError,
+    FileError,
+    FormatError,
+    GradientError,
+    NotSupportedError,
+    OutOfMemoryError,
+    PhloxError,
+    ShapeError,
+    StateError,
+)
+
+from . import _tensor as _tensor  # isort: skip  (gives Tensor the methods that are written in Python)
+
+# The dtypes: px.float32, px.int64, ... and the short names that PyTorch has for them.
+globals().update(_phlox.dtypes)
+bool = _phlox.dtypes["bool"]
+half, float, double = _phlox.dtypes["float16"], _phlox.dtypes["float32"], _phlox.dtypes["float64"]
+short, int, long = _phlox.dtypes["int16"], _phlox.dtypes["int32"], _phlox.dtypes["int64"]
+cfloat, cdouble = _phlox.dtypes["complex64"], _phlox.dtypes["complex128"]
+
+# The operations: px.add, px.matmul, ... An operation of the same name as something above does not replace it.
+for _name, _function in vars(_phlox).items():
+    if isinstance(_function, _phlox.Operation):
+        globals().setdefault(_name, _function)
+
+newaxis = None
+pi, e, inf, nan = _math.pi, _math.e, _math.inf, _math.nan
+FloatTensor = Tensor
+
+
+def operations():
+    """All operations, sorted by name. Each tells its parameters, documentation, family, samples and more."""
+    found = {id(f): f for f in vars(_phlox).values() if isinstance(f, _phlox.Operation)}
+    return sorted(found.values(), key=lambda f: f.__name__)
+
+
+def is_tensor(obj):
+    """True for a tensor."""
+    return isinstance(obj, Tensor)
+
+
+def is_floating_point(input):
+    """True for a tensor of a floating dtype."""
+    return input.dtype.is_floating_point
+
+
+def is_complex(input):
+    """True for a tensor of a complex dtype."""
+    return input.dtype.is_complex
+
+
+def numel(input):
+    """The number of elements of a tensor."""
+    return input.numel()
+
+
+def result_type(*arguments):
+    """The dtype of the result of an operation on these tensors, numbers and dtypes. Numbers are weak."""
+    found = None
+    for argument in arguments:
+        kind = (
+            argument.dtype
+            if isinstance(argument, Tensor)
+            else argument
+            if isinstance(argument, dtype)
+            else None
+        )
+        if kind is not None:
+            found = kind if found is None else promote_types(found, kind)
+    numbers = [a for a in arguments if not isinstance(a, (Tensor, dtype))]
+    if found is None:
+        return tensor(numbers).dtype
+    for number in numbers:
+        found = (_phlox.zeros((0,), dtype=found) + number).dtype
+    return found
+
+
+def __getattr__(name):
+    """Submodules are loaded when they are first used: px.nn, px.optim, px.linalg, ..."""
+    if name.startswith("_"):
+        raise AttributeError(f"module 'phlox' has no attribute {name!r}")
+    try:
+        return _importlib.import_module(f"phlox.{name}")
+    except ModuleNotFoundError as error:
+        if error.name != f"phlox.{name}":
+            raise
+    import difflib
+
+    close = difflib.get_close_matches(name, globals(), n=3)
+    hint = f"; did you mean {' or '.join('px.' + c for c in close)}?" if close else ""
+    raise AttributeError(f"module 'phlox' has no attribute {name!r}{hint}")
+
+
+__all__ = [_n for _n in globals() if not _n.startswith("_") and _n not in ("bool", "float", "int", "e")]

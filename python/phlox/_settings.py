@@ -1,0 +1,24 @@
+"""Settings of the process."""
+
+from ._phlox import _get_print_options, _set_print_options
+
+_PROFILES = {
+    "default": {"precision": 4, "threshold": 1000, "edgeitems": 3, "linewidth": 80, "sci_mode": None},
+    "short": {"precision": 2, "threshold": 1000, "edgeitems": 2, "linewidth": 80, "sci_mode": None},
+    "full": {"precision": 4, "threshold": 2**62, "edgeitems": 3, "linewidth": 80, "sci_mode": None},
+}
+
+
+def set_printoptions(
+    precision=None, threshold=None, edgeitems=None, linewidth=None, profile=None, sci_mode=None
+):
+    """How tensors are printed: digits after the point, number of elements from which on they are summarised, elements
+    shown at each end, width of a line, and whether to use the scientific form (None: where it is needed)."""
+    options = dict(_PROFILES[profile]) if profile else _get_print_options()
+    given = {"precision": precision, "threshold": threshold, "edgeitems": edgeitems, "linewidth": linewidth}
+    options.update({key: value for key, value in given.items() if value is not None})
+    if sci_mode is not None:
+        options["sci_mode"] = sci_mode
+    if options["threshold"] == float("inf"):
+        options["threshold"] = 2**62
+    _set_print_options(**options)

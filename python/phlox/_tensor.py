@@ -1,0 +1,153 @@
+"""The methods of Tensor that need no speed and read best in Python."""
+
+import copy as _copy
+
+from . import _phlox
+from ._phlox import Tensor, dtypes
+
+
+class RemovableHandle:
+    """What `register_hook` returns: `remove()` takes the hook away."""
+
+    def __init__(self, remove):
+        self._remove = remove
+
+    def remove(self):
+        """Takes the hook away; a second time does nothing."""
+        if self._remove:
+            self._remove()
+            self._remove = None
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.remove()
+
+
+def _rebuild_tensor(cls, data, dtype, shape, requires_grad, attributes):
+    """Makes a pickled tensor again, from its bytes."""
+    tensor = _phlox._from_bytes(data, dtypes[dtype], shape)
+    if cls is not Tensor:
+        tensor = cls._from_tensor(tensor)
+    if requires_grad:
+        tensor.requires_grad_()
+    if attributes:
+        tensor.__dict__.update(attributes)
+    return tensor
+
+
+class _Methods(Tensor):
+    # Its methods become those of Tensor, below.
+
+    def register_hook(self, hook):
+        """Calls `hook(gradient)` when the gradient of this tensor is known; what it returns replaces the gradient."""
+        number = _phlox._register_hook(self, hook)
+        return RemovableHandle(lambda: _phlox._remove_hook(self, number))
+
+    def __reduce_ex__(self, protocol):
+        if not self.is_leaf:
+            raise _phlox.GradientError(
+                "[E0607] pickle: only leaves, which no operation has made, can be pickled\n  try  x.detach()"
+            )
+        attributes = dict(self.__dict__)
+        state = (_phlox._to_bytes(self), self.dtype.name, tuple(self.shape), self.requires_grad, attributes)
+        return _rebuild_tensor, (type(self), *state)
+
+    def __copy__(self):
+        made = type(self)._from_tensor(self.detach()) if type(self) is not Tensor else self.detach()
+        made.requires_grad_(self.requires_grad and self.is_leaf)
+        made.__dict__.update(self.__dict__)
+        return made
+
+    def __deepcopy__(self, memo):
+        if id(self) in memo:
+            return memo[id(self)]
+        if not self.is_leaf:
+            raise _phlox.GradientError(
+                "[E0607] deepcopy: only leaves, which no operation has made, can be copied\n  try  x.detach()"
+            )
+        made = self.detach().clone()
+        if type(self) is not Tensor:
+            made = type(self)._from_tensor(made)
+        made.requires_grad_(self.requires_grad)
+        memo[id(self)] = made
+        if self.grad is not None:
+            made.grad = _copy.deepcopy(self.grad, memo)
+        made.__dict__.update(_copy.deepcopy(self.__dict__, memo))
+        return made
+
+    @classmethod
+    def _from_tensor(cls, tensor):
+        """An object of this class for the data of a tensor. Subclasses with another constructor override it."""
+        return Tensor.__new__(cls, tensor)
+
+    def __array__(self, dtype=None, copy=None):
+        array = self.numpy()
+        if dtype is not None and array.dtype != dtype:
+            return array.astype(dtype)
+        return array.copy() if copy else array
+
+    def __format__(self, spec):
+        return format(self.item(), spec) if self.ndim == 0 and spec else str(self)
+
+    def __complex__(self):
+        return complex(self.item())
+
+    def __reversed__(self):
+        return self.flip(0) if self.ndim else self
+
+    def __dir__(self):
+        return sorted({*dir(type(self)), *self.__dict__})
+
+    def _repr_html_(self):
+        import html
+
+        kind = f"{self.dtype.short_name}[{','.join(map(str, self.shape))}]"
+        title = html.escape(f"{kind} on {self.device}, {self.nbytes:,} bytes")
+        if (
+            self.ndim not in (1, 2)
+            or self.numel() > 400
+            or self.numel() == 0
+            or "float" not in self.dtype.name
+        ):
+            return f"<div><code>{title}</code><pre>{html.escape(repr(self))}</pre></div>"
+        rows = self.tolist() if self.ndim == 2 else [self.tolist()]
+        largest = max((abs(v) for row in rows for v in row if abs(v) < float("inf")), default=0.0) or 1.0
+
+        def cell(value):
+            weight = min(abs(value) / largest, 1.0) if value == value else 0.0
+            colour = "214, 69, 65" if value > 0 else "65, 105, 214"
+            return f'<td style="background: rgba({colour}, {0.4 * weight:.2f})">{value:.4g}</td>'
+
+        body = "".join("<tr>" + "".join(map(cell, row)) + "</tr>" for row in rows)
+        return f"<div><code>{title}</code><table>{body}</table></div>"
+
+    def type(self, dtype=None):
+        """The name of the dtype, or the tensor in another dtype."""
+        return f"phlox.{self.dtype.name}" if dtype is None else self.to(dtype)
+
+    def type_as(self, other):
+        """The tensor in the dtype and on the device of another."""
+        return self.to(other)
+
+    def detach_(self):
+        """Cuts this tensor off from gradients."""
+        _phlox._drop_history(self)
+        return self
+
+    def new_tensor(self, data, *, dtype=None, device=None, requires_grad=False):
+        """A new tensor of the data, by default of this dtype and device."""
+        return _phlox.tensor(
+            data, dtype=dtype or self.dtype, device=device or self.device, requires_grad=requires_grad
+        )
+
+
+for _name, _method in vars(_Methods).items():
+    if callable(_method) or isinstance(_method, classmethod):
+        getattr(_method, "__func__", _method).__qualname__ = f"Tensor.{_name}"
+        setattr(Tensor, _name, _method)
+
+# NumPy leaves operators with a tensor on the right to Phlox.
+Tensor.__array_ufunc__ = None
+Tensor.__array_priority__ = 1000

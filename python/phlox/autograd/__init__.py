@@ -1,0 +1,68 @@
+"""Gradients: `grad`, `backward`, functions with a gradient of their own, checkpointing, anomaly mode."""
+
+from .. import _phlox
+from .._modes import detect_anomaly, enable_grad, inference_mode, is_grad_enabled, no_grad, set_grad_enabled
+from .._phlox import GradientFunction, Tensor
+from .function import Function, FunctionContext, once_differentiable
+
+__all__ = [
+    "Function",
+    "FunctionContext",
+    "GradientFunction",
+    "backward",
+    "checkpoint",
+    "detect_anomaly",
+    "enable_grad",
+    "grad",
+    "inference_mode",
+    "is_grad_enabled",
+    "no_grad",
+    "once_differentiable",
+    "set_grad_enabled",
+]
+
+
+def _list(value):
+    if value is None:
+        return []
+    return [value] if isinstance(value, Tensor) else list(value)
+
+
+def backward(tensors, grad_tensors=None, retain_graph=None, create_graph=False):
+    """Adds the gradients of the sum of `tensors`, weighted with `grad_tensors`, into the `grad` of all leaves.
+
+    Errors: GradientError for a tensor without history, a missing gradient, or a graph that has been freed.
+    """
+    _phlox._backward(_list(tensors), _list(grad_tensors), retain_graph, create_graph)
+
+
+def grad(outputs, inputs, grad_outputs=None, retain_graph=None, create_graph=False, allow_unused=False):
+    """The gradients of the sum of `outputs` with respect to `inputs`, as a tuple; no `grad` is changed.
+
+    `create_graph` records the computation, so that the gradients can be differentiated again. With `allow_unused`, an
+    input that the outputs do not depend on gets None instead of an error.
+    """
+    return _phlox._grad(
+        _list(outputs), _list(inputs), _list(grad_outputs), retain_graph, create_graph, allow_unused
+    )
+
+
+def checkpoint(function, *arguments, **keywords):
+    """Runs `function` without keeping what its gradients need; backward() runs it a second time. Less memory for time.
+
+    Tensors among the positional arguments take part in gradients, as do tensors that the function captures. It must do
+    the same each time it is called. Source: Chen et al. 2016, arXiv:1604.06174.
+    """
+    positions = [i for i, argument in enumerate(arguments) if isinstance(argument, Tensor)]
+    single = []
+
+    def run(*tensors):
+        given = list(arguments)
+        for position, tensor in zip(positions, tensors):
+            given[position] = tensor
+        result = function(*given, **keywords)
+        single.append(isinstance(result, Tensor))
+        return result
+
+    outputs = _phlox._checkpoint(run, [arguments[i] for i in positions])
+    return outputs[0] if single[0] else outputs

@@ -1,0 +1,109 @@
+"""Operations with a gradient of one's own."""
+
+import functools
+
+from .. import _phlox
+from .._modes import no_grad
+from .._phlox import Tensor
+
+
+class FunctionContext:
+    """What `forward` hands to `backward`. Anything else that backward needs can be kept as an attribute."""
+
+    def __init__(self, needs_input_grad):
+        self.needs_input_grad = needs_input_grad
+        self._to_save = ()
+        self._saved = None
+        self._non_differentiable = ()
+        self._materialize = True
+
+    def save_for_backward(self, *tensors):
+        """Keeps inputs, outputs or intermediate tensors. Call it in forward(), at most once."""
+        self._to_save = tensors
+
+    @property
+    def saved_tensors(self):
+        """The kept tensors, in backward()."""
+        return self._to_save if self._saved is None else self._saved
+
+    def mark_non_differentiable(self, *tensors):
+        """Outputs that no gradient flows through, such as indices."""
+        self._non_differentiable = tensors
+
+    def set_materialize_grads(self, value):
+        """Whether backward() gets zeros in place of None for outputs without gradient."""
+        self._materialize = value
+
+
+class Function:
+    """Base class of operations with a gradient of their own:
+
+        class Exp(px.autograd.Function):
+            @staticmethod
+            def forward(ctx, x):
+                y = px.exp(x)
+                ctx.save_for_backward(y)
+                return y
+
+            @staticmethod
+            def backward(ctx, gradient):
+                return gradient * ctx.saved_tensors[0]
+
+        y = Exp.apply(x)
+
+    forward() is not recorded. backward() gives one gradient for each argument of forward(), None where there is none;
+    it is written with operations, so its own gradient exists too. Where forward() takes no `ctx`, the class has
+    setup_context(ctx, inputs, output) as well.
+    """
+
+    @staticmethod
+    def forward(ctx, *arguments):
+        raise NotImplementedError("a Function needs forward()")
+
+    @staticmethod
+    def backward(ctx, *gradients):
+        raise NotImplementedError("a Function needs backward()")
+
+    setup_context = None
+
+    @classmethod
+    def apply(cls, *arguments, **keywords):
+        """Runs forward() and records backward()."""
+        positions = [i for i, argument in enumerate(arguments) if isinstance(argument, Tensor)]
+        ctx = FunctionContext(tuple(isinstance(a, Tensor) and a.requires_grad for a in arguments))
+        single = True
+
+        def forward():
+            nonlocal single
+            if cls.setup_context is None:
+                result = cls.forward(ctx, *arguments, **keywords)
+            else:
+                result = cls.forward(*arguments, **keywords)
+                cls.setup_context(ctx, arguments, result)
+            single = isinstance(result, Tensor)
+            return result
+
+        def backward(context, *gradients):
+            result = cls.backward(context, *gradients)
+            result = result if isinstance(result, tuple) else (result,)
+            if len(result) != len(arguments) and len(result) != len(positions):
+                raise _phlox.GradientError(
+                    f"[E0608] {cls.__name__}.backward: gave {len(result)} gradients for {len(arguments)} arguments"
+                )
+            return result if len(result) == len(positions) else tuple(result[i] for i in positions)
+
+        outputs = _phlox._apply_function(
+            cls.__name__, [arguments[i] for i in positions], forward, backward, ctx
+        )
+        return outputs[0] if single else outputs
+
+
+def once_differentiable(backward):
+    """Marks a backward() that cannot itself be differentiated."""
+
+    @functools.wraps(backward)
+    def inside(ctx, *gradients):
+        with no_grad():
+            return backward(ctx, *gradients)
+
+    return inside

@@ -1,0 +1,35 @@
+"""NVIDIA GPUs. Without one, `is_available()` is False and nothing else is needed."""
+
+from . import _phlox
+
+
+def is_available():
+    """True when a GPU can be used."""
+    return _phlox.is_available("cuda")
+
+
+def device_count():
+    """The number of GPUs that can be used."""
+    count = 0
+    while count < 64 and _phlox.is_available(f"cuda:{count}"):
+        count += 1
+    return count
+
+
+def manual_seed(seed):
+    """Seeds the default generator, which all devices share."""
+    _phlox.manual_seed(seed)
+
+
+def manual_seed_all(seed):
+    """Seeds the default generator, which all devices share."""
+    _phlox.manual_seed(seed)
+
+
+def synchronize(device=None):
+    """Waits until the GPU has done what was asked; on the CPU everything has been done already."""
+
+
+def empty_cache():
+    """Gives cached memory back to the system."""
+    _phlox._empty_cache()

@@ -1,0 +1,43 @@
+"""The errors of Phlox. Each derives from `PhloxError` and from the built-in class that fits it.
+
+The text has a code, what was expected, the line of the program and a cure; `error.code` is the entry in the catalogue.
+"""
+
+from ._phlox import (
+    DeviceError,
+    DTypeError,
+    FileError,
+    FormatError,
+    GradientError,
+    IndexError,
+    NotSupportedError,
+    OutOfMemoryError,
+    PhloxError,
+    ShapeError,
+    StateError,
+    TypeError,
+    ValueError,
+    _error_catalog,
+)
+
+__all__ = [
+    "DTypeError",
+    "DeviceError",
+    "FileError",
+    "FormatError",
+    "GradientError",
+    "IndexError",
+    "NotSupportedError",
+    "OutOfMemoryError",
+    "PhloxError",
+    "ShapeError",
+    "StateError",
+    "TypeError",
+    "ValueError",
+    "catalog",
+]
+
+
+def catalog():
+    """All codes with their name and title: {"E0203": ("inner_sizes_differ", "Inner sizes of a product differ"), ...}."""
+    return {f"E{code:04}": (name, title) for code, name, title in _error_catalog()}

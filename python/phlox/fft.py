@@ -1,0 +1,5 @@
+"""The operations that live in px.fft."""
+
+from ._homes import fill
+
+fill(globals(), "fft")

@@ -1,0 +1,3 @@
+"""Networks."""
+
+from . import functional as functional

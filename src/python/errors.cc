@@ -1,0 +1,131 @@
+#include "errors.h"
+
+#include <fmt/format.h>
+#include <nanobind/nanobind.h>
+
+#include <string>
+#include <string_view>
+
+#include "frame.h"
+#include "phlox/base/error.h"
+#include "phlox/core/gradient_node.h"
+
+namespace nb = nanobind;
+
+namespace phlox::python {
+
+namespace {
+
+struct ErrorClasses {
+  PyObject* base;
+  PyObject* shape;
+  PyObject* dtype;
+  PyObject* device;
+  PyObject* index;
+  PyObject* value;
+  PyObject* type;
+  PyObject* gradient;
+  PyObject* state;
+  PyObject* format;
+  PyObject* file;
+  PyObject* out_of_memory;
+  PyObject* not_supported;
+};
+ErrorClasses classes;
+
+PyObject* class_of(const Error& error) {
+  if (dynamic_cast<const ShapeError*>(&error)) return classes.shape;
+  if (dynamic_cast<const DTypeError*>(&error)) return classes.dtype;
+  if (dynamic_cast<const DeviceError*>(&error)) return classes.device;
+  if (dynamic_cast<const IndexError*>(&error)) return classes.index;
+  if (dynamic_cast<const ValueError*>(&error)) return classes.value;
+  if (dynamic_cast<const TypeError*>(&error)) return classes.type;
+  if (dynamic_cast<const GradientError*>(&error)) return classes.gradient;
+  if (dynamic_cast<const StateError*>(&error)) return classes.state;
+  if (dynamic_cast<const FormatError*>(&error)) return classes.format;
+  if (dynamic_cast<const FileError*>(&error)) return classes.file;
+  if (dynamic_cast<const OutOfMemoryError*>(&error)) return classes.out_of_memory;
+  if (dynamic_cast<const NotSupportedError*>(&error)) return classes.not_supported;
+  return classes.base;
+}
+
+void raise(Error& error) {
+  if (const std::string line = user_line(); !line.empty()) error.add_detail("at", line);
+  PyObject* text = PyUnicode_FromString(error.what());
+  PyObject* exception = text ? PyObject_CallOneArg(class_of(error), text) : nullptr;
+  Py_XDECREF(text);
+  if (!exception) return;
+  PyObject* code = PyUnicode_FromString(fmt::format("E{:04}", static_cast<unsigned>(error.code())).c_str());
+  if (code) PyObject_SetAttrString(exception, "code", code);
+  Py_XDECREF(code);
+  PyErr_SetObject(reinterpret_cast<PyObject*>(Py_TYPE(exception)), exception);
+  Py_DECREF(exception);
+}
+
+PyObject* add_class(PyObject* module, const char* name, const char* doc, PyObject* base, PyObject* built_in) {
+  const std::string full = std::string("phlox.errors.") + name;
+  PyObject* bases = built_in ? PyTuple_Pack(2, base, built_in) : PyTuple_Pack(1, base);
+  PyObject* attributes = Py_BuildValue("{s:s}", "code", "");
+  PyObject* made = PyErr_NewExceptionWithDoc(full.c_str(), doc, bases, attributes);
+  Py_XDECREF(bases);
+  Py_XDECREF(attributes);
+  if (!made || PyModule_AddObjectRef(module, name, made) < 0) throw nb::python_error();
+  return made;
+}
+
+std::string python_location() {
+  nb::gil_scoped_acquire gil;
+  return user_line();
+}
+
+}  // namespace
+
+PyObject* raise_python_error() noexcept {
+  try {
+    throw;
+  } catch (nb::python_error& error) {
+    error.restore();
+  } catch (Error& error) {
+    raise(error);
+  } catch (const std::bad_alloc&) {
+    PyErr_NoMemory();
+  } catch (const std::exception& error) {
+    PyErr_SetString(PyExc_RuntimeError, error.what());
+  }
+  return nullptr;
+}
+
+void throw_python_error() { throw nb::python_error(); }
+
+void add_error_classes(PyObject* module) {
+  PyObject* base = add_class(module, "PhloxError", "Base of all errors of Phlox. `code` is its entry in the catalogue.",
+                             PyExc_Exception, nullptr);
+  const auto add = [&](const char* name, const char* doc, PyObject* built_in) {
+    return add_class(module, name, doc, base, built_in);
+  };
+  classes.base = base;
+  classes.shape = add("ShapeError", "Sizes or numbers of dimensions do not fit.", PyExc_ValueError);
+  classes.dtype = add("DTypeError", "An operation does not exist for a dtype.", PyExc_TypeError);
+  classes.device = add("DeviceError", "A device does not exist, or tensors are on different ones.", PyExc_RuntimeError);
+  classes.index = add("IndexError", "An index is out of range or of the wrong kind.", PyExc_IndexError);
+  classes.value = add("ValueError", "An argument has a value that is not allowed.", PyExc_ValueError);
+  classes.type = add("TypeError", "An argument has the wrong type or is missing.", PyExc_TypeError);
+  classes.gradient = add("GradientError", "Gradients cannot be computed as asked.", PyExc_RuntimeError);
+  classes.state = add("StateError", "An object is not in a state that allows this.", PyExc_RuntimeError);
+  classes.format = add("FormatError", "A file does not follow its format.", PyExc_ValueError);
+  classes.file = add("FileError", "A file cannot be read or written.", PyExc_OSError);
+  classes.out_of_memory = add("OutOfMemoryError", "Memory is exhausted.", PyExc_MemoryError);
+  classes.not_supported = add("NotSupportedError", "The combination asked for is not supported.",
+                              PyExc_NotImplementedError);
+  // Cold functions are bound by nanobind; they raise the same classes.
+  nb::register_exception_translator([](const std::exception_ptr& pointer, void*) {
+    try {
+      std::rethrow_exception(pointer);
+    } catch (Error& error) {
+      raise(error);
+    }
+  });
+  current_location = python_location;
+}
+
+}  // namespace phlox::python

@@ -1,0 +1,81 @@
+// The extension module phlox._phlox.
+
+#include <nanobind/nanobind.h>
+#include <nanobind/stl/optional.h>
+#include <nanobind/stl/string.h>
+
+#include "autograd.h"
+#include "convert.h"
+#include "creation.h"
+#include "errors.h"
+#include "operations.h"
+#include "phlox/base/error.h"
+#include "phlox/base/version.h"
+#include "phlox/core/allocator.h"
+#include "phlox/core/parallel.h"
+#include "phlox/core/print.h"
+#include "random.h"
+#include "tensor_object.h"
+
+namespace nb = nanobind;
+using namespace nb::literals;
+
+namespace phlox::python {
+namespace {
+
+void add_process_functions(nb::module_& m) {
+  m.def("get_num_threads", thread_count, "The number of threads that one operation may use.");
+  m.def("set_num_threads", set_thread_count, "count"_a, "Sets the number of threads that one operation may use.");
+  m.def("_memory_statistics", [] {
+    const MemoryStatistics s = memory_statistics();
+    nb::dict d;
+    d["allocated_bytes"] = s.allocated_bytes;
+    d["peak_allocated_bytes"] = s.peak_allocated_bytes;
+    d["cached_bytes"] = s.cached_bytes;
+    d["allocation_count"] = s.allocation_count;
+    d["cache_hits"] = s.cache_hits;
+    d["limit_bytes"] = s.limit_bytes;
+    return d;
+  });
+  m.def("_empty_cache", empty_cache);
+  m.def("_reset_peak_memory", reset_peak_memory);
+  m.def("_set_memory_limit", set_memory_limit, "bytes"_a);
+  m.def("_set_cache_limit", set_cache_limit, "bytes"_a);
+  m.def("_get_print_options", [] {
+    const PrintOptions o = print_options();
+    nb::dict d;
+    d["precision"] = o.precision;
+    d["threshold"] = o.threshold;
+    d["edgeitems"] = o.edge_items;
+    d["linewidth"] = o.line_width;
+    d["sci_mode"] = o.scientific;
+    return d;
+  });
+  m.def("_set_print_options", [](int precision, std::int64_t threshold, int edge, int width, std::optional<bool> sci) {
+    set_print_options({precision, threshold, edge, width, sci});
+  }, "precision"_a, "threshold"_a, "edgeitems"_a, "linewidth"_a, "sci_mode"_a.none());
+  m.def("_error_catalog", [] {
+    nb::list list;
+    for (const ErrorEntry& e : error_catalog())
+      list.append(nb::make_tuple(static_cast<int>(e.code), nb::str(e.name.data(), e.name.size()),
+                                 nb::str(e.title.data(), e.title.size())));
+    return list;
+  });
+}
+
+}  // namespace
+}  // namespace phlox::python
+
+NB_MODULE(_phlox, m) {
+  using namespace phlox::python;
+  nb::set_leak_warnings(false);  // the dtypes and the operations live as long as the process
+  m.attr("__version__") = PHLOX_VERSION;
+  add_error_classes(m.ptr());
+  add_conversions(m.ptr());
+  add_tensor_type(m.ptr());
+  add_random(m.ptr());
+  add_creation(m.ptr());
+  add_autograd(m.ptr());
+  add_process_functions(m);
+  add_operations(m.ptr());
+}

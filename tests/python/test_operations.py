@@ -1,0 +1,300 @@
+"""Every operation of the registry against NumPy and SciPy, and its gradients against finite differences.
+
+Nothing here names an operation: what is tested, and how, is read from the registry. `-m slow` adds the full product of
+samples, dtypes and layouts.
+"""
+
+import itertools
+
+import numpy as np
+import pytest
+import sampling
+from sampling import (
+    FLOATING,
+    INTEGERS,
+    LAYOUTS,
+    as_list,
+    convert,
+    has_tensors,
+    reference,
+    to_reference,
+    to_tensor,
+)
+
+import phlox as px
+
+OPERATIONS = px.operations()
+WITH_REFERENCE = [o for o in OPERATIONS if o.reference and (o.is_pointwise or o.samples)]
+SAMPLED = [o for o in OPERATIONS if o.is_pointwise or o.samples]
+DIFFERENTIABLE = [o for o in SAMPLED if o.differentiable and o.result in ("tensor", "tensors", "tuple")]
+POINTWISE = [o for o in OPERATIONS if o.is_pointwise]
+
+
+def named(operations):
+    return pytest.mark.parametrize("operation", operations, ids=lambda o: o.__name__)
+
+
+def samples_of(operation):
+    return (
+        sampling.pointwise_samples(operation) if operation.is_pointwise else sampling.read_samples(operation)
+    )
+
+
+def takes(operation, dtype):
+    """Whether the operation is defined on the dtype."""
+    if dtype in FLOATING:
+        return not operation.is_pointwise or operation.pointwise["types"] != "integral"
+    if dtype == "bool":
+        return operation.is_pointwise and operation.pointwise["types"] in ("any", "integral")
+    return operation.integers
+
+
+def tolerance_of(operation, dtype):
+    if dtype not in FLOATING:
+        return 1e-5
+    return FLOATING[dtype] or (
+        max(operation.tolerance, 1e-6) if dtype == "float32" else operation.tolerance * 1e-6
+    )
+
+
+def assert_close(actual, expected, tolerance, what):
+    actual, expected = np.asarray(actual), np.asarray(expected)
+    assert actual.shape == expected.shape, f"{what}: shape {actual.shape}, expected {expected.shape}"
+    if actual.dtype == bool or expected.dtype == bool:
+        np.testing.assert_array_equal(actual.astype(bool), expected.astype(bool), err_msg=what)
+        return
+    scale = np.max(np.abs(expected), initial=0.0, where=np.isfinite(expected)) if expected.size else 0.0
+    np.testing.assert_allclose(
+        actual,
+        expected,
+        rtol=tolerance,
+        atol=tolerance * max(1.0, float(scale)),
+        err_msg=what,
+        equal_nan=True,
+    )
+
+
+def check_values(operation, dtype, layout, sample):
+    text, args, kwargs = sample
+    what = f"{text} on {dtype}, {layout}"
+    args, kwargs = (convert(a, lambda p: to_tensor(p, dtype, layout)) for a in (args, kwargs))
+    expected = as_list(reference(operation, args, kwargs))
+    results = as_list(operation(*args, **kwargs))
+    assert len(results) == len(expected), f"{what}: {len(results)} results, expected {len(expected)}"
+    for result, wanted in zip(results, expected):
+        if isinstance(result, (px.Tensor, float, int, bool)):
+            assert_close(to_reference(result), wanted, tolerance_of(operation, dtype), what)
+
+
+@named(WITH_REFERENCE)
+def test_values(operation):
+    """In float32, with all layouts."""
+    if not takes(operation, "float32"):
+        pytest.skip("not defined on float32; test_dtypes has it")
+    for sample, layout in itertools.product(samples_of(operation), LAYOUTS):
+        check_values(operation, "float32", layout, sample)
+
+
+@named(WITH_REFERENCE)
+def test_dtypes(operation):
+    """In all dtypes, row-major."""
+    for dtype in ["float64", "float16", "bfloat16", "bool", *INTEGERS]:
+        if not takes(operation, dtype):
+            continue
+        for sample in filter(has_tensors, samples_of(operation)):
+            check_values(operation, dtype, "contiguous", sample)
+
+
+@pytest.mark.slow
+@named(WITH_REFERENCE)
+def test_dtypes_and_layouts(operation):
+    """The full product."""
+    for dtype, layout in itertools.product(["float64", "float16", "bfloat16", "bool", *INTEGERS], LAYOUTS):
+        if takes(operation, dtype):
+            for sample in filter(has_tensors, samples_of(operation)):
+                check_values(operation, dtype, layout, sample)
+
+
+@named([o for o in POINTWISE if o.reference and o.pointwise["types"] != "integral"])
+def test_special_values(operation):
+    """NaN, infinities, signed zeros, the largest and smallest numbers."""
+    special = np.array([np.nan, np.inf, -np.inf, 0.0, -0.0, 1.0, -1.0, 1e-300, 1e300])
+    operands = operation.pointwise["operands"]
+    grids = np.meshgrid(*[special] * min(operands, 2), indexing="ij")
+    arrays = [grid.ravel().copy() for grid in grids] + [np.full(grids[0].size, 0.5)] * (operands - 2)
+    args = [
+        px.from_numpy(array > 0 if operation.pointwise["masks"] >> i & 1 else array)
+        for i, array in enumerate(arrays)
+    ]
+    args += [2 if p[1] == "integer" else 0.75 for p in operation.parameters[operands:] if p[2]]
+    assert_close(to_reference(operation(*args)), reference(operation, args, {}), 1e-9, operation.__name__)
+
+
+# --- gradients
+
+
+def differentiable_inputs(args, kwargs):
+    """Tensors that require gradients, in nested arguments."""
+    found = []
+
+    def visit(value):
+        if isinstance(value, px.Tensor) and value.requires_grad:
+            found.append(value)
+        elif isinstance(value, (list, tuple)):
+            for v in value:
+                visit(v)
+        elif isinstance(value, dict):
+            for v in value.values():
+                visit(v)
+
+    visit(args)
+    visit(kwargs)
+    return found
+
+
+def weighted_sum(results, seed):
+    """The results that depend on the inputs, as one number."""
+    random = np.random.default_rng(seed)
+    total = None
+    for result in as_list(results):
+        if isinstance(result, px.Tensor) and result.requires_grad:
+            weights = px.from_numpy(random.uniform(0.5, 1.5, tuple(result.shape)))
+            part = (result * weights).sum()
+            total = part if total is None else total + part
+    return total
+
+
+def directional(function, inputs, directions, step=1e-6):
+    """The derivative of function() when all inputs move in the directions at once, by central differences."""
+    originals = [x.detach().clone() for x in inputs]
+    values = []
+    for sign in (1, -1):
+        with px.no_grad():
+            for x, original, direction in zip(inputs, originals, directions):
+                x.copy_(original + direction * (sign * step))
+        values.append(function())
+    with px.no_grad():
+        for x, original in zip(inputs, originals):
+            x.copy_(original)
+    return (values[0] - values[1]) / (2 * step)
+
+
+def along(gradients, directions):
+    return sum((g * d).sum().item() for g, d in zip(gradients, directions) if g is not None)
+
+
+def prepared(sample, layout):
+    text, args, kwargs = sample
+    args, kwargs = (
+        convert(a, lambda p: to_tensor(p, "float64", layout, requires_grad=True)) for a in (args, kwargs)
+    )
+    inputs = differentiable_inputs(args, kwargs)
+    random = np.random.default_rng(sampling.hash_text(text))
+    directions = [px.from_numpy(np.asarray(random.uniform(-1, 1, tuple(x.shape)))) for x in inputs]
+    return args, kwargs, inputs, directions
+
+
+def check_gradient(operation, sample, layout, second):
+    args, kwargs, inputs, directions = prepared(sample, layout)
+    if not inputs:
+        return
+    tolerance = max(1e-5, operation.pointwise["gradient_tolerance"] if operation.is_pointwise else 0)
+
+    def value():
+        return weighted_sum(operation(*args, **kwargs), 1)
+
+    total = value()
+    if total is None or not total.requires_grad:
+        return
+    if not second:
+        gradients = px.autograd.grad(total, inputs, allow_unused=True)
+        expected = directional(lambda: value().item(), inputs, directions)
+        actual = along(gradients, directions)
+    else:
+
+        def first_order():
+            gradients = px.autograd.grad(value(), inputs, create_graph=True, allow_unused=True)
+            return weighted_sum([g for g in gradients if g is not None], 2)
+
+        try:
+            total = first_order()
+        except px.NotSupportedError:
+            return  # a special function whose derivative is not in the library; it says so
+        if total is None:
+            return  # linear
+        gradients = px.autograd.grad(total, inputs, allow_unused=True)
+        expected = directional(lambda: first_order().item(), inputs, directions)
+        actual = along(gradients, directions)
+    assert actual == pytest.approx(expected, rel=tolerance, abs=tolerance * 10), f"{sample[0]}, {layout}"
+
+
+@named(DIFFERENTIABLE)
+def test_gradients(operation):
+    """Against finite differences in float64."""
+    for sample in samples_of(operation):
+        check_gradient(operation, sample, "contiguous", second=False)
+
+
+@named(DIFFERENTIABLE)
+def test_second_gradients(operation):
+    """The gradient of the gradient against finite differences of the gradient."""
+    for sample in samples_of(operation)[:2]:
+        check_gradient(operation, sample, "contiguous", second=True)
+
+
+@pytest.mark.slow
+@named(DIFFERENTIABLE)
+def test_gradients_with_layouts(operation):
+    for sample, layout in itertools.product(samples_of(operation), LAYOUTS[1:4]):
+        check_gradient(operation, sample, layout, second=False)
+
+
+# --- other forms
+
+
+@named(POINTWISE)
+def test_in_place_and_out(operation):
+    """x.name_() and out= give what name() gives."""
+    dtype = "int64" if operation.pointwise["types"] == "integral" else "float32"
+    for sample in samples_of(operation)[:1]:
+        args = convert(sample[1], lambda p: to_tensor(p, dtype, "contiguous"))
+        expected = operation(*args)
+        out = px.empty(expected.shape, dtype=expected.dtype)
+        assert operation(*args, out=out) is out
+        np.testing.assert_array_equal(to_reference(out), to_reference(expected))
+        name = operation.__name__ + "_"
+        if hasattr(px.Tensor, name):
+            target = args[0].clone()
+            assert getattr(target, name)(*args[1:]) is target
+            np.testing.assert_array_equal(to_reference(target), to_reference(expected.to(target.dtype)))
+
+
+@named([o for o in SAMPLED if o.is_method])
+def test_method_is_function(operation):
+    """x.name(...) is px.name(x, ...)."""
+    dtype = "float32" if takes(operation, "float32") else "int64"
+    for sample in samples_of(operation)[:1]:
+        args, kwargs = (convert(a, lambda p: to_tensor(p, dtype, "contiguous")) for a in sample[1:])
+        if not args or not isinstance(args[0], px.Tensor):
+            continue
+        if operation.family in ("random", "in-place"):
+            continue
+        function, method = (
+            operation(*args, **kwargs),
+            getattr(args[0], operation.__name__)(*args[1:], **kwargs),
+        )
+        for a, b in zip(as_list(function), as_list(method)):
+            np.testing.assert_array_equal(to_reference(a), to_reference(b))
+
+
+@named(OPERATIONS)
+def test_documentation(operation):
+    """Each operation says what it computes and has a signature; what can be compared has samples."""
+    import inspect
+
+    assert operation.doc, "no documentation"
+    assert operation.__doc__.startswith(operation.doc)
+    signature = inspect.signature(operation)
+    assert {p[0] for p in operation.parameters} <= set(signature.parameters)
+    if operation.reference and not operation.is_pointwise:
+        assert operation.samples, "a reference needs samples"
