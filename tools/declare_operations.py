@@ -78,7 +78,7 @@ def balanced(text: str, start: int) -> str:
             depth -= character == ")"
             if depth == 0:
                 return text[start + 1 : position]
-    raise SystemExit(f"declare_operations: no closing parenthesis after {text[start:start + 60]!r}")
+    raise SystemExit(f"declare_operations: no closing parenthesis after {text[start : start + 60]!r}")
 
 
 def read_parameter(text: str) -> Parameter:
@@ -161,7 +161,11 @@ def in_place_of(operation: Operation) -> str:
     values = ", ".join(f"kernel_scalar({name})" for name in scalars)
     return (
         f"const Operand inputs[] = {{{', '.join(['*this'] + names[1:])}}}; "
-        + (f"const KernelScalar scalars[] = {{{values}}}; " if scalars else "const std::span<const KernelScalar> scalars; ")
+        + (
+            f"const KernelScalar scalars[] = {{{values}}}; "
+            if scalars
+            else "const std::span<const KernelScalar> scalars; "
+        )
         + f"return apply_pointwise_into(definitions::pointwise_{operation.name}, inputs, scalars, *this, true);"
     )
 
@@ -198,9 +202,13 @@ def write_functions_source(operations: list[Operation]) -> str:
             continue
         rest = o.parameters[1:]
         call = f"{o.name}({arguments(o, '*this')})"
-        lines.append(f"{o.result} Tensor::{o.name}({declared(rest, False)}) const {{ return phlox::{call}; }}")
+        lines.append(
+            f"{o.result} Tensor::{o.name}({declared(rest, False)}) const {{ return phlox::{call}; }}"
+        )
         if o.pointwise:
-            lines.append(f"const Tensor& Tensor::{o.name}_({declared(rest, False)}) const {{ {in_place_of(o)} }}")
+            lines.append(
+                f"const Tensor& Tensor::{o.name}_({declared(rest, False)}) const {{ {in_place_of(o)} }}"
+            )
     return "\n".join(lines + ["", "}  // namespace phlox", ""])
 
 
@@ -233,7 +241,9 @@ def write_if_changed(path: Path, text: str) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--source", type=Path, required=True, help="the folder src/phlox/ops")
     parser.add_argument("--output", type=Path, required=True, help="where generated/phlox is")
     options = parser.parse_args()

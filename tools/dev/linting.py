@@ -39,7 +39,7 @@ def check_python_style(fix: bool) -> bool:
 
 
 def check_python_types(_fix: bool) -> bool:
-    folders = [name for name in ("python/phlox", "tools") if (ROOT / name).is_dir()]
+    folders = [name for name in ("python/phlox", "tools/dev") if (ROOT / name).is_dir()]
     return run(tool("mypy"), *folders, check=False).returncode == 0
 
 
