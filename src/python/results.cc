@@ -173,6 +173,7 @@ nb::object attribute(PyObject* self, std::string_view name) {
     d["other_high"] = p->other_high;
     d["tolerance_ulp"] = p->tolerance_ulp;
     d["gradient_tolerance"] = p->gradient_tolerance;
+    d["derivative_orders"] = p->derivative_orders;
     d["operator"] = p->python_operator;
     d["masks"] = static_cast<int>(o.pointwise->masks);
     d["operands"] = static_cast<int>(o.pointwise->tensors);

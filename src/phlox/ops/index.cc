@@ -283,7 +283,7 @@ PHLOX_OPERATION(Tensor, put, (const Tensor& input, const Tensor& index, const Te
 
 PHLOX_OPERATION(Tensor, masked_fill, (const Tensor& input, const Tensor& mask, const Operand& value),
                 .doc = "With one value where the mask, which broadcasts, is true.", .family = Family::index,
-                .samples = "masked_fill(A(3, 4), B(3, 4), 2); masked_fill(A(3, 4), B(4), -1)",
+                .samples = "masked_fill(A(3, 4), B(3, 4), 2); masked_fill(A(3, 4), B(4), 5)",
                 .reference = "np.where(mask, value, input)") {
   require_bool(mask, "masked_fill");
   if (!value.is_tensor() && value.scalar().promote_with(input.dtype()) == input.dtype()) return where(mask, value, input);

@@ -164,7 +164,7 @@ PHLOX_OPERATION(Tensor, dot, (const Tensor& input, const Tensor& other),
 
 PHLOX_OPERATION(Tensor, vecdot, (const Tensor& input, const Tensor& other, std::int64_t dim = -1),
                 .doc = "The sum of products along a dimension of real tensors that broadcast.",
-                .family = Family::matmul, .home = "linalg", .samples = "vecdot(A(3, 4), A(3, 4)); vecdot(A(2, 3), A(3, 1), dim=0)",
+                .family = Family::matmul, .home = "linalg", .samples = "vecdot(A(3, 4), A(3, 4)); vecdot(A(2, 3), A(2, 1), dim=0)",
                 .reference = "np.sum(input * other, axis=dim)", .tolerance = 1e-4) {
   return sum(mul(input, other), dim);
 }
@@ -356,7 +356,7 @@ PHLOX_OPERATION(Tensor, multi_dot, (const TensorList& tensors),
                        "be vectors.",
                 .source = "Cormen et al., Introduction to algorithms, matrix-chain multiplication", .family = Family::matmul,
                 .alias = "chain_matmul", .home = "linalg", .method = false,
-                .samples = "multi_dot([A(3, 4), A(4, 2), A(2, 5)]); multi_dot([A(4), A(4, 5), A(5)])",
+                .samples = "multi_dot([A(3, 4), A(4, 2), A(2, 5)]); multi_dot([P(4), P(4, 5), P(5)])",
                 .reference = "np.linalg.multi_dot(tensors)", .tolerance = 1e-4, .autocast = AutocastClass::lower_precision) {
   if (tensors.empty()) fail<ValueError>(ErrorCode::invalid_value, "multi_dot: needs at least one tensor").raise();
   const std::size_t count = tensors.size();

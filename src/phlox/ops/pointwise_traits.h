@@ -24,6 +24,7 @@ struct PointwiseTraits {
   double tolerance_ulp = 2;                 // largest error of f32 and f64 results
   double gradient_tolerance = 1e-5;         // relative, against finite differences in f64
   bool differentiable = true;
+  int derivative_orders = 99;               // how often it can be differentiated
   AutocastClass autocast = AutocastClass::follow;
   const char* reference = "";               // NumPy or SciPy expression of x, y, z that tests compare with
   const char* alias = "";                   // other names, separated by spaces

@@ -194,8 +194,8 @@ struct ClampRange : Ternary<> {
       .types = PointwiseTypes::any,
       .reference = "np.minimum(np.maximum(input, min), max)"};
   PHLOX_INLINE static constexpr auto body(auto x, auto low, auto high) {
-    const auto outside_above = (x > high) | (low > high) | (high != high);
-    return select(low != low, low, select(outside_above, high, select(x < low, low, x)));
+    const auto raised = select((x < low) | (low != low), low, x);
+    return select((raised > high) | (high != high), high, raised);
   }
 };
 PHLOX_POINTWISE(clamp_range, ClampRange, (const Tensor& input, const Operand& min, const Operand& max))

@@ -35,6 +35,7 @@ struct Lgamma : Unary<> {
       .sample_low = 0.1,
       .sample_high = 9,
       .tolerance_ulp = 4,
+      .derivative_orders = 2,
       .reference = "np.where(np.isneginf(input), np.inf, scipy.special.gammaln(input))",
       .alias = "gammaln"};
   PHLOX_INLINE static constexpr auto body(auto x) { return lgamma(x); }
@@ -47,6 +48,7 @@ struct Digamma : Unary<> {
       .sample_low = 0.1,
       .sample_high = 9,
       .tolerance_ulp = 8,
+      .derivative_orders = 1,
       .reference = "scipy.special.digamma(input)",
       .alias = "psi"};
   PHLOX_INLINE static constexpr auto body(auto x) { return digamma(x); }
