@@ -6,9 +6,11 @@
 #include "phlox/ops/gather.h"
 #include "phlox/ops/contraction.h"
 #include "phlox/ops/convolution.h"
+#include "phlox/ops/order_primitives.h"
 #include "phlox/ops/pointwise.h"
 #include "phlox/ops/pooling.h"
 #include "phlox/ops/reduce_primitive.h"
+#include "phlox/ops/softmax.h"
 
 namespace phlox {
 
@@ -39,6 +41,16 @@ struct DeviceKernels {
   void (*max_pool)(const MaxPoolCall& call);
   // Weighted sums over windows, or the transpose of that map.
   void (*average_pool)(const AveragePoolCall& call);
+  // Positions of extrema, running results, orders and places in them.
+  void (*arg_reduce)(const ArgReduceCall& call);
+  void (*scan)(const ScanCall& call);
+  void (*sort)(const SortCall& call);
+  void (*search)(const SearchCall& call);
+  // Rows of softmax, of its gradient, and of cross-entropy.
+  void (*softmax)(const SoftmaxCall& call);
+  void (*softmax_gradient)(const SoftmaxGradientCall& call);
+  void (*cross_entropy)(const CrossEntropyCall& call);
+  void (*cross_entropy_gradient)(const CrossEntropyCall& call);
 };
 
 // Throws DeviceError when the device is not there.

@@ -36,15 +36,6 @@ DType sum_dtype(DType input) {
   return input == DType::uint64 ? input : DType::int64;
 }
 
-// What extrema are found in: without loss of a digit.
-DType comparison_dtype(DType input) {
-  switch (input) {
-    case DType::float16: case DType::bfloat16: return DType::float32;
-    case DType::bool_: case DType::uint8: case DType::uint64: case DType::float32: case DType::float64: return input;
-    default: return DType::int64;
-  }
-}
-
 Tensor sum_or_product(ReduceKind kind, const Tensor& input, const Dims& dims, bool keepdim, OptionalDType dtype,
                       const char* operation) {
   check_computable(input, operation, kind == ReduceKind::sum);

@@ -17,6 +17,14 @@ Shape reduced_shape(const Shape& shape, const Dims& dims, bool keepdim) {
   return result;
 }
 
+DType comparison_dtype(DType dtype) {
+  switch (dtype) {
+    case DType::float16: case DType::bfloat16: return DType::float32;
+    case DType::bool_: case DType::uint8: case DType::uint64: case DType::float32: case DType::float64: return dtype;
+    default: return DType::int64;
+  }
+}
+
 namespace {
 
 struct ReduceAttributes {

@@ -26,4 +26,7 @@ Tensor apply_reduce(ReduceKind kind, const Tensor& input, const Dims& dims, bool
 // The shape after a reduction over `dims`, which are in range and unlike.
 Shape reduced_shape(const Shape& shape, const Dims& dims, bool keepdim);
 
+// What extrema are found in, without loss of a digit: float32, float64, int64, uint64, uint8 or bool.
+DType comparison_dtype(DType dtype);
+
 }  // namespace phlox

@@ -19,6 +19,14 @@ const DeviceKernels cpu_device_kernels = {
     .convolution = cpu::convolution,
     .max_pool = cpu::max_pool,
     .average_pool = cpu::average_pool,
+    .arg_reduce = cpu::arg_reduce,
+    .scan = cpu::scan,
+    .sort = cpu::sort,
+    .search = cpu::search,
+    .softmax = cpu::softmax,
+    .softmax_gradient = cpu::softmax_gradient,
+    .cross_entropy = cpu::cross_entropy,
+    .cross_entropy_gradient = cpu::cross_entropy_gradient,
 };
 
 }  // namespace phlox

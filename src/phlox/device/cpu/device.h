@@ -19,5 +19,13 @@ void contraction(const ContractionCall& call);
 void convolution(const ConvolutionCall& call);
 void max_pool(const MaxPoolCall& call);
 void average_pool(const AveragePoolCall& call);
+void arg_reduce(const ArgReduceCall& call);
+void scan(const ScanCall& call);
+void sort(const SortCall& call);
+void search(const SearchCall& call);
+void softmax(const SoftmaxCall& call);
+void softmax_gradient(const SoftmaxGradientCall& call);
+void cross_entropy(const CrossEntropyCall& call);
+void cross_entropy_gradient(const CrossEntropyCall& call);
 
 }  // namespace phlox::cpu

@@ -31,16 +31,6 @@ const ReduceKernels& kernels() {
   return *best;
 }
 
-ReduceType reduce_type(DType compute) {
-  switch (compute) {
-    case DType::float64: return ReduceType::float64;
-    case DType::int64: return ReduceType::int64;
-    case DType::uint64: return ReduceType::uint64;
-    case DType::uint8: case DType::bool_: return ReduceType::uint8;
-    default: return ReduceType::float32;
-  }
-}
-
 struct Dim {
   std::int64_t size;
   std::int64_t input;   // strides in bytes

@@ -1,90 +1,8 @@
 // Reductions over blocks, in the order of reduction_order.h, compiled once for each instruction set.
-#include "phlox/device/cpu/instruction_set.h"
-#include "phlox/device/cpu/reduce_kernel.h"
-#include "phlox/math/functions.h"
+#include "phlox/device/cpu/reduce_blocks.h"
 
 namespace phlox {
 namespace PHLOX_ISA {
-
-using namespace cpu;
-
-constexpr int lanes = reduction_lanes;
-
-struct Sum {
-  template <class D> PHLOX_INLINE static D combine(D a, D b) { return a + b; }
-  template <class T> static constexpr T identity() { return T(0); }
-};
-struct Product {
-  template <class D> PHLOX_INLINE static D combine(D a, D b) { return a * b; }
-  template <class T> static constexpr T identity() { return T(1); }
-};
-// NaN stays: a comparison with it is false.
-struct Minimum {
-  template <class D> PHLOX_INLINE static D combine(D a, D b) { return select((b < a) | (b != b), b, a); }
-  template <class T> static constexpr T identity() {
-    if constexpr (std::is_floating_point_v<T>) return static_cast<T>(__builtin_inf());
-    else return static_cast<T>(std::is_signed_v<T> ? ~std::uint64_t{0} >> (65 - 8 * sizeof(T)) : ~std::uint64_t{0});
-  }
-};
-struct Maximum {
-  template <class D> PHLOX_INLINE static D combine(D a, D b) { return select((a < b) | (b != b), b, a); }
-  template <class T> static constexpr T identity() {
-    if constexpr (std::is_floating_point_v<T>) return static_cast<T>(-__builtin_inf());
-    else return static_cast<T>(std::is_signed_v<T> ? std::uint64_t{1} << (8 * sizeof(T) - 1) : std::uint64_t{0});
-  }
-};
-
-// The vector for rows of T: no wider than the lanes of a block.
-template <class T>
-using Vector = math::Simd<T, (math::Native<T>::lanes < lanes ? math::Native<T>::lanes : lanes)>;
-
-// target[i] = combine(target[i], source[i])
-template <class Op, class T>
-PHLOX_INLINE void add_row(T* target, const T* source, std::int64_t count) {
-  using V = Vector<T>;
-  std::int64_t i = 0;
-  for (; i + V::lanes <= count; i += V::lanes) Op::combine(V::load(target + i), V::load(source + i)).store(target + i);
-  for (; i < count; ++i)
-    target[i] = Op::combine(math::Scalar<T>(target[i]), math::Scalar<T>(source[i])).value;
-}
-
-// Four rows that go to the same lane, in order: the accumulator passes through a register only once.
-template <class Op, class T>
-PHLOX_INLINE void add_four_rows(T* target, const T* a, const T* b, const T* c, const T* d, std::int64_t count) {
-  using V = Vector<T>;
-  std::int64_t i = 0;
-  for (; i + V::lanes <= count; i += V::lanes) {
-    V sum = Op::combine(V::load(target + i), V::load(a + i));
-    sum = Op::combine(sum, V::load(b + i));
-    sum = Op::combine(sum, V::load(c + i));
-    Op::combine(sum, V::load(d + i)).store(target + i);
-  }
-  for (; i < count; ++i) {
-    using S = math::Scalar<T>;
-    S sum = Op::combine(S(target[i]), S(a[i]));
-    sum = Op::combine(sum, S(b[i]));
-    sum = Op::combine(sum, S(c[i]));
-    target[i] = Op::combine(sum, S(d[i])).value;
-  }
-}
-
-template <class Op, class T>
-PHLOX_INLINE void start_lanes(T* accumulators, std::int64_t count) {
-  using V = Vector<T>;
-  std::int64_t i = 0;
-  for (; i + V::lanes <= count; i += V::lanes) V(Op::template identity<T>()).store(accumulators + i);
-  for (; i < count; ++i) accumulators[i] = Op::template identity<T>();
-}
-
-// Folds lanes of `columns` elements each into the first; `used` of them hold elements.
-template <class Op, class T>
-PHLOX_INLINE void fold_lanes(T* accumulators, std::int64_t used, std::int64_t columns) {
-  for (std::int64_t half = lanes / 2; half >= 1; half /= 2) {
-    if (used <= half) continue;
-    add_row<Op>(accumulators, accumulators + half * columns, (used - half) * columns);
-    used = half;
-  }
-}
 
 template <class Op, class T>
 void dense_block(const void* rows, std::int64_t row_count, std::int64_t columns, void* result) {
@@ -127,46 +45,9 @@ void combine_rows(void* left, const void* right, std::int64_t count) {
   add_row<Op>(static_cast<T*>(left), static_cast<const T*>(right), count);
 }
 
-// One block with its lanes in registers.
-template <class Op, class T>
-PHLOX_INLINE T block_in_registers(const T* source, std::int64_t count) {
-  using V = Vector<T>;
-  constexpr int vectors = lanes / V::lanes;
-  V sums[vectors];
-  for (int k = 0; k < vectors; ++k) sums[k] = V(Op::template identity<T>());
-  std::int64_t i = 0;
-  for (; i + lanes <= count; i += lanes) {
-#pragma GCC unroll 16
-    for (int k = 0; k < vectors; ++k) sums[k] = Op::combine(sums[k], V::load(source + i + k * V::lanes));
-  }
-  alignas(64) T accumulators[lanes];
-  for (int k = 0; k < vectors; ++k) sums[k].store(accumulators + k * V::lanes);
-  if (i < count) add_row<Op>(accumulators, source + i, count - i);
-  using S = math::Scalar<T>;
-#pragma GCC unroll 4
-  for (int half = lanes / 2; half >= 1; half /= 2) {
-#pragma GCC unroll 8
-    for (int j = 0; j < half; ++j)
-      accumulators[j] = Op::combine(S(accumulators[j]), S(accumulators[j + half])).value;
-  }
-  return accumulators[0];
-}
-
 template <class Op, class T>
 void whole(const void* elements, std::int64_t count, void* result) {
-  const T* source = static_cast<const T*>(elements);
-  T levels[reduce_levels];
-  int depth = 0;
-  using S = math::Scalar<T>;
-  std::int64_t block = 0;
-  for (std::int64_t i = 0; i < count; i += reduction_block, ++block) {
-    T value = block_in_registers<Op>(source + i, count - i < reduction_block ? count - i : reduction_block);
-    for (std::int64_t b = block; b & 1; b >>= 1) value = Op::combine(S(levels[--depth]), S(value)).value;
-    levels[depth++] = value;
-  }
-  T value = levels[depth - 1];
-  for (int d = depth - 2; d >= 0; --d) value = Op::combine(S(levels[d]), S(value)).value;
-  *static_cast<T*>(result) = value;
+  *static_cast<T*>(result) = reduce_whole<Op>(static_cast<const T*>(elements), count);
 }
 
 template <class Op, class T>

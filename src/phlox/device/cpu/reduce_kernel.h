@@ -3,7 +3,9 @@
 
 #include <cstdint>
 
+#include "phlox/base/macros.h"
 #include "phlox/base/registration.h"
+#include "phlox/core/dtype_enum.h"
 #include "phlox/device/cpu/reduction_order.h"
 
 namespace phlox::cpu {
@@ -27,6 +29,18 @@ struct ReduceFunctions {
 
 enum class ReduceType : std::uint8_t { float32, float64, int64, uint64, uint8 };
 inline constexpr int reduce_type_count = 5;
+
+// The type that kernels use for elements of a dtype.
+PHLOX_INLINE ReduceType reduce_type(DType compute) {
+  switch (compute) {
+    case DType::float64: return ReduceType::float64;
+    case DType::int64: return ReduceType::int64;
+    case DType::uint64: return ReduceType::uint64;
+    case DType::uint8: case DType::bool_: return ReduceType::uint8;
+    default: return ReduceType::float32;
+  }
+}
+
 inline constexpr int reduce_kind_count = 4;
 
 struct ReduceKernels {

@@ -1,0 +1,98 @@
+// Running sums, products and extrema on the CPU: each row from its first element on, so that threads change no bit.
+#include "phlox/device/cpu/device.h"
+#include "phlox/device/cpu/rows.h"
+#include "phlox/math/functions.h"
+
+namespace phlox::cpu {
+
+namespace {
+
+template <class T>
+bool is_nan(T x) { return x != x; }
+
+template <class T>
+void scan_sum(const T* x, T* y, std::int64_t count) {
+  math::Scalar<T> sum(0);
+  for (std::int64_t i = 0; i < count; ++i) y[i] = (sum = sum + math::Scalar<T>(x[i])).value;
+}
+
+template <class T>
+void scan_product(const T* x, T* y, std::int64_t count) {
+  math::Scalar<T> product(1);
+  for (std::int64_t i = 0; i < count; ++i) y[i] = (product = product * math::Scalar<T>(x[i])).value;
+}
+
+// Equal elements move the position on, as in PyTorch; nothing follows a NaN but another one.
+template <class T>
+void scan_extremum(bool maximum, const T* x, T* y, std::int64_t* indices, std::int64_t count) {
+  T best = x[0];
+  std::int64_t at = 0;
+  for (std::int64_t i = 0; i < count; ++i) {
+    const bool better = maximum ? x[i] >= best : x[i] <= best;
+    if (is_nan(x[i]) || (!is_nan(best) && better)) {
+      best = x[i];
+      at = i;
+    }
+    y[i] = best;
+    indices[i] = at;
+  }
+}
+
+// sum holds exp(x - largest) of all elements so far.
+void scan_log_sum_exp(const double* x, double* y, std::int64_t count) {
+  using S = math::Scalar<double>;
+  double largest = -math::kInfinity, sum = 0;
+  for (std::int64_t i = 0; i < count; ++i) {
+    if (x[i] > largest) {
+      sum = sum == 0 ? 1 : sum * exp(S(largest - x[i])).value + 1;
+      largest = x[i];
+    } else if (x[i] == largest) {
+      sum += largest == -math::kInfinity ? 0 : 1;
+    } else if (x[i] != -math::kInfinity) {
+      sum += exp(S(x[i] - largest)).value;
+    }
+    y[i] = sum == 0 ? -math::kInfinity : largest + log(S(sum)).value;
+  }
+}
+
+template <class T>
+void scan_rows(const ScanCall& call) {
+  const RowOperand input(*call.input, call.dim, call.compute), output(*call.output, call.dim, call.compute);
+  const std::int64_t length = input.length(), row_bytes = length * static_cast<std::int64_t>(sizeof(T));
+  const bool extremum = call.kind == ScanKind::minimum || call.kind == ScanKind::maximum;
+  const RowOperand indices = extremum ? RowOperand(*call.indices, call.dim, DType::int64) : output;
+  for_row_ranges(input.rows(), 2 * length, [&](std::int64_t first, std::int64_t last) {
+    const Scratch scratch(2 * row_bytes + (extremum ? length * 8 : 0));
+    for (std::int64_t row = first; row < last; ++row) {
+      const T* x = input.read(row, reinterpret_cast<T*>(scratch.at(0)));
+      T* y = output.target(row, reinterpret_cast<T*>(scratch.at(row_bytes)));
+      switch (call.kind) {
+        case ScanKind::sum: scan_sum(x, y, length); break;
+        case ScanKind::product: scan_product(x, y, length); break;
+        case ScanKind::log_sum_exp:
+          if constexpr (std::is_same_v<T, double>) scan_log_sum_exp(x, y, length);
+          break;
+        default: {
+          auto* at = indices.target(row, reinterpret_cast<std::int64_t*>(scratch.at(2 * row_bytes)));
+          scan_extremum(call.kind == ScanKind::maximum, x, y, at, length);
+          indices.write(row, at);
+        }
+      }
+      output.write(row, y);
+    }
+  });
+}
+
+}  // namespace
+
+void scan(const ScanCall& call) {
+  switch (call.compute) {
+    case DType::float32: return scan_rows<float>(call);
+    case DType::float64: return scan_rows<double>(call);
+    case DType::uint64: return scan_rows<std::uint64_t>(call);
+    case DType::uint8: case DType::bool_: return scan_rows<std::uint8_t>(call);
+    default: return scan_rows<std::int64_t>(call);
+  }
+}
+
+}  // namespace phlox::cpu

@@ -1,0 +1,127 @@
+// Softmax and cross-entropy on the CPU: one row at a time, in f32 or f64.
+#include "phlox/base/error.h"
+#include "phlox/device/cpu/device.h"
+#include "phlox/device/cpu/processor.h"
+#include "phlox/device/cpu/rows.h"
+#include "phlox/device/cpu/softmax_kernel.h"
+
+namespace phlox::cpu {
+
+PHLOX_TABLE(SoftmaxKernels, phlox_softmax_kernels);
+
+namespace {
+
+constexpr std::int64_t cost_of_element = 2;
+
+const SoftmaxFunctions& functions(DType working) {
+  static const SoftmaxKernels* best = [] {
+    const SoftmaxKernels* found = nullptr;
+    for (const SoftmaxKernels& k : PHLOX_TABLE_SPAN(phlox_softmax_kernels))
+      if (!found || usable_rank(k.instruction_set) > usable_rank(found->instruction_set)) found = &k;
+    return found;
+  }();
+  return working == DType::float64 ? best->float64 : best->float32;
+}
+
+DType working_dtype(DType dtype) { return dtype == DType::float64 ? dtype : DType::float32; }
+
+PHLOX_COLD [[noreturn]] void throw_bad_target(std::int64_t target, std::int64_t classes) {
+  fail<IndexError>(ErrorCode::index_out_of_range, "cross_entropy: target {} is not one of {} classes", target, classes)
+      .hint("targets count from 0; ignore_index marks those to leave out")
+      .raise();
+}
+
+CrossEntropyRow describe_row(const CrossEntropyCall& call, std::int64_t target, DType working) {
+  double weight = 1;
+  if (call.weight && working == DType::float64) weight = static_cast<const double*>(call.weight->address())[target];
+  else if (call.weight) weight = static_cast<const float*>(call.weight->address())[target];
+  return {target, weight, call.smoothing, call.weight_sum};
+}
+
+}  // namespace
+
+void softmax(const SoftmaxCall& call) {
+  const DType working = working_dtype(call.input->dtype);
+  const SoftmaxFunctions& f = functions(working);
+  const auto run = call.log ? f.log_softmax : f.softmax;
+  const RowOperand input(*call.input, call.dim, working), output(*call.output, call.dim, working);
+  const std::int64_t length = input.length(), row_bytes = length * element_size(working);
+  for_row_ranges(input.rows(), length * cost_of_element, [&](std::int64_t first, std::int64_t last) {
+    const Scratch scratch(2 * row_bytes);
+    for (std::int64_t row = first; row < last; ++row) {
+      char* target = output.target(row, scratch.at(row_bytes));
+      run(input.read(row, scratch.at(0)), target, length);
+      output.write(row, target);
+    }
+  });
+}
+
+void softmax_gradient(const SoftmaxGradientCall& call) {
+  const DType working = working_dtype(call.result->dtype);
+  const SoftmaxFunctions& f = functions(working);
+  const auto run = call.log ? f.log_softmax_gradient : f.softmax_gradient;
+  const RowOperand result(*call.result, call.dim, working), gradient(*call.gradient, call.dim, working),
+      output(*call.output, call.dim, working);
+  const std::int64_t length = result.length(), row_bytes = length * element_size(working);
+  for_row_ranges(result.rows(), length * cost_of_element, [&](std::int64_t first, std::int64_t last) {
+    const Scratch scratch(3 * row_bytes);
+    for (std::int64_t row = first; row < last; ++row) {
+      char* target = output.target(row, scratch.at(2 * row_bytes));
+      run(result.read(row, scratch.at(0)), gradient.read(row, scratch.at(row_bytes)), target, length);
+      output.write(row, target);
+    }
+  });
+}
+
+void cross_entropy(const CrossEntropyCall& call) {
+  const DType working = working_dtype(call.logits->dtype);
+  const SoftmaxFunctions& f = functions(working);
+  const RowOperand logits(*call.logits, call.logits->rank - 1, working);
+  const std::int64_t classes = logits.length(), bytes = element_size(working), row_bytes = classes * bytes;
+  const auto* targets = static_cast<const std::int64_t*>(call.target->address());
+  const void* weights = call.weight ? call.weight->address() : nullptr;
+  char* losses = static_cast<char*>(call.losses->address());
+  char* statistics = static_cast<char*>(call.statistics->address());
+  for_row_ranges(logits.rows(), classes * cost_of_element, [&](std::int64_t first, std::int64_t last) {
+    const Scratch scratch(2 * row_bytes);
+    for (std::int64_t row = first; row < last; ++row) {
+      const std::int64_t target = targets[row];
+      if (target == call.ignore_index) {
+        std::fill_n(losses + row * bytes, bytes, 0);
+        continue;
+      }
+      if (target < 0 || target >= classes) throw_bad_target(target, classes);
+      f.cross_entropy(logits.read(row, scratch.at(0)), describe_row(call, target, working), weights,
+                      scratch.at(row_bytes), losses + row * bytes, statistics + 2 * row * bytes, classes);
+    }
+  });
+}
+
+void cross_entropy_gradient(const CrossEntropyCall& call) {
+  const DType working = working_dtype(call.logits->dtype);
+  const SoftmaxFunctions& f = functions(working);
+  const RowOperand logits(*call.logits, call.logits->rank - 1, working), output(*call.output, call.output->rank - 1, working);
+  const std::int64_t classes = logits.length(), bytes = element_size(working), row_bytes = classes * bytes;
+  const auto* targets = static_cast<const std::int64_t*>(call.target->address());
+  const void* weights = call.weight ? call.weight->address() : nullptr;
+  const char* statistics = static_cast<const char*>(call.statistics->address());
+  const auto gradient_of_row = [&](std::int64_t row) {
+    if (working == DType::float64) return static_cast<const double*>(call.gradient->address())[row];
+    return static_cast<double>(static_cast<const float*>(call.gradient->address())[row]);
+  };
+  for_row_ranges(logits.rows(), classes * cost_of_element, [&](std::int64_t first, std::int64_t last) {
+    const Scratch scratch(2 * row_bytes);
+    for (std::int64_t row = first; row < last; ++row) {
+      char* target = output.target(row, scratch.at(row_bytes));
+      if (targets[row] == call.ignore_index) {
+        std::fill_n(target, row_bytes, 0);
+      } else {
+        f.cross_entropy_gradient(logits.read(row, scratch.at(0)), describe_row(call, targets[row], working), weights,
+                                 statistics + 2 * row * bytes, gradient_of_row(row), target, classes);
+      }
+      output.write(row, target);
+    }
+  });
+}
+
+}  // namespace phlox::cpu

@@ -1,0 +1,39 @@
+// What softmax.kernel.cc leaves in its table, once for each instruction set. Light: kernel files include it.
+#pragma once
+
+#include <cstdint>
+
+#include "phlox/base/registration.h"
+
+namespace phlox::cpu {
+
+// How one row of logits enters the cross-entropy loss.
+struct CrossEntropyRow {
+  std::int64_t target;   // the class
+  double weight;         // of the target's class
+  double smoothing;      // label smoothing
+  double weight_sum;     // of all classes
+};
+
+// On rows of consecutive elements of one dtype.
+struct SoftmaxFunctions {
+  void (*softmax)(const void* input, void* output, std::int64_t count);
+  void (*log_softmax)(const void* input, void* output, std::int64_t count);
+  // From the result and the gradient of a row.
+  void (*softmax_gradient)(const void* result, const void* gradient, void* output, std::int64_t count);
+  void (*log_softmax_gradient)(const void* result, const void* gradient, void* output, std::int64_t count);
+  // Writes the loss, and as `statistics` the maximum and the logarithm of the sum of exp(input - maximum).
+  // `weights` of the classes may be null; `scratch` has room for a row.
+  void (*cross_entropy)(const void* input, const CrossEntropyRow& row, const void* weights, void* scratch, void* loss,
+                        void* statistics, std::int64_t count);
+  void (*cross_entropy_gradient)(const void* input, const CrossEntropyRow& row, const void* weights,
+                                 const void* statistics, double gradient, void* output, std::int64_t count);
+};
+
+struct SoftmaxKernels {
+  const char* instruction_set;
+  SoftmaxFunctions float32;
+  SoftmaxFunctions float64;
+};
+
+}  // namespace phlox::cpu

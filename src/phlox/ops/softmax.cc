@@ -1,0 +1,118 @@
+#include "phlox/ops/softmax.h"
+
+#include "phlox/core/recording.h"
+#include "phlox/core/saved_tensor.h"
+#include "phlox/ops/device_kernels.h"
+#include "phlox/ops/functions.h"
+#include "phlox/ops/operation.h"
+
+namespace phlox {
+
+namespace {
+
+// What softmax means; the kernel gives the same bits in f32 and f64.
+Tensor softmax_by_definition(const Tensor& input, int dim, bool log) {
+  const DimList dims(dim);
+  const Tensor shifted = sub(input, amax(input, dims, true).detach());
+  const Tensor exponentials = exp(shifted);
+  const Tensor total = sum(exponentials, dims, true);
+  return log ? sub(shifted, phlox::log(total)) : div(exponentials, total);
+}
+
+class SoftmaxNode final : public GradientNode {
+ public:
+  SoftmaxNode(const Tensor& input, int dim, bool log)
+      : GradientNode(log ? "log_softmax" : "softmax", 1), dim_(dim), log_(log) {
+    edges()[0] = gradient_edge(input);
+  }
+  void save_result(const Tensor& result) { result_ = SavedTensor(result, this, true); }
+
+  void backward(std::span<const Tensor> output_gradients, std::span<Tensor> input_gradients) override {
+    const Tensor& gradient = output_gradients[0];
+    if (!gradient.defined() || !wants(0)) return;
+    const Tensor result = result_.get(*this);
+    if (gradients_enabled() || thread_mode.interpreter_count) {  // may be differentiated again
+      const DimList dims(dim_);
+      if (log_) input_gradients[0] = sub(gradient, mul(exp(result), sum(gradient, dims, true)));
+      else input_gradients[0] = mul(result, sub(gradient, sum(mul(result, gradient), dims, true)));
+      return;
+    }
+    const Tensor output = make_tensor_like(result, result.shape(), result.dtype());
+    if (output.numel() > 0)
+      device_kernels(result.device()).softmax_gradient({result.impl(), gradient.impl(), dim_, log_, output.impl()});
+    input_gradients[0] = output;
+  }
+  void release_saved() override { result_.release(); }
+  bool released() const override { return result_.released(); }
+
+ private:
+  int dim_;
+  bool log_;
+  SavedTensor result_;
+};
+
+Tensor softmax_of(const Tensor& input, std::int64_t dim, OptionalDType dtype, bool log, const char* operation) {
+  if (is_complex(input.dtype()) || !is_computable(input.dtype()))
+    fail<DTypeError>(ErrorCode::wrong_dtype, "{}: takes real numbers, not {}", operation, info(input.dtype()).name)
+        .detail("input", describe(input))
+        .raise();
+  const DType wanted = dtype.value_or(is_floating(input.dtype()) ? input.dtype() : default_dtype());
+  return apply_softmax(input.to(wanted), normalize_dim(dim, input.rank(), operation), log);
+}
+
+}  // namespace
+
+Tensor apply_softmax(const Tensor& input, int dim, bool log) {
+  if (thread_mode.interpreter_count) [[unlikely]] return softmax_by_definition(input, dim, log);
+  const Tensor output = make_tensor_like(input, input.shape(), input.dtype());
+  if (output.numel() > 0) device_kernels(input.device()).softmax({input.impl(), dim, log, output.impl()});
+  if (needs_gradient(input)) {
+    auto* node = new SoftmaxNode(input, dim, log);
+    set_history(output, Reference<GradientNode>::adopt(node));
+    node->save_result(output);
+  }
+  return output;
+}
+
+PHLOX_OPERATION(Tensor, softmax, (const Tensor& input, std::int64_t dim = -1, OptionalDType dtype = {}),
+                .doc = "exp(input) divided by its sum along `dim`: positive numbers that add up to 1.",
+                .source = "Bridle 1990; shifted by the maximum, so that nothing overflows",
+                .family = Family::activation,
+                .samples = "softmax(A(3, 4), dim=1); softmax(A(2, 3, 4), dim=1); softmax(A(5), dim=0)",
+                .reference = "scipy.special.softmax(input, axis=dim)") {
+  return softmax_of(input, dim, dtype, false, "softmax");
+}
+
+PHLOX_OPERATION(Tensor, log_softmax, (const Tensor& input, std::int64_t dim = -1, OptionalDType dtype = {}),
+                .doc = "The logarithm of softmax along `dim`, computed without loss of small probabilities.",
+                .family = Family::activation,
+                .samples = "log_softmax(A(3, 4), dim=1); log_softmax(A(2, 3, 4), dim=1); log_softmax(A(5), dim=0)",
+                .reference = "scipy.special.log_softmax(input, axis=dim)") {
+  return softmax_of(input, dim, dtype, true, "log_softmax");
+}
+
+PHLOX_OPERATION(Tensor, softmin, (const Tensor& input, std::int64_t dim = -1, OptionalDType dtype = {}),
+                .doc = "softmax(-input) along `dim`.", .family = Family::activation, .home = "nn.functional",
+                .samples = "softmin(A(3, 4), dim=1)", .reference = "scipy.special.softmax(-input, axis=dim)") {
+  return softmax_of(neg(input), dim, dtype, false, "softmin");
+}
+
+PHLOX_OPERATION(Tensor, logsumexp, (const Tensor& input, const OptionalDims& dim = {}, bool keepdim = false),
+                .doc = "log(sum(exp(input))) over the dimensions `dim`, or over all, without overflow.",
+                .family = Family::reduction,
+                .samples = "logsumexp(A(3, 4), dim=1); logsumexp(A(2, 3, 4), dim=(0, 2), keepdim=True)",
+                .reference = "scipy.special.logsumexp(input, axis=dim, keepdims=keepdim)") {
+  const Tensor x = is_floating(input.dtype()) ? input : input.to(default_dtype());
+  if (x.numel() == 0) return phlox::log(sum(exp(x), dim, keepdim));
+  Tensor largest;
+  {
+    NoGrad no_gradient;
+    largest = amax(x, dim, true);
+    largest = where(isfinite(largest), largest, 0);  // inf - inf would be NaN
+  }
+  const Tensor total = phlox::log(sum(exp(sub(x, largest)), dim, true));
+  const Tensor result = add(total, largest);
+  return keepdim ? result : reshape(result, sum(largest, dim).shape());
+}
+
+}  // namespace phlox
