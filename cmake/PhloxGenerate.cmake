@@ -43,3 +43,22 @@ add_custom_command(
   VERBATIM)
 add_custom_target(phlox_declarations DEPENDS ${declared})
 list(APPEND phlox_sources "${PHLOX_GENERATED_DIR}/phlox/ops/functions.cc")
+
+# The digits of the first example are part of the library, so that they are found wherever it is installed.
+set(digits_source "${PROJECT_SOURCE_DIR}/data/digits/digits.csv.gz")
+set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS "${digits_source}")
+file(READ "${digits_source}" digits_bytes HEX)
+string(REGEX REPLACE "(..)" "0x\\1," digits_bytes "${digits_bytes}")
+file(CONFIGURE OUTPUT "${PHLOX_GENERATED_DIR}/phlox/data/embedded.cc" CONTENT [[
+#include "phlox/data/embedded.h"
+
+namespace phlox::data {
+
+std::span<const std::uint8_t> embedded_digits() {
+  static constexpr std::uint8_t bytes[] = {@digits_bytes@};
+  return bytes;
+}
+
+}  // namespace phlox::data
+]] @ONLY)
+list(APPEND phlox_sources "${PHLOX_GENERATED_DIR}/phlox/data/embedded.cc")

@@ -18,8 +18,12 @@ std::string_view trimmed(std::string_view text) {
 }  // namespace
 
 Tensor load_csv(const std::filesystem::path& path, CsvOptions options) {
-  const auto bytes = io::read_expanded(path, "load_csv");
-  const std::string name = path.string();
+  const io::MappedFile mapped(path, "load_csv");
+  return load_csv_bytes({mapped.data(), mapped.size()}, mapped.name(), options);
+}
+
+Tensor load_csv_bytes(std::span<const std::uint8_t> input, std::string_view name, CsvOptions options) {
+  const auto bytes = io::expand_gzip(io::FileView("load_csv", name, input));
   const io::FileView file("load_csv", name, bytes);
   const std::string_view text = file.text(0, file.size());
 

@@ -97,7 +97,10 @@ std::vector<std::uint8_t> deflate(std::span<const std::uint8_t> bytes) {
 std::vector<std::uint8_t> read_expanded(const std::filesystem::path& path, std::string_view operation,
                                         std::uint64_t limit) {
   const MappedFile mapped(path, operation);
-  const FileView file(operation, mapped);
+  return expand_gzip(FileView(operation, mapped), limit);
+}
+
+std::vector<std::uint8_t> expand_gzip(const FileView& file, std::uint64_t limit) {
   const auto input = file.bytes(0, file.size());
   if (input.size() < 2 || input[0] != 0x1F || input[1] != 0x8B) return {input.begin(), input.end()};
 

@@ -1,0 +1,205 @@
+#include "phlox/nn/convolution.h"
+
+#include <fmt/format.h>
+
+#include <cmath>
+
+#include "phlox/nn/init.h"
+#include "phlox/ops/functions.h"
+
+namespace phlox::nn {
+namespace {
+
+// One entry for each spatial dimension.
+DimList spread(const char* setting, const DimList& values, int dimensions) {
+  if (values.size() == static_cast<std::size_t>(dimensions)) return values;
+  if (values.size() == 1) return DimList(IntList(static_cast<std::size_t>(dimensions), values[0]));
+  fail<ValueError>(ErrorCode::invalid_value, "convolution: {} has {} numbers for {} dimensions", setting, values.size(),
+                   dimensions)
+      .raise();
+}
+
+void check_channels(std::int64_t in_channels, std::int64_t out_channels, std::int64_t groups) {
+  if (groups > 0 && in_channels > 0 && out_channels > 0 && in_channels % groups == 0 && out_channels % groups == 0) {
+    return;
+  }
+  fail<ValueError>(ErrorCode::invalid_value, "convolution: {} input and {} output channels cannot be cut into {} groups",
+                   in_channels, out_channels, groups)
+      .raise();
+}
+
+Tensor make_weight(std::int64_t first, std::int64_t second, const DimList& kernel) {
+  Shape shape{first, second};
+  for (std::int64_t size : kernel) shape.push_back(size);
+  return make_parameter(make_tensor(shape, default_dtype()));
+}
+
+void draw(const Tensor& weight, const Tensor& bias) {
+  const auto fan_in = static_cast<double>(std::max<std::int64_t>(init::calculate_fans(weight).in, 1));
+  const double bound = 1 / std::sqrt(fan_in);
+  init::uniform_(weight, -bound, bound);
+  if (bias.defined()) init::uniform_(bias, -bound, bound);
+}
+
+ConvOptions spread_all(ConvOptions options, int dimensions) {
+  options.kernel = spread("kernel", options.kernel, dimensions);
+  options.stride = spread("stride", options.stride, dimensions);
+  options.padding = spread("padding", options.padding, dimensions);
+  options.dilation = spread("dilation", options.dilation, dimensions);
+  return options;
+}
+
+ConvTransposeOptions spread_all(ConvTransposeOptions options, int dimensions) {
+  options.kernel = spread("kernel", options.kernel, dimensions);
+  options.stride = spread("stride", options.stride, dimensions);
+  options.padding = spread("padding", options.padding, dimensions);
+  options.output_padding = spread("output_padding", options.output_padding, dimensions);
+  options.dilation = spread("dilation", options.dilation, dimensions);
+  return options;
+}
+
+std::string listed(const DimList& values) { return '(' + phlox::to_string(values) + ')'; }
+
+}  // namespace
+
+ConvolutionBase::ConvolutionBase(int dimensions, std::int64_t in_channels, std::int64_t out_channels,
+                                 const ConvOptions& conv_options)
+    : options(spread_all(conv_options, dimensions)) {
+  check_channels(in_channels, out_channels, options.groups);
+  const std::string& mode = options.padding_mode;
+  if (mode != "zeros" && mode != "reflect" && mode != "replicate" && mode != "circular") {
+    fail<ValueError>(ErrorCode::unknown_name, "convolution: the padding mode \"{}\" is not known", mode)
+        .hint("zeros, reflect, replicate or circular")
+        .raise();
+  }
+  weight = make_weight(out_channels, in_channels / options.groups, options.kernel);
+  if (options.bias) bias = make_parameter(make_tensor({out_channels}, default_dtype()));
+  register_parameter("weight", &weight);
+  register_parameter("bias", &bias);
+  reset_parameters();
+}
+
+void ConvolutionBase::reset_parameters() { draw(weight, bias); }
+
+std::pair<Tensor, DimList> ConvolutionBase::pad_input(const Tensor& input) const {
+  if (options.padding_mode == "zeros") return {input, options.padding};
+  Integers amounts;  // from the last dimension on, before and after
+  for (std::size_t i = options.padding.size(); i-- > 0;) amounts.insert(amounts.end(), 2, options.padding[i]);
+  return {phlox::pad(input, amounts, options.padding_mode), DimList(0)};
+}
+
+std::string ConvolutionBase::settings() const {
+  std::string text = fmt::format("{}, {}, kernel={}, stride={}, padding={}", weight.size(1) * options.groups,
+                                 weight.size(0), listed(options.kernel), listed(options.stride), listed(options.padding));
+  if (options.groups != 1) text += fmt::format(", groups={}", options.groups);
+  if (!options.bias) text += ", bias=false";
+  return text;
+}
+
+ConvTransposeBase::ConvTransposeBase(int dimensions, std::int64_t in_channels, std::int64_t out_channels,
+                                     const ConvTransposeOptions& conv_options)
+    : options(spread_all(conv_options, dimensions)) {
+  check_channels(in_channels, out_channels, options.groups);
+  weight = make_weight(in_channels, out_channels / options.groups, options.kernel);
+  if (options.bias) bias = make_parameter(make_tensor({out_channels}, default_dtype()));
+  register_parameter("weight", &weight);
+  register_parameter("bias", &bias);
+  reset_parameters();
+}
+
+void ConvTransposeBase::reset_parameters() { draw(weight, bias); }
+
+std::string ConvTransposeBase::settings() const {
+  std::string text = fmt::format("{}, {}, kernel={}, stride={}, padding={}", weight.size(0),
+                                 weight.size(1) * options.groups, listed(options.kernel), listed(options.stride),
+                                 listed(options.padding));
+  if (options.groups != 1) text += fmt::format(", groups={}", options.groups);
+  if (!options.bias) text += ", bias=false";
+  return text;
+}
+
+Conv1d::Conv1d(std::int64_t in_channels, std::int64_t out_channels, ConvOptions conv_options)
+    : ConvolutionBase(1, in_channels, out_channels, conv_options) {}
+
+Conv1d::Conv1d(Module* parent, const std::string& name, std::int64_t in_channels, std::int64_t out_channels,
+               ConvOptions conv_options)
+    : Conv1d(in_channels, out_channels, conv_options) {
+  parent->register_module(name, *this);
+}
+
+Tensor Conv1d::forward(Tensor input) {
+  const auto [padded, padding] = pad_input(input);
+  return conv1d(padded, weight, optional_bias(), options.stride, padding, options.dilation, options.groups);
+}
+
+Conv2d::Conv2d(std::int64_t in_channels, std::int64_t out_channels, ConvOptions conv_options)
+    : ConvolutionBase(2, in_channels, out_channels, conv_options) {}
+
+Conv2d::Conv2d(Module* parent, const std::string& name, std::int64_t in_channels, std::int64_t out_channels,
+               ConvOptions conv_options)
+    : Conv2d(in_channels, out_channels, conv_options) {
+  parent->register_module(name, *this);
+}
+
+Tensor Conv2d::forward(Tensor input) {
+  const auto [padded, padding] = pad_input(input);
+  return conv2d(padded, weight, optional_bias(), options.stride, padding, options.dilation, options.groups);
+}
+
+Conv3d::Conv3d(std::int64_t in_channels, std::int64_t out_channels, ConvOptions conv_options)
+    : ConvolutionBase(3, in_channels, out_channels, conv_options) {}
+
+Conv3d::Conv3d(Module* parent, const std::string& name, std::int64_t in_channels, std::int64_t out_channels,
+               ConvOptions conv_options)
+    : Conv3d(in_channels, out_channels, conv_options) {
+  parent->register_module(name, *this);
+}
+
+Tensor Conv3d::forward(Tensor input) {
+  const auto [padded, padding] = pad_input(input);
+  return conv3d(padded, weight, optional_bias(), options.stride, padding, options.dilation, options.groups);
+}
+
+ConvTranspose1d::ConvTranspose1d(std::int64_t in_channels, std::int64_t out_channels, ConvTransposeOptions conv_options)
+    : ConvTransposeBase(1, in_channels, out_channels, conv_options) {}
+
+ConvTranspose1d::ConvTranspose1d(Module* parent, const std::string& name, std::int64_t in_channels,
+                                 std::int64_t out_channels, ConvTransposeOptions conv_options)
+    : ConvTranspose1d(in_channels, out_channels, conv_options) {
+  parent->register_module(name, *this);
+}
+
+Tensor ConvTranspose1d::forward(Tensor input) {
+  return conv_transpose1d(input, weight, optional_bias(), options.stride, options.padding, options.output_padding,
+                          options.groups, options.dilation);
+}
+
+ConvTranspose2d::ConvTranspose2d(std::int64_t in_channels, std::int64_t out_channels, ConvTransposeOptions conv_options)
+    : ConvTransposeBase(2, in_channels, out_channels, conv_options) {}
+
+ConvTranspose2d::ConvTranspose2d(Module* parent, const std::string& name, std::int64_t in_channels,
+                                 std::int64_t out_channels, ConvTransposeOptions conv_options)
+    : ConvTranspose2d(in_channels, out_channels, conv_options) {
+  parent->register_module(name, *this);
+}
+
+Tensor ConvTranspose2d::forward(Tensor input) {
+  return conv_transpose2d(input, weight, optional_bias(), options.stride, options.padding, options.output_padding,
+                          options.groups, options.dilation);
+}
+
+ConvTranspose3d::ConvTranspose3d(std::int64_t in_channels, std::int64_t out_channels, ConvTransposeOptions conv_options)
+    : ConvTransposeBase(3, in_channels, out_channels, conv_options) {}
+
+ConvTranspose3d::ConvTranspose3d(Module* parent, const std::string& name, std::int64_t in_channels,
+                                 std::int64_t out_channels, ConvTransposeOptions conv_options)
+    : ConvTranspose3d(in_channels, out_channels, conv_options) {
+  parent->register_module(name, *this);
+}
+
+Tensor ConvTranspose3d::forward(Tensor input) {
+  return conv_transpose3d(input, weight, optional_bias(), options.stride, options.padding, options.output_padding,
+                          options.groups, options.dilation);
+}
+
+}  // namespace phlox::nn

@@ -1,0 +1,114 @@
+// Convolutions in one, two and three dimensions, and their transposes.
+#pragma once
+
+#include <string>
+
+#include "phlox/nn/module.h"
+
+namespace phlox::nn {
+
+// One number stands for all dimensions: {.kernel = 3, .padding = 1}, or {.kernel = {3, 5}, .stride = {1, 2}}.
+struct ConvOptions {
+  DimList kernel = 1;
+  DimList stride = 1;
+  DimList padding = 0;
+  DimList dilation = 1;
+  std::int64_t groups = 1;
+  bool bias = true;
+  std::string padding_mode = "zeros";  // or "reflect", "replicate", "circular"
+};
+
+struct ConvTransposeOptions {
+  DimList kernel = 1;
+  DimList stride = 1;
+  DimList padding = 0;
+  DimList output_padding = 0;
+  DimList dilation = 1;
+  std::int64_t groups = 1;
+  bool bias = true;
+};
+
+// Input [N, in_channels, spatial...] or without N; output [N, out_channels, spatial...] with
+// (size + 2 padding - dilation (kernel - 1) - 1) / stride + 1 along each spatial dimension. weight is
+// [out, in / groups, kernel...], bias [out], both drawn from U(-1/sqrt(fan_in), 1/sqrt(fan_in)).
+// Throws ValueError for channels that the groups do not divide, ShapeError for inputs that do not fit.
+class ConvolutionBase : public Module {
+ public:
+  std::string settings() const override;
+  void reset_parameters();
+
+  Tensor weight, bias;
+  const ConvOptions options;
+
+ protected:
+  ConvolutionBase(int dimensions, std::int64_t in_channels, std::int64_t out_channels, const ConvOptions& options);
+  // The input padded by hand where the mode is not zeros, and the padding left for the convolution.
+  std::pair<Tensor, DimList> pad_input(const Tensor& input) const;
+  OptionalTensor optional_bias() const { return bias.defined() ? OptionalTensor(bias) : OptionalTensor(); }
+};
+
+class Conv1d : public ConvolutionBase {
+ public:
+  Conv1d(std::int64_t in_channels, std::int64_t out_channels, ConvOptions options = {});
+  Conv1d(Module* parent, const std::string& name, std::int64_t in_channels, std::int64_t out_channels,
+         ConvOptions options = {});
+  Tensor forward(Tensor input) override;
+};
+
+class Conv2d : public ConvolutionBase {
+ public:
+  Conv2d(std::int64_t in_channels, std::int64_t out_channels, ConvOptions options = {});
+  Conv2d(Module* parent, const std::string& name, std::int64_t in_channels, std::int64_t out_channels,
+         ConvOptions options = {});
+  Tensor forward(Tensor input) override;
+};
+
+class Conv3d : public ConvolutionBase {
+ public:
+  Conv3d(std::int64_t in_channels, std::int64_t out_channels, ConvOptions options = {});
+  Conv3d(Module* parent, const std::string& name, std::int64_t in_channels, std::int64_t out_channels,
+         ConvOptions options = {});
+  Tensor forward(Tensor input) override;
+};
+
+// The gradient of a convolution with respect to its input, as a layer. weight is [in, out / groups, kernel...]; the
+// output has (size - 1) stride - 2 padding + dilation (kernel - 1) + output_padding + 1 along each dimension.
+class ConvTransposeBase : public Module {
+ public:
+  std::string settings() const override;
+  void reset_parameters();
+
+  Tensor weight, bias;
+  const ConvTransposeOptions options;
+
+ protected:
+  ConvTransposeBase(int dimensions, std::int64_t in_channels, std::int64_t out_channels,
+                    const ConvTransposeOptions& options);
+  OptionalTensor optional_bias() const { return bias.defined() ? OptionalTensor(bias) : OptionalTensor(); }
+};
+
+class ConvTranspose1d : public ConvTransposeBase {
+ public:
+  ConvTranspose1d(std::int64_t in_channels, std::int64_t out_channels, ConvTransposeOptions options = {});
+  ConvTranspose1d(Module* parent, const std::string& name, std::int64_t in_channels, std::int64_t out_channels,
+                  ConvTransposeOptions options = {});
+  Tensor forward(Tensor input) override;
+};
+
+class ConvTranspose2d : public ConvTransposeBase {
+ public:
+  ConvTranspose2d(std::int64_t in_channels, std::int64_t out_channels, ConvTransposeOptions options = {});
+  ConvTranspose2d(Module* parent, const std::string& name, std::int64_t in_channels, std::int64_t out_channels,
+                  ConvTransposeOptions options = {});
+  Tensor forward(Tensor input) override;
+};
+
+class ConvTranspose3d : public ConvTransposeBase {
+ public:
+  ConvTranspose3d(std::int64_t in_channels, std::int64_t out_channels, ConvTransposeOptions options = {});
+  ConvTranspose3d(Module* parent, const std::string& name, std::int64_t in_channels, std::int64_t out_channels,
+                  ConvTransposeOptions options = {});
+  Tensor forward(Tensor input) override;
+};
+
+}  // namespace phlox::nn

@@ -1,0 +1,143 @@
+// Layers that bring activations to mean 0 and variance 1.
+#pragma once
+
+#include "phlox/nn/module.h"
+
+namespace phlox::nn {
+
+struct BatchNormOptions {
+  double eps = 1e-5;
+  OptionalDouble momentum = 0.1;  // without one, running statistics are the mean over all batches
+  bool affine = true;             // has weight and bias
+  bool track_running_stats = true;
+};
+
+// Normalises each channel over the batch and the spatial dimensions. In training the batch's own statistics are used
+// and the running ones follow them; otherwise the running ones are used.
+// Source: Ioffe, Szegedy 2015, arXiv:1502.03167.
+class BatchNormBase : public Module {
+ public:
+  Tensor forward(Tensor input) override;
+  std::string settings() const override;
+
+  Tensor weight, bias, running_mean, running_var, num_batches_tracked;
+  const BatchNormOptions options;
+
+ protected:
+  BatchNormBase(std::int64_t channels, const BatchNormOptions& options, int min_rank, int max_rank);
+
+ private:
+  std::int64_t channels_;
+  int min_rank_, max_rank_;
+};
+
+// Input [N, C] or [N, C, L].
+class BatchNorm1d : public BatchNormBase {
+ public:
+  explicit BatchNorm1d(std::int64_t channels, BatchNormOptions options = {});
+  BatchNorm1d(Module* parent, const std::string& name, std::int64_t channels, BatchNormOptions options = {});
+};
+
+// Input [N, C, H, W].
+class BatchNorm2d : public BatchNormBase {
+ public:
+  explicit BatchNorm2d(std::int64_t channels, BatchNormOptions options = {});
+  BatchNorm2d(Module* parent, const std::string& name, std::int64_t channels, BatchNormOptions options = {});
+};
+
+// Input [N, C, D, H, W].
+class BatchNorm3d : public BatchNormBase {
+ public:
+  explicit BatchNorm3d(std::int64_t channels, BatchNormOptions options = {});
+  BatchNorm3d(Module* parent, const std::string& name, std::int64_t channels, BatchNormOptions options = {});
+};
+
+struct InstanceNormOptions {
+  double eps = 1e-5;
+  double momentum = 0.1;
+  bool affine = false;
+  bool track_running_stats = false;
+};
+
+// Normalises each channel of each example over the spatial dimensions.
+// Source: Ulyanov, Vedaldi, Lempitsky 2016, arXiv:1607.08022.
+class InstanceNorm : public Module {
+ public:
+  explicit InstanceNorm(std::int64_t channels, InstanceNormOptions options = {});
+  InstanceNorm(Module* parent, const std::string& name, std::int64_t channels, InstanceNormOptions options = {});
+  Tensor forward(Tensor input) override;
+  std::string settings() const override;
+
+  Tensor weight, bias, running_mean, running_var, num_batches_tracked;
+  const InstanceNormOptions options;
+
+ private:
+  std::int64_t channels_;
+};
+// The same for every number of spatial dimensions; the usual names.
+class InstanceNorm1d : public InstanceNorm { public: using InstanceNorm::InstanceNorm; };
+class InstanceNorm2d : public InstanceNorm { public: using InstanceNorm::InstanceNorm; };
+class InstanceNorm3d : public InstanceNorm { public: using InstanceNorm::InstanceNorm; };
+
+struct LayerNormOptions {
+  double eps = 1e-5;
+  bool affine = true;
+  bool bias = true;
+};
+
+// Normalises over the last dimensions, which must have the sizes `shape`.
+// Source: Ba, Kiros, Hinton 2016, arXiv:1607.06450.
+class LayerNorm : public Module {
+ public:
+  explicit LayerNorm(const DimList& shape, LayerNormOptions options = {});
+  LayerNorm(Module* parent, const std::string& name, const DimList& shape, LayerNormOptions options = {});
+  Tensor forward(Tensor input) override;
+  std::string settings() const override;
+
+  Tensor weight, bias;
+  const DimList shape;
+  const LayerNormOptions options;
+};
+
+struct RMSNormOptions {
+  OptionalDouble eps = {};  // the smallest step of the dtype
+  bool affine = true;
+};
+
+// Divides by the root of the mean square over the last dimensions.
+// Source: Zhang, Sennrich 2019, arXiv:1910.07467.
+class RMSNorm : public Module {
+ public:
+  explicit RMSNorm(const DimList& shape, RMSNormOptions options = {});
+  RMSNorm(Module* parent, const std::string& name, const DimList& shape, RMSNormOptions options = {});
+  Tensor forward(Tensor input) override;
+  std::string settings() const override;
+
+  Tensor weight;
+  const DimList shape;
+  const RMSNormOptions options;
+};
+
+struct GroupNormOptions {
+  double eps = 1e-5;
+  bool affine = true;
+};
+
+// Normalises groups of channels of each example. Source: Wu, He 2018, arXiv:1803.08494.
+class GroupNorm : public Module {
+ public:
+  GroupNorm(std::int64_t groups, std::int64_t channels, GroupNormOptions options = {});
+  GroupNorm(Module* parent, const std::string& name, std::int64_t groups, std::int64_t channels,
+            GroupNormOptions options = {});
+  Tensor forward(Tensor input) override;
+  std::string settings() const override;
+
+  Tensor weight, bias;
+  const std::int64_t groups;
+  const GroupNormOptions options;
+
+ private:
+  std::int64_t channels_;
+};
+
+}  // namespace phlox::nn
