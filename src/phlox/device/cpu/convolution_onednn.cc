@@ -1,5 +1,6 @@
 #if defined(PHLOX_ONEDNN)
 
+#include <algorithm>
 #include <optional>
 
 #include "phlox/base/error.h"
@@ -53,12 +54,19 @@ bool is_channels_last(const TensorImpl& t) {
   return check(0) && dense;
 }
 
-// Activations in channels-last order.
-const void* channels_last(const TensorImpl& t, Tensor& copy) {
-  if (is_channels_last(t)) return t.address();
-  copy = make_channels_last(Shape(sizes_of(t)), t.dtype, t.device);
-  convert(t, *copy.impl());
-  return copy.data_pointer();
+// Elements in some order without gaps, each once.
+bool is_dense(const TensorImpl& t) {
+  int order[max_rank];
+  for (int d = 0; d < t.rank; ++d) order[d] = d;
+  std::sort(order, order + t.rank, [&](int a, int b) { return t.strides[a] < t.strides[b]; });
+  std::int64_t expected = 1;
+  for (int i = 0; i < t.rank; ++i) {
+    const int d = order[i];
+    if (t.sizes[d] == 1) continue;
+    if (t.strides[d] != expected) return false;
+    expected *= t.sizes[d];
+  }
+  return true;
 }
 
 Description activation_description(const TensorImpl& t) {
@@ -67,6 +75,42 @@ Description activation_description(const TensorImpl& t) {
                                  : Memory::format_tag::ndhwc;
   return Description(Memory::dims(t.sizes, t.sizes + t.rank), data_type(t.dtype), tag);
 }
+
+// An operand in channels-last order, which may take a copy. Where oneDNN cannot read the strides it is made at once, which takes
+// the team, so the team is not held yet; otherwise by reorder().
+class Activation {
+ public:
+  explicit Activation(const TensorImpl& t) : tensor_(t), address_(t.address()) {
+    if (is_channels_last(t)) return;
+    copy_ = make_channels_last(Shape(sizes_of(t)), t.dtype, t.device);
+    address_ = copy_.data_pointer();
+    reorders_ = is_dense(t);
+    if (!reorders_) convert(t, *copy_.impl());
+  }
+  void reorder(int threads) const {
+    if (!reorders_) return;
+    Key key{1, threads, static_cast<std::int64_t>(tensor_.dtype)};
+    key.add(sizes_of(tensor_));
+    key.add(std::span(tensor_.strides, tensor_.rank));
+    cached<Executable>(key, [&] {
+      Memory::dims strides(tensor_.strides, tensor_.strides + tensor_.rank);
+      const Description from(Memory::dims(tensor_.sizes, tensor_.sizes + tensor_.rank), data_type(tensor_.dtype), strides);
+      const Description to = activation_description(tensor_);
+      dnnl::primitive_attr attributes;
+      attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);
+      const dnnl::reorder::primitive_desc description(engine(), from, engine(), to, attributes);
+      return Executable(dnnl::reorder(description), description.scratchpad_desc(),
+                        {{DNNL_ARG_FROM, from}, {DNNL_ARG_TO, to}});
+    }).run({tensor_.address(), address_});
+  }
+  const void* address() const { return address_; }
+
+ private:
+  const TensorImpl& tensor_;
+  const void* address_;
+  Tensor copy_;
+  bool reorders_ = false;
+};
 
 // Row-major [groups, out / groups, in / groups, kernel...], or without groups where there is one.
 Description weight_description(const TensorImpl& t, std::int64_t groups, bool any) {
@@ -157,11 +201,8 @@ Plan build(const ConvolutionCall& call) {
 
 void convolution_onednn(const ConvolutionCall& call) {
   const ConvolutionGeometry& g = *call.geometry;
-  // Changes of layout take the team themselves, so they come before it.
-  Tensor input_copy, output_copy, weight_copy, bias_copy;
-  const bool to_output = call.result == ConvolutionPart::output, to_input = call.result == ConvolutionPart::input;
-  const void* input = to_input ? call.input->address() : channels_last(*call.input, input_copy);
-  const void* output = to_output ? call.output->address() : channels_last(*call.output, output_copy);
+  const Activation input(*call.input), output(*call.output);  // results are channels-last by themselves
+  Tensor weight_copy, bias_copy;
   const auto contiguous = [](const TensorImpl& t, Tensor& copy) {
     if (t.contiguous) return static_cast<const void*>(t.address());
     copy = make_tensor(Shape(sizes_of(t)), t.dtype, t.device);
@@ -181,21 +222,23 @@ void convolution_onednn(const ConvolutionCall& call) {
   key.add(sizes_of(*call.output));
   for (const IntList* list : {&g.stride, &g.padding_before, &g.padding_after, &g.dilation}) key.add(*list);
   guard("convolution", [&] {
+    input.reorder(team.threads());
+    output.reorder(team.threads());
     Plan& plan = cached<Plan>(key, [&] { return build(call); });
     Block converted(plan.weight_bytes);
     const void* used_weight = converted.data() ? converted.data() : weight;
     switch (call.result) {
       case ConvolutionPart::output:
         if (plan.weight_reorder) plan.weight_reorder->run({weight, used_weight});
-        if (bias) plan.convolution.run({input, used_weight, output, bias});
-        else plan.convolution.run({input, used_weight, output});
+        if (bias) plan.convolution.run({input.address(), used_weight, output.address(), bias});
+        else plan.convolution.run({input.address(), used_weight, output.address()});
         break;
       case ConvolutionPart::input:
         if (plan.weight_reorder) plan.weight_reorder->run({weight, used_weight});
-        plan.convolution.run({input, used_weight, output});
+        plan.convolution.run({input.address(), used_weight, output.address()});
         break;
       case ConvolutionPart::weight:
-        plan.convolution.run({input, used_weight, output});
+        plan.convolution.run({input.address(), used_weight, output.address()});
         if (plan.weight_reorder) plan.weight_reorder->run({used_weight, weight});
         break;
     }
