@@ -24,7 +24,7 @@ class Placeholder(Later):
     """A random array, before it has a dtype and a layout."""
 
     def __init__(self, kind, array):
-        self.kind = kind  # "float", "index", "bool"
+        self.kind = kind  # "float", "constant", "index", "bool"
         self.array = array
         self.natural = False  # not negative as an integer: exponents, shifts
 
@@ -37,7 +37,7 @@ class Deferred(Later):
 
 
 class Sampler:
-    """The helpers A, P, I and B of samples, seeded by the text of the sample."""
+    """The helpers A, P, C (as A, but data that takes no gradient), I and B of samples, seeded by the text of the sample."""
 
     def __init__(self, text, low=-2.0, high=2.0):
         self.random = np.random.default_rng(abs(hash_text(text)))
@@ -48,6 +48,9 @@ class Sampler:
 
     def P(self, *shape):  # noqa: N802
         return Placeholder("float", self.random.uniform(0.5, 2.0, shape))
+
+    def C(self, *shape):  # noqa: N802
+        return Placeholder("constant", self.random.uniform(self.low, self.high, shape))
 
     def I(self, n, *shape):  # noqa: N802, E743
         return Placeholder("index", self.random.integers(0, n, shape))
@@ -78,7 +81,7 @@ def read_samples(operation):
             continue
         sampler = Sampler(text)
         names = {f.__name__: defer(f) for f in px.operations()}
-        names.update({"A": sampler.A, "P": sampler.P, "I": sampler.I, "B": sampler.B})
+        names.update({"A": sampler.A, "P": sampler.P, "C": sampler.C, "I": sampler.I, "B": sampler.B})
         record = {
             name: lambda *args, **kwargs: (args, kwargs)
             for name in (operation.__name__, *operation.alias.split())
@@ -114,7 +117,7 @@ def pointwise_samples(operation):
 def array_of(placeholder, dtype):
     """The values as an array of the dtype (float32 for bfloat16)."""
     array = placeholder.array
-    if placeholder.kind != "float":
+    if placeholder.kind not in ("float", "constant"):
         return array
     if dtype == "bool":
         return array > 0
@@ -144,7 +147,7 @@ def laid_out(array, layout):
 def to_tensor(placeholder, dtype, layout, requires_grad=False):
     """The tensor of a placeholder."""
     tensor = px.from_numpy(laid_out(np.array(array_of(placeholder, dtype)), layout))
-    if dtype == "bfloat16" and placeholder.kind == "float":
+    if dtype == "bfloat16" and placeholder.kind in ("float", "constant"):
         tensor = tensor.to(px.bfloat16)
     if requires_grad and placeholder.kind == "float":
         tensor = tensor.detach().clone().requires_grad_() if layout == "expanded" else tensor.requires_grad_()

@@ -213,7 +213,7 @@ PHLOX_OPERATION(Tensor, cross_entropy,
                 .source = "label smoothing: Szegedy et al. 2016, arXiv:1512.00567",
                 .family = Family::loss, .home = "nn.functional", .method = false,
                 .samples = "cross_entropy(A(5, 4), I(4, 5)); cross_entropy(A(2, 4, 3), I(4, 2, 3), reduction='sum'); "
-                           "cross_entropy(A(5, 4), I(4, 5), P(4), reduction='none', label_smoothing=0.1)",
+                           "cross_entropy(A(5, 4), I(4, 5), abs(C(4)), reduction='none', label_smoothing=0.1)",
                 .integers = false) {
   if (is_floating(target.dtype()) && target.shape() == input.shape() && input.rank() > 0)
     return cross_entropy_with_probabilities(input, target, weight, reduction, label_smoothing);
@@ -222,6 +222,11 @@ PHLOX_OPERATION(Tensor, cross_entropy,
         .raise();
   const Tensor logits = with_classes_last(input, target, weight, "cross_entropy");
   CrossEntropyInputs in{logits, target.to(DType::int64).contiguous(), {}, ignore_index, label_smoothing};
+  if (weight && needs_gradient(*weight))
+    fail<NotSupportedError>(ErrorCode::not_supported, "cross_entropy: the class weights take no gradient")
+        .detail("weight", describe(*weight))
+        .hint("weight.detach(), or nll_loss(log_softmax(input, 1), target, weight)")
+        .raise();
   if (weight) in.weight = weight->detach().to(in.working()).contiguous();
   return finish(row_losses(in), in.target, weight, ignore_index, reduction, input.dtype(), "cross_entropy");
 }

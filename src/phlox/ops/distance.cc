@@ -41,7 +41,7 @@ PHLOX_OPERATION(Tensor, cosine_embedding_loss,
                  const std::string& reduction = "mean"),
                 .doc = "1 - cos(input1, input2) where the target is 1, max(0, cos - margin) where it is -1.",
                 .family = Family::loss, .home = "nn.functional", .method = false,
-                .samples = "cosine_embedding_loss(A(3, 4), A(3, 4), sign(A(3)))", .integers = false) {
+                .samples = "cosine_embedding_loss(A(3, 4), A(3, 4), sign(C(3)))", .integers = false) {
   const Tensor cosine = cosine_similarity(input1, input2, input1.rank() - 1);
   const Tensor alike = phlox::where(eq(target, 1), sub(1.0, cosine), 0);
   const Tensor unlike = phlox::where(eq(target, -1), clamp_min(sub(cosine, margin), 0.0), 0);
@@ -52,7 +52,7 @@ PHLOX_OPERATION(Tensor, hinge_embedding_loss,
                 (const Tensor& input, const Tensor& target, double margin = 1.0, const std::string& reduction = "mean"),
                 .doc = "`input` where the target is 1, max(0, margin - input) where it is -1.", .family = Family::loss,
                 .home = "nn.functional", .method = false,
-                .samples = "hinge_embedding_loss(A(3, 4), sign(A(3, 4)))", .integers = false) {
+                .samples = "hinge_embedding_loss(A(3, 4), sign(C(3, 4)))", .integers = false) {
   const Tensor alike = phlox::where(eq(target, 1), input, 0);
   const Tensor unlike = phlox::where(eq(target, -1), clamp_min(sub(margin, input), 0.0), 0);
   return reduce_loss(add(alike, unlike), reduction, "hinge_embedding_loss");
@@ -63,7 +63,7 @@ PHLOX_OPERATION(Tensor, margin_ranking_loss,
                  const std::string& reduction = "mean"),
                 .doc = "max(0, -target * (input1 - input2) + margin): target 1 wants input1 to be larger, -1 smaller.",
                 .family = Family::loss, .home = "nn.functional", .method = false,
-                .samples = "margin_ranking_loss(A(4), A(4), sign(A(4)), margin=0.5)", .integers = false) {
+                .samples = "margin_ranking_loss(A(4), A(4), sign(C(4)), margin=0.5)", .integers = false) {
   const Tensor losses = clamp_min(add(mul(neg(target), sub(input1, input2)), margin), 0.0);
   return reduce_loss(losses, reduction, "margin_ranking_loss");
 }

@@ -170,7 +170,7 @@ PHLOX_OPERATION(Tensor, gaussian_nll_loss,
 PHLOX_OPERATION(Tensor, soft_margin_loss,
                 (const Tensor& input, const Tensor& target, const std::string& reduction = "mean"),
                 .doc = "log(1 + exp(-target * input)) for targets 1 and -1.", .family = Family::loss,
-                .home = "nn.functional", .method = false, .samples = "soft_margin_loss(A(3, 4), sign(A(3, 4)))",
+                .home = "nn.functional", .method = false, .samples = "soft_margin_loss(A(3, 4), sign(C(3, 4)))",
                 .integers = false) {
   check_same_shape(input, target, "soft_margin_loss");
   return reduce_loss(neg(logsigmoid(mul(target, input))), reduction, "soft_margin_loss");

@@ -48,8 +48,11 @@ Tensor median_of_all(const Tensor& input, bool leave_out_nan, const char* operat
 // Quantiles along the last dimension of sorted rows; the result has the shape of q in front.
 Tensor quantile_of(const Tensor& input, const Operand& q, OptionalDim dim, bool keepdim,
                    const std::string& interpolation, bool leave_out_nan, const char* operation) {
-  if (input.dtype() != DType::float32 && input.dtype() != DType::float64)
-    fail<DTypeError>(ErrorCode::wrong_dtype, "{}: takes f32 or f64, not {}", operation, info(input.dtype()).name)
+  if (input.dtype() == DType::float16 || input.dtype() == DType::bfloat16)
+    return quantile_of(input.to(DType::float32), q, dim, keepdim, interpolation, leave_out_nan, operation)
+        .to(input.dtype());
+  if (!is_floating(input.dtype()))
+    fail<DTypeError>(ErrorCode::wrong_dtype, "{}: takes floating tensors, not {}", operation, info(input.dtype()).name)
         .detail("input", describe(input))
         .hint("x.to(px.float32)")
         .raise();

@@ -79,7 +79,7 @@ PHLOX_OPERATION(Tensor, softmax, (const Tensor& input, std::int64_t dim = -1, Op
                 .source = "Bridle 1990; shifted by the maximum, so that nothing overflows",
                 .family = Family::activation,
                 .samples = "softmax(A(3, 4), dim=1); softmax(A(2, 3, 4), dim=1); softmax(A(5), dim=0)",
-                .reference = "scipy.special.softmax(input, axis=dim)") {
+                .reference = "scipy.special.softmax(input * 1.0, axis=dim)") {
   return softmax_of(input, dim, dtype, false, "softmax");
 }
 
@@ -87,13 +87,13 @@ PHLOX_OPERATION(Tensor, log_softmax, (const Tensor& input, std::int64_t dim = -1
                 .doc = "The logarithm of softmax along `dim`, computed without loss of small probabilities.",
                 .family = Family::activation,
                 .samples = "log_softmax(A(3, 4), dim=1); log_softmax(A(2, 3, 4), dim=1); log_softmax(A(5), dim=0)",
-                .reference = "scipy.special.log_softmax(input, axis=dim)") {
+                .reference = "scipy.special.log_softmax(input * 1.0, axis=dim)") {
   return softmax_of(input, dim, dtype, true, "log_softmax");
 }
 
 PHLOX_OPERATION(Tensor, softmin, (const Tensor& input, std::int64_t dim = -1, OptionalDType dtype = {}),
                 .doc = "softmax(-input) along `dim`.", .family = Family::activation, .home = "nn.functional",
-                .samples = "softmin(A(3, 4), dim=1)", .reference = "scipy.special.softmax(-input, axis=dim)") {
+                .samples = "softmin(A(3, 4), dim=1)", .reference = "scipy.special.softmax(-input * 1.0, axis=dim)") {
   return softmax_of(neg(input), dim, dtype, false, "softmin");
 }
 
