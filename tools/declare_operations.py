@@ -90,8 +90,9 @@ def read_parameter(text: str) -> Parameter:
 
 
 def first_sentence(traits: str) -> str:
-    match = re.search(r'\.doc\s*=\s*"((?:[^"\\]|\\.)*)"', traits)
-    return match[1].replace('\\"', '"') if match else ""
+    match = re.search(r'\.doc\s*=\s*((?:"(?:[^"\\]|\\.)*"\s*)+)', traits)
+    literals = re.findall(r'"((?:[^"\\]|\\.)*)"', match[1]) if match else []
+    return "".join(literals).replace('\\"', '"')
 
 
 def read_operations(folder: Path) -> list[Operation]:

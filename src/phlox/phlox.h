@@ -10,5 +10,7 @@
 #include "phlox/core/parallel.h"
 #include "phlox/core/random.h"
 #include "phlox/core/tensor.h"
+#include "phlox/ops/creation.h"
 #include "phlox/ops/functions.h"
+#include "phlox/ops/indexing.h"
 #include "phlox/ops/operation.h"

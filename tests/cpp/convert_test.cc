@@ -64,7 +64,8 @@ TEST(ConvertTest, HalvesAgreeWithTheScalarConversionForEveryValue) {
   for (std::uint32_t bits = 0; bits < 65536; bits += 16) {
     Half half[16];
     BFloat16 bfloat[16];
-    for (std::uint32_t i = 0; i < 16; ++i) half[i].bits = bfloat[i].bits = static_cast<std::uint16_t>(bits + i);
+    for (std::uint32_t i = 0; i < 16; ++i)
+      half[i].bits = bfloat[i].bits = static_cast<std::uint16_t>(bits + i);
     float from_half[16], from_bfloat[16];
     cpu::convert_run(DType::float16, DType::float32)(half, 2, from_half, 4, 16);
     cpu::convert_run(DType::bfloat16, DType::float32)(bfloat, 2, from_bfloat, 4, 16);
@@ -80,14 +81,17 @@ TEST(ConvertTest, HalvesAgreeWithTheScalarConversionForEveryValue) {
         EXPECT_EQ(from_half[i], static_cast<float>(half[i]));
         EXPECT_EQ(half_again[i].bits, half[i].bits);
       }
-      if (std::isnan(static_cast<float>(bfloat[i]))) EXPECT_TRUE(std::isnan(from_bfloat[i]));
-      else EXPECT_EQ(bfloat_again[i].bits, bfloat[i].bits);
+      if (std::isnan(static_cast<float>(bfloat[i])))
+        EXPECT_TRUE(std::isnan(from_bfloat[i]));
+      else
+        EXPECT_EQ(bfloat_again[i].bits, bfloat[i].bits);
     }
   }
 }
 
 TEST(ConvertTest, HalvesAreRoundedOnce) {
-  // Just above the middle of two bfloat16 numbers: through float32 it would become the middle, then the even one.
+  // Just above the middle of two bfloat16 numbers: through float32 it would become the middle, then the even
+  // one.
   EXPECT_EQ(static_cast<float>(cast_one<BFloat16>(1.00390625 + 1e-12)), 1.0078125f);
   EXPECT_EQ(static_cast<float>(cast_one<BFloat16>(1.00390625)), 1.0f);
   EXPECT_EQ(static_cast<float>(cast_one<Half>(1.00048828125 + 1e-12)), 1.0009765625f);
@@ -164,7 +168,8 @@ TEST(ConvertTest, LargeCopiesStreamToTheLastElement) {
     cpu::convert(*make_view(source, {count}, {1}, 2).impl(), *target.impl());
     const auto values = base.to_vector<double>();
     EXPECT_EQ(values[0], -1);
-    for (std::int64_t i = 0; i < count; ++i) ASSERT_EQ(values[static_cast<std::size_t>(i + 1)], static_cast<double>(i + 2));
+    for (std::int64_t i = 0; i < count; ++i)
+      ASSERT_EQ(values[static_cast<std::size_t>(i + 1)], static_cast<double>(i + 2));
     EXPECT_EQ(values[static_cast<std::size_t>(count + 1)], -1);
     EXPECT_EQ(values[static_cast<std::size_t>(count + 2)], -1);
   }

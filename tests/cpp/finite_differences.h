@@ -31,7 +31,8 @@ inline double weighted_sum(const Tensor& tensor, const Tensor& weights) {
 }
 
 // d weighted_sum(f(inputs), weights) / d inputs[k][i], by a difference.
-inline double difference(const TensorFunction& f, TensorList inputs, std::size_t k, std::size_t i, const Tensor& weights) {
+inline double difference(const TensorFunction& f, TensorList inputs, std::size_t k, std::size_t i,
+                         const Tensor& weights) {
   NoGrad no_grad;
   const Shape shape = inputs[k].shape();
   auto values = inputs[k].to_vector<double>();
@@ -56,7 +57,8 @@ inline void check_gradients(const TensorFunction& f, const TensorList& given, bo
     ASSERT_EQ(gradients[k].shape(), inputs[k].shape());
     const auto values = gradients[k].to_vector<double>();
     for (std::size_t i = 0; i < values.size(); ++i)
-      EXPECT_NEAR(values[i], difference(f, inputs, k, i, weights.detach()), 1e-6) << "input " << k << " element " << i;
+      EXPECT_NEAR(values[i], difference(f, inputs, k, i, weights.detach()), 1e-6)
+          << "input " << k << " element " << i;
   }
   if (!second_order) return;
   // The gradient as a function of the inputs and of the weights.
@@ -66,7 +68,8 @@ inline void check_gradients(const TensorFunction& f, const TensorList& given, bo
     return [&f, k](const TensorList& arguments) {
       EnableGrad on;
       TensorList xs;
-      for (std::size_t i = 0; i + 1 < arguments.size(); ++i) xs.push_back(arguments[i].detach().set_requires_grad());
+      for (std::size_t i = 0; i + 1 < arguments.size(); ++i)
+        xs.push_back(arguments[i].detach().set_requires_grad());
       const Tensor y = f(xs);
       return autograd::grad({{y}}, {{xs[k]}}, {{arguments.back().detach()}})[0].detach();
     };
@@ -79,8 +82,9 @@ inline void check_gradients(const TensorFunction& f, const TensorList& given, bo
     const Tensor outer = random_doubles(gradients[k].shape(), 23);
     const Gradients second = autograd::grad({{gradients[k]}}, all, {{outer}}, true, false, true);
     for (std::size_t j = 0; j < all.size(); ++j) {
-      const auto values = second[j].defined() ? second[j].to_vector<double>()
-                                              : std::vector<double>(static_cast<std::size_t>(all[j].numel()), 0.0);
+      const auto values = second[j].defined()
+                              ? second[j].to_vector<double>()
+                              : std::vector<double>(static_cast<std::size_t>(all[j].numel()), 0.0);
       TensorList plain;
       for (const Tensor& tensor : all) plain.push_back(tensor.detach());
       for (std::size_t i = 0; i < values.size(); ++i)
@@ -90,7 +94,8 @@ inline void check_gradients(const TensorFunction& f, const TensorList& given, bo
   }
 }
 
-// The same values in other layouts: transposed memory, flipped, every second element, expanded where all are equal.
+// The same values in other layouts: transposed memory, flipped, every second element, expanded where all are
+// equal.
 inline TensorList layouts(const Tensor& tensor) {
   TensorList all{tensor.contiguous()};
   const int rank = tensor.rank();

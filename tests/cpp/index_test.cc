@@ -17,7 +17,9 @@ using testing::random_doubles;
 using Doubles = std::vector<double>;
 
 Doubles values(const Tensor& x) { return x.to_vector<double>(); }
-Tensor counting(const Shape& shape) { return reshape(arange(element_count(shape), {}, 1, DType::float64), shape); }
+Tensor counting(const Shape& shape) {
+  return reshape(arange(element_count(shape), {}, 1, DType::float64), shape);
+}
 
 template <class F>
 ErrorCode code_of(F f) {
@@ -51,9 +53,9 @@ TEST(IndexTest, TensorsFollowNumPy) {
   EXPECT_EQ((x[{i}].shape()), (Shape{2, 4, 5}));
   EXPECT_EQ((x[{i, j}].shape()), (Shape{2, 5}));
   EXPECT_EQ(values((x[{i, j, 0}])), (Doubles{5, 55}));
-  EXPECT_EQ((x[{Slice{}, i, j}].shape()), (Shape{3, 2}));          // side by side: in their place
-  EXPECT_EQ((x[{i, Slice{}, j}].shape()), (Shape{2, 4}));          // apart: in front
-  EXPECT_EQ((x[{0, Slice{}, j}].shape()), (Shape{2, 4}));          // a position counts as a tensor
+  EXPECT_EQ((x[{Slice{}, i, j}].shape()), (Shape{3, 2}));  // side by side: in their place
+  EXPECT_EQ((x[{i, Slice{}, j}].shape()), (Shape{2, 4}));  // apart: in front
+  EXPECT_EQ((x[{0, Slice{}, j}].shape()), (Shape{2, 4}));  // a position counts as a tensor
   EXPECT_EQ((x[{Slice{}, 0, j}].shape()), (Shape{3, 2}));
   EXPECT_EQ((x[{i, newaxis, j}].shape()), (Shape{2, 1, 5}));
   EXPECT_EQ((x[{reshape(i, {2, 1}), j}].shape()), (Shape{2, 2, 5}));  // they broadcast
@@ -91,7 +93,9 @@ TEST(IndexTest, Errors) {
     FAIL();
   } catch (const IndexError& error) {
     const std::string text = error.what();
-    EXPECT_NE(text.find("[E0501] index: index 7 is out of range for dimension 0 of size 2"), std::string::npos) << text;
+    EXPECT_NE(text.find("[E0501] index: index 7 is out of range for dimension 0 of size 2"),
+              std::string::npos)
+        << text;
     EXPECT_NE(text.find("at [1,1]"), std::string::npos) << text;
   }
 }
@@ -106,7 +110,8 @@ TEST(IndexTest, EveryLayoutGivesTheSame) {
     EXPECT_EQ(values(index_select(t, 2, i)), values(index_select(x, 2, i)));
     EXPECT_EQ(values(gather(t, 1, along)), values(gather(x, 1, along)));
     EXPECT_EQ(values(masked_select(t, gt(t, 0))), values(masked_select(x, gt(x, 0))));
-    EXPECT_EQ(values(scatter_add(t, 1, along, ones({2, 1, 6}, DType::float64))), values(scatter_add(x, 1, along, ones({2, 1, 6}, DType::float64))));
+    EXPECT_EQ(values(scatter_add(t, 1, along, ones({2, 1, 6}, DType::float64))),
+              values(scatter_add(x, 1, along, ones({2, 1, 6}, DType::float64))));
     EXPECT_EQ(values(nonzero(gt(t, 0.5))), values(nonzero(gt(x, 0.5))));
     const Tensor written = clone(t), expected = clone(x);
     written.set({Slice{1}, i}, 5.0);
@@ -165,14 +170,23 @@ TEST(IndexTest, Gradients) {
   check_gradients([&](const TensorList& t) { return index_fill(t[0], 1, tensor({1}), 3.0); }, {x});
   check_gradients([&](const TensorList& t) { return scatter_add(t[0], 0, places, t[1]); }, {x, src});
   check_gradients([&](const TensorList& t) { return scatter(t[0], 0, tensor({{0, 1, 2}}), t[1]); }, {x, src});
-  check_gradients([&](const TensorList& t) { return scatter_reduce(t[0], 0, places, t[1], "mean"); }, {x, src});
-  check_gradients([&](const TensorList& t) { return scatter_reduce(t[0], 0, places, t[1], "prod"); }, {x, src});
-  check_gradients([&](const TensorList& t) { return scatter_reduce(t[0], 0, places, t[1], "amax"); }, {x, src});
-  check_gradients([&](const TensorList& t) { return scatter_reduce(t[0], 0, places, t[1], "amin"); }, {x, src});
-  check_gradients([&](const TensorList& t) { return index_put(t[0], {tensor({0, 1, 1})}, t[1], true); }, {x, random_doubles({3}, 7)});
+  check_gradients([&](const TensorList& t) { return scatter_reduce(t[0], 0, places, t[1], "mean"); },
+                  {x, src});
+  check_gradients([&](const TensorList& t) { return scatter_reduce(t[0], 0, places, t[1], "prod"); },
+                  {x, src});
+  check_gradients([&](const TensorList& t) { return scatter_reduce(t[0], 0, places, t[1], "amax"); },
+                  {x, src});
+  check_gradients([&](const TensorList& t) { return scatter_reduce(t[0], 0, places, t[1], "amin"); },
+                  {x, src});
+  check_gradients(
+      [&](const TensorList& t) {
+        return index_put(t[0], {tensor({0, 1, 1})}, t[1], true);
+      },
+      {x, random_doubles({3}, 7)});
   check_gradients([&](const TensorList& t) { return take(t[0], tensor({{0, 11}, {5, 0}})); }, {x});
   check_gradients([&](const TensorList& t) { return masked_fill(mul(t[0], t[0]), gt(x, 0), 2.0); }, {x});
-  check_gradients([&](const TensorList& t) { return masked_scatter(t[0], gt(x, 0), t[1]); }, {x, random_doubles({4, 3}, 9)});
+  check_gradients([&](const TensorList& t) { return masked_scatter(t[0], gt(x, 0), t[1]); },
+                  {x, random_doubles({4, 3}, 9)});
   check_gradients([&](const TensorList& t) { return take_along_dim(t[0], tensor({{1}, {0}, {3}}), 0); }, {x});
   check_gradients([&](const TensorList& t) { return embedding(tensor({{0, 3}, {3, 1}}), t[0]); }, {x});
 }

@@ -54,9 +54,23 @@ TEST(JoinTest, Gradients) {
   const Tensor x = random_doubles({3, 4}), y = random_doubles({3, 2}, 2);
   check_gradients([](const TensorList& t) { return cat({mul(t[0], t[0]), t[1]}, 1); }, {x, y});
   check_gradients([](const TensorList& t) { return stack({t[0], mul(t[0], t[0])}, 1); }, {x});
-  check_gradients([](const TensorList& t) { const auto parts = split(t[0], {1, 3}, 1); return mul(parts[1], parts[0]); }, {x});
-  check_gradients([](const TensorList& t) { return mul(split(t[0], {1, 3}, 1)[1], 2.0); }, {x});  // one part is unused
-  check_gradients([](const TensorList& t) { const auto rows = unbind(t[0]); return mul(rows[0], rows[2]); }, {x});
+  check_gradients(
+      [](const TensorList& t) {
+        const auto parts = split(t[0], {1, 3}, 1);
+        return mul(parts[1], parts[0]);
+      },
+      {x});
+  check_gradients(
+      [](const TensorList& t) {
+        return mul(split(t[0], {1, 3}, 1)[1], 2.0);
+      },
+      {x});  // one part is unused
+  check_gradients(
+      [](const TensorList& t) {
+        const auto rows = unbind(t[0]);
+        return mul(rows[0], rows[2]);
+      },
+      {x});
   check_gradients([](const TensorList& t) { return repeat(t[0], {2, 1}); }, {x});
   check_gradients([](const TensorList& t) { return repeat_interleave(t[0], 3, 1); }, {x});
   check_gradients([](const TensorList& t) { return repeat_interleave(t[0], tensor({2, 0, 1}), 0); }, {x});
@@ -67,7 +81,11 @@ TEST(JoinTest, Gradients) {
   check_gradients([](const TensorList& t) { return pad(t[0], {2, 1}, "reflect"); }, {x});
   check_gradients([](const TensorList& t) { return pad(t[0], {2, 1, 1, 0}, "replicate"); }, {x});
   check_gradients([](const TensorList& t) { return pad(t[0], {2, 1}, "circular"); }, {x});
-  check_gradients([](const TensorList& t) { return stack(meshgrid({reshape(t[0], {12}), reshape(t[1], {6})}, "xy")); }, {x, y});
+  check_gradients(
+      [](const TensorList& t) {
+        return stack(meshgrid({reshape(t[0], {12}), reshape(t[1], {6})}, "xy"));
+      },
+      {x, y});
 }
 
 TEST(JoinTest, PaddingModes) {

@@ -12,7 +12,9 @@ using testing::layouts;
 using testing::random_doubles;
 using Doubles = std::vector<double>;
 
-Tensor counting(const Shape& shape) { return reshape(arange(element_count(shape), {}, 1, DType::float64), shape); }
+Tensor counting(const Shape& shape) {
+  return reshape(arange(element_count(shape), {}, 1, DType::float64), shape);
+}
 Doubles values(const Tensor& x) { return x.to_vector<double>(); }
 
 template <class F>

@@ -23,7 +23,8 @@ PHLOX_PRIMITIVE(convert, 2, evaluate_convert);
 
 class ConvertNode final : public GradientNode {
  public:
-  explicit ConvertNode(const Tensor& input) : GradientNode("to", 1), dtype_(input.dtype()), device_(input.device()) {
+  explicit ConvertNode(const Tensor& input)
+      : GradientNode("to", 1), dtype_(input.dtype()), device_(input.device()) {
     edges()[0] = gradient_edge(input);
   }
   void backward(std::span<const Tensor> output_gradients, std::span<Tensor> input_gradients) override {
@@ -105,9 +106,11 @@ Tensor Tensor::to(Device device, bool copy) const {
 }
 
 void copy_data(const Tensor& source, const Tensor& target) {
-  // Two views of one memory may overlap: then the source is copied first, unless every element is its own source.
-  const bool overlaps = source.shares_storage_with(target) &&
-                        (source.storage_offset() != target.storage_offset() || source.strides() != target.strides());
+  // Two views of one memory may overlap: then the source is copied first, unless every element is its own
+  // source.
+  const bool overlaps =
+      source.shares_storage_with(target) &&
+      (source.storage_offset() != target.storage_offset() || source.strides() != target.strides());
   if (!overlaps) {
     device_kernels(target.device()).convert(*source.impl(), *target.impl());
     return;
@@ -175,19 +178,23 @@ const Tensor& assign_in_place(const Tensor& target, const Tensor& value, const c
   }
   copy_data(source.to(target.device()), target);
   bump_version(target);
-  if (needs_gradient(target)) rebase_history(target, Reference<GradientNode>::adopt(new ConstantNode(operation)));
+  if (needs_gradient(target))
+    rebase_history(target, Reference<GradientNode>::adopt(new ConstantNode(operation)));
   return target;
 }
 
 PHLOX_OPERATION(Tensor, clone, (const Tensor& input, const std::string& memory_format = "preserve"),
-                .doc = "A copy with memory of its own; gradients flow through it.", .family = Family::conversion,
-                .samples = "clone(A(3, 4)); clone(A(2, 3, 4, 5), memory_format='channels_last')", .reference = "input") {
+                .doc = "A copy with memory of its own; gradients flow through it.",
+                .family = Family::conversion,
+                .samples = "clone(A(3, 4)); clone(A(2, 3, 4, 5), memory_format='channels_last')",
+                .reference = "input") {
   return apply_convert(input, input.dtype(), parse_memory_order(memory_format, "clone"));
 }
 
 PHLOX_OPERATION(Tensor, contiguous, (const Tensor& input, const std::string& memory_format = "row_major"),
                 .doc = "The tensor itself where its memory has the order asked for, else a copy that has.",
-                .family = Family::conversion, .samples = "contiguous(A(3, 4)); contiguous(A(2, 3, 4, 5), 'channels_last')",
+                .family = Family::conversion,
+                .samples = "contiguous(A(3, 4)); contiguous(A(2, 3, 4, 5), 'channels_last')",
                 .reference = "input") {
   const MemoryOrder order = parse_memory_order(memory_format, "contiguous");
   return has_order(input, order) ? input : apply_convert(input, input.dtype(), order);
@@ -217,35 +224,44 @@ PHLOX_OPERATION(DType, result_type, (const Operand& tensor1, const Operand& tens
                 .doc = "The dtype of the result of arithmetic on both; Python numbers are weak.",
                 .family = Family::conversion, .method = false, .samples = "result_type(A(2), I(3, 2))",
                 .differentiable = false) {
-  if (tensor1.is_tensor() && tensor2.is_tensor()) return promote(tensor1.tensor().dtype(), tensor2.tensor().dtype());
+  if (tensor1.is_tensor() && tensor2.is_tensor())
+    return promote(tensor1.tensor().dtype(), tensor2.tensor().dtype());
   if (tensor1.is_tensor()) return tensor2.scalar().promote_with(tensor1.tensor().dtype());
   if (tensor2.is_tensor()) return tensor1.scalar().promote_with(tensor2.tensor().dtype());
   return promote(tensor1.scalar().dtype(), tensor2.scalar().dtype());
 }
 
 PHLOX_OPERATION(DType, promote_types, (DType type1, DType type2),
-                .doc = "The smallest dtype that holds both, by the rule of arithmetic.", .family = Family::conversion,
-                .differentiable = false) {
+                .doc = "The smallest dtype that holds both, by the rule of arithmetic.",
+                .family = Family::conversion, .differentiable = false) {
   return promote(type1, type2);
 }
 
-PHLOX_OPERATION(bool, can_cast, (DType from_, DType to),
-                .doc = "True when a cast keeps the kind: floats do not become integers, complex numbers not real.",
-                .family = Family::conversion, .differentiable = false) {
+PHLOX_OPERATION(
+    bool, can_cast, (DType from_, DType to),
+    .doc = "True when a cast keeps the kind: floats do not become integers, complex numbers not real.",
+    .family = Family::conversion, .differentiable = false) {
   const auto level = [](DType d) { return is_complex(d) ? 3 : is_floating(d) ? 2 : is_integer(d) ? 1 : 0; };
   return level(from_) <= level(to);
 }
 
 PHLOX_OPERATION(bool, is_floating_point, (const Tensor& input), .doc = "True for f16, bf16, f32 and f64.",
-                .family = Family::conversion, .samples = "is_floating_point(A(2)); is_floating_point(I(3, 2))",
+                .family = Family::conversion,
+                .samples = "is_floating_point(A(2)); is_floating_point(I(3, 2))",
                 .reference = "np.issubdtype(input.dtype, np.floating)", .differentiable = false) {
   return is_floating(input.dtype());
 }
 
 PHLOX_OPERATION(bool, is_complex, (const Tensor& input), .doc = "True for complex tensors.",
-                .family = Family::conversion, .samples = "is_complex(A(2))", .reference = "np.iscomplexobj(input)",
-                .differentiable = false) {
+                .family = Family::conversion, .samples = "is_complex(A(2))",
+                .reference = "np.iscomplexobj(input)", .differentiable = false) {
   return is_complex(input.dtype());
+}
+
+PHLOX_OPERATION(Tensor, real, (const Tensor& input),
+                .doc = "The real part: the tensor itself unless it is complex, then a copy.",
+                .family = Family::conversion, .samples = "real(A(3, 4))", .reference = "np.real(input)") {
+  return is_complex(input.dtype()) ? input.to(info(input.dtype()).real) : input;
 }
 
 PHLOX_OPERATION(std::int64_t, numel, (const Tensor& input), .doc = "The number of elements.",

@@ -48,7 +48,8 @@ Tensor marked(Tensor tensor, bool requires_grad) {
 Device device_or_default(OptionalDevice device) { return device.value_or(default_device()); }
 
 // A tensor of one value in the memory order of another.
-Tensor filled_like(const Tensor& input, const Scalar& value, OptionalDType dtype, OptionalDevice device, bool requires_grad) {
+Tensor filled_like(const Tensor& input, const Scalar& value, OptionalDType dtype, OptionalDevice device,
+                   bool requires_grad) {
   const DType kind = dtype.value_or(input.dtype());
   value.check_fits(kind);
   if (thread_mode.interpreter_count || (device && *device != input.device()))
@@ -59,7 +60,8 @@ Tensor filled_like(const Tensor& input, const Scalar& value, OptionalDType dtype
 }
 
 bool all_integers(std::initializer_list<Scalar> values) {
-  return std::all_of(values.begin(), values.end(), [](const Scalar& v) { return v.kind() <= Scalar::Kind::integer; });
+  return std::all_of(values.begin(), values.end(),
+                     [](const Scalar& v) { return v.kind() <= Scalar::Kind::integer; });
 }
 
 }  // namespace
@@ -90,26 +92,38 @@ void detail::throw_ragged() {
 
 // --- constants
 
-PHLOX_OPERATION(Tensor, empty, (const Shape& size, OptionalDType dtype = {}, OptionalDevice device = {}, bool requires_grad = false),
-                .doc = "An uninitialised tensor of a shape.", .family = Family::creation, .differentiable = false) {
+PHLOX_OPERATION(Tensor, empty,
+                (const Shape& size, OptionalDType dtype = {}, OptionalDevice device = {},
+                 bool requires_grad = false),
+                .doc = "An uninitialised tensor of a shape.", .family = Family::creation,
+                .differentiable = false) {
   return marked(make_tensor(size, dtype.value_or(default_dtype()), device_or_default(device)), requires_grad);
 }
 
-PHLOX_OPERATION(Tensor, empty_strided, (const Shape& size, const Shape& stride, OptionalDType dtype = {}, OptionalDevice device = {}, bool requires_grad = false),
-                .doc = "An uninitialised tensor with strides of one's own, counted in elements and not negative.",
-                .family = Family::creation, .differentiable = false) {
+PHLOX_OPERATION(
+    Tensor, empty_strided,
+    (const Shape& size, const Shape& stride, OptionalDType dtype = {}, OptionalDevice device = {},
+     bool requires_grad = false),
+    .doc = "An uninitialised tensor with strides of one's own, counted in elements and not negative.",
+    .family = Family::creation, .differentiable = false) {
   std::int64_t extent = element_count(size) > 0 ? 1 : 0;
   if (size.size() != stride.size())
-    fail<ShapeError>(ErrorCode::sizes_differ, "empty_strided: {} sizes and {} strides", size.size(), stride.size()).raise();
+    fail<ShapeError>(ErrorCode::sizes_differ, "empty_strided: {} sizes and {} strides", size.size(),
+                     stride.size())
+        .raise();
   for (std::size_t d = 0; d < size.size(); ++d) {
-    if (stride[d] < 0) fail<ValueError>(ErrorCode::invalid_value, "empty_strided: the stride {} is negative", stride[d]).raise();
+    if (stride[d] < 0)
+      fail<ValueError>(ErrorCode::invalid_value, "empty_strided: the stride {} is negative", stride[d])
+          .raise();
     if (extent > 0) extent += (size[d] - 1) * stride[d];
   }
   const Tensor memory = make_tensor({extent}, dtype.value_or(default_dtype()), device_or_default(device));
   return marked(make_view(memory, size, stride, 0).detach(), requires_grad);
 }
 
-PHLOX_OPERATION(Tensor, full, (const Shape& size, Scalar fill_value, OptionalDType dtype = {}, OptionalDevice device = {}, bool requires_grad = false),
+PHLOX_OPERATION(Tensor, full,
+                (const Shape& size, Scalar fill_value, OptionalDType dtype = {}, OptionalDevice device = {},
+                 bool requires_grad = false),
                 .doc = "A tensor with one value everywhere, of the value's own dtype unless one is given.",
                 .family = Family::creation, .samples = "full((2, 3), 1.5); full((2,), 7); full((), True)",
                 .reference = "np.full(size, fill_value)", .differentiable = false) {
@@ -118,76 +132,110 @@ PHLOX_OPERATION(Tensor, full, (const Shape& size, Scalar fill_value, OptionalDTy
   return marked(apply_fill(size, fill_value, kind, device_or_default(device)), requires_grad);
 }
 
-PHLOX_OPERATION(Tensor, zeros, (const Shape& size, OptionalDType dtype = {}, OptionalDevice device = {}, bool requires_grad = false),
-                .doc = "A tensor of zeros.", .family = Family::creation, .samples = "zeros((2, 3)); zeros((0, 2)); zeros(())",
-                .reference = "np.zeros(size)", .differentiable = false) {
-  return marked(apply_fill(size, 0, dtype.value_or(default_dtype()), device_or_default(device)), requires_grad);
+PHLOX_OPERATION(Tensor, zeros,
+                (const Shape& size, OptionalDType dtype = {}, OptionalDevice device = {},
+                 bool requires_grad = false),
+                .doc = "A tensor of zeros.", .family = Family::creation,
+                .samples = "zeros((2, 3)); zeros((0, 2)); zeros(())", .reference = "np.zeros(size)",
+                .differentiable = false) {
+  return marked(apply_fill(size, 0, dtype.value_or(default_dtype()), device_or_default(device)),
+                requires_grad);
 }
 
-PHLOX_OPERATION(Tensor, ones, (const Shape& size, OptionalDType dtype = {}, OptionalDevice device = {}, bool requires_grad = false),
+PHLOX_OPERATION(Tensor, ones,
+                (const Shape& size, OptionalDType dtype = {}, OptionalDevice device = {},
+                 bool requires_grad = false),
                 .doc = "A tensor of ones.", .family = Family::creation, .samples = "ones((2, 3)); ones(())",
                 .reference = "np.ones(size)", .differentiable = false) {
-  return marked(apply_fill(size, 1, dtype.value_or(default_dtype()), device_or_default(device)), requires_grad);
+  return marked(apply_fill(size, 1, dtype.value_or(default_dtype()), device_or_default(device)),
+                requires_grad);
 }
 
-PHLOX_OPERATION(Tensor, empty_like, (const Tensor& input, OptionalDType dtype = {}, OptionalDevice device = {}, bool requires_grad = false),
-                .doc = "An uninitialised tensor with shape, dtype and memory order of another.", .family = Family::creation,
-                .method = false, .differentiable = false) {
+PHLOX_OPERATION(Tensor, empty_like,
+                (const Tensor& input, OptionalDType dtype = {}, OptionalDevice device = {},
+                 bool requires_grad = false),
+                .doc = "An uninitialised tensor with shape, dtype and memory order of another.",
+                .family = Family::creation, .method = false, .differentiable = false) {
   if (device && *device != input.device())
     return marked(make_tensor(input.shape(), dtype.value_or(input.dtype()), *device), requires_grad);
   return marked(make_tensor_like(input, input.shape(), dtype.value_or(input.dtype())), requires_grad);
 }
 
-PHLOX_OPERATION(Tensor, zeros_like, (const Tensor& input, OptionalDType dtype = {}, OptionalDevice device = {}, bool requires_grad = false),
-                .doc = "Zeros with shape, dtype and memory order of another tensor.", .family = Family::creation,
-                .method = false, .samples = "zeros_like(A(2, 3)); zeros_like(I(4, 2))", .reference = "np.zeros_like(input)",
+PHLOX_OPERATION(Tensor, zeros_like,
+                (const Tensor& input, OptionalDType dtype = {}, OptionalDevice device = {},
+                 bool requires_grad = false),
+                .doc = "Zeros with shape, dtype and memory order of another tensor.",
+                .family = Family::creation, .method = false,
+                .samples = "zeros_like(A(2, 3)); zeros_like(I(4, 2))", .reference = "np.zeros_like(input)",
                 .differentiable = false) {
   return filled_like(input, 0, dtype, device, requires_grad);
 }
 
-PHLOX_OPERATION(Tensor, ones_like, (const Tensor& input, OptionalDType dtype = {}, OptionalDevice device = {}, bool requires_grad = false),
-                .doc = "Ones with shape, dtype and memory order of another tensor.", .family = Family::creation,
-                .method = false, .samples = "ones_like(A(2, 3)); ones_like(I(4, 2))", .reference = "np.ones_like(input)",
+PHLOX_OPERATION(Tensor, ones_like,
+                (const Tensor& input, OptionalDType dtype = {}, OptionalDevice device = {},
+                 bool requires_grad = false),
+                .doc = "Ones with shape, dtype and memory order of another tensor.",
+                .family = Family::creation, .method = false,
+                .samples = "ones_like(A(2, 3)); ones_like(I(4, 2))", .reference = "np.ones_like(input)",
                 .differentiable = false) {
   return filled_like(input, 1, dtype, device, requires_grad);
 }
 
-PHLOX_OPERATION(Tensor, full_like, (const Tensor& input, Scalar fill_value, OptionalDType dtype = {}, OptionalDevice device = {}, bool requires_grad = false),
+PHLOX_OPERATION(Tensor, full_like,
+                (const Tensor& input, Scalar fill_value, OptionalDType dtype = {}, OptionalDevice device = {},
+                 bool requires_grad = false),
                 .doc = "One value everywhere, with shape, dtype and memory order of another tensor.",
                 .family = Family::creation, .method = false, .samples = "full_like(A(2, 3), 2)",
                 .reference = "np.full_like(input, fill_value)", .differentiable = false) {
   return filled_like(input, fill_value, dtype, device, requires_grad);
 }
 
-PHLOX_OPERATION(Tensor, new_zeros, (const Tensor& input, const Shape& size, OptionalDType dtype = {}, OptionalDevice device = {}, bool requires_grad = false),
+PHLOX_OPERATION(Tensor, new_zeros,
+                (const Tensor& input, const Shape& size, OptionalDType dtype = {}, OptionalDevice device = {},
+                 bool requires_grad = false),
                 .doc = "Zeros with dtype and device of another tensor.", .family = Family::creation,
-                .samples = "new_zeros(A(2), (3, 2))", .reference = "np.zeros(size, input.dtype)", .differentiable = false) {
+                .samples = "new_zeros(A(2), (3, 2))", .reference = "np.zeros(size, input.dtype)",
+                .differentiable = false) {
   return zeros(size, dtype.value_or(input.dtype()), device.value_or(input.device()), requires_grad);
 }
 
-PHLOX_OPERATION(Tensor, new_ones, (const Tensor& input, const Shape& size, OptionalDType dtype = {}, OptionalDevice device = {}, bool requires_grad = false),
+PHLOX_OPERATION(Tensor, new_ones,
+                (const Tensor& input, const Shape& size, OptionalDType dtype = {}, OptionalDevice device = {},
+                 bool requires_grad = false),
                 .doc = "Ones with dtype and device of another tensor.", .family = Family::creation,
-                .samples = "new_ones(A(2), (3, 2))", .reference = "np.ones(size, input.dtype)", .differentiable = false) {
+                .samples = "new_ones(A(2), (3, 2))", .reference = "np.ones(size, input.dtype)",
+                .differentiable = false) {
   return ones(size, dtype.value_or(input.dtype()), device.value_or(input.device()), requires_grad);
 }
 
-PHLOX_OPERATION(Tensor, new_full, (const Tensor& input, const Shape& size, Scalar fill_value, OptionalDType dtype = {}, OptionalDevice device = {}, bool requires_grad = false),
-                .doc = "One value everywhere with dtype and device of another tensor.", .family = Family::creation,
-                .samples = "new_full(A(2), (3, 2), 4)", .reference = "np.full(size, fill_value, input.dtype)", .differentiable = false) {
-  return full(size, fill_value, dtype.value_or(input.dtype()), device.value_or(input.device()), requires_grad);
+PHLOX_OPERATION(Tensor, new_full,
+                (const Tensor& input, const Shape& size, Scalar fill_value, OptionalDType dtype = {},
+                 OptionalDevice device = {}, bool requires_grad = false),
+                .doc = "One value everywhere with dtype and device of another tensor.",
+                .family = Family::creation, .samples = "new_full(A(2), (3, 2), 4)",
+                .reference = "np.full(size, fill_value, input.dtype)", .differentiable = false) {
+  return full(size, fill_value, dtype.value_or(input.dtype()), device.value_or(input.device()),
+              requires_grad);
 }
 
-PHLOX_OPERATION(Tensor, new_empty, (const Tensor& input, const Shape& size, OptionalDType dtype = {}, OptionalDevice device = {}, bool requires_grad = false),
-                .doc = "An uninitialised tensor with dtype and device of another.", .family = Family::creation, .differentiable = false) {
+PHLOX_OPERATION(Tensor, new_empty,
+                (const Tensor& input, const Shape& size, OptionalDType dtype = {}, OptionalDevice device = {},
+                 bool requires_grad = false),
+                .doc = "An uninitialised tensor with dtype and device of another.",
+                .family = Family::creation, .differentiable = false) {
   return empty(size, dtype.value_or(input.dtype()), device.value_or(input.device()), requires_grad);
 }
 
 // --- sequences
 
-PHLOX_OPERATION(Tensor, arange, (Scalar start, OptionalScalar end = {}, Scalar step = 1, OptionalDType dtype = {}, OptionalDevice device = {}, bool requires_grad = false),
+PHLOX_OPERATION(Tensor, arange,
+                (Scalar start, OptionalScalar end = {}, Scalar step = 1, OptionalDType dtype = {},
+                 OptionalDevice device = {}, bool requires_grad = false),
                 .doc = "start, start + step, ... before `end`; arange(n) counts from 0. Integers give int64.",
-                .family = Family::creation, .samples = "arange(5); arange(2, 9, 3); arange(1.0, 2.0, 0.25); arange(5, 0, -2); arange(0)",
-                .reference = "np.arange(start, end, step) if end is not None else np.arange(start)", .differentiable = false) {
+                .family = Family::creation,
+                .samples = "arange(5); arange(2, 9, 3); arange(1.0, 2.0, 0.25); arange(5, 0, -2); arange(0)",
+                .reference = "np.arange(start, end, step) if end is not None else np.arange(start)",
+                .differentiable = false) {
   const Scalar first = end ? start : Scalar(0), last = end ? *end : start;
   if (step.real() == 0 || !std::isfinite(step.real()))
     fail<ValueError>(ErrorCode::invalid_value, "arange: the step is {}", step.real()).raise();
@@ -199,7 +247,8 @@ PHLOX_OPERATION(Tensor, arange, (Scalar start, OptionalScalar end = {}, Scalar s
   } else {
     const double exact = std::ceil((last.real() - first.real()) / step.real());
     if (!(exact < 9e15))
-      fail<ValueError>(ErrorCode::invalid_value, "arange: {} to {} in steps of {} has no end", first.real(), last.real(), step.real())
+      fail<ValueError>(ErrorCode::invalid_value, "arange: {} to {} in steps of {} has no end", first.real(),
+                       last.real(), step.real())
           .raise();
     count = static_cast<std::int64_t>(std::max(exact, 0.0));
   }
@@ -207,8 +256,11 @@ PHLOX_OPERATION(Tensor, arange, (Scalar start, OptionalScalar end = {}, Scalar s
   return marked(apply_arange(first, step, count, kind, device_or_default(device)), requires_grad);
 }
 
-PHLOX_OPERATION(Tensor, linspace, (double start, double end, std::int64_t steps, OptionalDType dtype = {}, OptionalDevice device = {}, bool requires_grad = false),
-                .doc = "`steps` numbers at equal distances from `start` to `end`, both included.", .family = Family::creation,
+PHLOX_OPERATION(Tensor, linspace,
+                (double start, double end, std::int64_t steps, OptionalDType dtype = {},
+                 OptionalDevice device = {}, bool requires_grad = false),
+                .doc = "`steps` numbers at equal distances from `start` to `end`, both included.",
+                .family = Family::creation,
                 .samples = "linspace(0, 1, 5); linspace(3.0, -1.0, 4); linspace(2, 5, 1); linspace(0, 1, 0)",
                 .reference = "np.linspace(start, end, steps)", .differentiable = false) {
   if (steps < 0) fail<ValueError>(ErrorCode::invalid_value, "linspace: {} steps", steps).raise();
@@ -218,7 +270,8 @@ PHLOX_OPERATION(Tensor, linspace, (double start, double end, std::int64_t steps,
   // The second half counts back from the end, so that it is met exactly.
   const std::int64_t half = (steps + 1) / 2;
   const Tensor front = apply_arange(start, step, half, DType::float64, where_to);
-  const Tensor back = apply_arange(end - step * static_cast<double>(steps - half - 1), step, steps - half, DType::float64, where_to);
+  const Tensor back = apply_arange(end - step * static_cast<double>(steps - half - 1), step, steps - half,
+                                   DType::float64, where_to);
   Tensor result = steps - half > 0 ? cat({front, back}) : front;
   if (steps > 1) {
     const Tensor last = result.select(0, -1);
@@ -227,20 +280,25 @@ PHLOX_OPERATION(Tensor, linspace, (double start, double end, std::int64_t steps,
   return marked(result.to(kind), requires_grad);
 }
 
-PHLOX_OPERATION(Tensor, logspace, (double start, double end, std::int64_t steps, double base = 10.0, OptionalDType dtype = {}, OptionalDevice device = {}, bool requires_grad = false),
+PHLOX_OPERATION(Tensor, logspace,
+                (double start, double end, std::int64_t steps, double base = 10.0, OptionalDType dtype = {},
+                 OptionalDevice device = {}, bool requires_grad = false),
                 .doc = "Powers of `base` whose exponents are at equal distances.", .family = Family::creation,
-                .samples = "logspace(0, 2, 5); logspace(-1, 1, 4, 2.0)", .reference = "np.logspace(start, end, steps, base=base)",
-                .differentiable = false) {
+                .samples = "logspace(0, 2, 5); logspace(-1, 1, 4, 2.0)",
+                .reference = "np.logspace(start, end, steps, base=base)", .differentiable = false) {
   const Tensor exponents = linspace(start, end, steps, DType::float64, device);
   return marked(pow(base, exponents).to(dtype.value_or(default_dtype())), requires_grad);
 }
 
 // --- matrices and indices
 
-PHLOX_OPERATION(Tensor, eye, (std::int64_t n, OptionalInt m = {}, OptionalDType dtype = {}, OptionalDevice device = {}, bool requires_grad = false),
-                .doc = "A matrix with ones on its diagonal.", .family = Family::creation, .samples = "eye(3); eye(2, 4)",
-                .reference = "np.eye(n, m)", .differentiable = false) {
-  const Tensor result = apply_fill({n, m.value_or(n)}, 0, dtype.value_or(default_dtype()), device_or_default(device));
+PHLOX_OPERATION(Tensor, eye,
+                (std::int64_t n, OptionalInt m = {}, OptionalDType dtype = {}, OptionalDevice device = {},
+                 bool requires_grad = false),
+                .doc = "A matrix with ones on its diagonal.", .family = Family::creation,
+                .samples = "eye(3); eye(2, 4)", .reference = "np.eye(n, m)", .differentiable = false) {
+  const Tensor result =
+      apply_fill({n, m.value_or(n)}, 0, dtype.value_or(default_dtype()), device_or_default(device));
   const Tensor diagonal = make_view(result, {std::min(n, m.value_or(n))}, {m.value_or(n) + 1}, 0);
   device_kernels(result.device()).fill(*diagonal.impl(), 1);
   return marked(result, requires_grad);
@@ -249,7 +307,8 @@ PHLOX_OPERATION(Tensor, eye, (std::int64_t n, OptionalInt m = {}, OptionalDType 
 namespace {
 
 template <class Keep>
-Tensor triangle_indices(std::int64_t rows, std::int64_t columns, OptionalDType dtype, OptionalDevice device, const Keep& keep) {
+Tensor triangle_indices(std::int64_t rows, std::int64_t columns, OptionalDType dtype, OptionalDevice device,
+                        const Keep& keep) {
   Integers found[2];
   for (std::int64_t r = 0; r < rows; ++r)
     for (std::int64_t c = 0; c < columns; ++c)
@@ -259,30 +318,41 @@ Tensor triangle_indices(std::int64_t rows, std::int64_t columns, OptionalDType d
       }
   const auto count = static_cast<std::int64_t>(found[0].size());
   found[0].insert(found[0].end(), found[1].begin(), found[1].end());
-  return from_values<std::int64_t>(found[0], {2, count}).to(dtype.value_or(DType::int64)).to(device_or_default(device));
+  return from_values<std::int64_t>(found[0], {2, count})
+      .to(dtype.value_or(DType::int64))
+      .to(device_or_default(device));
 }
 
 }  // namespace
 
-PHLOX_OPERATION(Tensor, tril_indices, (std::int64_t row, std::int64_t col, std::int64_t offset = 0, OptionalDType dtype = {}, OptionalDevice device = {}),
-                .doc = "Rows and columns of the lower triangle of a matrix, as int64[2,n].", .family = Family::creation,
-                .samples = "tril_indices(3, 4); tril_indices(3, 3, -1)", .reference = "np.array(np.tril_indices(row, offset, col))",
-                .differentiable = false) {
-  return triangle_indices(row, col, dtype, device, [&](std::int64_t r, std::int64_t c) { return c <= r + offset; });
+PHLOX_OPERATION(Tensor, tril_indices,
+                (std::int64_t row, std::int64_t col, std::int64_t offset = 0, OptionalDType dtype = {},
+                 OptionalDevice device = {}),
+                .doc = "Rows and columns of the lower triangle of a matrix, as int64[2,n].",
+                .family = Family::creation, .samples = "tril_indices(3, 4); tril_indices(3, 3, -1)",
+                .reference = "np.array(np.tril_indices(row, offset, col))", .differentiable = false) {
+  return triangle_indices(row, col, dtype, device,
+                          [&](std::int64_t r, std::int64_t c) { return c <= r + offset; });
 }
 
-PHLOX_OPERATION(Tensor, triu_indices, (std::int64_t row, std::int64_t col, std::int64_t offset = 0, OptionalDType dtype = {}, OptionalDevice device = {}),
-                .doc = "Rows and columns of the upper triangle of a matrix, as int64[2,n].", .family = Family::creation,
-                .samples = "triu_indices(3, 4); triu_indices(3, 3, 1)", .reference = "np.array(np.triu_indices(row, offset, col))",
-                .differentiable = false) {
-  return triangle_indices(row, col, dtype, device, [&](std::int64_t r, std::int64_t c) { return c >= r + offset; });
+PHLOX_OPERATION(Tensor, triu_indices,
+                (std::int64_t row, std::int64_t col, std::int64_t offset = 0, OptionalDType dtype = {},
+                 OptionalDevice device = {}),
+                .doc = "Rows and columns of the upper triangle of a matrix, as int64[2,n].",
+                .family = Family::creation, .samples = "triu_indices(3, 4); triu_indices(3, 3, 1)",
+                .reference = "np.array(np.triu_indices(row, offset, col))", .differentiable = false) {
+  return triangle_indices(row, col, dtype, device,
+                          [&](std::int64_t r, std::int64_t c) { return c >= r + offset; });
 }
 
-PHLOX_OPERATION(Tensor, one_hot, (const Tensor& input, std::int64_t num_classes = -1),
-                .doc = "For each class number a row of zeros with a one at its place; int64[...,num_classes]. Throws "
-                       "IndexError for a number outside of the classes.",
-                .family = Family::creation, .home = "nn.functional", .samples = "one_hot(I(4, 5), 4); one_hot(I(3, 2, 2), 6)",
-                .reference = "np.eye(num_classes, dtype=np.int64)[input]", .differentiable = false) {
+PHLOX_OPERATION(
+    Tensor, one_hot, (const Tensor& input, std::int64_t num_classes = -1),
+    .doc =
+        "For each class number a row of zeros with a one at its place; int64[...,num_classes]. Throws "
+        "IndexError for a number outside of the classes.",
+    .family = Family::creation, .home = "nn.functional",
+    .samples = "one_hot(I(4, 5), 4); one_hot(I(3, 2, 2), 6)",
+    .reference = "np.eye(num_classes, dtype=np.int64)[input]", .differentiable = false) {
   if (!is_integer(input.dtype()))
     fail<DTypeError>(ErrorCode::wrong_dtype, "one_hot: takes integers, not {}", info(input.dtype()).name)
         .detail("input", describe(input))
@@ -290,11 +360,13 @@ PHLOX_OPERATION(Tensor, one_hot, (const Tensor& input, std::int64_t num_classes 
   const Tensor classes = input.to(DType::int64);
   if (num_classes < 0) {
     num_classes = 0;
-    for (std::int64_t value : classes.to_vector<std::int64_t>()) num_classes = std::max(num_classes, value + 1);
+    for (std::int64_t value : classes.to_vector<std::int64_t>())
+      num_classes = std::max(num_classes, value + 1);
   }
   for (std::int64_t value : classes.to_vector<std::int64_t>())
     if (value < 0 || value >= num_classes)
-      fail<IndexError>(ErrorCode::index_out_of_range, "one_hot: class {} is not one of {} classes", value, num_classes)
+      fail<IndexError>(ErrorCode::index_out_of_range, "one_hot: class {} is not one of {} classes", value,
+                       num_classes)
           .detail("input", describe(input))
           .raise();
   const Tensor numbers = arange(num_classes, {}, 1, DType::int64, input.device());
@@ -307,7 +379,9 @@ namespace {
 
 const Tensor& fill_in_place(const Tensor& target, const Scalar& value, const char* operation) {
   value.check_fits(target.dtype());
-  if (needs_gradient(target)) return assign_in_place(target, Tensor(value, {.dtype = target.dtype(), .device = target.device()}), operation);
+  if (needs_gradient(target))
+    return assign_in_place(target, Tensor(value, {.dtype = target.dtype(), .device = target.device()}),
+                           operation);
   check_in_place_allowed(target, operation);
   device_kernels(target.device()).fill(*target.impl(), value);
   bump_version(target);
@@ -316,18 +390,20 @@ const Tensor& fill_in_place(const Tensor& target, const Scalar& value, const cha
 
 }  // namespace
 
-PHLOX_OPERATION(Tensor, fill_, (const Tensor& input, const Operand& value), .doc = "Writes one value everywhere.",
-                .family = Family::in_place) {
+PHLOX_OPERATION(Tensor, fill_, (const Tensor& input, const Operand& value),
+                .doc = "Writes one value everywhere.", .family = Family::in_place) {
   if (!value.is_tensor()) return fill_in_place(input, value.scalar(), "fill_");
   if (value.tensor().numel() != 1)
-    fail<ShapeError>(ErrorCode::wrong_element_count, "fill_: the value has {} elements", value.tensor().numel())
+    fail<ShapeError>(ErrorCode::wrong_element_count, "fill_: the value has {} elements",
+                     value.tensor().numel())
         .detail("value", describe(value.tensor()))
         .hint("copy_() writes a whole tensor")
         .raise();
   return assign_in_place(input, reshape(value.tensor(), {}), "fill_");
 }
 
-PHLOX_OPERATION(Tensor, zero_, (const Tensor& input), .doc = "Writes zeros everywhere.", .family = Family::in_place) {
+PHLOX_OPERATION(Tensor, zero_, (const Tensor& input), .doc = "Writes zeros everywhere.",
+                .family = Family::in_place) {
   return fill_in_place(input, 0, "zero_");
 }
 

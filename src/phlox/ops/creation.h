@@ -10,7 +10,8 @@ Tensor apply_fill(const Shape& shape, const Scalar& value, DType dtype, Device d
 // start, start + step, ...: `count` numbers, computed in 64 bits (floating dtypes in f64).
 Tensor apply_arange(const Scalar& start, const Scalar& step, std::int64_t count, DType dtype, Device device);
 
-// tensor({1, 2, 3}), tensor({{1.0, 2.0}, {3.0, 4.0}}): integers give int64, floats the default dtype, bools bool.
+// tensor({1, 2, 3}), tensor({{1.0, 2.0}, {3.0, 4.0}}): integers give int64, floats the default dtype, bools
+// bool.
 template <class T>
 concept Number = std::is_arithmetic_v<T>;
 
@@ -18,11 +19,15 @@ namespace detail {
 // Values of C++ types as a tensor of the dtype that the literals mean.
 template <Number T>
 Tensor tensor_from(const std::vector<T>& values, const Shape& shape, const TensorOptions& options) {
-  const DType natural = std::is_same_v<T, bool> ? DType::bool_ : std::is_integral_v<T> ? DType::int64 : default_dtype();
-  Tensor result = make_tensor(shape, options.dtype.value_or(natural), options.device.value_or(default_device()));
+  const DType natural = std::is_same_v<T, bool> ? DType::bool_
+                        : std::is_integral_v<T> ? DType::int64
+                                                : default_dtype();
+  Tensor result =
+      make_tensor(shape, options.dtype.value_or(natural), options.device.value_or(default_device()));
   auto* target = static_cast<char*>(result.data_pointer());
   for (std::size_t i = 0; i < values.size(); ++i)
-    Scalar(static_cast<T>(values[i])).store(result.dtype(), target + i * static_cast<std::size_t>(element_size(result.dtype())));
+    Scalar(static_cast<T>(values[i]))
+        .store(result.dtype(), target + i * static_cast<std::size_t>(element_size(result.dtype())));
   if (options.requires_grad) result.set_requires_grad();
   return result;
 }
@@ -50,10 +55,12 @@ Tensor tensor(std::initializer_list<std::initializer_list<T>> rows, const Tensor
     if (row.size() != columns) detail::throw_ragged();
     values.insert(values.end(), row.begin(), row.end());
   }
-  return detail::tensor_from(values, {static_cast<std::int64_t>(rows.size()), static_cast<std::int64_t>(columns)}, options);
+  return detail::tensor_from(
+      values, {static_cast<std::int64_t>(rows.size()), static_cast<std::int64_t>(columns)}, options);
 }
 template <Number T>
-Tensor tensor(std::initializer_list<std::initializer_list<std::initializer_list<T>>> blocks, const TensorOptions& options = {}) {
+Tensor tensor(std::initializer_list<std::initializer_list<std::initializer_list<T>>> blocks,
+              const TensorOptions& options = {}) {
   std::vector<T> values;
   const std::size_t rows = blocks.size() ? blocks.begin()->size() : 0;
   const std::size_t columns = rows ? blocks.begin()->begin()->size() : 0;
@@ -64,7 +71,10 @@ Tensor tensor(std::initializer_list<std::initializer_list<std::initializer_list<
       values.insert(values.end(), row.begin(), row.end());
     }
   }
-  return detail::tensor_from(values, {static_cast<std::int64_t>(blocks.size()), static_cast<std::int64_t>(rows), static_cast<std::int64_t>(columns)}, options);
+  return detail::tensor_from(values,
+                             {static_cast<std::int64_t>(blocks.size()), static_cast<std::int64_t>(rows),
+                              static_cast<std::int64_t>(columns)},
+                             options);
 }
 
 }  // namespace phlox

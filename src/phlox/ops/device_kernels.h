@@ -9,6 +9,7 @@
 #include "phlox/ops/order_primitives.h"
 #include "phlox/ops/pointwise.h"
 #include "phlox/ops/pooling.h"
+#include "phlox/ops/random_primitive.h"
 #include "phlox/ops/reduce_primitive.h"
 #include "phlox/ops/softmax.h"
 
@@ -31,6 +32,10 @@ struct DeviceKernels {
   // Of a contiguous bool tensor: how many are true, and where, as int64[n, rank].
   std::int64_t (*count_nonzero)(const TensorImpl& mask);
   void (*nonzero)(const TensorImpl& mask, TensorImpl& target);
+  // Fills a row-major tensor with random numbers.
+  void (*random)(const RandomCall& call, TensorImpl& target);
+  // Zeros elements with a probability, scales the others; source and target are dense and in the same order.
+  void (*dropout)(const TensorImpl& source, TensorImpl& target, double probability, const GeneratorState& state);
   // Combines elements over dimensions.
   void (*reduce)(const ReduceCall& call);
   // Products of matrices of any strides into a row-major output.

@@ -17,7 +17,8 @@ namespace {
 // Indices as the devices want them: int64, contiguous and within the bound.
 Tensor checked_indices(const Tensor& index, std::int64_t bound, int dim, const char* operation) {
   if (!is_integer(index.dtype()))
-    fail<IndexError>(ErrorCode::bad_index, "{}: indices must be integers, not {}", operation, info(index.dtype()).name)
+    fail<IndexError>(ErrorCode::bad_index, "{}: indices must be integers, not {}", operation,
+                     info(index.dtype()).name)
         .detail("index", describe(index))
         .hint("index.to(px.int64)")
         .raise();
@@ -31,10 +32,12 @@ Tensor checked_indices(const Tensor& index, std::int64_t bound, int dim, const c
       at.insert(0, rest % plain.impl()->sizes[d]);
       rest /= plain.impl()->sizes[d];
     }
-    auto error = fail<IndexError>(ErrorCode::index_out_of_range, "{}: index {} is out of range for dimension {} of size {}", operation,
+    auto error = fail<IndexError>(ErrorCode::index_out_of_range,
+                                  "{}: index {} is out of range for dimension {} of size {}", operation,
                                   plain.data<std::int64_t>()[bad], dim, bound);
     error.detail("index", describe(index) + (plain.rank() ? " at [" + to_string(at) + "]" : ""));
-    error.hint(bound ? fmt::format("allowed are {} to {}", -bound, bound - 1) : "the dimension is empty").raise();
+    error.hint(bound ? fmt::format("allowed are {} to {}", -bound, bound - 1) : "the dimension is empty")
+        .raise();
   }
   return plain;
 }
@@ -131,10 +134,12 @@ TensorList evaluate_index_put(std::span<const Operand> inputs, const void* attri
 }
 PHLOX_PRIMITIVE(index_put, 26, evaluate_index_put);
 
-// Index tensors that a gradient needs. They are copies of its own unless the user's were int64 and contiguous.
+// Index tensors that a gradient needs. They are copies of its own unless the user's were int64 and
+// contiguous.
 class SavedPlaces {
  public:
-  SavedPlaces(const IndexPlaces& places, const GradientNode* owner) : dims_(places.dims), position_(places.position) {
+  SavedPlaces(const IndexPlaces& places, const GradientNode* owner)
+      : dims_(places.dims), position_(places.position) {
     for (const Tensor& tensor : places.tensors) tensors_.emplace_back(tensor, owner);
   }
   IndexPlaces get(GradientNode& owner) const {
@@ -153,17 +158,21 @@ class SavedPlaces {
   std::vector<SavedTensor> tensors_;
 };
 
-Tensor zeros_for(const Tensor& gradient, const Shape& shape) { return zeros(shape, gradient.dtype(), gradient.device()); }
+Tensor zeros_for(const Tensor& gradient, const Shape& shape) {
+  return zeros(shape, gradient.dtype(), gradient.device());
+}
 
 class IndexNode final : public GradientNode {
  public:
-  IndexNode(const Tensor& data, const IndexPlaces& places) : GradientNode("index", 1), shape_(data.shape()), places_(places, this) {
+  IndexNode(const Tensor& data, const IndexPlaces& places)
+      : GradientNode("index", 1), shape_(data.shape()), places_(places, this) {
     edges()[0] = gradient_edge(data);
   }
   void backward(std::span<const Tensor> output_gradients, std::span<Tensor> input_gradients) override {
     const Tensor& gradient = output_gradients[0];
     if (gradient.defined())
-      input_gradients[0] = apply_index_put(zeros_for(gradient, shape_), places_.get(*this), gradient, ScatterMode::add);
+      input_gradients[0] =
+          apply_index_put(zeros_for(gradient, shape_), places_.get(*this), gradient, ScatterMode::add);
   }
   void release_saved() override { places_.release(); }
   bool released() const override { return places_.released(); }
@@ -174,7 +183,8 @@ class IndexNode final : public GradientNode {
 };
 
 [[noreturn]] void throw_no_gradient(const char* operation) {
-  fail<NotSupportedError>(ErrorCode::not_supported, "{}: this way of combining values has no gradient", operation)
+  fail<NotSupportedError>(ErrorCode::not_supported, "{}: this way of combining values has no gradient",
+                          operation)
       .hint("scatter_reduce() has gradients for all of its reductions")
       .raise();
 }
@@ -182,7 +192,11 @@ class IndexNode final : public GradientNode {
 class IndexPutNode final : public GradientNode {
  public:
   IndexPutNode(const Tensor& data, const IndexPlaces& places, const Tensor& values, ScatterMode mode)
-      : GradientNode("index_put", 2), places_(places, this), values_shape_(values.shape()), values_dtype_(values.dtype()), mode_(mode) {
+      : GradientNode("index_put", 2),
+        places_(places, this),
+        values_shape_(values.shape()),
+        values_dtype_(values.dtype()),
+        mode_(mode) {
     edges()[0] = gradient_edge(data);
     edges()[1] = gradient_edge(values);
   }
@@ -191,10 +205,12 @@ class IndexPutNode final : public GradientNode {
     if (!gradient.defined()) return;
     const IndexPlaces places = places_.get(*this);
     if (wants(0))
-      input_gradients[0] = mode_ == ScatterMode::add
-                               ? gradient
-                               : apply_index_put(gradient, places, zeros_for(gradient, {}), ScatterMode::assign);
-    if (wants(1)) input_gradients[1] = sum_to_shape(apply_index(gradient, places), values_shape_).to(values_dtype_);
+      input_gradients[0] =
+          mode_ == ScatterMode::add
+              ? gradient
+              : apply_index_put(gradient, places, zeros_for(gradient, {}), ScatterMode::assign);
+    if (wants(1))
+      input_gradients[1] = sum_to_shape(apply_index(gradient, places), values_shape_).to(values_dtype_);
   }
   void release_saved() override { places_.release(); }
   bool released() const override { return places_.released(); }
@@ -249,8 +265,8 @@ void index_put_data(const Tensor& target, const IndexPlaces& places, const Tenso
   Tensor source = values.detach().to(target.dtype());
   if (source.shape() != shape) {
     if (broadcast_shapes(shape, source.shape(), operation) != shape)
-      fail<ShapeError>(ErrorCode::shapes_do_not_broadcast, "{}: values of [{}] do not fit the places [{}]", operation,
-                       to_string(values.shape()), to_string(shape))
+      fail<ShapeError>(ErrorCode::shapes_do_not_broadcast, "{}: values of [{}] do not fit the places [{}]",
+                       operation, to_string(values.shape()), to_string(shape))
           .detail("input", describe(target))
           .detail("values", describe(values))
           .raise();
@@ -286,7 +302,8 @@ struct GatherAttributes {
 };
 
 TensorList evaluate_gather(std::span<const Operand> inputs, const void* attributes) {
-  return {apply_gather(inputs[0].tensor(), static_cast<const GatherAttributes*>(attributes)->dim, inputs[1].tensor())};
+  return {apply_gather(inputs[0].tensor(), static_cast<const GatherAttributes*>(attributes)->dim,
+                       inputs[1].tensor())};
 }
 PHLOX_PRIMITIVE(gather, 27, evaluate_gather);
 
@@ -305,7 +322,8 @@ class GatherNode final : public GradientNode {
   void backward(std::span<const Tensor> output_gradients, std::span<Tensor> input_gradients) override {
     const Tensor& gradient = output_gradients[0];
     if (gradient.defined())
-      input_gradients[0] = apply_scatter(zeros_for(gradient, shape_), dim_, index_.get(*this), gradient, ScatterMode::add);
+      input_gradients[0] =
+          apply_scatter(zeros_for(gradient, shape_), dim_, index_.get(*this), gradient, ScatterMode::add);
   }
   void release_saved() override { index_.release(); }
   bool released() const override { return index_.released(); }
@@ -319,7 +337,12 @@ class GatherNode final : public GradientNode {
 class ScatterNode final : public GradientNode {
  public:
   ScatterNode(const Tensor& data, int dim, const Tensor& index, const Tensor& values, ScatterMode mode)
-      : GradientNode("scatter", 2), dim_(dim), index_(index, this), values_shape_(values.shape()), values_dtype_(values.dtype()), mode_(mode) {
+      : GradientNode("scatter", 2),
+        dim_(dim),
+        index_(index, this),
+        values_shape_(values.shape()),
+        values_dtype_(values.dtype()),
+        mode_(mode) {
     edges()[0] = gradient_edge(data);
     edges()[1] = gradient_edge(values);
   }
@@ -328,9 +351,10 @@ class ScatterNode final : public GradientNode {
     if (!gradient.defined()) return;
     const Tensor index = index_.get(*this);
     if (wants(0))
-      input_gradients[0] = mode_ == ScatterMode::add
-                               ? gradient
-                               : apply_scatter(gradient, dim_, index, zeros_for(gradient, index.shape()), ScatterMode::assign);
+      input_gradients[0] =
+          mode_ == ScatterMode::add
+              ? gradient
+              : apply_scatter(gradient, dim_, index, zeros_for(gradient, index.shape()), ScatterMode::assign);
     if (!wants(1)) return;
     Tensor part = apply_gather(gradient, dim_, index);
     if (part.shape() != values_shape_) {  // values beyond the index were not used
@@ -359,7 +383,8 @@ void check_ranks(const Tensor& data, int dim, const Tensor& index, bool bounded,
   for (int d = 0; d < data.rank() && fits && data.rank() == index.rank(); ++d)
     fits = (d == dim && !bounded) || index.impl()->sizes[d] <= data.impl()->sizes[d];
   if (fits) return;
-  fail<ShapeError>(ErrorCode::sizes_differ, "{}: the index does not fit the tensor outside of dimension {}", operation, dim)
+  fail<ShapeError>(ErrorCode::sizes_differ, "{}: the index does not fit the tensor outside of dimension {}",
+                   operation, dim)
       .detail(bounded ? "src" : "input", describe(data))
       .detail("index", describe(index))
       .hint("both have the same number of dimensions, and the index is nowhere larger")
@@ -401,7 +426,8 @@ Tensor apply_gather(const Tensor& data, int dim, const Tensor& index, const char
   Tensor result = make_tensor(index.shape(), data.dtype(), data.device());
   set_other(loop, result);
   device_kernels(data.device()).gather(loop);
-  if (needs_gradient(data)) set_history(result, Reference<GradientNode>::adopt(new GatherNode(data, dim, checked)));
+  if (needs_gradient(data))
+    set_history(result, Reference<GradientNode>::adopt(new GatherNode(data, dim, checked)));
   return result;
 }
 
@@ -417,7 +443,8 @@ void scatter_data(const Tensor& target, int dim, const Tensor& index, const Tens
   }
   check_ranks(target, dim, index, false, operation);
   check_ranks(values, dim, index, true, operation);
-  const Tensor checked = checked_indices(index, target.rank() ? target.impl()->sizes[dim] : 1, dim, operation);
+  const Tensor checked =
+      checked_indices(index, target.rank() ? target.impl()->sizes[dim] : 1, dim, operation);
   IndexedLoop loop = loop_along(target, dim, checked);
   Tensor source = values.detach().to(target.dtype());
   if (source.shares_storage_with(target)) source = source.clone();
@@ -446,7 +473,9 @@ Tensor apply_scatter(const Tensor& data, int dim, const Tensor& index, const Ten
 // --- nonzero
 
 namespace {
-TensorList evaluate_nonzero(std::span<const Operand> inputs, const void*) { return {apply_nonzero(inputs[0].tensor())}; }
+TensorList evaluate_nonzero(std::span<const Operand> inputs, const void*) {
+  return {apply_nonzero(inputs[0].tensor())};
+}
 PHLOX_PRIMITIVE(nonzero, 29, evaluate_nonzero);
 }  // namespace
 
@@ -458,7 +487,8 @@ Tensor apply_nonzero(const Tensor& input) {
   NoGrad no_grad;
   const Tensor mask = input.detach().to(DType::bool_).contiguous();
   const DeviceKernels& kernels = device_kernels(input.device());
-  Tensor result = make_tensor({kernels.count_nonzero(*mask.impl()), mask.rank()}, DType::int64, input.device());
+  Tensor result =
+      make_tensor({kernels.count_nonzero(*mask.impl()), mask.rank()}, DType::int64, input.device());
   kernels.nonzero(*mask.impl(), *result.impl());
   return result;
 }

@@ -8,8 +8,8 @@
 
 namespace phlox {
 
-// Gives the target the values of `value`, which is broadcast and cast to it. Gradients of the target then flow to
-// `value`. Throws ShapeError when `value` does not fit, DTypeError when its kind would be lost (float into integers).
+// Gives the target the values of `value`, which is broadcast and cast to it. Gradients of the target then
+// flow to `value`. Throws ShapeError when `value` does not fit, and what check_in_place_allowed() throws.
 const Tensor& assign_in_place(const Tensor& target, const Tensor& value, const char* operation);
 
 // Copies without recording and without checks other than overlap. The shapes are equal.

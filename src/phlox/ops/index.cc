@@ -22,7 +22,8 @@ IndexPlaces along(int dim, const Tensor& index) { return {{dim}, dim, {index}}; 
 
 void require_vector(const Tensor& index, const char* operation) {
   if (index.rank() <= 1) return;
-  fail<ShapeError>(ErrorCode::wrong_rank, "{}: the index is a vector, not of {} dimensions", operation, index.rank())
+  fail<ShapeError>(ErrorCode::wrong_rank, "{}: the index is a vector, not of {} dimensions", operation,
+                   index.rank())
       .detail("index", describe(index))
       .raise();
 }
@@ -38,7 +39,8 @@ Tensor as_tensor(const Operand& value, const Tensor& like) {
 
 void require_dtype_of(const Tensor& input, const Tensor& other, const char* name, const char* operation) {
   if (input.dtype() == other.dtype()) return;
-  fail<DTypeError>(ErrorCode::wrong_dtype, "{}: '{}' is {}, the tensor {}", operation, name, info(other.dtype()).name, info(input.dtype()).name)
+  fail<DTypeError>(ErrorCode::wrong_dtype, "{}: '{}' is {}, the tensor {}", operation, name,
+                   info(other.dtype()).name, info(input.dtype()).name)
       .detail("input", describe(input))
       .detail(name, describe(other))
       .hint(fmt::format("{}.to(input.dtype)", name))
@@ -47,7 +49,8 @@ void require_dtype_of(const Tensor& input, const Tensor& other, const char* name
 
 void require_bool(const Tensor& mask, const char* operation) {
   if (mask.dtype() == DType::bool_) return;
-  fail<DTypeError>(ErrorCode::wrong_dtype, "{}: the mask must be bool, not {}", operation, info(mask.dtype()).name)
+  fail<DTypeError>(ErrorCode::wrong_dtype, "{}: the mask must be bool, not {}", operation,
+                   info(mask.dtype()).name)
       .detail("mask", describe(mask))
       .hint("mask.to(px.bool)")
       .raise();
@@ -66,16 +69,25 @@ ScatterMode parse_reduction(const std::string& reduce, const char* operation) {
 // The gradient of products and extremes.
 class ScatterReduceNode final : public GradientNode {
  public:
-  ScatterReduceNode(const Tensor& base, int dim, const Tensor& index, const Tensor& src, const Tensor& result, ScatterMode mode)
-      : GradientNode("scatter_reduce", 2), dim_(dim), mode_(mode), base_(base, this), index_(index, this), src_(src, this), result_(result.detach(), this) {
+  ScatterReduceNode(const Tensor& base, int dim, const Tensor& index, const Tensor& src, const Tensor& result,
+                    ScatterMode mode)
+      : GradientNode("scatter_reduce", 2),
+        dim_(dim),
+        mode_(mode),
+        base_(base, this),
+        index_(index, this),
+        src_(src, this),
+        result_(result.detach(), this) {
     edges()[0] = gradient_edge(base);
     edges()[1] = gradient_edge(src);
   }
   void backward(std::span<const Tensor> output_gradients, std::span<Tensor> input_gradients) override {
     if (!output_gradients[0].defined()) return;
     const Tensor base = base_.get(*this), index = index_.get(*this), src = src_.get(*this);
-    if (mode_ == ScatterMode::multiply) product(output_gradients[0], base, index, src, input_gradients);
-    else extreme(output_gradients[0], base, index, src, input_gradients);
+    if (mode_ == ScatterMode::multiply)
+      product(output_gradients[0], base, index, src, input_gradients);
+    else
+      extreme(output_gradients[0], base, index, src, input_gradients);
   }
   void release_saved() override {
     for (SavedTensor* saved : {&base_, &index_, &src_, &result_}) saved->release();
@@ -84,23 +96,28 @@ class ScatterReduceNode final : public GradientNode {
 
  private:
   // Equal extremes share the gradient.
-  void extreme(const Tensor& gradient, const Tensor& base, const Tensor& index, const Tensor& src, std::span<Tensor> results) {
+  void extreme(const Tensor& gradient, const Tensor& base, const Tensor& index, const Tensor& src,
+               std::span<Tensor> results) {
     const Tensor best = result_.get(*this);
     const Tensor from_base = eq(base, best).to(gradient.dtype());
     const Tensor from_src = eq(src, apply_gather(best, dim_, index)).to(gradient.dtype());
-    const Tensor share = div(gradient, clamp_min(apply_scatter(from_base, dim_, index, from_src, ScatterMode::add), 1));
+    const Tensor share =
+        div(gradient, clamp_min(apply_scatter(from_base, dim_, index, from_src, ScatterMode::add), 1));
     if (wants(0)) results[0] = mul(share, from_base);
     if (wants(1)) results[1] = mul(apply_gather(share, dim_, index), from_src);
   }
   // The product of all other factors, without dividing by a zero.
-  void product(const Tensor& gradient, const Tensor& base, const Tensor& index, const Tensor& src, std::span<Tensor> results) {
+  void product(const Tensor& gradient, const Tensor& base, const Tensor& index, const Tensor& src,
+               std::span<Tensor> results) {
     if (wants(0)) results[0] = mul(gradient, scatter_reduce(ones_like(base), dim_, index, src, "prod"));
     if (!wants(1)) return;
     const Tensor zero = zeros({}, src.dtype(), src.device()), one = ones({}, src.dtype(), src.device());
     const Tensor is_zero = eq(src, 0);
     const Tensor factors = phlox::where(is_zero, one, src);
-    const Tensor zeros_there = apply_gather(apply_scatter(zeros_like(base), dim_, index, is_zero.to(src.dtype()), ScatterMode::add), dim_, index);
-    const Tensor others = div(apply_gather(scatter_reduce(base, dim_, index, factors, "prod"), dim_, index), factors);
+    const Tensor zeros_there = apply_gather(
+        apply_scatter(zeros_like(base), dim_, index, is_zero.to(src.dtype()), ScatterMode::add), dim_, index);
+    const Tensor others =
+        div(apply_gather(scatter_reduce(base, dim_, index, factors, "prod"), dim_, index), factors);
     const Tensor counts = logical_or(eq(zeros_there, 0), logical_and(is_zero, eq(zeros_there, 1)));
     results[1] = mul(apply_gather(gradient, dim_, index), phlox::where(counts, others, zero));
   }
@@ -115,59 +132,83 @@ class ScatterReduceNode final : public GradientNode {
 // --- one position after the other along a dimension
 
 PHLOX_OPERATION(Tensor, index_select, (const Tensor& input, std::int64_t dim, const Tensor& index),
-                .doc = "The slices of a dimension at the positions of a vector of integers.", .family = Family::index,
-                .samples = "index_select(A(4, 3), 0, I(4, 5)); index_select(A(2, 4, 3), 1, I(4, 2)); index_select(A(3), 0, I(3))",
+                .doc = "The slices of a dimension at the positions of a vector of integers.",
+                .family = Family::index,
+                .samples =
+                    "index_select(A(4, 3), 0, I(4, 5)); index_select(A(2, 4, 3), 1, I(4, 2)); "
+                    "index_select(A(3), 0, I(3))",
                 .reference = "np.take(input, np.atleast_1d(index), axis=dim)") {
   require_vector(index, "index_select");
   const int d = checked_dim(input, dim, "index_select");
   return apply_index(at_least_vector(input), along(d, at_least_vector(index)), "index_select");
 }
 
-PHLOX_OPERATION(Tensor, index_add, (const Tensor& input, std::int64_t dim, const Tensor& index, const Tensor& source, Scalar alpha = 1),
-                .doc = "Adds alpha times the slices of `source` to the slices at the positions of `index`, in order.",
-                .family = Family::index, .samples = "index_add(A(4, 3), 0, I(4, 5), A(5, 3)); index_add(A(2, 4), 1, I(4, 3), A(2, 3))") {
+PHLOX_OPERATION(
+    Tensor, index_add,
+    (const Tensor& input, std::int64_t dim, const Tensor& index, const Tensor& source, Scalar alpha = 1),
+    .doc = "Adds alpha times the slices of `source` to the slices at the positions of `index`, in order.",
+    .family = Family::index,
+    .samples = "index_add(A(4, 3), 0, I(4, 5), A(5, 3)); index_add(A(2, 4), 1, I(4, 3), A(2, 3))") {
   require_vector(index, "index_add");
   require_dtype_of(input, source, "source", "index_add");
   const int d = checked_dim(input, dim, "index_add");
-  const Tensor scaled = alpha.kind() <= Scalar::Kind::integer && alpha.integer() == 1 ? source : mul(source, alpha);
+  const Tensor scaled =
+      alpha.kind() <= Scalar::Kind::integer && alpha.integer() == 1 ? source : mul(source, alpha);
   return apply_index_put(input, along(d, at_least_vector(index)), scaled, ScatterMode::add, "index_add");
 }
 
-PHLOX_OPERATION(Tensor, index_copy, (const Tensor& input, std::int64_t dim, const Tensor& index, const Tensor& source),
-                .doc = "With the slices of `source` at the positions of `index`; the last of equal positions counts.",
-                .family = Family::index, .samples = "index_copy(A(4, 3), 0, arange(2), A(2, 3))") {
+PHLOX_OPERATION(
+    Tensor, index_copy, (const Tensor& input, std::int64_t dim, const Tensor& index, const Tensor& source),
+    .doc = "With the slices of `source` at the positions of `index`; the last of equal positions counts.",
+    .family = Family::index, .samples = "index_copy(A(4, 3), 0, arange(2), A(2, 3))") {
   require_vector(index, "index_copy");
   require_dtype_of(input, source, "source", "index_copy");
   const int d = checked_dim(input, dim, "index_copy");
   return apply_index_put(input, along(d, at_least_vector(index)), source, ScatterMode::assign, "index_copy");
 }
 
-PHLOX_OPERATION(Tensor, index_fill, (const Tensor& input, std::int64_t dim, const Tensor& index, const Operand& value),
+PHLOX_OPERATION(Tensor, index_fill,
+                (const Tensor& input, std::int64_t dim, const Tensor& index, const Operand& value),
                 .doc = "With one value in the slices at the positions of `index`.", .family = Family::index,
                 .samples = "index_fill(A(4, 3), 0, I(4, 2), 1.5); index_fill(A(2, 4), 1, I(4, 3), 0)") {
   require_vector(index, "index_fill");
   const int d = checked_dim(input, dim, "index_fill");
-  return apply_index_put(input, along(d, at_least_vector(index)), as_tensor(value, input), ScatterMode::assign, "index_fill");
+  return apply_index_put(input, along(d, at_least_vector(index)), as_tensor(value, input),
+                         ScatterMode::assign, "index_fill");
 }
 
 // --- a position for each element
 
-PHLOX_OPERATION(Tensor, gather, (const Tensor& input, std::int64_t dim, const Tensor& index),
-                .doc = "result[i][j] = input[index[i][j]][j] for dim 0, and likewise for others; the shape is that of the index.",
-                .family = Family::index, .samples = "gather(A(4, 3), 0, I(4, 2, 3)); gather(A(3, 4), 1, I(4, 3, 6)); gather(A(5), 0, I(5, 3))",
-                .reference = "np.take_along_axis(input[tuple(slice(0, index.shape[d]) if d != dim % input.ndim else slice(None) for d in range(input.ndim))], index, dim)") {
+PHLOX_OPERATION(
+    Tensor, gather, (const Tensor& input, std::int64_t dim, const Tensor& index),
+    .doc =
+        "result[i][j] = input[index[i][j]][j] for dim 0, and likewise for others; the shape is that of the "
+        "index.",
+    .family = Family::index,
+    .samples = "gather(A(4, 3), 0, I(4, 2, 3)); gather(A(3, 4), 1, I(4, 3, 6)); gather(A(5), 0, I(5, 3))",
+    .reference =
+        "np.take_along_axis(input[tuple(slice(0, index.shape[d]) if d != dim % input.ndim else slice(None) "
+        "for d in range(input.ndim))], index, dim)") {
   return apply_gather(input, checked_dim(input, dim, "gather"), index);
 }
 
-PHLOX_OPERATION(Tensor, take_along_dim, (const Tensor& input, const Tensor& indices, OptionalDim dim = {}),
-                .doc = "gather() with sizes that broadcast, such as the result of argsort; without a dimension, of the flattened tensor.",
-                .family = Family::index, .alias = "take_along_axis", .samples = "take_along_dim(A(4, 3), I(4, 2, 1), 0); take_along_dim(A(2, 3), I(6, 4))",
-                .reference = "np.take_along_axis(input if dim is not None else input.ravel(), np.broadcast_to(indices, indices.shape if dim is None else tuple(indices.shape[d] if d == dim else input.shape[d] for d in range(input.ndim))), dim if dim is not None else 0)") {
+PHLOX_OPERATION(
+    Tensor, take_along_dim, (const Tensor& input, const Tensor& indices, OptionalDim dim = {}),
+    .doc =
+        "gather() with sizes that broadcast, such as the result of argsort; without a dimension, of the "
+        "flattened tensor.",
+    .family = Family::index, .alias = "take_along_axis",
+    .samples = "take_along_dim(A(4, 3), I(4, 2, 1), 0); take_along_dim(A(2, 3), I(6, 4))",
+    .reference =
+        "np.take_along_axis(input if dim is not None else input.ravel(), np.broadcast_to(indices, "
+        "indices.shape if dim is None else tuple(indices.shape[d] if d == dim else input.shape[d] for d in "
+        "range(input.ndim))), dim if dim is not None else 0)") {
   if (!dim) return take_along_dim(ravel(input), ravel(indices), 0);
   const int d = checked_dim(input, *dim, "take_along_dim");
   Shape wide = input.shape(), index_wide = indices.shape();
   if (input.rank() != indices.rank())
-    fail<ShapeError>(ErrorCode::wrong_rank, "take_along_dim: {} and {} dimensions", input.rank(), indices.rank())
+    fail<ShapeError>(ErrorCode::wrong_rank, "take_along_dim: {} and {} dimensions", input.rank(),
+                     indices.rank())
         .detail("input", describe(input))
         .detail("indices", describe(indices))
         .raise();
@@ -181,18 +222,31 @@ PHLOX_OPERATION(Tensor, take_along_dim, (const Tensor& input, const Tensor& indi
   return apply_gather(broadcast_to(input, data), d, broadcast_to(indices, both), "take_along_dim");
 }
 
-PHLOX_OPERATION(Tensor, scatter_add, (const Tensor& input, std::int64_t dim, const Tensor& index, const Tensor& src),
-                .doc = "Adds src[i][j] to input[index[i][j]][j] for dim 0, and likewise for others, in order.",
-                .family = Family::index, .samples = "scatter_add(A(4, 3), 0, I(4, 5, 3), A(5, 3)); scatter_add(A(3, 4), 1, I(4, 3, 2), A(3, 2)); scatter_add(A(4), 0, I(4, 9), A(9))") {
+PHLOX_OPERATION(
+    Tensor, scatter_add, (const Tensor& input, std::int64_t dim, const Tensor& index, const Tensor& src),
+    .doc = "Adds src[i][j] to input[index[i][j]][j] for dim 0, and likewise for others, in order.",
+    .family = Family::index,
+    .samples =
+        "scatter_add(A(4, 3), 0, I(4, 5, 3), A(5, 3)); scatter_add(A(3, 4), 1, I(4, 3, 2), A(3, 2)); "
+        "scatter_add(A(4), 0, I(4, 9), A(9))") {
   require_dtype_of(input, src, "src", "scatter_add");
-  return apply_scatter(input, checked_dim(input, dim, "scatter_add"), index, src, ScatterMode::add, "scatter_add");
+  return apply_scatter(input, checked_dim(input, dim, "scatter_add"), index, src, ScatterMode::add,
+                       "scatter_add");
 }
 
-PHLOX_OPERATION(Tensor, scatter_reduce, (const Tensor& input, std::int64_t dim, const Tensor& index, const Tensor& src, const std::string& reduce, bool include_self = true),
-                .doc = "Combines src[i][j] into input[index[i][j]][j] by \"sum\", \"prod\", \"mean\", \"amax\" or \"amin\". "
-                       "Without include_self what was there does not count.",
-                .family = Family::index, .samples = "scatter_reduce(A(4, 3), 0, I(4, 5, 3), A(5, 3), 'sum'); scatter_reduce(P(4), 0, I(4, 6), P(6), 'prod'); scatter_reduce(A(4), 0, I(4, 6), A(6), 'mean'); scatter_reduce(A(4), 0, I(4, 6), A(6), 'amax', False)",
-                .integers = false) {
+PHLOX_OPERATION(
+    Tensor, scatter_reduce,
+    (const Tensor& input, std::int64_t dim, const Tensor& index, const Tensor& src, const std::string& reduce,
+     bool include_self = true),
+    .doc =
+        "Combines src[i][j] into input[index[i][j]][j] by \"sum\", \"prod\", \"mean\", \"amax\" or \"amin\". "
+        "Without include_self what was there does not count.",
+    .family = Family::index,
+    .samples =
+        "scatter_reduce(A(4, 3), 0, I(4, 5, 3), A(5, 3), 'sum'); scatter_reduce(P(4), 0, I(4, 6), P(6), "
+        "'prod'); scatter_reduce(A(4), 0, I(4, 6), A(6), 'mean'); scatter_reduce(A(4), 0, I(4, 6), A(6), "
+        "'amax', False)",
+    .integers = false) {
   const int d = checked_dim(input, dim, "scatter_reduce");
   require_dtype_of(input, src, "src", "scatter_reduce");
   const ScatterMode mode = parse_reduction(reduce, "scatter_reduce");
@@ -202,7 +256,8 @@ PHLOX_OPERATION(Tensor, scatter_reduce, (const Tensor& input, std::int64_t dim, 
       if (is_floating(input.dtype())) return largest ? INFINITY : -INFINITY;
       const int bits = info(input.dtype()).bits;
       if (is_boolean(input.dtype())) return largest;
-      if (is_unsigned(input.dtype())) return largest ? Scalar(bits == 64 ? ~std::uint64_t{0} : (std::uint64_t{1} << bits) - 1) : Scalar(0);
+      if (is_unsigned(input.dtype()))
+        return largest ? Scalar(bits == 64 ? ~std::uint64_t{0} : (std::uint64_t{1} << bits) - 1) : Scalar(0);
       const auto most = static_cast<std::int64_t>((std::uint64_t{1} << (bits - 1)) - 1);
       return largest ? most : -most - 1;
     };
@@ -210,43 +265,61 @@ PHLOX_OPERATION(Tensor, scatter_reduce, (const Tensor& input, std::int64_t dim, 
                            : mode == ScatterMode::minimum ? end_value(true)
                            : mode == ScatterMode::maximum ? end_value(false)
                                                           : Scalar(0);
-    base = apply_scatter(input, d, index, full(index.shape(), neutral, input.dtype(), input.device()), ScatterMode::assign, "scatter_reduce");
+    base = apply_scatter(input, d, index, full(index.shape(), neutral, input.dtype(), input.device()),
+                         ScatterMode::assign, "scatter_reduce");
   }
   if (mode == ScatterMode::add) {
     const Tensor total = apply_scatter(base, d, index, src, mode, "scatter_reduce");
     if (reduce != "mean") return total;
     const Tensor ones_at = ones(index.shape(), input.dtype(), input.device());
-    Tensor count = apply_scatter(full(input.shape(), include_self ? 1 : 0, input.dtype(), input.device()), d, index, ones_at, mode, "scatter_reduce");
+    Tensor count = apply_scatter(full(input.shape(), include_self ? 1 : 0, input.dtype(), input.device()), d,
+                                 index, ones_at, mode, "scatter_reduce");
     count = clamp_min(count, 1);
     return is_integer(input.dtype()) ? floor_divide(total, count) : div(total, count);
   }
-  if (!needs_gradient(base) && !needs_gradient(src)) return apply_scatter(base, d, index, src, mode, "scatter_reduce");
+  if (!needs_gradient(base) && !needs_gradient(src))
+    return apply_scatter(base, d, index, src, mode, "scatter_reduce");
 
   const Tensor result = apply_scatter(base.detach(), d, index, src.detach(), mode, "scatter_reduce");
-  set_history(result, Reference<GradientNode>::adopt(new ScatterReduceNode(base, d, index, src, result, mode)));
+  set_history(result,
+              Reference<GradientNode>::adopt(new ScatterReduceNode(base, d, index, src, result, mode)));
   return result;
 }
 
-PHLOX_OPERATION(Tensor, scatter, (const Tensor& input, std::int64_t dim, const Tensor& index, const Operand& src, const OptionalString& reduce = {}),
-                .doc = "Writes src[i][j], or one number, to input[index[i][j]][j] for dim 0, and likewise for others; with "
-                       "reduce=\"add\" or \"multiply\" combines it with what is there.",
-                .family = Family::index, .samples = "scatter(A(4, 3), 0, arange(3).reshape((1, 3)), A(1, 3)); scatter(A(3, 4), 1, I(4, 3, 2), 1.5); scatter(A(4), 0, I(4, 6), A(6), 'add')") {
+PHLOX_OPERATION(
+    Tensor, scatter,
+    (const Tensor& input, std::int64_t dim, const Tensor& index, const Operand& src,
+     const OptionalString& reduce = {}),
+    .doc =
+        "Writes src[i][j], or one number, to input[index[i][j]][j] for dim 0, and likewise for others; with "
+        "reduce=\"add\" or \"multiply\" combines it with what is there.",
+    .family = Family::index,
+    .samples =
+        "scatter(A(4, 3), 0, reshape(arange(3), (1, 3)), A(1, 3)); scatter(A(3, 4), 1, I(4, 3, 2), 1.5); "
+        "scatter(A(4), 0, I(4, 6), A(6), 'add')") {
   const int d = checked_dim(input, dim, "scatter");
   const Tensor values = src.is_tensor() ? src.tensor() : broadcast_to(as_tensor(src, input), index.shape());
   require_dtype_of(input, values, "src", "scatter");
   if (!reduce) return apply_scatter(input, d, index, values, ScatterMode::assign);
   const ScatterMode mode = parse_reduction(*reduce, "scatter");
-  return mode == ScatterMode::add ? apply_scatter(input, d, index, values, mode) : scatter_reduce(input, d, index, values, *reduce);
+  return mode == ScatterMode::add ? apply_scatter(input, d, index, values, mode)
+                                  : scatter_reduce(input, d, index, values, *reduce);
 }
 
 // --- places by several tensors, or in the flattened tensor
 
-PHLOX_OPERATION(Tensor, index_put, (const Tensor& input, const TensorList& indices, const Tensor& values, bool accumulate = false),
-                .doc = "With `values` at the places x[indices], which broadcast together; `accumulate` adds to what is there.",
-                .family = Family::index, .samples = "index_put(A(4, 3), [I(4, 2), I(3, 2)], A(2), True); index_put(A(4, 3), [arange(2)], A(3))") {
+PHLOX_OPERATION(
+    Tensor, index_put,
+    (const Tensor& input, const TensorList& indices, const Tensor& values, bool accumulate = false),
+    .doc =
+        "With `values` at the places x[indices], which broadcast together; `accumulate` adds to what is "
+        "there.",
+    .family = Family::index,
+    .samples = "index_put(A(4, 3), [I(4, 2), I(3, 2)], A(2), True); index_put(A(4, 3), [arange(2)], A(3))") {
   IndexPlaces places;
   if (static_cast<int>(indices.size()) > input.rank())
-    fail<IndexError>(ErrorCode::too_many_indices, "index_put: {} indices for {} dimensions", indices.size(), input.rank())
+    fail<IndexError>(ErrorCode::too_many_indices, "index_put: {} indices for {} dimensions", indices.size(),
+                     input.rank())
         .detail("input", describe(input))
         .raise();
   std::int64_t dim = 0;
@@ -266,17 +339,21 @@ PHLOX_OPERATION(Tensor, index_put, (const Tensor& input, const TensorList& indic
 }
 
 PHLOX_OPERATION(Tensor, take, (const Tensor& input, const Tensor& index),
-                .doc = "Elements of the flattened tensor at positions; the shape is that of the index.", .family = Family::index,
-                .samples = "take(A(3, 4), I(12, 2, 2)); take(A(5), I(5))", .reference = "np.take(input, index)") {
+                .doc = "Elements of the flattened tensor at positions; the shape is that of the index.",
+                .family = Family::index, .samples = "take(A(3, 4), I(12, 2, 2)); take(A(5), I(5))",
+                .reference = "np.take(input, index)") {
   return apply_index(ravel(input), {{0}, 0, {index}}, "take");
 }
 
-PHLOX_OPERATION(Tensor, put, (const Tensor& input, const Tensor& index, const Tensor& source, bool accumulate = false),
-                .doc = "With the elements of `source` at positions of the flattened tensor.", .family = Family::index,
+PHLOX_OPERATION(Tensor, put,
+                (const Tensor& input, const Tensor& index, const Tensor& source, bool accumulate = false),
+                .doc = "With the elements of `source` at positions of the flattened tensor.",
+                .family = Family::index,
                 .samples = "put(A(3, 4), I(12, 5), A(5), True); put(A(3, 4), arange(3), A(3))") {
   require_dtype_of(input, source, "source", "put");
   const ScatterMode mode = accumulate ? ScatterMode::add : ScatterMode::assign;
-  return reshape(apply_index_put(ravel(input), {{0}, 0, {ravel(index)}}, ravel(source), mode, "put"), input.shape());
+  return reshape(apply_index_put(ravel(input), {{0}, 0, {ravel(index)}}, ravel(source), mode, "put"),
+                 input.shape());
 }
 
 // --- truth values
@@ -286,60 +363,74 @@ PHLOX_OPERATION(Tensor, masked_fill, (const Tensor& input, const Tensor& mask, c
                 .samples = "masked_fill(A(3, 4), B(3, 4), 2); masked_fill(A(3, 4), B(4), 5)",
                 .reference = "np.where(mask, value, input)") {
   require_bool(mask, "masked_fill");
-  if (!value.is_tensor() && value.scalar().promote_with(input.dtype()) == input.dtype()) return where(mask, value, input);
+  if (!value.is_tensor() && value.scalar().promote_with(input.dtype()) == input.dtype())
+    return where(mask, value, input);
   const Tensor tensor = as_tensor(value, input);
   check_kind_kept(tensor.dtype(), input, "masked_fill");
   return where(mask, tensor.to(input.dtype()), input);
 }
 
 PHLOX_OPERATION(Tensor, masked_select, (const Tensor& input, const Tensor& mask),
-                .doc = "The elements where the mask is true, as a vector; both broadcast.", .family = Family::index,
+                .doc = "The elements where the mask is true, as a vector; both broadcast.",
+                .family = Family::index,
                 .samples = "masked_select(A(3, 4), B(3, 4)); masked_select(A(3, 4), B(4))",
-                .reference = "np.broadcast_to(input, np.broadcast_shapes(input.shape, mask.shape))[np.broadcast_to(mask, np.broadcast_shapes(input.shape, mask.shape))]") {
+                .reference =
+                    "np.broadcast_to(input, np.broadcast_shapes(input.shape, "
+                    "mask.shape))[np.broadcast_to(mask, np.broadcast_shapes(input.shape, mask.shape))]") {
   require_bool(mask, "masked_select");
   const Shape shape = broadcast_shapes(input.shape(), mask.shape(), "masked_select");
   const Tensor positions = apply_nonzero(reshape(broadcast_to(mask, shape), {-1}));
-  return apply_index(reshape(broadcast_to(input, shape), {-1}), {{0}, 0, {positions.select(1, 0)}}, "masked_select");
+  return apply_index(reshape(broadcast_to(input, shape), {-1}), {{0}, 0, {positions.select(1, 0)}},
+                     "masked_select");
 }
 
 PHLOX_OPERATION(Tensor, masked_scatter, (const Tensor& input, const Tensor& mask, const Tensor& source),
-                .doc = "With the elements of `source`, one after the other, where the mask is true.", .family = Family::index,
-                .samples = "masked_scatter(A(3, 4), B(3, 4), A(12))") {
+                .doc = "With the elements of `source`, one after the other, where the mask is true.",
+                .family = Family::index, .samples = "masked_scatter(A(3, 4), B(3, 4), A(12))") {
   require_bool(mask, "masked_scatter");
   require_dtype_of(input, source, "source", "masked_scatter");
   const Shape shape = broadcast_shapes(input.shape(), mask.shape(), "masked_scatter");
   const Tensor positions = apply_nonzero(reshape(broadcast_to(mask, shape), {-1}));
   const std::int64_t count = positions.size(0);
   if (count > source.numel())
-    fail<ShapeError>(ErrorCode::wrong_element_count, "masked_scatter: {} places and {} elements", count, source.numel())
+    fail<ShapeError>(ErrorCode::wrong_element_count, "masked_scatter: {} places and {} elements", count,
+                     source.numel())
         .detail("mask", describe(mask))
         .detail("source", describe(source))
         .raise();
   const Tensor flat = reshape(broadcast_to(input, shape), {-1});
   const Tensor values = narrow(ravel(source), 0, 0, count);
-  return reshape(apply_index_put(flat, {{0}, 0, {positions.select(1, 0)}}, values, ScatterMode::assign, "masked_scatter"), shape);
+  return reshape(apply_index_put(flat, {{0}, 0, {positions.select(1, 0)}}, values, ScatterMode::assign,
+                                 "masked_scatter"),
+                 shape);
 }
 
 PHLOX_OPERATION(Tensor, nonzero, (const Tensor& input),
-                .doc = "Positions of the elements that are not zero, one a row: int64[n,rank].", .family = Family::index,
-                .alias = "argwhere", .samples = "nonzero(B(3, 4)); nonzero(I(2, 5)); nonzero(B())",
+                .doc = "Positions of the elements that are not zero, one a row: int64[n,rank].",
+                .family = Family::index, .alias = "argwhere",
+                .samples = "nonzero(B(3, 4)); nonzero(I(2, 5)); nonzero(B())",
                 .reference = "np.argwhere(input)", .differentiable = false) {
   return apply_nonzero(input);
 }
 
-PHLOX_OPERATION(TensorList, nonzero_tuple, (const Tensor& input),
-                .doc = "Positions of the elements that are not zero, a vector for each dimension: an index for x[...].",
-                .family = Family::index, .samples = "nonzero_tuple(B(3, 4)); nonzero_tuple(I(2, 5))",
-                .reference = "list(np.nonzero(input))", .differentiable = false) {
+PHLOX_OPERATION(
+    TensorList, nonzero_tuple, (const Tensor& input),
+    .doc = "Positions of the elements that are not zero, a vector for each dimension: an index for x[...].",
+    .family = Family::index, .samples = "nonzero_tuple(B(3, 4)); nonzero_tuple(I(2, 5))",
+    .reference = "list(np.nonzero(input))", .differentiable = false, .overload_of = "where") {
   return unbind(apply_nonzero(at_least_vector(input)), 1);
 }
 
 PHLOX_OPERATION(Tensor, embedding, (const Tensor& input, const Tensor& weight, OptionalInt padding_idx = {}),
-                .doc = "The rows of `weight` at the positions of `input`: [..., weight.size(1)]. The row `padding_idx` gets no gradient.",
-                .family = Family::index, .home = "nn.functional", .method = false, .samples = "embedding(I(5, 2, 3), A(5, 4)); embedding(I(5, 4), A(5, 2), 1)",
+                .doc =
+                    "The rows of `weight` at the positions of `input`: [..., weight.size(1)]. The row "
+                    "`padding_idx` gets no gradient.",
+                .family = Family::index, .home = "nn.functional", .method = false,
+                .samples = "embedding(I(5, 2, 3), A(5, 4)); embedding(I(5, 4), A(5, 2), 1)",
                 .reference = "weight[input]") {
   if (weight.rank() != 2)
-    fail<ShapeError>(ErrorCode::wrong_rank, "embedding: the weight is a matrix, not of {} dimensions", weight.rank())
+    fail<ShapeError>(ErrorCode::wrong_rank, "embedding: the weight is a matrix, not of {} dimensions",
+                     weight.rank())
         .detail("weight", describe(weight))
         .raise();
   const Tensor rows = apply_index(weight, {{0}, 0, {input}}, "embedding");
@@ -353,7 +444,8 @@ PHLOX_OPERATION(Tensor, embedding, (const Tensor& input, const Tensor& weight, O
 namespace {
 
 template <class Write, class Value>
-const Tensor& write_in_place(const Tensor& target, const Tensor& values, const char* operation, const Write& write, const Value& value) {
+const Tensor& write_in_place(const Tensor& target, const Tensor& values, const char* operation,
+                             const Write& write, const Value& value) {
   if (needs_gradient(target) || needs_gradient(values)) return assign_in_place(target, value(), operation);
   check_in_place_allowed(target, operation);
   write();
@@ -363,39 +455,52 @@ const Tensor& write_in_place(const Tensor& target, const Tensor& values, const c
 
 }  // namespace
 
-PHLOX_OPERATION(Tensor, index_add_, (const Tensor& input, std::int64_t dim, const Tensor& index, const Tensor& source, Scalar alpha = 1),
+PHLOX_OPERATION(Tensor, index_add_,
+                (const Tensor& input, std::int64_t dim, const Tensor& index, const Tensor& source,
+                 Scalar alpha = 1),
                 .doc = "index_add() in place.", .family = Family::in_place) {
   require_vector(index, "index_add_");
   const int d = checked_dim(input, dim, "index_add_");
-  const Tensor scaled = alpha.kind() <= Scalar::Kind::integer && alpha.integer() == 1 ? source : mul(source, alpha);
+  const Tensor scaled =
+      alpha.kind() <= Scalar::Kind::integer && alpha.integer() == 1 ? source : mul(source, alpha);
   return write_in_place(
       input, source, "index_add_",
-      [&] { index_put_data(input, along(d, at_least_vector(index)), scaled, ScatterMode::add, "index_add_"); },
+      [&] {
+        index_put_data(input, along(d, at_least_vector(index)), scaled, ScatterMode::add, "index_add_");
+      },
       [&] { return index_add(input, dim, index, source, alpha); });
 }
 
-PHLOX_OPERATION(Tensor, index_copy_, (const Tensor& input, std::int64_t dim, const Tensor& index, const Tensor& source),
+PHLOX_OPERATION(Tensor, index_copy_,
+                (const Tensor& input, std::int64_t dim, const Tensor& index, const Tensor& source),
                 .doc = "index_copy() in place.", .family = Family::in_place) {
   require_vector(index, "index_copy_");
   const int d = checked_dim(input, dim, "index_copy_");
   return write_in_place(
       input, source, "index_copy_",
-      [&] { index_put_data(input, along(d, at_least_vector(index)), source, ScatterMode::assign, "index_copy_"); },
+      [&] {
+        index_put_data(input, along(d, at_least_vector(index)), source, ScatterMode::assign, "index_copy_");
+      },
       [&] { return index_copy(input, dim, index, source); });
 }
 
-PHLOX_OPERATION(Tensor, index_fill_, (const Tensor& input, std::int64_t dim, const Tensor& index, const Operand& value),
+PHLOX_OPERATION(Tensor, index_fill_,
+                (const Tensor& input, std::int64_t dim, const Tensor& index, const Operand& value),
                 .doc = "index_fill() in place.", .family = Family::in_place) {
   require_vector(index, "index_fill_");
   const int d = checked_dim(input, dim, "index_fill_");
   const Tensor tensor = as_tensor(value, input);
   return write_in_place(
       input, tensor, "index_fill_",
-      [&] { index_put_data(input, along(d, at_least_vector(index)), tensor, ScatterMode::assign, "index_fill_"); },
+      [&] {
+        index_put_data(input, along(d, at_least_vector(index)), tensor, ScatterMode::assign, "index_fill_");
+      },
       [&] { return index_fill(input, dim, index, tensor); });
 }
 
-PHLOX_OPERATION(Tensor, scatter_, (const Tensor& input, std::int64_t dim, const Tensor& index, const Operand& src, const OptionalString& reduce = {}),
+PHLOX_OPERATION(Tensor, scatter_,
+                (const Tensor& input, std::int64_t dim, const Tensor& index, const Operand& src,
+                 const OptionalString& reduce = {}),
                 .doc = "scatter() in place.", .family = Family::in_place) {
   const int d = checked_dim(input, dim, "scatter_");
   const Tensor values = src.is_tensor() ? src.tensor() : broadcast_to(as_tensor(src, input), index.shape());
@@ -406,16 +511,20 @@ PHLOX_OPERATION(Tensor, scatter_, (const Tensor& input, std::int64_t dim, const 
       [&] { return scatter(input, dim, index, values, reduce); });
 }
 
-PHLOX_OPERATION(Tensor, scatter_add_, (const Tensor& input, std::int64_t dim, const Tensor& index, const Tensor& src),
+PHLOX_OPERATION(Tensor, scatter_add_,
+                (const Tensor& input, std::int64_t dim, const Tensor& index, const Tensor& src),
                 .doc = "scatter_add() in place.", .family = Family::in_place) {
   const int d = checked_dim(input, dim, "scatter_add_");
   require_dtype_of(input, src, "src", "scatter_add_");
   return write_in_place(
-      input, src, "scatter_add_", [&] { scatter_data(input, d, index, src, ScatterMode::add, "scatter_add_"); },
+      input, src, "scatter_add_",
+      [&] { scatter_data(input, d, index, src, ScatterMode::add, "scatter_add_"); },
       [&] { return scatter_add(input, dim, index, src); });
 }
 
-PHLOX_OPERATION(Tensor, index_put_, (const Tensor& input, const TensorList& indices, const Tensor& values, bool accumulate = false),
+PHLOX_OPERATION(Tensor, index_put_,
+                (const Tensor& input, const TensorList& indices, const Tensor& values,
+                 bool accumulate = false),
                 .doc = "index_put() in place.", .family = Family::in_place) {
   return assign_in_place(input, index_put(input, indices, values, accumulate), "index_put_");
 }

@@ -38,7 +38,8 @@ Range range_of(const Slice& slice, std::int64_t size, int dim) {
 
 std::int64_t position_of(std::int64_t index, std::int64_t size, int dim) {
   if (index < -size || index >= size) [[unlikely]]
-    fail<IndexError>(ErrorCode::index_out_of_range, "index: {} is out of range for dimension {} of size {}", index, dim, size)
+    fail<IndexError>(ErrorCode::index_out_of_range, "index: {} is out of range for dimension {} of size {}",
+                     index, dim, size)
         .hint(size ? fmt::format("allowed are {} to {}", -size, size - 1) : "the dimension is empty")
         .raise();
   return index < 0 ? index + size : index;
@@ -65,9 +66,13 @@ void check_count(const Tensor& input, Indices indices, int& used) {
     used += dims_used(index);
     ellipses += std::holds_alternative<Ellipsis>(index);
   }
-  if (ellipses > 1) fail<IndexError>(ErrorCode::bad_index, "index: `...` stands twice").hint("write `:` for single dimensions").raise();
+  if (ellipses > 1)
+    fail<IndexError>(ErrorCode::bad_index, "index: `...` stands twice")
+        .hint("write `:` for single dimensions")
+        .raise();
   if (used > input.rank())
-    fail<IndexError>(ErrorCode::too_many_indices, "index: {} dimensions are indexed, the tensor has {}", used, input.rank())
+    fail<IndexError>(ErrorCode::too_many_indices, "index: {} dimensions are indexed, the tensor has {}", used,
+                     input.rank())
         .detail("input", describe(input))
         .raise();
 }
@@ -77,8 +82,8 @@ void add_mask(Plan& plan, const Tensor& mask, const Tensor& input, int dim, int&
   for (int d = 0; d < mask.rank(); ++d)
     if (mask.impl()->sizes[d] != input.impl()->sizes[dim + d])
       fail<IndexError>(ErrorCode::index_out_of_range,
-                       "index: the mask has size {} where dimension {} has size {}", mask.impl()->sizes[d], dim + d,
-                       input.impl()->sizes[dim + d])
+                       "index: the mask has size {} where dimension {} has size {}", mask.impl()->sizes[d],
+                       dim + d, input.impl()->sizes[dim + d])
           .detail("input", describe(input))
           .detail("mask", describe(mask))
           .raise();
@@ -92,18 +97,21 @@ void add_mask(Plan& plan, const Tensor& mask, const Tensor& input, int dim, int&
 Plan plan_index(const Tensor& input, Indices indices) {
   int used;
   check_count(input, indices, used);
-  const bool advanced = std::any_of(indices.begin(), indices.end(), [](const Index& i) { return std::holds_alternative<Tensor>(i); });
+  const bool advanced = std::any_of(indices.begin(), indices.end(),
+                                    [](const Index& i) { return std::holds_alternative<Tensor>(i); });
   const auto rank = static_cast<std::size_t>(input.rank());
   ViewAttributes cut{ViewKind::slice, input.shape(), IntList(rank, 0), IntList(rank, 1)};
-  Shape shape;           // of the view: without selected dimensions, with new ones
+  Shape shape;  // of the view: without selected dimensions, with new ones
   bool sliced = false, reshaped = false;
   Plan plan;
   // Where tensors stand: side by side unless something else comes between.
   int first_place = -1, last_item = -1, item = 0;
   bool side_by_side = true;
   const auto note_place = [&](int view_dim) {
-    if (first_place < 0) first_place = view_dim;
-    else if (item != last_item + 1) side_by_side = false;
+    if (first_place < 0)
+      first_place = view_dim;
+    else if (item != last_item + 1)
+      side_by_side = false;
     last_item = item;
   };
 
@@ -116,7 +124,8 @@ Plan plan_index(const Tensor& input, Indices indices) {
       if (advanced) {
         note_place(view_dim);
         plan.places.dims.push_back(view_dim++);
-        plan.places.tensors.push_back(Tensor(Scalar(position_of(*position, size, dim)), {.dtype = DType::int64}));
+        plan.places.tensors.push_back(
+            Tensor(Scalar(position_of(*position, size, dim)), {.dtype = DType::int64}));
         shape.push_back(size);
       } else {
         cut.b[d] = position_of(*position, size, dim);
@@ -157,7 +166,8 @@ Plan plan_index(const Tensor& input, Indices indices) {
         dim += tensor.rank();
       } else {
         if (!is_integer(tensor.dtype()))
-          fail<IndexError>(ErrorCode::bad_index, "index: a tensor of {} cannot index dimension {}", info(tensor.dtype()).name, dim)
+          fail<IndexError>(ErrorCode::bad_index, "index: a tensor of {} cannot index dimension {}",
+                           info(tensor.dtype()).name, dim)
               .detail("index", describe(tensor))
               .hint("integers are positions, bool is a mask; cast with .to(px.int64)")
               .raise();
@@ -172,7 +182,7 @@ Plan plan_index(const Tensor& input, Indices indices) {
   for (; dim < input.rank(); ++dim) shape.push_back(input.impl()->sizes[dim]);
 
   plan.view = sliced ? apply_view(input, cut) : input;
-  if (reshaped) plan.view = apply_view(plan.view, {ViewKind::reshape, shape, {}, {}});
+  if (reshaped) plan.view = apply_view(plan.view, {ViewKind::reshape, shape});
   plan.advanced = advanced;
   plan.places.position = side_by_side ? std::max(first_place, 0) : 0;
   return plan;
@@ -182,7 +192,7 @@ Tensor get(const Tensor& input, Indices indices) {
   if (indices.size() == 1) {  // the commonest forms
     const Index& only = indices[0];
     if (const auto* position = std::get_if<std::int64_t>(&only); position && input.rank() > 0)
-      return apply_view(input, {ViewKind::select, {0, position_of(*position, input.impl()->sizes[0], 0)}, {}, {}});
+      return apply_view(input, {ViewKind::select, {0, position_of(*position, input.impl()->sizes[0], 0)}});
     if (const auto* slice = std::get_if<Slice>(&only); slice && input.rank() > 0) {
       const Range range = range_of(*slice, input.impl()->sizes[0], 0);
       return slice_dim(input, 0, range.first, range.count, slice->step);
@@ -191,14 +201,17 @@ Tensor get(const Tensor& input, Indices indices) {
   const Plan plan = plan_index(input, indices);
   if (plan.advanced) return apply_index(plan.view, plan.places);
   if (plan.view.impl() != input.impl()) return plan.view;
-  return apply_view(input, {ViewKind::expand, input.shape(), {}, {}});  // x[...] is a new view
+  return apply_view(input, {ViewKind::expand, input.shape()});  // x[...] is a new view
 }
 
 // Values written to indexed places: what was there gets no gradient, the values get theirs.
 class SetIndexNode final : public GradientNode {
  public:
   SetIndexNode(const Tensor& input, Indices indices, const Tensor& value)
-      : GradientNode("setitem", 2), indices_(indices.begin(), indices.end()), shape_(value.shape()), dtype_(value.dtype()) {
+      : GradientNode("setitem", 2),
+        indices_(indices.begin(), indices.end()),
+        shape_(value.shape()),
+        dtype_(value.dtype()) {
     edges()[0] = gradient_edge(input);
     edges()[1] = gradient_edge(value);
     for (Index& index : indices_)
@@ -244,8 +257,9 @@ Tensor without_leading_ones(Tensor value, int rank) {
 
 void set(const Tensor& input, Indices indices, const Operand& operand) {
   if (!operand.is_tensor()) operand.scalar().check_fits(input.dtype());
-  const Tensor value = operand.is_tensor() ? operand.tensor()
-                                           : Tensor(operand.scalar(), {.dtype = input.dtype(), .device = input.device()});
+  const Tensor value = operand.is_tensor()
+                           ? operand.tensor()
+                           : Tensor(operand.scalar(), {.dtype = input.dtype(), .device = input.device()});
   const bool recorded = needs_gradient(input) || needs_gradient(value);
   check_in_place_allowed(input, "setitem", needs_gradient(value));
   Reference<GradientNode> node;
@@ -254,12 +268,13 @@ void set(const Tensor& input, Indices indices, const Operand& operand) {
     NoGrad no_grad;
     const Plan plan = plan_index(input.detach(), indices);
     if (plan.advanced) {
-      index_put_data(plan.view, plan.places, without_leading_ones(value.detach(), max_rank), ScatterMode::assign, "setitem");
+      index_put_data(plan.view, plan.places, without_leading_ones(value.detach(), max_rank),
+                     ScatterMode::assign, "setitem");
     } else {
       const Tensor source = without_leading_ones(value.detach().to(input.device()), plan.view.rank());
       if (broadcast_shapes(plan.view.shape(), source.shape(), "setitem") != plan.view.shape())
-        fail<ShapeError>(ErrorCode::shapes_do_not_broadcast, "setitem: [{}] does not fit into [{}]", to_string(value.shape()),
-                         to_string(plan.view.shape()))
+        fail<ShapeError>(ErrorCode::shapes_do_not_broadcast, "setitem: [{}] does not fit into [{}]",
+                         to_string(value.shape()), to_string(plan.view.shape()))
             .detail("input", describe(input))
             .detail("value", describe(value))
             .raise();
@@ -274,14 +289,20 @@ void set(const Tensor& input, Indices indices, const Operand& operand) {
 
 Tensor index(const Tensor& input, const std::vector<Index>& indices) { return get(input, indices); }
 
-void set_index(const Tensor& input, const std::vector<Index>& indices, const Operand& value) { set(input, indices, value); }
+void set_index(const Tensor& input, const std::vector<Index>& indices, const Operand& value) {
+  set(input, indices, value);
+}
 
-Tensor Tensor::operator[](std::initializer_list<Index> indices) const { return get(*this, {indices.begin(), indices.size()}); }
+Tensor Tensor::operator[](std::initializer_list<Index> indices) const {
+  return get(*this, {indices.begin(), indices.size()});
+}
 
 Tensor Tensor::operator[](std::int64_t index) const {
   if (rank() == 0)
-    fail<IndexError>(ErrorCode::too_many_indices, "index: a tensor of 0 dimensions cannot be indexed by position").raise();
-  return apply_view(*this, {ViewKind::select, {0, position_of(index, impl()->sizes[0], 0)}, {}, {}});
+    fail<IndexError>(ErrorCode::too_many_indices,
+                     "index: a tensor of 0 dimensions cannot be indexed by position")
+        .raise();
+  return select_dim(*this, 0, position_of(index, impl()->sizes[0], 0));
 }
 
 Tensor Tensor::operator[](const Tensor& indices) const {

@@ -4,9 +4,10 @@
 //   Tensor picked = index(x, {tensor({0, 2, 5})});      a copy
 //   set_index(x, {mask}, 0.0);                          in place
 //
-// Integer tensors broadcast together; where integers and tensors stand side by side, their common shape takes the
-// place of the first, else it comes first. A boolean tensor stands for the positions of its true elements. Throws
-// IndexError: E0501 out of range, E0502 more indices than dimensions, E0503 an index of the wrong kind.
+// Integer tensors broadcast together; where integers and tensors stand side by side, their common shape takes
+// the place of the first, else it comes first. A boolean tensor stands for the positions of its true
+// elements. Throws IndexError: E0501 out of range, E0502 more indices than dimensions, E0503 an index of the
+// wrong kind.
 #pragma once
 
 #include <vector>

@@ -1,4 +1,5 @@
-// Putting tensors together, and taking them apart again: the primitives `split` and `cat`, each the other's gradient.
+// Putting tensors together, and taking them apart again: the primitives `split` and `cat`, each the other's
+// gradient.
 #include <algorithm>
 
 #include "phlox/core/recording.h"
@@ -28,8 +29,12 @@ PHLOX_PRIMITIVE(split, 22, evaluate_split);
 class SplitNode final : public GradientNode {
  public:
   SplitNode(const Tensor& input, int dim, const Integers& sizes)
-      : GradientNode("split", 1, static_cast<int>(sizes.size())), dim_(dim), sizes_(sizes), shape_(input.shape()),
-        dtype_(input.dtype()), device_(input.device()) {
+      : GradientNode("split", 1, static_cast<int>(sizes.size())),
+        dim_(dim),
+        sizes_(sizes),
+        shape_(input.shape()),
+        dtype_(input.dtype()),
+        device_(input.device()) {
     edges()[0] = gradient_edge(input);
   }
   void backward(std::span<const Tensor> output_gradients, std::span<Tensor> input_gradients) override {
@@ -157,20 +162,22 @@ Tensor apply_cat(const TensorList& tensors, std::int64_t dim, const char* operat
     for (int e = 0; e < first.rank() && fits; ++e)
       fits = e == d || next.impl()->sizes[e] == shape[static_cast<std::size_t>(e)];
     if (!fits)
-      fail<ShapeError>(ErrorCode::sizes_differ, "{}: tensors 0 and {} differ outside of dimension {}", operation, i, d)
+      fail<ShapeError>(ErrorCode::sizes_differ, "{}: tensors 0 and {} differ outside of dimension {}",
+                       operation, i, d)
           .detail("tensor 0", describe(first))
           .detail(fmt::format("tensor {}", i), describe(next))
           .raise();
     if (next.device() != first.device())
-      fail<DeviceError>(ErrorCode::wrong_device, "{}: tensors are on {} and {}", operation, to_string(first.device()),
-                        to_string(next.device()))
+      fail<DeviceError>(ErrorCode::wrong_device, "{}: tensors are on {} and {}", operation,
+                        to_string(first.device()), to_string(next.device()))
           .raise();
     shape[static_cast<std::size_t>(d)] += next.impl()->sizes[d];
     if (next.dtype() != dtype) dtype = promote(dtype, next.dtype());
     wants |= needs_gradient(next);
     same_order &= next.is_contiguous() == first.is_contiguous();
   }
-  Tensor result = same_order ? make_tensor_like(first, shape, dtype) : make_tensor(shape, dtype, first.device());
+  Tensor result =
+      same_order ? make_tensor_like(first, shape, dtype) : make_tensor(shape, dtype, first.device());
   const DeviceKernels& kernels = device_kernels(result.device());
   std::int64_t offset = result.storage_offset();
   Shape part = shape;
@@ -187,10 +194,12 @@ Tensor apply_cat(const TensorList& tensors, std::int64_t dim, const char* operat
   return result;
 }
 
-PHLOX_OPERATION(Tensor, cat, (const TensorList& tensors, std::int64_t dim = 0),
-                .doc = "Tensors one after the other along a dimension; all other sizes are equal.", .family = Family::join,
-                .alias = "concat concatenate", .samples = "cat([A(2, 3), A(1, 3)]); cat([A(2, 3), A(2, 1), A(2, 0)], 1); cat([A(2), A(3)], -1)",
-                .reference = "np.concatenate(tensors, dim)") {
+PHLOX_OPERATION(
+    Tensor, cat, (const TensorList& tensors, std::int64_t dim = 0),
+    .doc = "Tensors one after the other along a dimension; all other sizes are equal.",
+    .family = Family::join, .alias = "concat concatenate",
+    .samples = "cat([A(2, 3), A(1, 3)]); cat([A(2, 3), A(2, 1), A(2, 0)], 1); cat([A(2), A(3)], -1)",
+    .reference = "np.concatenate(tensors, dim)") {
   return apply_cat(tensors, dim, "cat");
 }
 
@@ -213,8 +222,10 @@ PHLOX_OPERATION(Tensor, stack, (const TensorList& tensors, std::int64_t dim = 0)
   return apply_cat(rows, d, "stack");
 }
 
-PHLOX_OPERATION(Tensor, hstack, (const TensorList& tensors), .doc = "Joined along the second dimension; vectors along their only one.",
-                .family = Family::join, .samples = "hstack([A(2, 3), A(2, 1)]); hstack([A(2), A(3)]); hstack([A(), A()])",
+PHLOX_OPERATION(Tensor, hstack, (const TensorList& tensors),
+                .doc = "Joined along the second dimension; vectors along their only one.",
+                .family = Family::join,
+                .samples = "hstack([A(2, 3), A(2, 1)]); hstack([A(2), A(3)]); hstack([A(), A()])",
                 .reference = "np.hstack(tensors)") {
   require_any(tensors, "hstack");
   TensorList all;
@@ -222,8 +233,9 @@ PHLOX_OPERATION(Tensor, hstack, (const TensorList& tensors), .doc = "Joined alon
   return apply_cat(all, all[0].rank() == 1 ? 0 : 1, "hstack");
 }
 
-PHLOX_OPERATION(Tensor, vstack, (const TensorList& tensors), .doc = "Joined along the first dimension; vectors count as rows.",
-                .family = Family::join, .alias = "row_stack", .samples = "vstack([A(2, 3), A(1, 3)]); vstack([A(3), A(3)])",
+PHLOX_OPERATION(Tensor, vstack, (const TensorList& tensors),
+                .doc = "Joined along the first dimension; vectors count as rows.", .family = Family::join,
+                .alias = "row_stack", .samples = "vstack([A(2, 3), A(1, 3)]); vstack([A(3), A(3)])",
                 .reference = "np.vstack(tensors)") {
   require_any(tensors, "vstack");
   TensorList all;
@@ -231,7 +243,8 @@ PHLOX_OPERATION(Tensor, vstack, (const TensorList& tensors), .doc = "Joined alon
   return apply_cat(all, 0, "vstack");
 }
 
-PHLOX_OPERATION(Tensor, dstack, (const TensorList& tensors), .doc = "Joined along the third dimension, which is added where missing.",
+PHLOX_OPERATION(Tensor, dstack, (const TensorList& tensors),
+                .doc = "Joined along the third dimension, which is added where missing.",
                 .family = Family::join, .samples = "dstack([A(2, 3), A(2, 3)]); dstack([A(3), A(3)])",
                 .reference = "np.dstack(tensors)") {
   require_any(tensors, "dstack");
@@ -240,24 +253,28 @@ PHLOX_OPERATION(Tensor, dstack, (const TensorList& tensors), .doc = "Joined alon
   return apply_cat(all, 2, "dstack");
 }
 
-PHLOX_OPERATION(Tensor, column_stack, (const TensorList& tensors), .doc = "Joined along the second dimension; vectors count as columns.",
-                .family = Family::join, .samples = "column_stack([A(3), A(3)]); column_stack([A(3), A(3, 2)])",
+PHLOX_OPERATION(Tensor, column_stack, (const TensorList& tensors),
+                .doc = "Joined along the second dimension; vectors count as columns.", .family = Family::join,
+                .samples = "column_stack([A(3), A(3)]); column_stack([A(3), A(3, 2)])",
                 .reference = "np.column_stack(tensors)") {
   require_any(tensors, "column_stack");
   TensorList all;
-  for (const Tensor& tensor : tensors) all.push_back(tensor.rank() < 2 ? reshape(tensor, {tensor.numel(), 1}) : tensor);
+  for (const Tensor& tensor : tensors)
+    all.push_back(tensor.rank() < 2 ? reshape(tensor, {tensor.numel(), 1}) : tensor);
   return apply_cat(all, 1, "column_stack");
 }
 
 // --- repetition
 
-PHLOX_OPERATION(Tensor, repeat, (const Tensor& input, const IntList& repeats),
-                .doc = "The tensor as often along each dimension as asked for; dimensions may be added in front.",
-                .family = Family::join, .samples = "repeat(A(2, 3), (2, 1)); repeat(A(3), (2, 2)); repeat(A(2), (0,))",
-                .reference = "np.tile(input, repeats)") {
+PHLOX_OPERATION(
+    Tensor, repeat, (const Tensor& input, const IntList& repeats),
+    .doc = "The tensor as often along each dimension as asked for; dimensions may be added in front.",
+    .family = Family::join, .samples = "repeat(A(2, 3), (2, 1)); repeat(A(3), (2, 2)); repeat(A(2), (0,))",
+    .reference = "np.tile(input, repeats)") {
   const int added = repeats.rank() - input.rank();
   if (added < 0)
-    fail<ShapeError>(ErrorCode::wrong_rank, "repeat: {} counts for {} dimensions", repeats.rank(), input.rank())
+    fail<ShapeError>(ErrorCode::wrong_rank, "repeat: {} counts for {} dimensions", repeats.rank(),
+                     input.rank())
         .detail("input", describe(input))
         .raise();
   Shape single, stretched, result;
@@ -265,7 +282,8 @@ PHLOX_OPERATION(Tensor, repeat, (const Tensor& input, const IntList& repeats),
     const std::int64_t size = d < added ? 1 : input.impl()->sizes[d - added];
     const std::int64_t times = repeats[static_cast<std::size_t>(d)];
     if (times < 0)
-      fail<ValueError>(ErrorCode::invalid_value, "repeat: dimension {} is to be repeated {} times", d, times).raise();
+      fail<ValueError>(ErrorCode::invalid_value, "repeat: dimension {} is to be repeated {} times", d, times)
+          .raise();
     if (times != 1) {
       single.push_back(1);
       stretched.push_back(times);
@@ -287,17 +305,24 @@ PHLOX_OPERATION(Tensor, tile, (const Tensor& input, const IntList& dims),
   return repeat(input, counts);
 }
 
-PHLOX_OPERATION(Tensor, repeat_interleave, (const Tensor& input, const Operand& repeats, OptionalDim dim = {}, OptionalInt output_size = {}),
-                .doc = "Each element along a dimension several times in succession; one count for all, or one for each. "
-                       "Without a dimension, of the flattened tensor.",
-                .family = Family::join, .samples = "repeat_interleave(A(2, 3), 2); repeat_interleave(A(2, 3), 2, 1); repeat_interleave(A(3, 2), I(4, 3), 0)",
-                .reference = "np.repeat(input, repeats, dim)") {
+PHLOX_OPERATION(
+    Tensor, repeat_interleave,
+    (const Tensor& input, const Operand& repeats, OptionalDim dim = {}, OptionalInt output_size = {}),
+    .doc =
+        "Each element along a dimension several times in succession; one count for all, or one for each. "
+        "Without a dimension, of the flattened tensor.",
+    .family = Family::join,
+    .samples =
+        "repeat_interleave(A(2, 3), 2); repeat_interleave(A(2, 3), 2, 1); repeat_interleave(A(3, 2), I(4, "
+        "3), 0)",
+    .reference = "np.repeat(input, repeats, dim)") {
   if (!dim) return repeat_interleave(ravel(input), repeats, 0, output_size);
   const int d = normalize_dim(*dim, input.rank(), "repeat_interleave");
   if (input.rank() == 0) return repeat_interleave(reshape(input, {1}), repeats, 0, output_size);
   const std::int64_t size = input.size(d);
   if (!repeats.is_tensor() || repeats.tensor().numel() == 1) {
-    const std::int64_t times = repeats.is_tensor() ? repeats.tensor().item<std::int64_t>() : repeats.scalar().integer();
+    const std::int64_t times =
+        repeats.is_tensor() ? repeats.tensor().item<std::int64_t>() : repeats.scalar().integer();
     if (times < 0) fail<ValueError>(ErrorCode::invalid_value, "repeat_interleave: {} times", times).raise();
     Shape stretched = input.shape(), result = input.shape();
     stretched.insert(static_cast<std::size_t>(d) + 1, times);
@@ -306,26 +331,34 @@ PHLOX_OPERATION(Tensor, repeat_interleave, (const Tensor& input, const Operand& 
   }
   const Integers counts = repeats.tensor().to_vector<std::int64_t>();
   if (static_cast<std::int64_t>(counts.size()) != size || repeats.tensor().rank() > 1)
-    fail<ShapeError>(ErrorCode::sizes_differ, "repeat_interleave: {} counts for {} elements of dimension {}", counts.size(), size, d)
+    fail<ShapeError>(ErrorCode::sizes_differ, "repeat_interleave: {} counts for {} elements of dimension {}",
+                     counts.size(), size, d)
         .detail("repeats", describe(repeats.tensor()))
         .raise();
   Integers positions;
   for (std::size_t i = 0; i < counts.size(); ++i) {
-    if (counts[i] < 0) fail<ValueError>(ErrorCode::invalid_value, "repeat_interleave: {} times", counts[i]).raise();
+    if (counts[i] < 0)
+      fail<ValueError>(ErrorCode::invalid_value, "repeat_interleave: {} times", counts[i]).raise();
     positions.insert(positions.end(), static_cast<std::size_t>(counts[i]), static_cast<std::int64_t>(i));
   }
   if (output_size && *output_size != static_cast<std::int64_t>(positions.size()))
-    fail<ValueError>(ErrorCode::invalid_value, "repeat_interleave: output_size is {}, the counts add up to {}", *output_size, positions.size()).raise();
-  return index_select(input, d, from_values<std::int64_t>(positions, {static_cast<std::int64_t>(positions.size())}));
+    fail<ValueError>(ErrorCode::invalid_value,
+                     "repeat_interleave: output_size is {}, the counts add up to {}", *output_size,
+                     positions.size())
+        .raise();
+  return index_select(input, d,
+                      from_values<std::int64_t>(positions, {static_cast<std::int64_t>(positions.size())}));
 }
 
 // --- products of tensors, blocks
 
-PHLOX_OPERATION(TensorList, meshgrid, (const TensorList& tensors, const std::string& indexing = "ij"),
-                .doc = "Grids of coordinates from vectors: result i varies along dimension i; with indexing=\"xy\" the "
-                       "first two dimensions are exchanged.",
-                .family = Family::join, .samples = "meshgrid([A(2), A(3)]); meshgrid([A(2), A(3), A(2)], 'xy')",
-                .reference = "list(np.meshgrid(*tensors, indexing=indexing))") {
+PHLOX_OPERATION(
+    TensorList, meshgrid, (const TensorList& tensors, const std::string& indexing = "ij"),
+    .doc =
+        "Grids of coordinates from vectors: result i varies along dimension i; with indexing=\"xy\" the "
+        "first two dimensions are exchanged.",
+    .family = Family::join, .samples = "meshgrid([A(2), A(3)]); meshgrid([A(2), A(3), A(2)], 'xy')",
+    .reference = "list(np.meshgrid(*tensors, indexing=indexing))") {
   if (indexing != "ij" && indexing != "xy")
     fail<ValueError>(ErrorCode::invalid_value, "meshgrid: indexing is '{}'", indexing)
         .hint("indexing=\"ij\" or indexing=\"xy\"")
@@ -334,7 +367,8 @@ PHLOX_OPERATION(TensorList, meshgrid, (const TensorList& tensors, const std::str
   Shape shape;
   for (const Tensor& tensor : tensors) {
     if (tensor.rank() > 1)
-      fail<ShapeError>(ErrorCode::wrong_rank, "meshgrid: takes vectors, not {} dimensions", tensor.rank()).raise();
+      fail<ShapeError>(ErrorCode::wrong_rank, "meshgrid: takes vectors, not {} dimensions", tensor.rank())
+          .raise();
     shape.push_back(tensor.numel());
   }
   if (swap) std::swap(shape[0], shape[1]);
@@ -350,7 +384,9 @@ PHLOX_OPERATION(TensorList, meshgrid, (const TensorList& tensors, const std::str
 PHLOX_OPERATION(Tensor, cartesian_prod, (const TensorList& tensors),
                 .doc = "All combinations of the elements of vectors, one a row.", .family = Family::join,
                 .samples = "cartesian_prod([A(2), A(3)]); cartesian_prod([A(3)])",
-                .reference = "tensors[0] if len(tensors) == 1 else np.stack([g.ravel() for g in np.meshgrid(*tensors, indexing='ij')], 1)") {
+                .reference =
+                    "tensors[0] if len(tensors) == 1 else np.stack([g.ravel() for g in np.meshgrid(*tensors, "
+                    "indexing='ij')], 1)") {
   require_any(tensors, "cartesian_prod");
   if (tensors.size() == 1) return tensors[0];
   TensorList columns = meshgrid(tensors);
@@ -359,7 +395,8 @@ PHLOX_OPERATION(Tensor, cartesian_prod, (const TensorList& tensors),
 }
 
 PHLOX_OPERATION(Tensor, block_diag, (const TensorList& tensors),
-                .doc = "A matrix with the given matrices along its diagonal and zeros elsewhere.", .family = Family::join,
+                .doc = "A matrix with the given matrices along its diagonal and zeros elsewhere.",
+                .family = Family::join,
                 .samples = "block_diag([A(2, 3), A(1, 2)]); block_diag([A(2, 2), A(3), A()])",
                 .reference = "scipy.linalg.block_diag(*tensors)") {
   require_any(tensors, "block_diag");
@@ -367,7 +404,8 @@ PHLOX_OPERATION(Tensor, block_diag, (const TensorList& tensors),
   TensorList blocks;
   for (const Tensor& tensor : tensors) {
     if (tensor.rank() > 2)
-      fail<ShapeError>(ErrorCode::wrong_rank, "block_diag: takes matrices, not {} dimensions", tensor.rank()).raise();
+      fail<ShapeError>(ErrorCode::wrong_rank, "block_diag: takes matrices, not {} dimensions", tensor.rank())
+          .raise();
     blocks.push_back(atleast_2d(tensor));
     columns += blocks.back().size(1);
   }
@@ -381,8 +419,10 @@ PHLOX_OPERATION(Tensor, block_diag, (const TensorList& tensors),
 }
 
 PHLOX_OPERATION(Tensor, kron, (const Tensor& input, const Tensor& other),
-                .doc = "The Kronecker product: each element of `input` times the whole of `other`.", .family = Family::join,
-                .samples = "kron(A(2, 3), A(3, 2)); kron(A(2), A(2, 3)); kron(A(), A(2))", .reference = "np.kron(input, other)") {
+                .doc = "The Kronecker product: each element of `input` times the whole of `other`.",
+                .family = Family::join,
+                .samples = "kron(A(2, 3), A(3, 2)); kron(A(2), A(2, 3)); kron(A(), A(2))",
+                .reference = "np.kron(input, other)") {
   const int rank = std::max(input.rank(), other.rank());
   Shape left, right, result;
   for (int d = 0; d < rank; ++d) {
@@ -411,11 +451,12 @@ Tensor pad_constant(const Tensor& input, const Integers& sizes, double value) {
     const std::int64_t before = sizes[2 * i], after = sizes[2 * i + 1];
     const std::int64_t kept = shape[d] + std::min<std::int64_t>(before, 0) + std::min<std::int64_t>(after, 0);
     if (shape[d] + before + after < 0 || kept < 0)
-      fail<ShapeError>(ErrorCode::invalid_value, "pad: {} and {} leave nothing of dimension {} of size {}", before, after,
-                       d, shape[d])
+      fail<ShapeError>(ErrorCode::invalid_value, "pad: {} and {} leave nothing of dimension {} of size {}",
+                       before, after, d, shape[d])
           .detail("input", describe(input))
           .raise();
-    if (before < 0 || after < 0) core = slice_dim(core, static_cast<int>(d), std::max<std::int64_t>(-before, 0), kept);
+    if (before < 0 || after < 0)
+      core = slice_dim(core, static_cast<int>(d), std::max<std::int64_t>(-before, 0), kept);
     inner.b[d] = std::max<std::int64_t>(before, 0);
     shape[d] += before + after;
   }
@@ -432,11 +473,17 @@ std::int64_t source_position(std::int64_t i, std::int64_t size, const std::strin
 
 }  // namespace
 
-PHLOX_OPERATION(Tensor, pad, (const Tensor& input, const Integers& pad, const std::string& mode = "constant", OptionalDouble value = {}),
-                .doc = "More elements at both ends of dimensions, pairs (before, after) from the last dimension on: a "
-                       "constant, or by mode \"reflect\", \"replicate\" or \"circular\". Negative counts cut off.",
-                .family = Family::join, .home = "nn.functional",
-                .samples = "pad(A(2, 3), (1, 2)); pad(A(2, 3), (0, 1, 2, -1), value=1.5); pad(A(2, 4), (2, 1), 'reflect'); pad(A(2, 3), (2, 1, 1, 0), 'replicate'); pad(A(3), (2, 3), 'circular')") {
+PHLOX_OPERATION(
+    Tensor, pad,
+    (const Tensor& input, const Integers& pad, const std::string& mode = "constant",
+     OptionalDouble value = {}),
+    .doc =
+        "More elements at both ends of dimensions, pairs (before, after) from the last dimension on: a "
+        "constant, or by mode \"reflect\", \"replicate\" or \"circular\". Negative counts cut off.",
+    .family = Family::join, .home = "nn.functional",
+    .samples =
+        "pad(A(2, 3), (1, 2)); pad(A(2, 3), (0, 1, 2, -1), value=1.5); pad(A(2, 4), (2, 1), 'reflect'); "
+        "pad(A(2, 3), (2, 1, 1, 0), 'replicate'); pad(A(3), (2, 3), 'circular')") {
   if (pad.size() % 2 != 0 || static_cast<int>(pad.size() / 2) > input.rank())
     fail<ShapeError>(ErrorCode::invalid_value, "pad: {} counts for {} dimensions", pad.size(), input.rank())
         .detail("input", describe(input))
@@ -454,13 +501,15 @@ PHLOX_OPERATION(Tensor, pad, (const Tensor& input, const Integers& pad, const st
     if (before == 0 && after == 0) continue;
     const std::int64_t most = mode == "reflect" ? size - 1 : mode == "circular" ? size : INT64_MAX;
     if (size == 0 || before > most || after > most || before + after + size < 0)
-      fail<ShapeError>(ErrorCode::invalid_value, "pad: {} and {} are too many for mode {} in dimension {} of size {}",
-                       before, after, mode, d, size)
+      fail<ShapeError>(ErrorCode::invalid_value,
+                       "pad: {} and {} are too many for mode {} in dimension {} of size {}", before, after,
+                       mode, d, size)
           .detail("input", describe(input))
           .raise();
     Integers positions;
     for (std::int64_t p = -before; p < size + after; ++p) positions.push_back(source_position(p, size, mode));
-    result = index_select(result, d, from_values<std::int64_t>(positions, {static_cast<std::int64_t>(positions.size())}));
+    result = index_select(
+        result, d, from_values<std::int64_t>(positions, {static_cast<std::int64_t>(positions.size())}));
   }
   return result.impl() == input.impl() ? clone(input) : result;
 }

@@ -1,4 +1,5 @@
-// Parts of tensors: positions, ranges, diagonals, windows, and the operations that turn or cut along dimensions.
+// Parts of tensors: positions, ranges, diagonals, windows, and the operations that turn or cut along
+// dimensions.
 #include <algorithm>
 
 #include "phlox/core/recording.h"
@@ -11,8 +12,8 @@ namespace {
 
 std::int64_t checked_position(std::int64_t index, std::int64_t size, int dim, const char* operation) {
   if (index < -size || index >= size)
-    fail<IndexError>(ErrorCode::index_out_of_range, "{}: index {} is out of range for dimension {} of size {}", operation,
-                     index, dim, size)
+    fail<IndexError>(ErrorCode::index_out_of_range,
+                     "{}: index {} is out of range for dimension {} of size {}", operation, index, dim, size)
         .hint(size ? fmt::format("allowed are {} to {}", -size, size - 1) : "the dimension is empty")
         .raise();
   return index < 0 ? index + size : index;
@@ -40,34 +41,42 @@ Tensor zero_like(const Tensor& input) { return zeros({}, input.dtype(), input.de
 
 PHLOX_OPERATION(Tensor, select, (const Tensor& input, std::int64_t dim, std::int64_t index),
                 .doc = "The slice at one position of a dimension, which disappears.", .family = Family::view,
-                .samples = "select(A(3, 4), 0, 1); select(A(3, 4), -1, -2)", .reference = "np.take(input, index, axis=dim)") {
+                .samples = "select(A(3, 4), 0, 1); select(A(3, 4), -1, -2)",
+                .reference = "np.take(input, index, axis=dim)") {
   require_rank(input, 1, "select");
   const int d = normalize_dim(dim, input.rank(), "select");
   const std::int64_t position = checked_position(index, input.impl()->sizes[d], d, "select");
-  return apply_view(input, {ViewKind::select, {d, position}, {}, {}});
+  return select_dim(input, d, position);
 }
 
-PHLOX_OPERATION(Tensor, narrow, (const Tensor& input, std::int64_t dim, std::int64_t start, std::int64_t length),
-                .doc = "`length` positions of a dimension from `start` on, as a view.", .family = Family::view,
-                .samples = "narrow(A(5, 3), 0, 1, 3); narrow(A(3, 5), -1, -2, 2)",
-                .reference = "np.take(input, np.arange(start % input.shape[dim], start % input.shape[dim] + length), axis=dim)") {
+PHLOX_OPERATION(
+    Tensor, narrow, (const Tensor& input, std::int64_t dim, std::int64_t start, std::int64_t length),
+    .doc = "`length` positions of a dimension from `start` on, as a view.", .family = Family::view,
+    .samples = "narrow(A(5, 3), 0, 1, 3); narrow(A(3, 5), -1, -2, 2)",
+    .reference =
+        "np.take(input, np.arange(start % input.shape[dim], start % input.shape[dim] + length), axis=dim)") {
   require_rank(input, 1, "narrow");
   const int d = normalize_dim(dim, input.rank(), "narrow");
   const std::int64_t size = input.impl()->sizes[d];
   const std::int64_t first = start < 0 ? start + size : start;
   if (first < 0 || length < 0 || length > size - first)
-    fail<IndexError>(ErrorCode::index_out_of_range, "narrow: {} elements from {} on leave dimension {} of size {}",
-                     length, start, d, size)
+    fail<IndexError>(ErrorCode::index_out_of_range,
+                     "narrow: {} elements from {} on leave dimension {} of size {}", length, start, d, size)
         .detail("input", describe(input))
         .raise();
   return slice_dim(input, d, first, length);
 }
 
-PHLOX_OPERATION(Tensor, slice, (const Tensor& input, std::int64_t dim = 0, OptionalInt start = {}, OptionalInt end = {}, std::int64_t step = 1),
-                .doc = "Positions start, start + step, ... before `end` of a dimension, as Python slices them; the step "
-                       "may be negative.",
-                .family = Family::view, .method = false, .samples = "slice(A(5, 3), 0, 1, 4); slice(A(7), 0, None, None, -2); slice(A(3, 4), 1, -3)",
-                .reference = "np.moveaxis(np.moveaxis(input, dim, 0)[start:end:step], 0, dim)") {
+PHLOX_OPERATION(
+    Tensor, slice,
+    (const Tensor& input, std::int64_t dim = 0, OptionalInt start = {}, OptionalInt end = {},
+     std::int64_t step = 1),
+    .doc =
+        "Positions start, start + step, ... before `end` of a dimension, as Python slices them; the step "
+        "may be negative.",
+    .family = Family::view, .method = false,
+    .samples = "slice(A(5, 3), 0, 1, 4); slice(A(7), 0, None, None, -2); slice(A(3, 4), 1, -3)",
+    .reference = "np.moveaxis(np.moveaxis(input, dim, 0)[start:end:step], 0, dim)") {
   require_rank(input, 1, "slice");
   const int d = normalize_dim(dim, input.rank(), "slice");
   if (step == 0)
@@ -90,8 +99,9 @@ PHLOX_OPERATION(Tensor, slice, (const Tensor& input, std::int64_t dim = 0, Optio
 }
 
 PHLOX_OPERATION(TensorList, unbind, (const Tensor& input, std::int64_t dim = 0),
-                .doc = "The slices at all positions of a dimension.", .family = Family::view, .alias = "unstack",
-                .samples = "unbind(A(3, 4)); unbind(A(3, 2), 1)", .reference = "list(np.moveaxis(input, dim, 0))") {
+                .doc = "The slices at all positions of a dimension.", .family = Family::view,
+                .alias = "unstack", .samples = "unbind(A(3, 4)); unbind(A(3, 2), 1)",
+                .reference = "list(np.moveaxis(input, dim, 0))") {
   require_rank(input, 1, "unbind");
   const int d = normalize_dim(dim, input.rank(), "unbind");
   TensorList parts = apply_split(input, d, Integers(static_cast<std::size_t>(input.size(d)), 1));
@@ -99,19 +109,24 @@ PHLOX_OPERATION(TensorList, unbind, (const Tensor& input, std::int64_t dim = 0),
   return parts;
 }
 
-PHLOX_OPERATION(TensorList, split, (const Tensor& input, const Integers& split_size_or_sections, std::int64_t dim = 0),
-                .doc = "Parts along a dimension: of the size given (the last may be smaller), or of each size of a list.",
-                .family = Family::view, .samples = "split(A(5, 3), 2); split(A(5, 3), (1, 4)); split(A(2, 6), 3, 1)",
-                .reference = "np.split(input, np.cumsum(split_size_or_sections)[:-1] if np.ndim(split_size_or_sections) else list(range(split_size_or_sections, input.shape[dim], split_size_or_sections)), axis=dim)") {
+PHLOX_OPERATION(
+    TensorList, split, (const Tensor& input, const Integers& split_size_or_sections, std::int64_t dim = 0),
+    .doc = "Parts along a dimension: of the size given (the last may be smaller), or of each size of a list.",
+    .family = Family::view, .samples = "split(A(5, 3), 2); split(A(5, 3), (1, 4)); split(A(2, 6), 3, 1)",
+    .reference =
+        "np.split(input, np.cumsum(split_size_or_sections)[:-1] if np.ndim(split_size_or_sections) else "
+        "list(range(split_size_or_sections, input.shape[dim], split_size_or_sections)), axis=dim)") {
   require_rank(input, 1, "split");
   const int d = normalize_dim(dim, input.rank(), "split");
   const std::int64_t size = input.size(d);
   Integers sizes = split_size_or_sections;
   if (sizes.size() == 1 && sizes[0] != size) {
     const std::int64_t step = sizes[0];
-    if (step <= 0) fail<ValueError>(ErrorCode::invalid_value, "split: the size of the parts is {}", step).raise();
+    if (step <= 0)
+      fail<ValueError>(ErrorCode::invalid_value, "split: the size of the parts is {}", step).raise();
     sizes.clear();
-    for (std::int64_t start = 0; start < size || start == 0; start += step) sizes.push_back(std::min(step, size - start));
+    for (std::int64_t start = 0; start < size || start == 0; start += step)
+      sizes.push_back(std::min(step, size - start));
   }
   std::int64_t sum = 0;
   for (std::int64_t part : sizes) {
@@ -119,27 +134,34 @@ PHLOX_OPERATION(TensorList, split, (const Tensor& input, const Integers& split_s
     sum += part;
   }
   if (sum != size)
-    fail<ShapeError>(ErrorCode::sizes_differ, "split: the parts have {} elements, dimension {} has {}", sum, d, size)
+    fail<ShapeError>(ErrorCode::sizes_differ, "split: the parts have {} elements, dimension {} has {}", sum,
+                     d, size)
         .detail("input", describe(input))
         .raise();
   return apply_split(input, d, sizes);
 }
 
 PHLOX_OPERATION(TensorList, chunk, (const Tensor& input, std::int64_t chunks, std::int64_t dim = 0),
-                .doc = "At most `chunks` parts of equal size; the last may be smaller.", .family = Family::view,
-                .samples = "chunk(A(7, 2), 3); chunk(A(2, 6), 2, 1)",
-                .reference = "np.split(input, list(range(-(-input.shape[dim] // chunks), input.shape[dim], -(-input.shape[dim] // chunks))), axis=dim)") {
+                .doc = "At most `chunks` parts of equal size; the last may be smaller.",
+                .family = Family::view, .samples = "chunk(A(7, 2), 3); chunk(A(2, 6), 2, 1)",
+                .reference =
+                    "np.split(input, list(range(-(-input.shape[dim] // chunks), input.shape[dim], "
+                    "-(-input.shape[dim] // chunks))), axis=dim)") {
   require_rank(input, 1, "chunk");
   if (chunks <= 0) fail<ValueError>(ErrorCode::invalid_value, "chunk: {} chunks", chunks).raise();
   const std::int64_t size = input.size(dim);
   return split(input, {std::max<std::int64_t>((size + chunks - 1) / chunks, 1)}, dim);
 }
 
-PHLOX_OPERATION(TensorList, tensor_split, (const Tensor& input, const Integers& indices_or_sections, std::int64_t dim = 0),
-                .doc = "Parts along a dimension: as many as asked for, the first ones larger by one, or cut before each "
-                       "position of a list.",
-                .family = Family::view, .alias = "array_split", .samples = "tensor_split(A(7, 2), 3); tensor_split(A(7), (2, 5)); tensor_split(A(2, 5), 2, 1)",
-                .reference = "np.array_split(input, indices_or_sections, axis=dim)") {
+PHLOX_OPERATION(
+    TensorList, tensor_split,
+    (const Tensor& input, const Integers& indices_or_sections, std::int64_t dim = 0),
+    .doc =
+        "Parts along a dimension: as many as asked for, the first ones larger by one, or cut before each "
+        "position of a list.",
+    .family = Family::view, .alias = "array_split",
+    .samples = "tensor_split(A(7, 2), 3); tensor_split(A(7), (2, 5)); tensor_split(A(2, 5), 2, 1)",
+    .reference = "np.array_split(input, indices_or_sections, axis=dim)") {
   require_rank(input, 1, "tensor_split");
   const int d = normalize_dim(dim, input.rank(), "tensor_split");
   const std::int64_t size = input.size(d);
@@ -163,8 +185,9 @@ PHLOX_OPERATION(TensorList, tensor_split, (const Tensor& input, const Integers& 
 }
 
 PHLOX_OPERATION(TensorList, hsplit, (const Tensor& input, const Integers& indices_or_sections),
-                .doc = "tensor_split() along the second dimension, or along the only one.", .family = Family::view,
-                .samples = "hsplit(A(2, 6), 3); hsplit(A(6), (2, 3))", .reference = "np.hsplit(input, indices_or_sections)") {
+                .doc = "tensor_split() along the second dimension, or along the only one.",
+                .family = Family::view, .samples = "hsplit(A(2, 6), 3); hsplit(A(6), (2, 3))",
+                .reference = "np.hsplit(input, indices_or_sections)") {
   return tensor_split(input, indices_or_sections, input.rank() > 1 ? 1 : 0);
 }
 
@@ -182,51 +205,66 @@ PHLOX_OPERATION(TensorList, dsplit, (const Tensor& input, const Integers& indice
   return tensor_split(input, indices_or_sections, 2);
 }
 
-PHLOX_OPERATION(Tensor, unfold, (const Tensor& input, std::int64_t dimension, std::int64_t size, std::int64_t step),
-                .doc = "Windows of `size` positions, `step` apart, along a dimension; their elements form a new last "
-                       "dimension. A view.",
-                .family = Family::view, .home = "", .samples = "unfold(A(7, 2), 0, 3, 2); unfold(A(8), 0, 2, 1); unfold(A(6), 0, 2, 3)",
-                .reference = "np.moveaxis(np.lib.stride_tricks.sliding_window_view(input, size, axis=dimension), dimension, 0)[::step].swapaxes(0, dimension)") {
+PHLOX_OPERATION(
+    Tensor, unfold, (const Tensor& input, std::int64_t dimension, std::int64_t size, std::int64_t step),
+    .doc =
+        "Windows of `size` positions, `step` apart, along a dimension; their elements form a new last "
+        "dimension. A view.",
+    .family = Family::view, .home = "",
+    .samples = "unfold(A(7, 2), 0, 3, 2); unfold(A(8), 0, 2, 1); unfold(A(6), 0, 2, 3)",
+    .reference =
+        "np.moveaxis(np.lib.stride_tricks.sliding_window_view(input, size, axis=dimension), dimension, "
+        "0)[::step].swapaxes(0, dimension)") {
   const int d = normalize_dim(dimension, input.rank(), "unfold");
   const std::int64_t have = input.size(d);
   if (size < 0 || size > have || step <= 0)
-    fail<ShapeError>(ErrorCode::invalid_value, "unfold: windows of {}, {} apart, in dimension {} of size {}", size, step, d, have)
+    fail<ShapeError>(ErrorCode::invalid_value, "unfold: windows of {}, {} apart, in dimension {} of size {}",
+                     size, step, d, have)
         .detail("input", describe(input))
         .raise();
-  return apply_view(input.rank() ? input : reshape(input, {1}), {ViewKind::unfold, {d, size, step}, {}, {}});
+  return apply_view(input.rank() ? input : reshape(input, {1}), {ViewKind::unfold, {d, size, step}});
 }
 
 // --- diagonals and triangles
 
-PHLOX_OPERATION(Tensor, diagonal, (const Tensor& input, std::int64_t offset = 0, std::int64_t dim1 = 0, std::int64_t dim2 = 1),
-                .doc = "A diagonal of two dimensions, as a view whose last dimension it is.", .family = Family::view,
-                .samples = "diagonal(A(3, 4)); diagonal(A(3, 4), 1); diagonal(A(4, 3), -2); diagonal(A(2, 3, 4), 0, -1, 0)",
-                .reference = "np.diagonal(input, offset, dim1, dim2)") {
+PHLOX_OPERATION(
+    Tensor, diagonal,
+    (const Tensor& input, std::int64_t offset = 0, std::int64_t dim1 = 0, std::int64_t dim2 = 1),
+    .doc = "A diagonal of two dimensions, as a view whose last dimension it is.", .family = Family::view,
+    .samples =
+        "diagonal(A(3, 4)); diagonal(A(3, 4), 1); diagonal(A(4, 3), -2); diagonal(A(2, 3, 4), 0, -1, 0)",
+    .reference = "np.diagonal(input, offset, dim1, dim2)") {
   require_rank(input, 2, "diagonal");
   const int first = normalize_dim(dim1, input.rank(), "diagonal");
   const int second = normalize_dim(dim2, input.rank(), "diagonal");
   if (first == second)
     fail<ShapeError>(ErrorCode::duplicate_dimension, "diagonal: dimension {} is named twice", first).raise();
-  return apply_view(input, {ViewKind::diagonal, {offset, first, second}, {}, {}});
+  return apply_view(input, {ViewKind::diagonal, {offset, first, second}});
 }
 
-PHLOX_OPERATION(Tensor, diag_embed, (const Tensor& input, std::int64_t offset = 0, std::int64_t dim1 = -2, std::int64_t dim2 = -1),
-                .doc = "Matrices of zeros with the last dimension of the tensor on a diagonal.", .family = Family::view,
+PHLOX_OPERATION(Tensor, diag_embed,
+                (const Tensor& input, std::int64_t offset = 0, std::int64_t dim1 = -2,
+                 std::int64_t dim2 = -1),
+                .doc = "Matrices of zeros with the last dimension of the tensor on a diagonal.",
+                .family = Family::view,
                 .samples = "diag_embed(A(3)); diag_embed(A(2, 3), 1); diag_embed(A(2, 3), 0, 0, 2)") {
   require_rank(input, 1, "diag_embed");
   const int rank = input.rank() + 1;
   const int first = normalize_dim(dim1, rank, "diag_embed"), second = normalize_dim(dim2, rank, "diag_embed");
   if (first == second)
-    fail<ShapeError>(ErrorCode::duplicate_dimension, "diag_embed: dimension {} is named twice", first).raise();
+    fail<ShapeError>(ErrorCode::duplicate_dimension, "diag_embed: dimension {} is named twice", first)
+        .raise();
   const std::int64_t size = input.size(-1) + std::abs(offset);
   Shape shape;
-  for (int d = 0, e = 0; d < rank; ++d) shape.push_back(d == first || d == second ? size : input.impl()->sizes[e++]);
-  return apply_view_gradient(input, shape, {ViewKind::diagonal, {offset, first, second}, {}, {}});
+  for (int d = 0, e = 0; d < rank; ++d)
+    shape.push_back(d == first || d == second ? size : input.impl()->sizes[e++]);
+  return apply_view_gradient(input, shape, {ViewKind::diagonal, {offset, first, second}});
 }
 
 PHLOX_OPERATION(Tensor, diag, (const Tensor& input, std::int64_t diagonal = 0),
-                .doc = "A matrix from its diagonal, or the diagonal of a matrix as a copy.", .family = Family::view,
-                .samples = "diag(A(3)); diag(A(3), -1); diag(A(3, 4), 1)", .reference = "np.diag(input, diagonal)") {
+                .doc = "A matrix from its diagonal, or the diagonal of a matrix as a copy.",
+                .family = Family::view, .samples = "diag(A(3)); diag(A(3), -1); diag(A(3, 4), 1)",
+                .reference = "np.diag(input, diagonal)") {
   if (input.rank() == 1) return diag_embed(input, diagonal);
   if (input.rank() == 2) return clone(phlox::diagonal(input, diagonal));
   fail<ShapeError>(ErrorCode::wrong_rank, "diag: takes a vector or a matrix, not {} dimensions", input.rank())
@@ -237,24 +275,28 @@ PHLOX_OPERATION(Tensor, diag, (const Tensor& input, std::int64_t diagonal = 0),
 
 PHLOX_OPERATION(Tensor, diagflat, (const Tensor& input, std::int64_t offset = 0),
                 .doc = "A matrix with all elements on a diagonal.", .family = Family::view,
-                .samples = "diagflat(A(2, 2)); diagflat(A(3), 1)", .reference = "np.diagflat(input, offset)") {
+                .samples = "diagflat(A(2, 2)); diagflat(A(3), 1)",
+                .reference = "np.diagflat(input, offset)") {
   return diag_embed(ravel(input), offset);
 }
 
 PHLOX_OPERATION(Tensor, tril, (const Tensor& input, std::int64_t diagonal = 0),
-                .doc = "The lower triangle of the last two dimensions; zeros above the diagonal.", .family = Family::view,
-                .samples = "tril(A(3, 4)); tril(A(2, 4, 3), -1); tril(A(3, 3), 1)", .reference = "np.tril(input, diagonal)") {
+                .doc = "The lower triangle of the last two dimensions; zeros above the diagonal.",
+                .family = Family::view, .samples = "tril(A(3, 4)); tril(A(2, 4, 3), -1); tril(A(3, 3), 1)",
+                .reference = "np.tril(input, diagonal)") {
   return where(lower_mask(input, diagonal, "tril"), input, zero_like(input));
 }
 
 PHLOX_OPERATION(Tensor, triu, (const Tensor& input, std::int64_t diagonal = 0),
-                .doc = "The upper triangle of the last two dimensions; zeros below the diagonal.", .family = Family::view,
-                .samples = "triu(A(3, 4)); triu(A(2, 4, 3), -1); triu(A(3, 3), 1)", .reference = "np.triu(input, diagonal)") {
+                .doc = "The upper triangle of the last two dimensions; zeros below the diagonal.",
+                .family = Family::view, .samples = "triu(A(3, 4)); triu(A(2, 4, 3), -1); triu(A(3, 3), 1)",
+                .reference = "np.triu(input, diagonal)") {
   return where(lower_mask(input, diagonal - 1, "triu"), zero_like(input), input);
 }
 
-PHLOX_OPERATION(Tensor, trace, (const Tensor& input), .doc = "The sum of the diagonal of a matrix.", .family = Family::view,
-                .samples = "trace(A(3, 4)); trace(A(4, 4))", .reference = "np.trace(input)") {
+PHLOX_OPERATION(Tensor, trace, (const Tensor& input), .doc = "The sum of the diagonal of a matrix.",
+                .family = Family::view, .samples = "trace(A(3, 4)); trace(A(4, 4))",
+                .reference = "np.trace(input)") {
   if (input.rank() != 2)
     fail<ShapeError>(ErrorCode::wrong_rank, "trace: takes a matrix, not {} dimensions", input.rank())
         .detail("input", describe(input))
@@ -266,7 +308,8 @@ PHLOX_OPERATION(Tensor, trace, (const Tensor& input), .doc = "The sum of the dia
 
 PHLOX_OPERATION(Tensor, flip, (const Tensor& input, const DimList& dims),
                 .doc = "The order along some dimensions reversed: a view with negative strides, as in NumPy.",
-                .family = Family::view, .samples = "flip(A(3, 4), 0); flip(A(3, 4), (0, 1)); flip(A(2, 3), -1)",
+                .family = Family::view,
+                .samples = "flip(A(3, 4), 0); flip(A(3, 4), (0, 1)); flip(A(2, 3), -1)",
                 .reference = "np.flip(input, dims)") {
   ViewAttributes v{ViewKind::slice, input.shape(), IntList(static_cast<std::size_t>(input.rank()), 0),
                    IntList(static_cast<std::size_t>(input.rank()), 1)};
@@ -279,41 +322,51 @@ PHLOX_OPERATION(Tensor, flip, (const Tensor& input, const DimList& dims),
   return apply_view(input, v);
 }
 
-PHLOX_OPERATION(Tensor, fliplr, (const Tensor& input), .doc = "The second dimension reversed.", .family = Family::view,
-                .samples = "fliplr(A(3, 4))", .reference = "np.fliplr(input)") {
+PHLOX_OPERATION(Tensor, fliplr, (const Tensor& input), .doc = "The second dimension reversed.",
+                .family = Family::view, .samples = "fliplr(A(3, 4))", .reference = "np.fliplr(input)") {
   require_rank(input, 2, "fliplr");
   return flip(input, 1);
 }
 
-PHLOX_OPERATION(Tensor, flipud, (const Tensor& input), .doc = "The first dimension reversed.", .family = Family::view,
-                .samples = "flipud(A(3, 4))", .reference = "np.flipud(input)") {
+PHLOX_OPERATION(Tensor, flipud, (const Tensor& input), .doc = "The first dimension reversed.",
+                .family = Family::view, .samples = "flipud(A(3, 4))", .reference = "np.flipud(input)") {
   require_rank(input, 1, "flipud");
   return flip(input, 0);
 }
 
-PHLOX_OPERATION(Tensor, rot90, (const Tensor& input, std::int64_t k = 1, const DimList& dims = {0, 1}),
-                .doc = "Turned by k times 90 degrees in the plane of two dimensions, from the first to the second.",
-                .family = Family::view, .samples = "rot90(A(3, 4)); rot90(A(3, 4), 2); rot90(A(2, 3, 4), -1, (1, 2))",
-                .reference = "np.rot90(input, k, dims)") {
+PHLOX_OPERATION(
+    Tensor, rot90, (const Tensor& input, std::int64_t k = 1, const DimList& dims = {0, 1}),
+    .doc = "Turned by k times 90 degrees in the plane of two dimensions, from the first to the second.",
+    .family = Family::view, .samples = "rot90(A(3, 4)); rot90(A(3, 4), 2); rot90(A(2, 3, 4), -1, (1, 2))",
+    .reference = "np.rot90(input, k, dims)") {
   const Dims plane = normalize_dims(dims, input.rank(), "rot90", false);
   if (plane.size() != 2)
-    fail<ShapeError>(ErrorCode::wrong_rank, "rot90: a plane has two dimensions, not {}", plane.size()).raise();
+    fail<ShapeError>(ErrorCode::wrong_rank, "rot90: a plane has two dimensions, not {}", plane.size())
+        .raise();
   switch ((k % 4 + 4) % 4) {
-    case 1: return transpose(flip(input, plane[1]), plane[0], plane[1]);
-    case 2: return flip(input, plane);
-    case 3: return flip(transpose(input, plane[0], plane[1]), plane[1]);
-    default: return flip(input, {});
+    case 1:
+      return transpose(flip(input, plane[1]), plane[0], plane[1]);
+    case 2:
+      return flip(input, plane);
+    case 3:
+      return flip(transpose(input, plane[0], plane[1]), plane[1]);
+    default:
+      return flip(input, {});
   }
 }
 
-PHLOX_OPERATION(Tensor, roll, (const Tensor& input, const DimList& shifts, const DimList& dims = {}),
-                .doc = "Shifted along dimensions; what leaves at one end enters at the other. Without dimensions the "
-                       "elements are shifted as one row.",
-                .family = Family::view, .samples = "roll(A(5), 2); roll(A(3, 4), 1); roll(A(3, 4), -1, 0); roll(A(3, 4), (1, -2), (0, 1))",
-                .reference = "np.roll(input, shifts, tuple(np.atleast_1d(dims)) if np.size(dims) else None)") {
+PHLOX_OPERATION(
+    Tensor, roll, (const Tensor& input, const DimList& shifts, const DimList& dims = {}),
+    .doc =
+        "Shifted along dimensions; what leaves at one end enters at the other. Without dimensions the "
+        "elements are shifted as one row.",
+    .family = Family::view,
+    .samples = "roll(A(5), 2); roll(A(3, 4), 1); roll(A(3, 4), -1, 0); roll(A(3, 4), (1, -2), (0, 1))",
+    .reference = "np.roll(input, shifts, tuple(np.atleast_1d(dims)) if np.size(dims) else None)") {
   if (dims.empty() && shifts.size() == 1) return reshape(roll(ravel(input), shifts, 0), input.shape());
   if (dims.size() != shifts.size())
-    fail<ShapeError>(ErrorCode::sizes_differ, "roll: {} shifts and {} dimensions", shifts.size(), dims.size()).raise();
+    fail<ShapeError>(ErrorCode::sizes_differ, "roll: {} shifts and {} dimensions", shifts.size(), dims.size())
+        .raise();
   Tensor result = input;
   for (std::size_t i = 0; i < dims.size(); ++i) {
     const int d = normalize_dim(dims[i], input.rank(), "roll");

@@ -19,8 +19,8 @@ struct Layout {
   std::int64_t offset;
 };
 
-// Strides for a reshape without copying; false when there are none. Dimensions that run on in memory are taken
-// together and cut anew.
+// Strides for a reshape without copying; false when there are none. Dimensions that run on in memory are
+// taken together and cut anew.
 bool reshape_strides(const TensorImpl& from, const Shape& sizes, Strides& strides) {
   strides.resize(sizes.size());
   if (from.count == 0 || from.contiguous) {
@@ -143,7 +143,8 @@ PHLOX_PRIMITIVE(view, 20, evaluate_view);
 // The gradient of as_strided: positions in a row-major tensor are picked by the same strides.
 Tensor strided_gradient(const Tensor& gradient, const Shape& shape, const ViewAttributes& v) {
   const std::int64_t count = element_count(shape);
-  const Tensor positions = as_strided(arange(count, {}, 1, DType::int64, gradient.device()), v.a, v.b, v.offset);
+  const Tensor positions =
+      as_strided(arange(count, {}, 1, DType::int64, gradient.device()), v.a, v.b, v.offset);
   const Tensor flat = zeros({count}, gradient.dtype(), gradient.device());
   return reshape(index_add(flat, 0, reshape(positions, {-1}), reshape(gradient, {-1})), shape);
 }
@@ -159,18 +160,25 @@ class ViewNode final : public GradientNode {
     const Tensor& gradient = output_gradients[0];
     if (!gradient.defined()) return;
     switch (attributes_.kind) {
-      case ViewKind::reshape: input_gradients[0] = reshape(gradient, shape_); break;
-      case ViewKind::expand: input_gradients[0] = sum_to_shape(gradient, shape_); break;
+      case ViewKind::reshape:
+        input_gradients[0] = reshape(gradient, shape_);
+        break;
+      case ViewKind::expand:
+        input_gradients[0] = sum_to_shape(gradient, shape_);
+        break;
       case ViewKind::permute: {
-        ViewAttributes inverse{ViewKind::permute, {}, {}, {}};
+        ViewAttributes inverse{ViewKind::permute, {}};
         inverse.a.resize(attributes_.a.size());
         for (std::size_t d = 0; d < attributes_.a.size(); ++d)
           inverse.a[static_cast<std::size_t>(attributes_.a[d])] = static_cast<std::int64_t>(d);
         input_gradients[0] = apply_view(gradient, inverse);
         break;
       }
-      case ViewKind::strided: input_gradients[0] = strided_gradient(gradient, shape_, attributes_); break;
-      default: input_gradients[0] = apply_view_gradient(gradient, shape_, attributes_);
+      case ViewKind::strided:
+        input_gradients[0] = strided_gradient(gradient, shape_, attributes_);
+        break;
+      default:
+        input_gradients[0] = apply_view_gradient(gradient, shape_, attributes_);
     }
   }
   void release_saved() override {}
@@ -257,14 +265,43 @@ Tensor apply_view_gradient(const Tensor& gradient, const Shape& shape, const Vie
   return result;
 }
 
-Tensor slice_dim(const Tensor& input, int dim, std::int64_t start, std::int64_t size, std::int64_t step) {
-  ViewAttributes v{ViewKind::slice, input.shape(), IntList(static_cast<std::size_t>(input.rank()), 0),
-                   IntList(static_cast<std::size_t>(input.rank()), 1)};
+namespace {
+
+// True when a view is only strides: nobody watches and no gradient is recorded.
+bool is_unwatched(const Tensor& input) {
+  return thread_mode.interpreter_count == 0 && !needs_gradient(input);
+}
+
+}  // namespace
+
+Tensor select_dim(const Tensor& input, int dim, std::int64_t position) {
+  if (!is_unwatched(input)) return apply_view(input, {ViewKind::select, {dim, position}});
+  const TensorImpl& from = *input.impl();
   const auto d = static_cast<std::size_t>(dim);
-  v.a[d] = size;
-  v.b[d] = start;
-  v.c[d] = step;
-  return apply_view(input, v);
+  Shape sizes = input.shape();
+  Strides strides = input.strides();
+  sizes.erase(d);
+  strides.erase(d);
+  return make_view(input, sizes, strides, from.offset + position * from.strides[dim]);
+}
+
+Tensor slice_dim(const Tensor& input, int dim, std::int64_t start, std::int64_t size, std::int64_t step) {
+  const auto d = static_cast<std::size_t>(dim);
+  if (!is_unwatched(input)) {
+    const auto rank = static_cast<std::size_t>(input.rank());
+    ViewAttributes v{ViewKind::slice, input.shape(), IntList(rank, 0), IntList(rank, 1)};
+    v.a[d] = size;
+    v.b[d] = start;
+    v.c[d] = step;
+    return apply_view(input, v);
+  }
+  const TensorImpl& from = *input.impl();
+  Shape sizes = input.shape();
+  Strides strides = input.strides();
+  sizes[d] = size;
+  strides[d] *= step;
+  // An empty slice may begin beyond the end.
+  return make_view(input, sizes, strides, size > 0 ? from.offset + start * from.strides[dim] : from.offset);
 }
 
 Shape infer_shape(const Shape& asked, std::int64_t count, const char* operation) {
@@ -273,13 +310,15 @@ Shape infer_shape(const Shape& asked, std::int64_t count, const char* operation)
   std::int64_t known = 1;
   for (int d = 0; d < shape.rank(); ++d) {
     const std::int64_t size = shape[static_cast<std::size_t>(d)];
-    if (size == -1 && unknown < 0) unknown = d;
+    if (size == -1 && unknown < 0)
+      unknown = d;
     else if (size < 0)
       fail<ShapeError>(ErrorCode::invalid_value, "{}: {} in [{}]", operation,
                        size == -1 ? "a second -1" : "a negative size", to_string(asked))
           .hint("one size may be -1, all others are counts")
           .raise();
-    else known *= size;
+    else
+      known *= size;
   }
   if (unknown >= 0 && known != 0 && count % known == 0) {
     shape[static_cast<std::size_t>(unknown)] = count / known;
@@ -295,35 +334,41 @@ Shape infer_shape(const Shape& asked, std::int64_t count, const char* operation)
 
 // --- shapes
 
-PHLOX_OPERATION(Tensor, reshape, (const Tensor& input, const Shape& shape),
-                .doc = "The same elements in another shape; one size may be -1. A view where the strides allow it, "
-                       "else a copy.",
-                .family = Family::view, .samples = "reshape(A(2, 6), (3, 4)); reshape(A(2, 3, 4), (-1, 2)); reshape(A(0, 3), (3, 0))",
-                .reference = "input.reshape(shape)") {
-  const ViewAttributes v{ViewKind::reshape, infer_shape(shape, input.numel(), "reshape"), {}, {}};
+PHLOX_OPERATION(
+    Tensor, reshape, (const Tensor& input, const Shape& shape),
+    .doc =
+        "The same elements in another shape; one size may be -1. A view where the strides allow it, "
+        "else a copy.",
+    .family = Family::view,
+    .samples = "reshape(A(2, 6), (3, 4)); reshape(A(2, 3, 4), (-1, 2)); reshape(A(0, 3), (3, 0))",
+    .reference = "input.reshape(shape)") {
+  const ViewAttributes v{ViewKind::reshape, infer_shape(shape, input.numel(), "reshape")};
   Tensor result = apply_view(input, v);
   return result.defined() ? result : apply_view(input.contiguous(), v);
 }
 
-PHLOX_OPERATION(Tensor, view, (const Tensor& input, const Shape& shape),
-                .doc = "The same memory in another shape; one size may be -1. Throws ShapeError where the strides do "
-                       "not allow it; a channels-last tensor is copied.",
-                .family = Family::view, .samples = "view(clone(A(2, 6), 'row_major'), (3, 4)); view(A(0, 3), (3, 0))",
-                .reference = "input.reshape(shape)") {
-  const ViewAttributes v{ViewKind::reshape, infer_shape(shape, input.numel(), "view"), {}, {}};
+PHLOX_OPERATION(
+    Tensor, view, (const Tensor& input, const Shape& shape),
+    .doc =
+        "The same memory in another shape; one size may be -1. Throws ShapeError where the strides do "
+        "not allow it; a channels-last tensor is copied.",
+    .family = Family::view, .samples = "view(A(12), (3, 4)); view(A(12), (2, -1, 2)); view(A(0, 3), (3, 0))",
+    .reference = "input.reshape(shape)") {
+  const ViewAttributes v{ViewKind::reshape, infer_shape(shape, input.numel(), "view")};
   Tensor result = apply_view(input, v);
   if (result.defined()) return result;
   if (input.is_channels_last()) return apply_view(input.contiguous(), v);
-  fail<ShapeError>(ErrorCode::not_viewable, "view: [{}] with strides [{}] cannot be seen as [{}] without a copy",
+  fail<ShapeError>(ErrorCode::not_viewable,
+                   "view: [{}] with strides [{}] cannot be seen as [{}] without a copy",
                    to_string(input.shape()), to_string(input.strides()), to_string(v.a))
       .detail("input", describe(input))
       .hint("reshape() copies where it must")
       .raise();
 }
 
-PHLOX_OPERATION(Tensor, view_as, (const Tensor& input, const Tensor& other), .doc = "view() in the shape of `other`.",
-                .family = Family::view, .samples = "view_as(clone(A(2, 6), 'row_major'), A(3, 4))",
-                .reference = "input.reshape(other.shape)") {
+PHLOX_OPERATION(Tensor, view_as, (const Tensor& input, const Tensor& other),
+                .doc = "view() in the shape of `other`.", .family = Family::view,
+                .samples = "view_as(A(12), A(3, 4))", .reference = "input.reshape(other.shape)") {
   return view(input, other.shape());
 }
 
@@ -333,10 +378,13 @@ PHLOX_OPERATION(Tensor, reshape_as, (const Tensor& input, const Tensor& other),
   return reshape(input, other.shape());
 }
 
-PHLOX_OPERATION(Tensor, expand, (const Tensor& input, const Shape& size),
-                .doc = "A view in which sizes of 1 are stretched without copying; -1 keeps a size.",
-                .family = Family::view, .samples = "expand(A(3, 1), (3, 4)); expand(A(1, 3), (2, -1, 3)); expand(A(), (2, 2))",
-                .reference = "np.broadcast_to(input, [s if s >= 0 else input.shape[i - len(size)] for i, s in enumerate(size)])") {
+PHLOX_OPERATION(
+    Tensor, expand, (const Tensor& input, const Shape& size),
+    .doc = "A view in which sizes of 1 are stretched without copying; -1 keeps a size.",
+    .family = Family::view,
+    .samples = "expand(A(3, 1), (3, 4)); expand(A(1, 3), (2, -1, 3)); expand(A(), (2, 2))",
+    .reference =
+        "np.broadcast_to(input, [s if s >= 0 else input.shape[i - len(size)] for i, s in enumerate(size)])") {
   Shape sizes = size;
   const int added = size.rank() - input.rank();
   if (added < 0)
@@ -349,24 +397,26 @@ PHLOX_OPERATION(Tensor, expand, (const Tensor& input, const Shape& size),
     const std::int64_t have = d < added ? 1 : input.impl()->sizes[d - added];
     if (wanted == -1 && d >= added) wanted = have;
     if (wanted < 0 || (have != 1 && have != wanted))
-      fail<ShapeError>(ErrorCode::shapes_do_not_broadcast, "expand: size {} of dimension {} cannot become {}", have, d,
-                       wanted)
+      fail<ShapeError>(ErrorCode::shapes_do_not_broadcast, "expand: size {} of dimension {} cannot become {}",
+                       have, d, wanted)
           .detail("input", describe(input))
           .detail("size", "[" + to_string(size) + "]")
           .hint("only sizes of 1 stretch")
           .raise();
   }
-  return apply_view(input, {ViewKind::expand, sizes, {}, {}});
+  return apply_view(input, {ViewKind::expand, sizes});
 }
 
-PHLOX_OPERATION(Tensor, expand_as, (const Tensor& input, const Tensor& other), .doc = "expand() to the shape of `other`.",
-                .family = Family::view, .samples = "expand_as(A(3, 1), A(3, 4))",
+PHLOX_OPERATION(Tensor, expand_as, (const Tensor& input, const Tensor& other),
+                .doc = "expand() to the shape of `other`.", .family = Family::view,
+                .samples = "expand_as(A(3, 1), A(3, 4))",
                 .reference = "np.broadcast_to(input, other.shape)") {
   return expand(input, other.shape());
 }
 
 PHLOX_OPERATION(Tensor, broadcast_to, (const Tensor& input, const Shape& size),
-                .doc = "The tensor stretched to a shape by NumPy's rules, without copying.", .family = Family::view,
+                .doc = "The tensor stretched to a shape by NumPy's rules, without copying.",
+                .family = Family::view,
                 .samples = "broadcast_to(A(3, 1), (2, 3, 4)); broadcast_to(A(), (3,))",
                 .reference = "np.broadcast_to(input, size)") {
   return expand(input, size);
@@ -374,7 +424,8 @@ PHLOX_OPERATION(Tensor, broadcast_to, (const Tensor& input, const Shape& size),
 
 PHLOX_OPERATION(TensorList, broadcast_tensors, (const TensorList& tensors),
                 .doc = "All tensors stretched to their common shape.", .family = Family::view,
-                .samples = "broadcast_tensors([A(3, 1), A(4)])", .reference = "list(np.broadcast_arrays(*tensors))") {
+                .samples = "broadcast_tensors([A(3, 1), A(4)])",
+                .reference = "list(np.broadcast_arrays(*tensors))") {
   Shape shape;
   for (const Tensor& tensor : tensors) shape = broadcast_shapes(shape, tensor.shape(), "broadcast_tensors");
   TensorList results;
@@ -390,11 +441,11 @@ PHLOX_OPERATION(Tensor, permute, (const Tensor& input, const DimList& dims),
                 .reference = "np.transpose(input, dims)") {
   const Dims order = normalize_dims(dims, input.rank(), "permute", false);
   if (order.rank() != input.rank())
-    fail<ShapeError>(ErrorCode::wrong_rank, "permute: {} dimensions are named, the tensor has {}", order.rank(),
-                     input.rank())
+    fail<ShapeError>(ErrorCode::wrong_rank, "permute: {} dimensions are named, the tensor has {}",
+                     order.rank(), input.rank())
         .detail("input", describe(input))
         .raise();
-  return apply_view(input, {ViewKind::permute, order, {}, {}});
+  return apply_view(input, {ViewKind::permute, order});
 }
 
 PHLOX_OPERATION(Tensor, transpose, (const Tensor& input, std::int64_t dim0, std::int64_t dim1),
@@ -403,19 +454,20 @@ PHLOX_OPERATION(Tensor, transpose, (const Tensor& input, std::int64_t dim0, std:
                 .reference = "np.swapaxes(input, dim0, dim1)") {
   const int first = normalize_dim(dim0, input.rank(), "transpose");
   const int second = normalize_dim(dim1, input.rank(), "transpose");
-  ViewAttributes v{ViewKind::permute, {}, {}, {}};
+  ViewAttributes v{ViewKind::permute, {}};
   for (int d = 0; d < input.rank(); ++d) v.a.push_back(d == first ? second : d == second ? first : d);
   return apply_view(input, v);
 }
 
-PHLOX_OPERATION(Tensor, t, (const Tensor& input), .doc = "The transpose of a matrix; other tensors of up to one dimension stay as they are.",
+PHLOX_OPERATION(Tensor, t, (const Tensor& input),
+                .doc = "The transpose of a matrix; other tensors of up to one dimension stay as they are.",
                 .family = Family::view, .samples = "t(A(2, 3)); t(A(4))", .reference = "input.T") {
   if (input.rank() > 2)
     fail<ShapeError>(ErrorCode::wrong_rank, "t: takes at most 2 dimensions, not {}", input.rank())
         .detail("input", describe(input))
         .hint("x.mT transposes the last two dimensions")
         .raise();
-  return input.rank() < 2 ? apply_view(input, {ViewKind::permute, input.rank() ? IntList{0} : IntList{}, {}, {}})
+  return input.rank() < 2 ? apply_view(input, {ViewKind::permute, input.rank() ? IntList{0} : IntList{}})
                           : transpose(input, 0, 1);
 }
 
@@ -427,13 +479,16 @@ PHLOX_OPERATION(Tensor, matrix_transpose, (const Tensor& input), .doc = "The las
 
 PHLOX_OPERATION(Tensor, movedim, (const Tensor& input, const DimList& source, const DimList& destination),
                 .doc = "Moves dimensions to new places; the others keep their order.", .family = Family::view,
-                .alias = "moveaxis", .samples = "movedim(A(2, 3, 4), 0, -1); movedim(A(2, 3, 4), (0, 1), (2, 0))",
+                .alias = "moveaxis",
+                .samples = "movedim(A(2, 3, 4), 0, -1); movedim(A(2, 3, 4), (0, 1), (2, 0))",
                 .reference = "np.moveaxis(input, source, destination)") {
   const Dims from = normalize_dims(source, input.rank(), "movedim", false);
   const Dims to = normalize_dims(destination, input.rank(), "movedim", false);
   if (from.size() != to.size())
-    fail<ShapeError>(ErrorCode::sizes_differ, "movedim: {} dimensions go to {} places", from.size(), to.size()).raise();
-  ViewAttributes v{ViewKind::permute, IntList(static_cast<std::size_t>(input.rank()), -1), {}, {}};
+    fail<ShapeError>(ErrorCode::sizes_differ, "movedim: {} dimensions go to {} places", from.size(),
+                     to.size())
+        .raise();
+  ViewAttributes v{ViewKind::permute, IntList(static_cast<std::size_t>(input.rank()), -1)};
   for (std::size_t i = 0; i < from.size(); ++i) v.a[static_cast<std::size_t>(to[i])] = from[i];
   std::int64_t next = 0;
   for (std::int64_t& dim : v.a) {
@@ -449,9 +504,11 @@ PHLOX_OPERATION(Tensor, movedim, (const Tensor& input, const DimList& source, co
 PHLOX_OPERATION(Tensor, squeeze, (const Tensor& input, const OptionalDims& dim = {}),
                 .doc = "Without dimensions of size 1: all of them, or those named.", .family = Family::view,
                 .samples = "squeeze(A(1, 3, 1)); squeeze(A(1, 3, 1), 0); squeeze(A(1, 3, 1), (0, 1))",
-                .reference = "np.squeeze(input, None if dim is None else tuple(d for d in np.atleast_1d(dim) if input.shape[d] == 1))") {
+                .reference =
+                    "np.squeeze(input, None if dim is None else tuple(d for d in np.atleast_1d(dim) if "
+                    "input.shape[d] == 1))") {
   const Dims dims = dim ? normalize_dims(*dim, input.rank(), "squeeze", false) : Dims();
-  ViewAttributes v{ViewKind::reshape, {}, {}, {}};
+  ViewAttributes v{ViewKind::reshape, {}};
   for (int d = 0; d < input.rank(); ++d)
     if (input.impl()->sizes[d] != 1 || (dim && !dims.contains(d))) v.a.push_back(input.impl()->sizes[d]);
   return apply_view(input, v);
@@ -462,32 +519,39 @@ PHLOX_OPERATION(Tensor, unsqueeze, (const Tensor& input, std::int64_t dim),
                 .samples = "unsqueeze(A(3, 4), 0); unsqueeze(A(3, 4), -1); unsqueeze(A(), 0)",
                 .reference = "np.expand_dims(input, dim)") {
   const int position = normalize_dim(dim, input.rank() + 1, "unsqueeze");
-  ViewAttributes v{ViewKind::reshape, input.shape(), {}, {}};
+  ViewAttributes v{ViewKind::reshape, input.shape()};
   v.a.insert(static_cast<std::size_t>(position), 1);
   return apply_view(input, v);
 }
 
-PHLOX_OPERATION(Tensor, flatten, (const Tensor& input, std::int64_t start_dim = 0, std::int64_t end_dim = -1),
-                .doc = "Dimensions start_dim to end_dim, both included, joined into one.", .family = Family::view,
-                .samples = "flatten(A(2, 3, 4)); flatten(A(2, 3, 4), 1); flatten(A(2, 3, 4), 0, 1); flatten(A())",
-                .reference = "input.reshape(input.shape[:start_dim] + (-1,) + input.shape[end_dim % max(input.ndim, 1) + 1:])") {
+PHLOX_OPERATION(
+    Tensor, flatten, (const Tensor& input, std::int64_t start_dim = 0, std::int64_t end_dim = -1),
+    .doc = "Dimensions start_dim to end_dim, both included, joined into one.", .family = Family::view,
+    .samples = "flatten(A(2, 3, 4)); flatten(A(2, 3, 4), 1); flatten(A(2, 3, 4), 0, 1); flatten(A())",
+    .reference =
+        "input.reshape(input.shape[:start_dim] + (-1,) + input.shape[end_dim % max(input.ndim, 1) + 1:])") {
   const int first = normalize_dim(start_dim, input.rank(), "flatten");
   const int last = normalize_dim(end_dim, input.rank(), "flatten");
   if (first > last)
-    fail<ShapeError>(ErrorCode::invalid_value, "flatten: start_dim {} comes after end_dim {}", start_dim, end_dim).raise();
+    fail<ShapeError>(ErrorCode::invalid_value, "flatten: start_dim {} comes after end_dim {}", start_dim,
+                     end_dim)
+        .raise();
   Shape shape;
   std::int64_t joined = 1;
   for (int d = 0; d < input.rank(); ++d) {
-    if (d < first || d > last) shape.push_back(input.impl()->sizes[d]);
-    else joined *= input.impl()->sizes[d];
+    if (d < first || d > last)
+      shape.push_back(input.impl()->sizes[d]);
+    else
+      joined *= input.impl()->sizes[d];
     if (d == last) shape.push_back(joined);
   }
   if (input.rank() == 0) shape.push_back(1);
   return reshape(input, shape);
 }
 
-PHLOX_OPERATION(Tensor, ravel, (const Tensor& input), .doc = "All elements in one dimension.", .family = Family::view,
-                .samples = "ravel(A(2, 3)); ravel(A())", .reference = "np.ravel(input)") {
+PHLOX_OPERATION(Tensor, ravel, (const Tensor& input), .doc = "All elements in one dimension.",
+                .family = Family::view, .samples = "ravel(A(2, 3)); ravel(A())",
+                .reference = "np.ravel(input)") {
   return reshape(input, {input.numel()});
 }
 
@@ -499,41 +563,51 @@ PHLOX_OPERATION(Tensor, unflatten, (const Tensor& input, std::int64_t dim, const
   const Shape parts = infer_shape(sizes, input.size(position), "unflatten");
   Shape shape;
   for (int d = 0; d < input.rank(); ++d) {
-    if (d != position) shape.push_back(input.impl()->sizes[d]);
-    else for (std::int64_t size : parts) shape.push_back(size);
+    if (d != position)
+      shape.push_back(input.impl()->sizes[d]);
+    else
+      for (std::int64_t size : parts) shape.push_back(size);
   }
   return reshape(input, shape);
 }
 
-PHLOX_OPERATION(Tensor, atleast_1d, (const Tensor& input), .doc = "With at least one dimension.", .family = Family::view,
-                .samples = "atleast_1d(A()); atleast_1d(A(2))", .reference = "np.atleast_1d(input)") {
+PHLOX_OPERATION(Tensor, atleast_1d, (const Tensor& input), .doc = "With at least one dimension.",
+                .family = Family::view, .samples = "atleast_1d(A()); atleast_1d(A(2))",
+                .reference = "np.atleast_1d(input)") {
   return input.rank() >= 1 ? input : reshape(input, {1});
 }
 
-PHLOX_OPERATION(Tensor, atleast_2d, (const Tensor& input), .doc = "With at least two dimensions, new ones in front.",
-                .family = Family::view, .samples = "atleast_2d(A()); atleast_2d(A(2))", .reference = "np.atleast_2d(input)") {
+PHLOX_OPERATION(Tensor, atleast_2d, (const Tensor& input),
+                .doc = "With at least two dimensions, new ones in front.", .family = Family::view,
+                .samples = "atleast_2d(A()); atleast_2d(A(2))", .reference = "np.atleast_2d(input)") {
   return input.rank() >= 2 ? input : unsqueeze(atleast_1d(input), 0);
 }
 
-PHLOX_OPERATION(Tensor, atleast_3d, (const Tensor& input), .doc = "With at least three dimensions, as NumPy adds them.",
-                .family = Family::view, .samples = "atleast_3d(A()); atleast_3d(A(2)); atleast_3d(A(2, 3))",
+PHLOX_OPERATION(Tensor, atleast_3d, (const Tensor& input),
+                .doc = "With at least three dimensions, as NumPy adds them.", .family = Family::view,
+                .samples = "atleast_3d(A()); atleast_3d(A(2)); atleast_3d(A(2, 3))",
                 .reference = "np.atleast_3d(input)") {
   return input.rank() >= 3 ? input : unsqueeze(atleast_2d(input), -1);
 }
 
-PHLOX_OPERATION(Tensor, as_strided, (const Tensor& input, const Shape& size, const Shape& stride, OptionalInt storage_offset = {}),
-                .doc = "A view of the storage with sizes, strides and offset of one's own, counted in elements. Throws "
-                       "ShapeError where it would reach outside of the storage.",
-                .family = Family::view, .samples = "as_strided(clone(A(3, 4), 'row_major'), (2, 3), (4, 1)); as_strided(clone(A(6), 'row_major'), (4, 3), (1, 1))",
-                .reference = "np.lib.stride_tricks.as_strided(np.ascontiguousarray(input), size, [s * input.itemsize for s in stride])") {
+PHLOX_OPERATION(
+    Tensor, as_strided,
+    (const Tensor& input, const Shape& size, const Shape& stride, OptionalInt storage_offset = {}),
+    .doc =
+        "A view of the storage with sizes, strides and offset of one's own, counted in elements. Throws "
+        "ShapeError where it would reach outside of the storage.",
+    .family = Family::view) {
   const std::int64_t offset = storage_offset.value_or(input.storage_offset());
   if (size.size() != stride.size())
-    fail<ShapeError>(ErrorCode::sizes_differ, "as_strided: {} sizes and {} strides", size.size(), stride.size()).raise();
+    fail<ShapeError>(ErrorCode::sizes_differ, "as_strided: {} sizes and {} strides", size.size(),
+                     stride.size())
+        .raise();
   std::int64_t low = offset, high = offset;
   for (std::size_t d = 0; d < size.size(); ++d) (stride[d] < 0 ? low : high) += (size[d] - 1) * stride[d];
   const auto capacity = static_cast<std::int64_t>(input.impl()->storage->bytes) / element_size(input.dtype());
   if (element_count(size) > 0 && (low < 0 || high >= capacity))
-    fail<ShapeError>(ErrorCode::not_viewable, "as_strided: elements {} to {} of a storage that holds {}", low, high, capacity)
+    fail<ShapeError>(ErrorCode::not_viewable, "as_strided: elements {} to {} of a storage that holds {}", low,
+                     high, capacity)
         .detail("input", describe(input))
         .raise();
   if (needs_gradient(input) && !input.is_contiguous())

@@ -1,5 +1,5 @@
-// The primitive `view`: another look at the same memory. Each kind of view is its own attributes and knows its
-// gradient; what users call (permute, squeeze, x[1:3], ...) is written with these.
+// The primitive `view`: another look at the same memory. Each kind of view is its own attributes and knows
+// its gradient; what users call (permute, squeeze, x[1:3], ...) is written with these.
 #pragma once
 
 #include "phlox/core/tensor.h"
@@ -7,30 +7,39 @@
 namespace phlox {
 
 enum class ViewKind : std::uint8_t {
-  reshape,    // a: sizes
-  expand,     // a: sizes
-  permute,    // a: order of dimensions
-  select,     // a: dimension, position
-  slice,      // a: sizes, b: first positions, c: steps; one for each dimension
-  diagonal,   // a: offset, first dimension, second dimension
-  unfold,     // a: dimension, size, step
-  strided,    // a: sizes, b: strides, offset
+  reshape,   // a: sizes
+  expand,    // a: sizes
+  permute,   // a: order of dimensions
+  select,    // a: dimension, position
+  slice,     // a: sizes, b: first positions, c: steps; one for each dimension
+  diagonal,  // a: offset, first dimension, second dimension
+  unfold,    // a: dimension, size, step
+  strided,   // a: sizes, b: strides, offset
 };
 
 struct ViewAttributes {
   ViewKind kind;
   IntList a, b, c;
   std::int64_t offset = 0;
+
+  // A constructor, because `{}` for the lists would clear their memory.
+  ViewAttributes(ViewKind k, const IntList& first) : kind(k), a(first) {}
+  ViewAttributes(ViewKind k, const IntList& first, const IntList& second, const IntList& third,
+                 std::int64_t o = 0)
+      : kind(k), a(first), b(second), c(third), offset(o) {}
 };
 
 // The view. Arguments have been checked, dimensions are not negative.
 // A reshape that the strides do not allow gives an undefined tensor.
 Tensor apply_view(const Tensor& input, const ViewAttributes& attributes);
 
-// Adds up, in a tensor of the given shape, what each element of the view gives to its origin: the gradient of select,
-// slice, diagonal and unfold. Elements outside of the view are `outside`, which makes it padding too.
+// Adds up, in a tensor of the given shape, what each element of the view gives to its origin: the gradient of
+// select, slice, diagonal and unfold. Elements outside of the view are `outside`, which makes it padding too.
 Tensor apply_view_gradient(const Tensor& gradient, const Shape& shape, const ViewAttributes& attributes,
                            const Scalar& outside = 0);
+
+// The slice at one position of a dimension.
+Tensor select_dim(const Tensor& input, int dim, std::int64_t position);
 
 // Elements start, start + step, ... of one dimension, `size` of them.
 Tensor slice_dim(const Tensor& input, int dim, std::int64_t start, std::int64_t size, std::int64_t step = 1);

@@ -29,7 +29,8 @@ const ConvertKernels& kernels() {
   return *best;
 }
 
-// The loop of a copy: dimensions in the order of the target's memory, merged where both sides allow; strides in bytes.
+// The loop of a copy: dimensions in the order of the target's memory, merged where both sides allow; strides
+// in bytes.
 struct CopyPlan {
   const char* source;
   char* target;
@@ -46,11 +47,14 @@ CopyPlan plan_copy(const TensorImpl* source, const TensorImpl& target) {
   CopyPlan plan;
   plan.source = source ? static_cast<const char*>(source->address()) : nullptr;
   plan.target = static_cast<char*>(target.address());
-  struct Dim { std::int64_t size, source, target; } dims[max_rank];
+  struct Dim {
+    std::int64_t size, source, target;
+  } dims[max_rank];
   int rank = 0;
   for (int d = 0; d < target.rank; ++d) {
     if (target.sizes[d] == 1) continue;
-    Dim dim{target.sizes[d], source ? source->strides[d] * source_bytes : 0, target.strides[d] * target_bytes};
+    Dim dim{target.sizes[d], source ? source->strides[d] * source_bytes : 0,
+            target.strides[d] * target_bytes};
     if (dim.target < 0) {  // walk the target upwards
       plan.target += dim.target * (dim.size - 1);
       plan.source += dim.source * (dim.size - 1);
@@ -91,8 +95,8 @@ bool is_aligned(const char* address, std::int64_t bytes) {
 }
 
 // One row into consecutive memory that will not be read soon.
-void stream_row(ConvertRun run, bool plain, const char* source, std::int64_t source_stride, std::int64_t source_bytes,
-                char* target, std::int64_t target_bytes, std::int64_t count) {
+void stream_row(ConvertRun run, bool plain, const char* source, std::int64_t source_stride,
+                std::int64_t source_bytes, char* target, std::int64_t target_bytes, std::int64_t count) {
   const auto misaligned = static_cast<std::int64_t>(reinterpret_cast<std::uintptr_t>(target) & 63u);
   if (misaligned) {
     const std::int64_t head = std::min(count, (64 - misaligned) / target_bytes);
@@ -154,7 +158,8 @@ void for_rows(const CopyPlan& plan, std::int64_t first, std::int64_t last, const
 int transposed_dim(const CopyPlan& plan, std::int64_t source_bytes, std::int64_t target_bytes) {
   const int inner = plan.rank - 1;
   const std::int64_t stride = std::abs(plan.source_strides[inner]);
-  if (stride <= source_bytes || plan.target_strides[inner] != target_bytes || plan.sizes[inner] < 8) return -1;
+  if (stride <= source_bytes || plan.target_strides[inner] != target_bytes || plan.sizes[inner] < 8)
+    return -1;
   for (int d = 0; d < inner; ++d)
     if (plan.source_strides[d] == source_bytes && plan.sizes[d] >= 8) return d;
   return -1;
@@ -171,21 +176,28 @@ void transpose_tile(const char* source, std::int64_t source_row, char* target, s
   }
 }
 
-struct Wide { std::uint64_t low, high; };
+struct Wide {
+  std::uint64_t low, high;
+};
 
 using TransposeTile = void (*)(const char*, std::int64_t, char*, std::int64_t, std::int64_t, std::int64_t);
 TransposeTile transpose_of(std::int64_t bytes) {
   switch (bytes) {
-    case 1: return transpose_tile<std::uint8_t>;
-    case 2: return transpose_tile<std::uint16_t>;
-    case 4: return transpose_tile<std::uint32_t>;
-    case 8: return transpose_tile<std::uint64_t>;
-    default: return transpose_tile<Wide>;
+    case 1:
+      return transpose_tile<std::uint8_t>;
+    case 2:
+      return transpose_tile<std::uint16_t>;
+    case 4:
+      return transpose_tile<std::uint32_t>;
+    case 8:
+      return transpose_tile<std::uint64_t>;
+    default:
+      return transpose_tile<Wide>;
   }
 }
 
 // Both sides are read and written in square tiles that fit the first cache.
-void copy_transposed(const CopyPlan& plan, int row_dim, ConvertRun run, bool plain, std::int64_t source_bytes,
+void copy_transposed(const CopyPlan& plan, int row_dim, ConvertRun run, std::int64_t source_bytes,
                      std::int64_t target_bytes) {
   const int inner = plan.rank - 1;
   const std::int64_t rows = plan.sizes[row_dim], columns = plan.sizes[inner];
@@ -209,16 +221,16 @@ void copy_transposed(const CopyPlan& plan, int row_dim, ConvertRun run, bool pla
         target += i * plan.target_strides[d];
       }
       const std::int64_t r = std::min(tile, rows - r0), c = std::min(tile, columns - c0);
-      if (plain) {
-        transpose(source, plan.source_strides[inner], target, plan.target_strides[row_dim], r, c);
-      } else {
-        for (std::int64_t j = 0; j < c; ++j)
-          run(source + j * plan.source_strides[inner], source_bytes, stage + j * tile * target_bytes, target_bytes, r);
-        transpose(stage, tile * target_bytes, target, plan.target_strides[row_dim], r, c);
-      }
+      // By way of a tile of its own: rows of the source often lie at distances that share a place in the
+      // cache.
+      for (std::int64_t k = 0; k < c; ++k)
+        run(source + k * plan.source_strides[inner], source_bytes, stage + k * tile * target_bytes,
+            target_bytes, r);
+      transpose(stage, tile * target_bytes, target, plan.target_strides[row_dim], r, c);
     }
   };
-  parallel_for(0, outer * row_tiles * column_tiles, std::max<std::int64_t>(1, parallel_elements / (tile * tile)), body);
+  parallel_for(0, outer * row_tiles * column_tiles,
+               std::max<std::int64_t>(1, parallel_elements / (tile * tile)), body);
 }
 
 void require_computable(DType dtype, const char* name) {
@@ -230,11 +242,16 @@ void require_computable(DType dtype, const char* name) {
 DType storage_dtype(DType dtype) {
   if (is_computable(dtype)) return dtype;
   switch (element_size(dtype)) {
-    case 1: return DType::uint8;
-    case 2: return DType::uint16;
-    case 4: return DType::uint32;
-    case 8: return DType::uint64;
-    default: return DType::complex128;
+    case 1:
+      return DType::uint8;
+    case 2:
+      return DType::uint16;
+    case 4:
+      return DType::uint32;
+    case 8:
+      return DType::uint64;
+    default:
+      return DType::complex128;
   }
 }
 
@@ -261,7 +278,7 @@ void convert(const TensorImpl& source, TensorImpl& target) {
   const int inner = plan.rank - 1;
   const int row_dim = transposed_dim(plan, source_bytes, target_bytes);
   if (row_dim >= 0) {
-    copy_transposed(plan, row_dim, run, plain, source_bytes, target_bytes);
+    copy_transposed(plan, row_dim, run, source_bytes, target_bytes);
     return;
   }
   const std::int64_t source_stride = plan.source_strides[inner], target_stride = plan.target_strides[inner];
@@ -273,8 +290,10 @@ void convert(const TensorImpl& source, TensorImpl& target) {
       0, count, parallel_elements,
       [&](std::int64_t first, std::int64_t last) {
         for_rows(plan, first, last, [&](const char* from, char* to, std::int64_t n) {
-          if (stream) stream_row(run, plain, from, source_stride, source_bytes, to, target_bytes, n);
-          else run(from, source_stride, to, target_stride, n);
+          if (stream)
+            stream_row(run, plain, from, source_stride, source_bytes, to, target_bytes, n);
+          else
+            run(from, source_stride, to, target_stride, n);
         });
         if (stream) kernels().stream_fence();
       },
@@ -286,13 +305,21 @@ void fill(TensorImpl& target, const Scalar& value) {
   if (count == 0) return;
   require_computable(target.dtype, "fill");
   const std::int64_t bytes = element_size(target.dtype);
+  if (target.contiguous && count * bytes <= stage_bytes) {
+    auto* out = static_cast<char*>(target.address());
+    value.store(target.dtype, out);
+    for (std::int64_t done = 1; done < count; done *= 2)
+      std::memcpy(out + done * bytes, out, static_cast<std::size_t>(std::min(done, count - done) * bytes));
+    return;
+  }
   alignas(64) char pattern[stage_bytes];
   value.store(target.dtype, pattern);
   const ConvertRun run = convert_run(target.dtype, target.dtype);
   // A page of the value, so that the rest is copying.
   const std::int64_t repeats = std::min(stage_bytes / bytes, count);
   for (std::int64_t done = 1; done < repeats; done *= 2)
-    std::memcpy(pattern + done * bytes, pattern, static_cast<std::size_t>(std::min(done, repeats - done) * bytes));
+    std::memcpy(pattern + done * bytes, pattern,
+                static_cast<std::size_t>(std::min(done, repeats - done) * bytes));
   const CopyPlan plan = plan_copy(nullptr, target);
   const std::int64_t stride = plan.target_strides[plan.rank - 1];
   const bool stream = count * bytes >= stream_threshold_bytes && stride == bytes &&
@@ -314,8 +341,10 @@ void fill(TensorImpl& target, const Scalar& value) {
           }
           for (; n > 0; n -= repeats, to += repeats * bytes) {
             const std::int64_t part = std::min(n, repeats) * bytes;
-            if (stream) kernels().stream_copy(pattern, to, part);
-            else std::memcpy(to, pattern, static_cast<std::size_t>(part));
+            if (stream)
+              kernels().stream_copy(pattern, to, part);
+            else
+              std::memcpy(to, pattern, static_cast<std::size_t>(part));
           }
         });
         if (stream) kernels().stream_fence();
@@ -337,8 +366,10 @@ void arange(TensorImpl& target, const Scalar& start, const Scalar& step) {
     for (std::int64_t i = first; i < last; i += block) {
       const std::int64_t n = std::min(block, last - i);
       for (std::int64_t j = 0; j < n; ++j) {
-        if (integers) stage.integer[j] = start.integer() + (i + j) * step.integer();
-        else stage.floating[j] = start.real() + static_cast<double>(i + j) * step.real();
+        if (integers)
+          stage.integer[j] = start.integer() + (i + j) * step.integer();
+        else
+          stage.floating[j] = start.real() + static_cast<double>(i + j) * step.real();
       }
       const std::int64_t stride = target.strides[0] * bytes;
       run(&stage, 8, static_cast<char*>(target.address()) + i * stride, stride, n);

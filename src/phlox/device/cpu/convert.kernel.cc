@@ -17,25 +17,53 @@ namespace PHLOX_ISA {
 namespace {
 
 // The element types as they lie in memory.
-struct Bool { std::uint8_t value; };
-struct Half { std::uint16_t bits; };
-struct Bfloat { std::uint16_t bits; };
-template <class T> struct Complex { T real, imaginary; };
+struct Bool {
+  std::uint8_t value;
+};
+struct Half {
+  std::uint16_t bits;
+};
+struct Bfloat {
+  std::uint16_t bits;
+};
+template <class T>
+struct Complex {
+  T real, imaginary;
+};
 
-template <class T> struct Traits {
+template <class T>
+struct Traits {
   static constexpr bool floating = false, complex = false, narrow = false, boolean = false;
 };
-template <> struct Traits<float> { static constexpr bool floating = true, complex = false, narrow = false, boolean = false; };
-template <> struct Traits<double> { static constexpr bool floating = true, complex = false, narrow = false, boolean = false; };
-template <> struct Traits<Half> { static constexpr bool floating = true, complex = false, narrow = true, boolean = false; };
-template <> struct Traits<Bfloat> { static constexpr bool floating = true, complex = false, narrow = true, boolean = false; };
-template <> struct Traits<Bool> { static constexpr bool floating = false, complex = false, narrow = false, boolean = true; };
-template <class T> struct Traits<Complex<T>> {
+template <>
+struct Traits<float> {
+  static constexpr bool floating = true, complex = false, narrow = false, boolean = false;
+};
+template <>
+struct Traits<double> {
+  static constexpr bool floating = true, complex = false, narrow = false, boolean = false;
+};
+template <>
+struct Traits<Half> {
+  static constexpr bool floating = true, complex = false, narrow = true, boolean = false;
+};
+template <>
+struct Traits<Bfloat> {
+  static constexpr bool floating = true, complex = false, narrow = true, boolean = false;
+};
+template <>
+struct Traits<Bool> {
+  static constexpr bool floating = false, complex = false, narrow = false, boolean = true;
+};
+template <class T>
+struct Traits<Complex<T>> {
   static constexpr bool floating = false, complex = true, narrow = false, boolean = false;
 };
 
-template <class A, class B> inline constexpr bool same = false;
-template <class A> inline constexpr bool same<A, A> = true;
+template <class A, class B>
+inline constexpr bool same = false;
+template <class A>
+inline constexpr bool same<A, A> = true;
 
 PHLOX_INLINE std::uint32_t bits_of(float x) { return __builtin_bit_cast(std::uint32_t, x); }
 PHLOX_INLINE float float_of(std::uint32_t bits) { return __builtin_bit_cast(float, bits); }
@@ -74,8 +102,8 @@ PHLOX_INLINE Half narrow_to(Half, float x) {
   return {static_cast<std::uint16_t>(result | sign)};
 }
 
-// Rounds to a float whose last bit says whether anything was lost ("round to odd"), so that rounding that float to a
-// half gives the half nearest to the double.
+// Rounds to a float whose last bit says whether anything was lost ("round to odd"), so that rounding that
+// float to a half gives the half nearest to the double.
 PHLOX_INLINE float round_to_odd(double x) {
   const float nearest = static_cast<float>(x);
   const double back = nearest;
@@ -91,7 +119,8 @@ PHLOX_INLINE double round_to_odd_double(T x) {
     const T odd = (x & ~static_cast<T>(0x7ff)) | static_cast<T>(0x800);
     constexpr T limit = static_cast<T>(std::int64_t{1} << 53);
     bool large = x >= limit;
-    if constexpr (static_cast<T>(-1) < static_cast<T>(0)) large = large || x <= static_cast<T>(-(std::int64_t{1} << 53));
+    if constexpr (static_cast<T>(-1) < static_cast<T>(0))
+      large = large || x <= static_cast<T>(-(std::int64_t{1} << 53));
     return static_cast<double>(large && (x & 0x7ff) ? odd : x);
   } else {
     return static_cast<double>(x);
@@ -111,13 +140,17 @@ PHLOX_INLINE Target float_to_integer(Source x) {
   constexpr Source high =
       value_bits <= mantissa_bits
           ? static_cast<Source>(most)
-          : static_cast<Source>(most - ((static_cast<Target>(1) << (value_bits > mantissa_bits ? value_bits - mantissa_bits : 0)) - 1));
+          : static_cast<Source>(most - ((static_cast<Target>(1)
+                                         << (value_bits > mantissa_bits ? value_bits - mantissa_bits : 0)) -
+                                        1));
   constexpr Source low = static_cast<Source>(least);
   Source clamped = x > low ? x : low;  // NaN becomes `low`
   clamped = clamped < high ? clamped : high;
   Target result;
-  if constexpr (sizeof(Target) < 4) result = static_cast<Target>(static_cast<std::int32_t>(clamped));
-  else result = static_cast<Target>(clamped);
+  if constexpr (sizeof(Target) < 4)
+    result = static_cast<Target>(static_cast<std::int32_t>(clamped));
+  else
+    result = static_cast<Target>(clamped);
   if constexpr (value_bits > mantissa_bits) result = x > high ? most : result;
   return x == x ? result : static_cast<Target>(0);
 }
@@ -129,23 +162,32 @@ PHLOX_INLINE Target cast(Source x) {
   if constexpr (same<Target, Source>) {
     return x;
   } else if constexpr (S::complex) {
-    if constexpr (T::complex) return {static_cast<decltype(Target::real)>(x.real), static_cast<decltype(Target::real)>(x.imaginary)};
-    else if constexpr (T::boolean) return {static_cast<std::uint8_t>((x.real != 0) | (x.imaginary != 0))};
-    else return cast<Target>(x.real);
+    if constexpr (T::complex)
+      return {static_cast<decltype(Target::real)>(x.real), static_cast<decltype(Target::real)>(x.imaginary)};
+    else if constexpr (T::boolean)
+      return {static_cast<std::uint8_t>((x.real != 0) | (x.imaginary != 0))};
+    else
+      return cast<Target>(x.real);
   } else if constexpr (T::complex) {
     return {cast<decltype(Target::real)>(x), 0};
   } else if constexpr (S::boolean) {
     return cast<Target>(static_cast<std::uint8_t>(x.value != 0));
   } else if constexpr (S::narrow) {
-    if constexpr (T::boolean) return {static_cast<std::uint8_t>(widen(x) != 0)};
-    else return cast<Target>(widen(x));
+    if constexpr (T::boolean)
+      return {static_cast<std::uint8_t>(widen(x) != 0)};
+    else
+      return cast<Target>(widen(x));
   } else if constexpr (T::boolean) {
     return {static_cast<std::uint8_t>(x != 0)};
   } else if constexpr (T::narrow) {
-    if constexpr (same<Source, float>) return narrow_to(Target{}, x);
-    else if constexpr (S::floating) return narrow_to(Target{}, round_to_odd(x));
-    else if constexpr (sizeof(Source) <= 2) return narrow_to(Target{}, static_cast<float>(x));
-    else return narrow_to(Target{}, round_to_odd(round_to_odd_double(x)));
+    if constexpr (same<Source, float>)
+      return narrow_to(Target{}, x);
+    else if constexpr (S::floating)
+      return narrow_to(Target{}, round_to_odd(x));
+    else if constexpr (sizeof(Source) <= 2)
+      return narrow_to(Target{}, static_cast<float>(x));
+    else
+      return narrow_to(Target{}, round_to_odd(round_to_odd_double(x)));
   } else if constexpr (S::floating && !T::floating) {
     return float_to_integer<Target>(x);
   } else {
@@ -168,12 +210,14 @@ template <>
 PHLOX_INLINE void cast_vectors(const Half* __restrict source, float* __restrict target, std::int64_t& i,
                                std::int64_t count) {
   for (; i + 8 <= count; i += 8)
-    _mm256_storeu_ps(target + i, _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(source + i))));
+    _mm256_storeu_ps(target + i,
+                     _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(source + i))));
 }
 #endif
 
 template <class Source, class Target>
-void run(const void* source, std::int64_t source_stride, void* target, std::int64_t target_stride, std::int64_t count) {
+void run(const void* source, std::int64_t source_stride, void* target, std::int64_t target_stride,
+         std::int64_t count) {
   if (source_stride == static_cast<std::int64_t>(sizeof(Source)) &&
       target_stride == static_cast<std::int64_t>(sizeof(Target))) {
     if constexpr (same<Source, Target>) {
@@ -202,8 +246,9 @@ struct TypeList {
   static constexpr void table(cpu::ConvertRun (*runs)[computable_dtype_count]) { (row<Types>(*runs++), ...); }
 };
 // In the order of DType.
-using AllTypes = TypeList<Bool, std::uint8_t, std::uint16_t, std::uint32_t, std::uint64_t, std::int8_t, std::int16_t,
-                          std::int32_t, std::int64_t, Half, Bfloat, float, double, Complex<float>, Complex<double>>;
+using AllTypes =
+    TypeList<Bool, std::uint8_t, std::uint16_t, std::uint32_t, std::uint64_t, std::int8_t, std::int16_t,
+             std::int32_t, std::int64_t, Half, Bfloat, float, double, Complex<float>, Complex<double>>;
 
 void stream_copy(const void* source, void* target, std::int64_t bytes) {
   std::int64_t done = 0;
@@ -213,12 +258,14 @@ void stream_copy(const void* source, void* target, std::int64_t bytes) {
                         _mm512_loadu_si512(static_cast<const char*>(source) + done));
 #elif defined(__AVX__)
   for (; done + 32 <= bytes; done += 32)
-    _mm256_stream_si256(reinterpret_cast<__m256i*>(static_cast<char*>(target) + done),
-                        _mm256_loadu_si256(reinterpret_cast<const __m256i*>(static_cast<const char*>(source) + done)));
+    _mm256_stream_si256(
+        reinterpret_cast<__m256i*>(static_cast<char*>(target) + done),
+        _mm256_loadu_si256(reinterpret_cast<const __m256i*>(static_cast<const char*>(source) + done)));
 #elif defined(__x86_64__)
   for (; done + 16 <= bytes; done += 16)
-    _mm_stream_si128(reinterpret_cast<__m128i*>(static_cast<char*>(target) + done),
-                     _mm_loadu_si128(reinterpret_cast<const __m128i*>(static_cast<const char*>(source) + done)));
+    _mm_stream_si128(
+        reinterpret_cast<__m128i*>(static_cast<char*>(target) + done),
+        _mm_loadu_si128(reinterpret_cast<const __m128i*>(static_cast<const char*>(source) + done)));
 #endif
   __builtin_memcpy(static_cast<char*>(target) + done, static_cast<const char*>(source) + done,
                    static_cast<std::size_t>(bytes - done));

@@ -14,6 +14,8 @@ void scatter(const IndexedLoop& loop, ScatterMode mode);
 std::int64_t find_outside(const TensorImpl& indices, std::int64_t bound);
 std::int64_t count_nonzero(const TensorImpl& mask);
 void nonzero(const TensorImpl& mask, TensorImpl& target);
+void random(const RandomCall& call, TensorImpl& target);
+void dropout(const TensorImpl& source, TensorImpl& target, double probability, const GeneratorState& state);
 void reduce(const ReduceCall& call);
 void contraction(const ContractionCall& call);
 void convolution(const ConvolutionCall& call);

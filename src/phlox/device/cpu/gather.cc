@@ -1,5 +1,5 @@
-// Reading and writing at places given by tensors of integers. Writes to one place happen in the order of the loop:
-// threads share out either a dimension along which places differ, or the places themselves.
+// Reading and writing at places given by tensors of integers. Writes to one place happen in the order of the
+// loop: threads share out either a dimension along which places differ, or the places themselves.
 #if defined(__GNUC__) && !defined(__clang__)
 #pragma GCC optimize("tree-vectorize", "vect-cost-model=dynamic")
 #endif
@@ -18,17 +18,24 @@ namespace {
 
 constexpr std::int64_t parallel_elements = 16384;
 
-struct Wide { std::uint64_t low, high; };
+struct Wide {
+  std::uint64_t low, high;
+};
 
 // Calls f<T>() with an unsigned type of the size of an element.
 template <class F>
 void visit_bytes(int bytes, const F& f) {
   switch (bytes) {
-    case 1: return f.template operator()<std::uint8_t>();
-    case 2: return f.template operator()<std::uint16_t>();
-    case 4: return f.template operator()<std::uint32_t>();
-    case 8: return f.template operator()<std::uint64_t>();
-    default: return f.template operator()<Wide>();
+    case 1:
+      return f.template operator()<std::uint8_t>();
+    case 2:
+      return f.template operator()<std::uint16_t>();
+    case 4:
+      return f.template operator()<std::uint32_t>();
+    case 8:
+      return f.template operator()<std::uint64_t>();
+    default:
+      return f.template operator()<Wide>();
   }
 }
 
@@ -66,7 +73,7 @@ bool indexed_along(const IndexedLoop& loop, int d) {
 
 // A row: the inner dimension at one place of the outer ones.
 struct Row {
-  std::int64_t data;   // in elements
+  std::int64_t data;  // in elements
   std::int64_t other;
   std::int64_t indices[max_rank];
 };
@@ -115,15 +122,16 @@ void for_rows(const IndexedLoop& loop, std::int64_t first, std::int64_t last, co
 }
 
 template <class T, class Store>
-PHLOX_INLINE void update_row(T* target, std::int64_t target_stride, const T* source, std::int64_t source_stride,
-                             std::int64_t n, const Store& store) {
+PHLOX_INLINE void update_row(T* target, std::int64_t target_stride, const T* source,
+                             std::int64_t source_stride, std::int64_t n, const Store& store) {
   if (target_stride == 1 && source_stride == 1) {
     T* __restrict out = target;
     const T* __restrict in = source;
     for (std::int64_t i = 0; i < n; ++i) out[i] = store(out[i], in[i]);
     return;
   }
-  for (std::int64_t i = 0; i < n; ++i, target += target_stride, source += source_stride) *target = store(*target, *source);
+  for (std::int64_t i = 0; i < n; ++i, target += target_stride, source += source_stride)
+    *target = store(*target, *source);
 }
 
 template <class T>
@@ -138,8 +146,10 @@ void gather_as(const IndexedLoop& loop) {
       T* out = other + row.other;
       if (!by_element) {
         const T* in = data + row.data + place(loop, row.indices, 0, inner);
-        if (data_stride == 1 && other_stride == 1) std::memcpy(out, in, static_cast<std::size_t>(n) * sizeof(T));
-        else for (std::int64_t i = 0; i < n; ++i) out[i * other_stride] = in[i * data_stride];
+        if (data_stride == 1 && other_stride == 1)
+          std::memcpy(out, in, static_cast<std::size_t>(n) * sizeof(T));
+        else
+          for (std::int64_t i = 0; i < n; ++i) out[i * other_stride] = in[i * data_stride];
       } else if (loop.index_count == 1) {
         const IndexedLoop::Index& index = loop.indices[0];
         const std::int64_t* values = index.values + row.indices[0];
@@ -157,9 +167,11 @@ void gather_as(const IndexedLoop& loop) {
   });
 }
 
-// Writes with `store(old, value)`. Places whose offset by indices lies outside of [low, high) are left to others.
+// Writes with `store(old, value)`. Places whose offset by indices lies outside of [low, high) are left to
+// others.
 template <class T, class Store>
-void scatter_part(const IndexedLoop& loop, bool all, std::int64_t low, std::int64_t high, const Store& store) {
+void scatter_part(const IndexedLoop& loop, bool all, std::int64_t low, std::int64_t high,
+                  const Store& store) {
   const int inner = loop.rank - 1;
   const bool by_element = indexed_along(loop, inner);
   auto* data = reinterpret_cast<T*>(loop.data);
@@ -200,7 +212,8 @@ void scatter_with(const IndexedLoop& loop, const Store& store) {
       part.count = loop.count / loop.sizes[widest] * (last - first);
       part.data += first * loop.data_strides[widest] * static_cast<std::int64_t>(sizeof(T));
       part.other += first * loop.other_strides[widest] * static_cast<std::int64_t>(sizeof(T));
-      for (int k = 0; k < loop.index_count; ++k) part.indices[k].values += first * loop.indices[k].strides[widest];
+      for (int k = 0; k < loop.index_count; ++k)
+        part.indices[k].values += first * loop.indices[k].strides[widest];
       scatter_part<T>(part, true, 0, 0, store);
     });
     return;
@@ -208,9 +221,9 @@ void scatter_with(const IndexedLoop& loop, const Store& store) {
   std::int64_t low = 0, high = 1;
   for (int k = 0; k < loop.index_count; ++k)
     (loop.indices[k].step < 0 ? low : high) += (loop.indices[k].bound - 1) * loop.indices[k].step;
-  parallel_for(low, high, std::max<std::int64_t>(1, (high - low) / threads), [&](std::int64_t first, std::int64_t last) {
-    scatter_part<T>(loop, false, first, last, store);
-  });
+  parallel_for(
+      low, high, std::max<std::int64_t>(1, (high - low) / threads),
+      [&](std::int64_t first, std::int64_t last) { scatter_part<T>(loop, false, first, last, store); });
 }
 
 template <class T>
@@ -219,13 +232,19 @@ void scatter_as(const IndexedLoop& loop, ScatterMode mode) {
   // Halves are computed with in float.
   const auto compute = [](auto f) {
     return [f](T a, T b) {
-      if constexpr (std::is_same_v<T, Half> || std::is_same_v<T, BFloat16>) return T(f(static_cast<float>(a), static_cast<float>(b)));
-      else return static_cast<T>(f(a, b));
+      if constexpr (std::is_same_v<T, Half> || std::is_same_v<T, BFloat16>)
+        return T(f(static_cast<float>(a), static_cast<float>(b)));
+      else
+        return static_cast<T>(f(a, b));
     };
   };
   switch (mode) {
-    case ScatterMode::add: scatter_with<T>(loop, compute([](auto a, auto b) { return a + b; })); break;
-    case ScatterMode::multiply: scatter_with<T>(loop, compute([](auto a, auto b) { return a * b; })); break;
+    case ScatterMode::add:
+      scatter_with<T>(loop, compute([](auto a, auto b) { return a + b; }));
+      break;
+    case ScatterMode::multiply:
+      scatter_with<T>(loop, compute([](auto a, auto b) { return a * b; }));
+      break;
     case ScatterMode::minimum:
       if constexpr (ordered || std::is_same_v<T, Half> || std::is_same_v<T, BFloat16>)
         scatter_with<T>(loop, compute([](auto a, auto b) { return b < a || b != b ? b : a; }));
@@ -234,7 +253,8 @@ void scatter_as(const IndexedLoop& loop, ScatterMode mode) {
       if constexpr (ordered || std::is_same_v<T, Half> || std::is_same_v<T, BFloat16>)
         scatter_with<T>(loop, compute([](auto a, auto b) { return b > a || b != b ? b : a; }));
       break;
-    case ScatterMode::assign: break;
+    case ScatterMode::assign:
+      break;
   }
 }
 
@@ -250,7 +270,8 @@ void scatter(const IndexedLoop& loop, ScatterMode mode) {
   if (loop.count == 0) return;
   const IndexedLoop plan = simplified(loop);
   if (mode == ScatterMode::assign) {
-    visit_bytes(element_size(loop.dtype), [&]<class T>() { scatter_with<T>(plan, [](T, T value) { return value; }); });
+    visit_bytes(element_size(loop.dtype),
+                [&]<class T>() { scatter_with<T>(plan, [](T, T value) { return value; }); });
     return;
   }
   visit_dtype(loop.dtype, [&]<class T>() { scatter_as<T>(plan, mode); });
@@ -299,6 +320,25 @@ void nonzero(const TensorImpl& mask, TensorImpl& target) {
   });
   for (std::size_t b = 1; b < starts.size(); ++b) starts[b] += starts[b - 1];
   const int rank = mask.rank;
+  if (rank == 1) {  // the position itself, without a branch
+    parallel_for(0, blocks, 1, [&](std::int64_t first, std::int64_t last) {
+      for (std::int64_t b = first; b < last; ++b) {
+        auto* out = static_cast<std::int64_t*>(target.address()) + starts[static_cast<std::size_t>(b)];
+        const std::int64_t end = std::min(mask.count, (b + 1) * block);
+        for (std::int64_t i = b * block; i < end;) {
+          std::int64_t found[257];
+          std::int64_t n = 0;
+          const std::int64_t stop = std::min(end, i + 256);
+          for (; i < stop; ++i) {
+            found[n] = i;
+            n += values[i];
+          }
+          out = std::copy_n(found, n, out);
+        }
+      }
+    });
+    return;
+  }
   parallel_for(0, blocks, 1, [&](std::int64_t first, std::int64_t last) {
     for (std::int64_t b = first; b < last; ++b) {
       auto* out = static_cast<std::int64_t*>(target.address()) + starts[static_cast<std::size_t>(b)] * rank;

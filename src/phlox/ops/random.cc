@@ -1,0 +1,467 @@
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <numeric>
+
+#include "phlox/core/recording.h"
+#include "phlox/ops/device_kernels.h"
+#include "phlox/ops/functions.h"
+#include "phlox/ops/in_place.h"
+#include "phlox/ops/operation.h"
+#include "phlox/ops/primitive.h"
+#include "phlox/ops/random_primitive.h"
+
+namespace phlox {
+namespace {
+
+struct RandomAttributes {
+  const Shape* shape;
+  DType dtype;
+  Device device;
+  RandomCall call;
+  Generator* generator;
+};
+
+TensorList evaluate_random(std::span<const Operand>, const void* attributes) {
+  const auto& a = *static_cast<const RandomAttributes*>(attributes);
+  return {apply_random(*a.shape, a.dtype, a.device, a.call, a.generator)};
+}
+PHLOX_PRIMITIVE(random, 60, evaluate_random);
+
+Generator& generator_or_default(Generator* generator) { return generator ? *generator : default_generator(); }
+
+GeneratorState reserve_words(Generator* generator, std::int64_t count, bool wide) {
+  const auto n = static_cast<std::uint64_t>(count);
+  return generator_or_default(generator).reserve(wide ? (n + 1) / 2 : (n + 3) / 4);
+}
+
+DType floating_dtype(OptionalDType dtype, const char* operation) {
+  const DType kind = dtype.value_or(default_dtype());
+  if (!is_floating(kind))
+    fail<DTypeError>(ErrorCode::wrong_dtype, "{}: makes floating numbers, not {}", operation, info(kind).name)
+        .raise();
+  return kind;
+}
+
+Tensor marked(Tensor tensor, bool requires_grad) {
+  if (requires_grad) tensor.set_requires_grad();
+  return tensor;
+}
+
+RandomCall integers_between(std::int64_t low, std::int64_t high, const char* operation) {
+  if (low >= high)
+    fail<ValueError>(ErrorCode::invalid_value, "{}: there are no integers from {} to below {}", operation,
+                     low, high)
+        .raise();
+  RandomCall call{Distribution::integers};
+  call.low = low;
+  call.range = static_cast<std::uint64_t>(high) - static_cast<std::uint64_t>(low);
+  return call;
+}
+
+void check_probability(double p, const char* operation) {
+  if (p >= 0 && p <= 1) return;
+  fail<ValueError>(ErrorCode::invalid_value, "{}: {} is not a probability", operation, p)
+      .hint("a number from 0 to 1")
+      .raise();
+}
+
+}  // namespace
+
+bool random_is_wide(const RandomCall& call, DType dtype) {
+  if (call.distribution == Distribution::integers) return call.range == 0 || call.range > 65536;
+  return dtype == DType::float64;
+}
+
+Tensor apply_random(const Shape& shape, DType dtype, Device device, RandomCall call, Generator* generator) {
+  if (thread_mode.interpreter_count) [[unlikely]] {
+    const RandomAttributes attributes{&shape, dtype, device, call, generator};
+    return interpret(random_primitive, {}, &attributes)[0];
+  }
+  Tensor result = make_tensor(shape, dtype, device);
+  call.state = reserve_words(generator, result.numel(), random_is_wide(call, dtype));
+  device_kernels(device).random(call, *result.impl());
+  return result;
+}
+
+// --- uniform, normal, integers
+
+PHLOX_OPERATION(Tensor, rand,
+                (const Shape& size, OptionalDType dtype = {}, OptionalDevice device = {},
+                 bool requires_grad = false, Generator* generator = nullptr),
+                .doc = "Uniform numbers, 0 <= x < 1.", .source = "Philox 4x32-10: Salmon et al., SC 2011",
+                .family = Family::random, .differentiable = false) {
+  return marked(apply_random(size, floating_dtype(dtype, "rand"), device.value_or(default_device()),
+                             {Distribution::uniform}, generator),
+                requires_grad);
+}
+
+PHLOX_OPERATION(Tensor, randn,
+                (const Shape& size, OptionalDType dtype = {}, OptionalDevice device = {},
+                 bool requires_grad = false, Generator* generator = nullptr),
+                .doc = "Numbers of the standard normal distribution.", .source = "Box, Muller 1958",
+                .family = Family::random, .differentiable = false) {
+  return marked(apply_random(size, floating_dtype(dtype, "randn"), device.value_or(default_device()),
+                             {Distribution::normal}, generator),
+                requires_grad);
+}
+
+PHLOX_OPERATION(Tensor, randint,
+                (std::int64_t low, std::int64_t high, const Shape& size, OptionalDType dtype = {},
+                 OptionalDevice device = {}, Generator* generator = nullptr),
+                .doc = "Integers, low <= x < high, all equally likely.", .family = Family::random,
+                .differentiable = false) {
+  const DType kind = dtype.value_or(DType::int64);
+  Scalar(low).check_fits(kind);
+  Scalar(high - 1).check_fits(kind);
+  return apply_random(size, kind, device.value_or(default_device()), integers_between(low, high, "randint"),
+                      generator);
+}
+
+PHLOX_OPERATION(Tensor, randint_below,
+                (std::int64_t high, const Shape& size, OptionalDType dtype = {}, OptionalDevice device = {},
+                 Generator* generator = nullptr),
+                .doc = "Integers, 0 <= x < high, all equally likely.", .family = Family::random,
+                .differentiable = false, .overload_of = "randint") {
+  return randint(0, high, size, dtype, device, generator);
+}
+
+PHLOX_OPERATION(Tensor, rand_like,
+                (const Tensor& input, OptionalDType dtype = {}, OptionalDevice device = {},
+                 bool requires_grad = false, Generator* generator = nullptr),
+                .doc = "rand() with shape and dtype of another tensor.", .family = Family::random,
+                .method = false, .differentiable = false) {
+  return rand(input.shape(), dtype.value_or(input.dtype()), device.value_or(input.device()), requires_grad,
+              generator);
+}
+
+PHLOX_OPERATION(Tensor, randn_like,
+                (const Tensor& input, OptionalDType dtype = {}, OptionalDevice device = {},
+                 bool requires_grad = false, Generator* generator = nullptr),
+                .doc = "randn() with shape and dtype of another tensor.", .family = Family::random,
+                .method = false, .differentiable = false) {
+  return randn(input.shape(), dtype.value_or(input.dtype()), device.value_or(input.device()), requires_grad,
+               generator);
+}
+
+PHLOX_OPERATION(Tensor, randint_like,
+                (const Tensor& input, std::int64_t low, std::int64_t high, OptionalDType dtype = {},
+                 OptionalDevice device = {}, Generator* generator = nullptr),
+                .doc = "randint() with shape and dtype of another tensor.", .family = Family::random,
+                .method = false, .differentiable = false) {
+  return randint(low, high, input.shape(), dtype.value_or(input.dtype()), device.value_or(input.device()),
+                 generator);
+}
+
+PHLOX_OPERATION(Tensor, normal,
+                (const Operand& mean = 0.0, const Operand& std = 1.0, const OptionalDims& size = {},
+                 OptionalDType dtype = {}, OptionalDevice device = {}, Generator* generator = nullptr),
+                .doc =
+                    "Normal numbers with mean and standard deviation, each a number or a tensor; with two "
+                    "numbers a size is given.",
+                .family = Family::random, .method = false, .differentiable = false) {
+  Shape shape = size ? Shape(*size) : Shape();
+  DType kind = dtype.value_or(default_dtype());
+  for (const Operand* operand : {&mean, &std}) {
+    if (!operand->is_tensor()) continue;
+    shape = broadcast_shapes(shape, operand->tensor().shape(), "normal");
+    if (!dtype) kind = operand->tensor().dtype();
+  }
+  const Tensor numbers = randn(shape, floating_dtype(kind, "normal"), device, false, generator);
+  return add(mul(numbers, std), mean).to(kind);
+}
+
+// --- other distributions
+
+PHLOX_OPERATION(Tensor, bernoulli,
+                (const Tensor& input, OptionalDouble p = {}, Generator* generator = nullptr),
+                .doc = "Ones with the probability that each element gives (or `p` for all), zeros else.",
+                .family = Family::random, .differentiable = false) {
+  if (p) check_probability(*p, "bernoulli");
+  const DType kind = input.dtype() == DType::float64 ? DType::float64 : DType::float32;
+  const Tensor drawn = rand(input.shape(), kind, input.device(), false, generator);
+  const Tensor hit = p ? lt(drawn, *p) : lt(drawn, input.detach());
+  return hit.to(input.dtype());
+}
+
+PHLOX_OPERATION(
+    Tensor, multinomial,
+    (const Tensor& input, std::int64_t num_samples, bool replacement = false, Generator* generator = nullptr),
+    .doc =
+        "For each row of weights `num_samples` positions, drawn with probability proportional to the weight, "
+        "with or without replacement: int64[...,num_samples].",
+    .family = Family::random, .differentiable = false) {
+  if (input.rank() != 1 && input.rank() != 2)
+    fail<ShapeError>(ErrorCode::wrong_rank,
+                     "multinomial: takes a vector or a matrix of weights, not {} dimensions", input.rank())
+        .detail("input", describe(input))
+        .raise();
+  const std::int64_t classes = input.size(-1), rows = input.rank() == 2 ? input.size(0) : 1;
+  const auto weights = input.to_vector<double>();
+  // Without replacement, the positions with the largest u ** (1 / weight) are drawn (Efraimidis, Spirakis
+  // 2006).
+  const std::int64_t draws = replacement ? num_samples : classes;
+  const auto uniform =
+      rand({rows, draws}, DType::float64, input.device(), false, generator).to_vector<double>();
+  Integers picked;
+  for (std::int64_t r = 0; r < rows; ++r) {
+    const double* w = weights.data() + r * classes;
+    double total = 0;
+    std::int64_t positive = 0;
+    for (std::int64_t c = 0; c < classes; ++c) {
+      if (!(w[c] >= 0) || std::isinf(w[c]))
+        fail<ValueError>(ErrorCode::invalid_value, "multinomial: {} is not a weight", w[c])
+            .detail("input", describe(input))
+            .raise();
+      total += w[c];
+      positive += w[c] > 0;
+    }
+    if (num_samples < 1 || total <= 0 || (!replacement && num_samples > positive))
+      fail<ValueError>(ErrorCode::invalid_value,
+                       "multinomial: {} positions cannot be drawn from {} positive weights", num_samples,
+                       positive)
+          .detail("input", describe(input))
+          .raise();
+    const double* u = uniform.data() + r * draws;
+    if (replacement) {
+      std::vector<double> sums(static_cast<std::size_t>(classes));
+      std::partial_sum(w, w + classes, sums.begin());
+      for (std::int64_t s = 0; s < num_samples; ++s) {
+        auto found = std::upper_bound(sums.begin(), sums.end(), u[s] * sums.back()) - sums.begin();
+        while (found > 0 && (found == classes || w[found] == 0)) --found;
+        picked.push_back(found);
+      }
+    } else {
+      std::vector<std::pair<double, std::int64_t>> keys;
+      for (std::int64_t c = 0; c < classes; ++c)
+        keys.emplace_back(w[c] > 0 ? std::log1p(-u[c]) / w[c] : -INFINITY, c);
+      std::partial_sort(keys.begin(), keys.begin() + num_samples, keys.end(),
+                        [](const auto& a, const auto& b) {
+                          return a.first > b.first || (a.first == b.first && a.second < b.second);
+                        });
+      for (std::int64_t s = 0; s < num_samples; ++s)
+        picked.push_back(keys[static_cast<std::size_t>(s)].second);
+    }
+  }
+  const Shape shape = input.rank() == 2 ? Shape{rows, num_samples} : Shape{num_samples};
+  return from_values<std::int64_t>(picked, shape).to(input.device());
+}
+
+PHLOX_OPERATION(Tensor, randperm,
+                (std::int64_t n, OptionalDType dtype = {}, OptionalDevice device = {},
+                 Generator* generator = nullptr),
+                .doc = "The integers 0 ... n - 1 in random order.",
+                .source = "Fisher, Yates 1938; Durstenfeld 1964", .family = Family::random,
+                .differentiable = false) {
+  if (n < 0) fail<ValueError>(ErrorCode::invalid_value, "randperm: {} is negative", n).raise();
+  RandomCall call{Distribution::integers};  // range 0: all of 64 bits
+  const Tensor words = apply_random({n}, DType::int64, Device{}, call, generator);
+  const Tensor order = arange(n, {}, 1, DType::int64, Device{});
+  auto* p = order.data<std::int64_t>();
+  const auto* w = words.data<std::int64_t>();
+  for (std::int64_t i = 0; i + 1 < n; ++i) {
+    const auto rest = static_cast<unsigned __int128>(n - i) * static_cast<std::uint64_t>(w[i]);
+    std::swap(p[i], p[i + static_cast<std::int64_t>(rest >> 64)]);
+  }
+  return order.to(dtype.value_or(DType::int64)).to(device.value_or(default_device()));
+}
+
+PHLOX_OPERATION(Tensor, shuffle, (const Tensor& input, std::int64_t dim = 0, Generator* generator = nullptr),
+                .doc = "The slices of a dimension in random order.", .family = Family::random,
+                .method = false) {
+  return index_select(input, dim, randperm(input.size(dim), {}, input.device(), generator));
+}
+
+// --- in place
+
+namespace {
+
+const Tensor& draw_in_place(const Tensor& target, RandomCall call, Generator* generator,
+                            const char* operation) {
+  check_in_place_allowed(target, operation);
+  const DType dtype = target.dtype();
+  if (call.distribution != Distribution::integers) floating_dtype(dtype, operation);
+  Tensor drawn;
+  {
+    NoGrad no_grad;
+    drawn = apply_random(target.shape(), dtype, target.device(), call, generator);
+  }
+  return assign_in_place(target, drawn, operation);
+}
+
+}  // namespace
+
+PHLOX_OPERATION(Tensor, uniform_,
+                (const Tensor& input, double from = 0.0, double to = 1.0, Generator* generator = nullptr),
+                .doc = "Writes uniform numbers, from <= x < to.", .family = Family::in_place) {
+  if (!(from <= to))
+    fail<ValueError>(ErrorCode::invalid_value, "uniform_: {} is larger than {}", from, to).raise();
+  return draw_in_place(input, {Distribution::uniform, from, to}, generator, "uniform_");
+}
+
+PHLOX_OPERATION(Tensor, normal_,
+                (const Tensor& input, double mean = 0.0, double std = 1.0, Generator* generator = nullptr),
+                .doc = "Writes normal numbers with mean and standard deviation.",
+                .family = Family::in_place) {
+  if (!(std >= 0))
+    fail<ValueError>(ErrorCode::invalid_value, "normal_: the standard deviation is {}", std).raise();
+  return draw_in_place(input, {Distribution::normal, mean, std}, generator, "normal_");
+}
+
+PHLOX_OPERATION(Tensor, exponential_,
+                (const Tensor& input, double lambd = 1.0, Generator* generator = nullptr),
+                .doc = "Writes exponential numbers with rate `lambd`.", .family = Family::in_place) {
+  if (!(lambd > 0)) fail<ValueError>(ErrorCode::invalid_value, "exponential_: the rate is {}", lambd).raise();
+  return draw_in_place(input, {Distribution::exponential, lambd}, generator, "exponential_");
+}
+
+PHLOX_OPERATION(
+    Tensor, random_,
+    (const Tensor& input, std::int64_t from = 0, OptionalInt to = {}, Generator* generator = nullptr),
+    .doc = "Writes integers, from <= x < to; without `to` up to the largest that the dtype holds exactly.",
+    .family = Family::in_place) {
+  std::int64_t high = to.value_or(0);
+  if (!to) {
+    switch (input.dtype()) {
+      case DType::bool_:
+        high = 2;
+        break;
+      case DType::float16:
+        high = (1 << 11) + 1;
+        break;
+      case DType::bfloat16:
+        high = (1 << 8) + 1;
+        break;
+      case DType::float32:
+        high = (1 << 24) + 1;
+        break;
+      case DType::float64:
+        high = (std::int64_t{1} << 53) + 1;
+        break;
+      default: {
+        const int bits = std::min(info(input.dtype()).bits - (is_unsigned(input.dtype()) ? 0 : 1), 62);
+        high = std::int64_t{1} << bits;
+      }
+    }
+  }
+  return draw_in_place(input, integers_between(from, high, "random_"), generator, "random_");
+}
+
+PHLOX_OPERATION(Tensor, bernoulli_,
+                (const Tensor& input, const Operand& p = 0.5, Generator* generator = nullptr),
+                .doc = "Writes ones with probability `p`, a number or a tensor, zeros else.",
+                .family = Family::in_place) {
+  check_in_place_allowed(input, "bernoulli_");
+  NoGrad no_grad;
+  const DType kind = p.is_tensor() && p.tensor().dtype() == DType::float64 ? DType::float64 : DType::float32;
+  if (!p.is_tensor()) check_probability(p.scalar().real(), "bernoulli_");
+  return assign_in_place(input, lt(rand(input.shape(), kind, input.device(), false, generator), p),
+                         "bernoulli_");
+}
+
+// --- dropout
+
+namespace {
+
+struct DropoutAttributes {
+  double probability;
+  bool channels_last;
+  Generator* generator;
+  const GeneratorState* state;  // null: taken from the generator
+};
+
+Tensor run_dropout(const Tensor& input, double probability, bool channels_last, Generator* generator,
+                   const GeneratorState* state);
+
+TensorList evaluate_dropout(std::span<const Operand> inputs, const void* attributes) {
+  const auto& a = *static_cast<const DropoutAttributes*>(attributes);
+  return {run_dropout(inputs[0].tensor(), a.probability, a.channels_last, a.generator, a.state)};
+}
+PHLOX_PRIMITIVE(dropout, 61, evaluate_dropout);
+
+// Dropout is linear: its gradient is the same dropout of the gradient.
+class DropoutNode final : public GradientNode {
+ public:
+  DropoutNode(const Tensor& input, double probability, bool channels_last, const GeneratorState& state)
+      : GradientNode("dropout", 1), probability_(probability), channels_last_(channels_last), state_(state) {
+    edges()[0] = gradient_edge(input);
+  }
+  void backward(std::span<const Tensor> output_gradients, std::span<Tensor> input_gradients) override {
+    if (output_gradients[0].defined())
+      input_gradients[0] = run_dropout(output_gradients[0], probability_, channels_last_, nullptr, &state_);
+  }
+  void release_saved() override {}
+
+ private:
+  double probability_;
+  bool channels_last_;
+  GeneratorState state_;
+};
+
+Tensor run_dropout(const Tensor& input, double probability, bool channels_last, Generator* generator,
+                   const GeneratorState* state) {
+  if (thread_mode.interpreter_count) [[unlikely]] {
+    const Operand operand(input);
+    const DropoutAttributes attributes{probability, channels_last, generator, state};
+    return interpret(dropout_primitive, {&operand, 1}, &attributes)[0];
+  }
+  // Elements are counted in the order of memory, so that order belongs to the draw.
+  const Tensor source = contiguous(input.detach(), channels_last ? "channels_last" : "row_major");
+  Tensor result = make_tensor_like(source, source.shape(), source.dtype());
+  const GeneratorState drawn = state ? *state : reserve_words(generator, input.numel(), false);
+  device_kernels(input.device()).dropout(*source.impl(), *result.impl(), probability, drawn);
+  if (needs_gradient(input))
+    set_history(result,
+                Reference<GradientNode>::adopt(new DropoutNode(input, probability, channels_last, drawn)));
+  return result;
+}
+
+}  // namespace
+
+Tensor apply_dropout(const Tensor& input, double probability, Generator* generator) {
+  return run_dropout(input, probability, !input.is_contiguous() && input.is_channels_last(), generator,
+                     nullptr);
+}
+
+PHLOX_OPERATION(Tensor, dropout,
+                (const Tensor& input, double p = 0.5, bool training = true, bool inplace = false,
+                 Generator* generator = nullptr),
+                .doc =
+                    "In training, zeros each element with probability `p` and divides the others by 1 - p; "
+                    "else the tensor itself.",
+                .source = "Srivastava et al. 2014, JMLR 15", .family = Family::random,
+                .home = "nn.functional", .samples = "dropout(A(3, 4), 0.0); dropout(A(3, 4), 0.5, False)",
+                .reference = "input", .integers = false) {
+  check_probability(p, "dropout");
+  if (!training) return input;
+  if (!is_floating(input.dtype()))
+    fail<DTypeError>(ErrorCode::wrong_dtype, "dropout: takes floating tensors, not {}",
+                     info(input.dtype()).name)
+        .detail("input", describe(input))
+        .raise();
+  const Tensor result = apply_dropout(input, p, generator);
+  return inplace ? assign_in_place(input, result, "dropout") : result;
+}
+
+PHLOX_OPERATION(Tensor, feature_dropout,
+                (const Tensor& input, double p = 0.5, bool training = true, bool inplace = false,
+                 Generator* generator = nullptr),
+                .doc = "dropout() of whole channels, the slices of the first two dimensions.",
+                .source = "Tompson et al. 2015, arXiv:1411.4280", .family = Family::random,
+                .alias = "dropout1d dropout2d dropout3d", .home = "nn.functional",
+                .samples = "feature_dropout(A(2, 3, 4), 0.0)", .reference = "input", .integers = false) {
+  check_probability(p, "feature_dropout");
+  if (!training) return input;
+  if (input.rank() < 2)
+    fail<ShapeError>(ErrorCode::wrong_rank, "feature_dropout: needs 2 dimensions or more, not {}",
+                     input.rank())
+        .detail("input", describe(input))
+        .raise();
+  Shape shape(static_cast<std::size_t>(input.rank()), 1);
+  shape[0] = input.size(0);
+  shape[1] = input.size(1);
+  const Tensor result = mul(input, apply_dropout(ones(shape, input.dtype(), input.device()), p, generator));
+  return inplace ? assign_in_place(input, result, "feature_dropout") : result;
+}
+
+}  // namespace phlox

@@ -1,0 +1,36 @@
+// The primitives `random` and `dropout`. Element i, in row-major order, depends on the generator's seed, its
+// counter and i alone.
+#pragma once
+
+#include "phlox/core/random.h"
+#include "phlox/core/tensor.h"
+
+namespace phlox {
+
+enum class Distribution : std::uint8_t {
+  uniform,      // first <= x < second
+  normal,       // mean first, standard deviation second
+  exponential,  // rate first
+  integers,     // low ... low + range - 1; range 0 means all 2^64 values
+};
+
+// What a device gets.
+struct RandomCall {
+  Distribution distribution;
+  double first = 0, second = 1;
+  std::int64_t low = 0;
+  std::uint64_t range = 0;
+  GeneratorState state{};
+};
+
+// True when an element takes two words of a counter, which has four, and not one.
+bool random_is_wide(const RandomCall& call, DType dtype);
+
+// A new row-major tensor; the state of the call is taken from the generator, or from the default one if null.
+Tensor apply_random(const Shape& shape, DType dtype, Device device, RandomCall call, Generator* generator);
+
+// Zeros each element with the given probability and divides the others by 1 - probability. The gradient draws
+// the same elements again, so no mask is kept.
+Tensor apply_dropout(const Tensor& input, double probability, Generator* generator);
+
+}  // namespace phlox
