@@ -219,20 +219,20 @@ double xavier_std(const Tensor& tensor, double gain) {
 
 const Tensor& kaiming_uniform_(const Tensor& tensor, KaimingOptions options) {
   const double bound = std::sqrt(3.0) * kaiming_std(tensor, options);
-  return uniform_(tensor, -bound, bound, options.generator);
+  return init::uniform_(tensor, -bound, bound, options.generator);
 }
 
 const Tensor& kaiming_normal_(const Tensor& tensor, KaimingOptions options) {
-  return normal_(tensor, 0, kaiming_std(tensor, options), options.generator);
+  return init::normal_(tensor, 0, kaiming_std(tensor, options), options.generator);
 }
 
 const Tensor& xavier_uniform_(const Tensor& tensor, double gain, Generator* generator) {
   const double bound = std::sqrt(3.0) * xavier_std(tensor, gain);
-  return uniform_(tensor, -bound, bound, generator);
+  return init::uniform_(tensor, -bound, bound, generator);
 }
 
 const Tensor& xavier_normal_(const Tensor& tensor, double gain, Generator* generator) {
-  return normal_(tensor, 0, xavier_std(tensor, gain), generator);
+  return init::normal_(tensor, 0, xavier_std(tensor, gain), generator);
 }
 
 }  // namespace phlox::nn::init
