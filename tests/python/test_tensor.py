@@ -168,7 +168,7 @@ def test_binary_operators(name):
         (x, 2, function(a, 2)),
         (x, 2.5, function(a, 2.5)),
         (np.float64(2.5), y, function(2.5, b)),
-        (3, y, function(3, b)),
+        (3, y, function(3.0, b)),
         (a, y, function(a, b)),
         (x, b, function(a, b)),
     ]:
@@ -387,11 +387,11 @@ def test_functions_are_not_bound_as_methods():
 
 
 def test_import_is_quick_and_quiet():
-    program = "import sys, time; t = time.perf_counter(); import phlox; t = time.perf_counter() - t; "
+    program = "import sys, time; t = time.process_time(); import phlox; t = time.process_time() - t; "
     program += "assert 'numpy' not in sys.modules; print(t)"
     runs = [subprocess.run([sys.executable, "-c", program], capture_output=True, text=True) for _ in range(3)]
     assert all(run.returncode == 0 and run.stderr == "" for run in runs), runs[0].stderr
-    assert min(float(run.stdout) for run in runs) < 0.3  # 0.03 on an idle machine
+    assert min(float(run.stdout) for run in runs) < 0.1
 
 
 def test_many_objects_leave_nothing():
