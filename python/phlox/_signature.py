@@ -1,6 +1,7 @@
 """Signatures of operations for `inspect.signature`, from the registry."""
 
 import inspect
+import keyword
 
 from . import _phlox
 
@@ -59,7 +60,7 @@ def make_signature(operation, is_method):
             continue
         parameters.append(
             inspect.Parameter(
-                name,
+                name + "_" if keyword.iskeyword(name) else name,
                 inspect.Parameter.POSITIONAL_OR_KEYWORD,
                 default=inspect.Parameter.empty if required else default_value(default),
                 annotation=KINDS[kind],
