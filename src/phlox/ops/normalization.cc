@@ -1,7 +1,6 @@
 // Normalisation by mean and variance. One definition serves batch, layer, group and instance normalisation; beside it
 // stands a gradient that saves the input and the statistics only.
-#include <functional>
-#include <numeric>
+#include <algorithm>
 
 #include "phlox/core/recording.h"
 #include "phlox/core/saved_tensor.h"
@@ -14,22 +13,33 @@ namespace {
 
 struct Statistics {
   Tensor mean, variance;  // with the reduced dimensions kept as 1; the variance divides by the count
+  Tensor centered;        // input - mean
 };
 
 Statistics statistics_of(const Tensor& input, const DimList& dims) {
   Statistics s;
   s.mean = mean(input, dims, true);
-  const Tensor centered = sub(input, s.mean);
-  s.variance = mean(mul(centered, centered), dims, true);
+  s.centered = sub(input, s.mean);
+  s.variance = mean(mul(s.centered, s.centered), dims, true);
   return s;
 }
 
-// weight and bias broadcast against the input; either may be undefined.
-Tensor apply_statistics(const Tensor& input, const Tensor& mean, const Tensor& inverse_deviation, const Tensor& weight,
+// centered * inverse_deviation * weight + bias in as few passes as the shapes allow. weight and bias broadcast against
+// the input; either may be undefined.
+Tensor apply_statistics(const Tensor& centered, const Tensor& inverse_deviation, const Tensor& weight,
                         const Tensor& bias) {
-  Tensor result = mul(sub(input, mean), inverse_deviation);
-  if (weight.defined()) result = mul(result, weight);
-  return bias.defined() ? add(result, bias) : result;
+  Tensor value = centered, factor = inverse_deviation;
+  if (weight.defined()) {
+    const bool along_statistics =
+        element_count(broadcast_shapes(factor.shape(), weight.shape())) <= std::max(factor.numel(), weight.numel());
+    if (along_statistics) {
+      factor = mul(factor, weight);
+    } else {
+      value = mul(value, factor);
+      factor = weight;
+    }
+  }
+  return bias.defined() ? addcmul(bias, value, factor) : mul(value, factor);
 }
 
 // With x̂ = (x - mean) r, y = w x̂ + b and h = g w: dx = r (h - mean(h) - x̂ mean(h x̂)), dw = Σ g x̂, db = Σ g.
@@ -66,8 +76,9 @@ class NormalizationNode final : public GradientNode {
     const Tensor normalized = mul(sub(input, center), inverse);
     if (wants(0)) {
       const Tensor scaled = has_weight_ ? mul(gradient, weight_.get(*this)) : gradient;
-      const Tensor projection = mul(normalized, mean(mul(scaled, normalized), dims_, true));
-      input_gradients[0] = mul(sub(sub(scaled, mean(scaled, dims_, true)), projection), inverse);
+      const Tensor projection = mean(mul(scaled, normalized), dims_, true);
+      const Tensor shifted = addcmul(neg(mul(mean(scaled, dims_, true), inverse)), scaled, inverse);
+      input_gradients[0] = addcmul(shifted, normalized, neg(mul(projection, inverse)));
     }
     if (wants(1)) input_gradients[1] = sum_to_shape(mul(gradient, normalized), weight_shape_);
     if (wants(2)) input_gradients[2] = sum_to_shape(gradient, bias_shape_);
@@ -94,8 +105,8 @@ Tensor normalize(const Tensor& input, const DimList& dims, const Tensor& weight,
                  Statistics* used = nullptr) {
   if (thread_mode.interpreter_count) [[unlikely]] {  // the definition, for those who transform it
     const Statistics s = statistics_of(input, dims);
-    if (used) *used = {s.mean.detach(), s.variance.detach()};
-    return apply_statistics(input, s.mean, rsqrt(add(s.variance, eps)), weight, bias);
+    if (used) *used = {s.mean.detach(), s.variance.detach(), {}};
+    return apply_statistics(s.centered, rsqrt(add(s.variance, eps)), weight, bias);
   }
   const bool recorded = needs_gradient(input) || needs_gradient(weight) || needs_gradient(bias);
   Statistics s;
@@ -104,9 +115,9 @@ Tensor normalize(const Tensor& input, const DimList& dims, const Tensor& weight,
     NoGrad no_grad;
     s = statistics_of(input, dims);
     inverse = rsqrt(add(s.variance, eps));
-    result = apply_statistics(input, s.mean, inverse, weight, bias);
+    result = apply_statistics(s.centered, inverse, weight, bias);
   }
-  if (used) *used = s;
+  if (used) *used = {s.mean, s.variance, {}};
   if (recorded)
     set_history(result, Reference<GradientNode>::adopt(
                             new NormalizationNode(input, weight, bias, s.mean, inverse, dims, eps)));
