@@ -264,6 +264,15 @@ def test_names_of_numpy_are_taken_too():
     assert px.sum(input=x).item() == px.sum(x=x).item() == 15
 
 
+def test_named_results():
+    x = px.tensor([[3.0, 1.0, 2.0]])
+    values, indices = px.max(x, dim=1)
+    assert values.tolist() == [3.0] and indices.tolist() == [0]
+    assert x.max(1).indices.tolist() == [0] and x.max().item() == 3 and x.min(1).values.tolist() == [1.0]
+    assert px.max(x, px.tensor(2.0)).tolist() == [[3.0, 2.0, 2.0]]
+    assert x.sort(dim=1).values.tolist() == [[1.0, 2.0, 3.0]]
+
+
 # --- text
 
 
@@ -310,7 +319,9 @@ def test_pickle_of_the_rest():
     assert pickle.loads(pickle.dumps(px.add)) is px.add
     assert copy.deepcopy(px.add) is px.add
     generator = px.Generator().manual_seed(5)
-    assert pickle.loads(pickle.dumps(generator)).get_state() == generator.get_state()
+    px.rand(3, generator=generator)
+    again = pickle.loads(pickle.dumps(generator))
+    assert px.rand(3, generator=again).tolist() == px.rand(3, generator=generator).tolist()
 
 
 def test_copies():
@@ -348,6 +359,17 @@ def test_promotion():
     assert px.result_type(px.zeros(1, dtype=px.int8), 2.5) is px.float32
     assert px.result_type(px.zeros(1, dtype=px.float64), 1) is px.float64
     assert px.result_type(px.int8, px.uint8) is px.int16
+
+
+def test_random_state():
+    px.manual_seed(3)
+    a = px.rand(4)
+    px.manual_seed(3)
+    assert px.rand(4).tolist() == a.tolist()
+    state = px.get_rng_state()
+    b = px.rand(4)
+    px.set_rng_state(state)
+    assert px.rand(4).tolist() == b.tolist() != a.tolist()
 
 
 def test_device_context():
