@@ -50,6 +50,10 @@ function(phlox_add_kernels target isa)
   # A vector argument is passed only between functions of one copy, so its calling convention,
   # which differs between instruction sets, cannot matter: -Wno-psabi.
   target_compile_options(${target} PRIVATE ${flags_${isa}} -fno-exceptions -Wno-psabi)
+  if(PHLOX_SANITIZE STREQUAL "address")
+    # Every inlined vector value is a scope; watching them all makes these files compile ten times as long.
+    target_compile_options(${target} PRIVATE -fno-sanitize-address-use-after-scope)
+  endif()
   add_dependencies(${target} phlox_declarations)
 endfunction()
 foreach(isa IN LISTS phlox_instruction_sets)

@@ -68,7 +68,7 @@ PHLOX_INLINE ReducedAngle<D> reduce_large_angle(D x) {
   const Bits pattern = bits(abs(x));
   const Bits mantissa = (pattern & 0x000fffffffffffffu) | 0x0010000000000000u;
   const Bits position = (pattern >> 52) - 1013;  // of the first bit used: exponent - 1075 - 1 + 63
-  const Bits word = (position >> 6) & 31, shift = position & 63;
+  const Bits word = position >> 6, shift = position & 63;
   const Bits w0 = lookup(kTwoOverPi, word), w1 = lookup(kTwoOverPi, word + 1),
              w2 = lookup(kTwoOverPi, word + 2), w3 = lookup(kTwoOverPi, word + 3);
   const Bits rest = 63 - shift;
@@ -118,8 +118,8 @@ PHLOX_INLINE ReducedAngle<D> reduce_angle(D x) {
   const Pair<D> angle = fast_two_sum(third.first, low);
   ReducedAngle<D> result = {angle.first, angle.second, n};
   if (any(large)) {
-    const ReducedAngle<D> far = reduce_large_angle(x);
     const auto use = large & (abs(x) < kInfinity);
+    const ReducedAngle<D> far = reduce_large_angle(select(use, x, D(kLargeAngle)));
     result.angle = select(use, far.angle, select(large, x - x, result.angle));  // NaN for infinities
     result.angle_low = select(use, far.angle_low, result.angle_low);
     result.quadrant = select(use, far.quadrant, result.quadrant);
@@ -135,8 +135,9 @@ PHLOX_INLINE Pair<D> reduce_angle_of_float(D x) {
   D angle = (x - n * 1.5707963267341256) - n * 6.077100506506192e-11;
   D quadrant = n;
   if (any(large)) {
-    const ReducedAngle<D> far = reduce_large_angle(x);
-    angle = select(large, select(abs(x) < kInfinity, far.angle, x - x), angle);
+    const auto use = large & (abs(x) < kInfinity);
+    const ReducedAngle<D> far = reduce_large_angle(select(use, x, D(kLargeAngle)));
+    angle = select(use, far.angle, select(large, x - x, angle));  // NaN for infinities
     quadrant = select(large, far.quadrant, quadrant);
   }
   return {angle, quadrant};
