@@ -43,38 +43,9 @@ TensorList evaluate_reduce(std::span<const Operand> inputs, const void* attribut
 PHLOX_PRIMITIVE(reduce, 10, evaluate_reduce);
 
 // The transpose of a sum: every element gets the gradient of its result. A view without memory of its own.
-Tensor expand_to_input(const Tensor& gradient, const Shape& shape, const Dims& dims, bool keepdim);
-
-// Its transpose is the sum again.
-class SpreadNode final : public GradientNode {
- public:
-  SpreadNode(const Tensor& gradient, const Dims& dims, bool keepdim)
-      : GradientNode("sum_backward", 1), dims_(dims), keepdim_(keepdim), dtype_(gradient.dtype()) {
-    edges()[0] = gradient_edge(gradient);
-  }
-  void backward(std::span<const Tensor> output_gradients, std::span<Tensor> input_gradients) override {
-    if (output_gradients[0].defined()) input_gradients[0] = sum(output_gradients[0], dims_, keepdim_, dtype_);
-  }
-  void release_saved() override {}
-
- private:
-  DimList dims_;
-  bool keepdim_;
-  DType dtype_;
-};
-
 Tensor expand_to_input(const Tensor& gradient, const Shape& shape, const Dims& dims, bool keepdim) {
-  Strides strides;
-  int from = 0;
-  for (int d = 0; d < shape.rank(); ++d) {
-    const bool reduced = dims.contains(d);
-    strides.push_back(reduced ? 0 : gradient.stride(from));
-    from += !reduced || keepdim;
-  }
-  Tensor spread = make_view(gradient, shape, strides, gradient.storage_offset());
-  if (needs_gradient(gradient))
-    set_history(spread, Reference<GradientNode>::adopt(new SpreadNode(gradient, dims, keepdim)));
-  return spread;
+  if (keepdim) return expand(gradient, shape);
+  return expand(reshape(gradient, reduced_shape(shape, dims, true)), shape);
 }
 
 class ReduceNode final : public GradientNode {
