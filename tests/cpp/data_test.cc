@@ -33,7 +33,8 @@ data::TensorDataset numbered(std::int64_t count, std::int64_t classes = 3) {
     values[i] = static_cast<std::int64_t>(i);
     labels[i] = static_cast<std::int64_t>(i) % classes;
   }
-  return data::TensorDataset({from_values<std::int64_t>(values, {count}), from_values<std::int64_t>(labels, {count})});
+  return data::TensorDataset(
+      {from_values<std::int64_t>(values, {count}), from_values<std::int64_t>(labels, {count})});
 }
 
 Order order_of(data::Loader& loader) {
@@ -132,7 +133,8 @@ TEST(LoaderTest, BatchesInOrder) {
 TEST(LoaderTest, TheOrderIsTheSameForAnyNumberOfThreads) {
   Order expected[2];
   for (int workers : {0, 1, 2, 5}) {
-    auto loader = data::loader(numbered(101), {.batch_size = 4, .shuffle = true, .num_workers = workers, .seed = 9});
+    auto loader =
+        data::loader(numbered(101), {.batch_size = 4, .shuffle = true, .num_workers = workers, .seed = 9});
     for (Order& epoch : expected) {
       const Order order = order_of(loader);
       if (workers == 0) epoch = order;
@@ -175,7 +177,8 @@ TEST(LoaderTest, GoesOnWhereItWas) {
         break;
       }
     }
-    auto second = data::loader(numbered(40), {.batch_size = 5, .shuffle = true, .num_workers = workers, .seed = 77});
+    auto second =
+        data::loader(numbered(40), {.batch_size = 5, .shuffle = true, .num_workers = workers, .seed = 77});
     second.load_state_dict(state);
     for (std::int64_t value : order_of(second)) order.push_back(value);
     EXPECT_EQ(order, expected);
@@ -225,7 +228,8 @@ TEST(LoaderTest, ThreadsDoNotRunFarAhead) {
     std::atomic<int>& loaded;
   };
   std::atomic<int> loaded = 0;
-  auto loader = data::loader(data::SharedDataset(std::make_shared<Counting>(loaded)), {.num_workers = 2, .prefetch = 3});
+  auto loader = data::loader(data::SharedDataset(std::make_shared<Counting>(loaded)),
+                             {.num_workers = 2, .prefetch = 3});
   int batches = 0;
   for (auto batch : loader) {
     EXPECT_LE(loaded, ++batches + 2 * 3 + 1);
@@ -234,15 +238,17 @@ TEST(LoaderTest, ThreadsDoNotRunFarAhead) {
 }
 
 TEST(LoaderTest, CollateAndSamplerOfOnesOwn) {
-  auto loader = data::loader(Squares(10), {.batch_size = 4,
-                                           .num_workers = 1,
-                                           .sampler = std::make_shared<data::WeightedSampler>(std::vector<double>{0, 0, 1}, 6, 1),
-                                           .collate = [](const std::vector<data::Fields>& examples) {
-                                             return data::Fields{Tensor(static_cast<std::int64_t>(examples.size())), examples[0][1]};
-                                           }});
+  auto loader = data::loader(
+      Squares(10), {.batch_size = 4,
+                    .num_workers = 1,
+                    .sampler = std::make_shared<data::WeightedSampler>(std::vector<double>{0, 0, 1}, 6, 1),
+                    .collate = [](const std::vector<data::Fields>& examples) {
+                      return data::Fields{Tensor(static_cast<std::int64_t>(examples.size())), examples[0][1]};
+                    }});
   EXPECT_EQ(loader.size(), 2);
   std::string seen;
-  for (auto [count, square] : loader) seen += std::to_string(count.item<int>()) + ":" + std::to_string(square.item<int>()) + " ";
+  for (auto [count, square] : loader)
+    seen += std::to_string(count.item<int>()) + ":" + std::to_string(square.item<int>()) + " ";
   EXPECT_EQ(seen, "4:4 2:4 ");
 }
 
@@ -262,13 +268,16 @@ TEST(DigitsTest, AreThere) {
 TEST(DigitsTest, FromIdxFiles) {
   TemporaryFolder folder;
   for (const std::string part : {"train", "t10k"}) {
-    write_bytes(folder / (part + "-images-idx3-ubyte"), std::vector<std::uint8_t>{0, 0, 8, 3, 0, 0, 0, 2, 0, 0, 0, 1, 0, 0, 0, 2, 0, 255, 51, 102});
-    write_bytes(folder / (part + "-labels-idx1-ubyte"), std::vector<std::uint8_t>{0, 0, 8, 1, 0, 0, 0, 2, 7, 9});
+    write_bytes(folder / (part + "-images-idx3-ubyte"),
+                std::vector<std::uint8_t>{0, 0, 8, 3, 0, 0, 0, 2, 0, 0, 0, 1, 0, 0, 0, 2, 0, 255, 51, 102});
+    write_bytes(folder / (part + "-labels-idx1-ubyte"),
+                std::vector<std::uint8_t>{0, 0, 8, 1, 0, 0, 0, 2, 7, 9});
   }
   const auto [train, test] = data::digits_from_idx(folder.path());
-  EXPECT_EQ(train.fields()[0].shape(), (Shape{2, 1, 1, 2}));
-  EXPECT_EQ(train.fields()[0].to_vector<float>(), (std::vector<float>{0, 1, 0.2f, 0.4f}));
-  EXPECT_EQ(test.fields()[1].to_vector<int>(), (std::vector<int>{7, 9}));
+  const data::Fields both = train.get_batch(Order{0, 1});
+  EXPECT_EQ(both[0].shape(), (Shape{2, 1, 1, 2}));
+  EXPECT_EQ(both[0].to_vector<float>(), (std::vector<float>{0, 1, 0.2f, 0.4f}));
+  EXPECT_EQ(test.get_batch(Order{0, 1})[1].to_vector<int>(), (std::vector<int>{7, 9}));
   EXPECT_ERROR(data::digits_from_idx(folder / "none"), FileError, "train-images-idx3-ubyte");
 }
 

@@ -17,7 +17,8 @@ template <class... Arguments>
 
 void check_index(const char* dataset, std::int64_t index, std::int64_t size) {
   if (index >= 0 && index < size) return;
-  fail<IndexError>(ErrorCode::index_out_of_range, "{}: there is no example {} among {}", dataset, index, size).raise();
+  fail<IndexError>(ErrorCode::index_out_of_range, "{}: there is no example {} among {}", dataset, index, size)
+      .raise();
 }
 
 }  // namespace
@@ -48,7 +49,8 @@ TensorDataset::TensorDataset(Fields fields) : fields_(std::move(fields)) {
   if (fields_.empty()) misuse("TensorDataset: there are no tensors");
   for (const Tensor& field : fields_) {
     if (field.rank() == 0 || field.size(0) != fields_[0].size(0)) {
-      fail<ValueError>(ErrorCode::data_misuse, "TensorDataset: the tensors have different numbers of examples")
+      fail<ValueError>(ErrorCode::data_misuse,
+                       "TensorDataset: the tensors have different numbers of examples")
           .detail("first", describe(fields_[0]))
           .detail("other", describe(field))
           .raise();
@@ -103,7 +105,8 @@ ConcatDataset::ConcatDataset(std::vector<SharedDataset> datasets) : datasets_(st
 
 Fields ConcatDataset::get(std::int64_t index) const {
   check_index("ConcatDataset", index, size());
-  const auto part = static_cast<std::size_t>(std::upper_bound(ends_.begin(), ends_.end(), index) - ends_.begin());
+  const auto part =
+      static_cast<std::size_t>(std::upper_bound(ends_.begin(), ends_.end(), index) - ends_.begin());
   return datasets_[part]->get(part == 0 ? index : index - ends_[part - 1]);
 }
 
@@ -127,9 +130,11 @@ std::vector<Subset> random_split(const SharedDataset& dataset, const std::vector
   return parts;
 }
 
-std::pair<Subset, Subset> stratified_split(const SharedDataset& dataset, const std::vector<std::int64_t>& labels,
-                                           double fraction, std::uint64_t seed) {
-  if (!(fraction >= 0 && fraction <= 1)) misuse("split: the fraction {} does not lie between 0 and 1", fraction);
+std::pair<Subset, Subset> stratified_split(const SharedDataset& dataset,
+                                           const std::vector<std::int64_t>& labels, double fraction,
+                                           std::uint64_t seed) {
+  if (!(fraction >= 0 && fraction <= 1))
+    misuse("split: the fraction {} does not lie between 0 and 1", fraction);
   if (static_cast<std::int64_t>(labels.size()) != dataset->size()) {
     misuse("split: there are {} labels for {} examples", labels.size(), dataset->size());
   }

@@ -100,7 +100,8 @@ SharedDataset share(const D& dataset) {
 std::vector<Subset> random_split(const SharedDataset& dataset, const std::vector<std::int64_t>& lengths,
                                  std::uint64_t seed = 0);
 // Two parts in which each label has the same proportion, up to rounding. `labels` has one integer for each example.
-std::pair<Subset, Subset> stratified_split(const SharedDataset& dataset, const std::vector<std::int64_t>& labels,
-                                           double fraction, std::uint64_t seed = 0);
+std::pair<Subset, Subset> stratified_split(const SharedDataset& dataset,
+                                           const std::vector<std::int64_t>& labels, double fraction,
+                                           std::uint64_t seed = 0);
 
 }  // namespace phlox::data

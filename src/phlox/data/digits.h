@@ -2,6 +2,7 @@
 #pragma once
 
 #include <filesystem>
+#include <utility>
 
 #include "phlox/data/dataset.h"
 
@@ -12,11 +13,8 @@ namespace phlox::data {
 // CC BY 4.0.
 TensorDataset digits();
 
-struct TrainAndTest {
-  TensorDataset train, test;
-};
 // MNIST and its kin from a folder with train-images-idx3-ubyte, train-labels-idx1-ubyte and t10k-..., plain or with
-// .gz: images f32[N,1,H,W] from 0 to 1, classes i64[N]. Throws FileError [E0801] and FormatError.
-TrainAndTest digits_from_idx(const std::filesystem::path& folder);
+// .gz, to train and to test: images f32[N,1,H,W] from 0 to 1, classes i64[N]. Throws FileError [E0801] and FormatError.
+std::pair<Subset, Subset> digits_from_idx(const std::filesystem::path& folder);
 
 }  // namespace phlox::data

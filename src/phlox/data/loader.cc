@@ -114,7 +114,8 @@ Loader::Loader(SharedDataset dataset, LoaderOptions options)
                      options_.batch_size, options_.prefetch, options_.num_workers)
         .raise();
   }
-  const GeneratorState drawn = options_.seed || !options_.shuffle ? GeneratorState{} : default_generator().reserve(1);
+  const GeneratorState drawn =
+      options_.seed || !options_.shuffle ? GeneratorState{} : default_generator().reserve(1);
   const auto words = philox(drawn.seed, drawn.stream, drawn.counter);
   seed_ = options_.seed.value_or(words[0] | std::uint64_t{words[1]} << 32);
 }
@@ -171,7 +172,8 @@ StateDict Loader::state_dict() const {
 void Loader::load_state_dict(const StateDict& state) {
   const std::int64_t epoch = state.integer("epoch"), position = state.integer("position");
   if (epoch < 0 || position < 0) {
-    fail<StateError>(ErrorCode::data_misuse, "loader: the stored epoch {} and position {} are negative", epoch, position)
+    fail<StateError>(ErrorCode::data_misuse, "loader: the stored epoch {} and position {} are negative",
+                     epoch, position)
         .raise();
   }
   seed_ = static_cast<std::uint64_t>(state.integer("seed"));

@@ -42,8 +42,8 @@ struct LoaderOptions {
   int num_workers = 0;     // threads besides the caller's; 0 makes each batch when it is asked for
   bool drop_last = false;  // leaves out a last batch that is smaller
   int prefetch = 2;        // batches that each thread keeps ready
-  std::optional<std::uint64_t> seed = {};          // of the order; without one, drawn from the default generator
-  std::shared_ptr<const Sampler> sampler = {};     // in place of shuffle
+  std::optional<std::uint64_t> seed = {};       // of the order; without one, drawn from the default generator
+  std::shared_ptr<const Sampler> sampler = {};  // in place of shuffle
   std::function<Fields(const std::vector<Fields>&)> collate = {};  // in place of stacking
 };
 

@@ -43,7 +43,8 @@ WeightedSampler::WeightedSampler(const std::vector<double>& weights, std::int64_
   double sum = 0;
   for (double weight : weights) {
     if (!(weight >= 0) || std::isinf(weight)) {
-      fail<ValueError>(ErrorCode::data_misuse, "WeightedSampler: the weight {} is not allowed", weight).raise();
+      fail<ValueError>(ErrorCode::data_misuse, "WeightedSampler: the weight {} is not allowed", weight)
+          .raise();
     }
     sums_.push_back(sum += weight);
   }
@@ -53,17 +54,19 @@ WeightedSampler::WeightedSampler(const std::vector<double>& weights, std::int64_
 std::vector<std::int64_t> WeightedSampler::indices(std::int64_t epoch) const {
   std::vector<std::int64_t> drawn;
   for (std::int64_t i = 0; i < draws_; ++i) {
-    const std::uint64_t bits = random_bits(seed_, static_cast<std::uint64_t>(epoch), static_cast<std::uint64_t>(i));
+    const std::uint64_t bits =
+        random_bits(seed_, static_cast<std::uint64_t>(epoch), static_cast<std::uint64_t>(i));
     const double at = static_cast<double>(bits >> 11) * 0x1p-53 * sums_.back();
     drawn.push_back(std::upper_bound(sums_.begin(), sums_.end(), at) - sums_.begin());
   }
   return drawn;
 }
 
-std::vector<std::vector<std::int64_t>> batches(const std::vector<std::int64_t>& indices, std::int64_t batch_size,
-                                               bool drop_last) {
+std::vector<std::vector<std::int64_t>> batches(const std::vector<std::int64_t>& indices,
+                                               std::int64_t batch_size, bool drop_last) {
   if (batch_size < 1) {
-    fail<ValueError>(ErrorCode::data_misuse, "loader: the batch size must be positive, not {}", batch_size).raise();
+    fail<ValueError>(ErrorCode::data_misuse, "loader: the batch size must be positive, not {}", batch_size)
+        .raise();
   }
   const auto size = static_cast<std::size_t>(batch_size);
   std::vector<std::vector<std::int64_t>> result;

@@ -8,7 +8,8 @@
 namespace phlox::data {
 
 // The numbers 0 to count - 1 in an order that depends on the seed and the stream only (Fisher, Yates).
-std::vector<std::int64_t> random_permutation(std::int64_t count, std::uint64_t seed, std::uint64_t stream = 0);
+std::vector<std::int64_t> random_permutation(std::int64_t count, std::uint64_t seed,
+                                             std::uint64_t stream = 0);
 
 class Sampler {
  public:
@@ -51,7 +52,7 @@ class WeightedSampler : public Sampler {
 };
 
 // Cuts an order into batches; the last may be smaller, or is left out.
-std::vector<std::vector<std::int64_t>> batches(const std::vector<std::int64_t>& indices, std::int64_t batch_size,
-                                               bool drop_last);
+std::vector<std::vector<std::int64_t>> batches(const std::vector<std::int64_t>& indices,
+                                               std::int64_t batch_size, bool drop_last);
 
 }  // namespace phlox::data

@@ -11,20 +11,13 @@ namespace {
 
 DType read_dtype(const io::FileView& file) {
   switch (const int code = file.bytes(2, 1)[0]) {
-    case 0x08:
-      return DType::uint8;
-    case 0x09:
-      return DType::int8;
-    case 0x0B:
-      return DType::int16;
-    case 0x0C:
-      return DType::int32;
-    case 0x0D:
-      return DType::float32;
-    case 0x0E:
-      return DType::float64;
-    default:
-      file.malformed(2, "the element type {:#04x} is not known", code);
+    case 0x08: return DType::uint8;
+    case 0x09: return DType::int8;
+    case 0x0B: return DType::int16;
+    case 0x0C: return DType::int32;
+    case 0x0D: return DType::float32;
+    case 0x0E: return DType::float64;
+    default: file.malformed(2, "the element type {:#04x} is not known", code);
   }
 }
 

@@ -90,24 +90,12 @@ std::string JsonReader::string() {
     switch (kind) {
       case '"':
       case '\\':
-      case '/':
-        result += kind;
-        break;
-      case 'b':
-        result += '\b';
-        break;
-      case 'f':
-        result += '\f';
-        break;
-      case 'n':
-        result += '\n';
-        break;
-      case 'r':
-        result += '\r';
-        break;
-      case 't':
-        result += '\t';
-        break;
+      case '/': result += kind; break;
+      case 'b': result += '\b'; break;
+      case 'f': result += '\f'; break;
+      case 'n': result += '\n'; break;
+      case 'r': result += '\r'; break;
+      case 't': result += '\t'; break;
       case 'u': {
         std::uint32_t code = hex4();
         if (code >= 0xD800 && code < 0xDC00 && text_.substr(position_, 2) == "\\u") {
@@ -121,8 +109,7 @@ std::string JsonReader::string() {
         append_utf8(result, code);
         break;
       }
-      default:
-        file_.malformed(escape, "an unknown escape in a string of the header");
+      default: file_.malformed(escape, "an unknown escape in a string of the header");
     }
   }
 }
@@ -156,21 +143,11 @@ std::string json_string(std::string_view text) {
   std::string result = "\"";
   for (char c : text) {
     switch (c) {
-      case '"':
-        result += "\\\"";
-        break;
-      case '\\':
-        result += "\\\\";
-        break;
-      case '\n':
-        result += "\\n";
-        break;
-      case '\r':
-        result += "\\r";
-        break;
-      case '\t':
-        result += "\\t";
-        break;
+      case '"': result += "\\\""; break;
+      case '\\': result += "\\\\"; break;
+      case '\n': result += "\\n"; break;
+      case '\r': result += "\\r"; break;
+      case '\t': result += "\\t"; break;
       default:
         if (static_cast<unsigned char>(c) < 0x20) {
           result += fmt::format("\\u{:04x}", static_cast<unsigned>(c));

@@ -50,7 +50,8 @@ double accuracy(const Tensor& output, const Tensor& target) {
 
 ConfusionMatrix::ConfusionMatrix(std::int64_t classes) : classes_(classes) {
   if (classes < 1) {
-    fail<ValueError>(ErrorCode::invalid_value, "ConfusionMatrix: the number of classes must be positive, not {}", classes)
+    fail<ValueError>(ErrorCode::invalid_value,
+                     "ConfusionMatrix: the number of classes must be positive, not {}", classes)
         .raise();
   }
   reset();
@@ -63,11 +64,13 @@ void ConfusionMatrix::update(const Tensor& output, const Tensor& target) {
   for (const auto& side : {predicted, wanted}) {
     for (std::int64_t value : side) {
       if (value >= 0 && value < classes_) continue;
-      fail<IndexError>(ErrorCode::index_out_of_range, "ConfusionMatrix: there is no class {} among {}", value, classes_)
+      fail<IndexError>(ErrorCode::index_out_of_range, "ConfusionMatrix: there is no class {} among {}", value,
+                       classes_)
           .raise();
     }
   }
-  for (std::size_t i = 0; i < wanted.size(); ++i) ++counts_[static_cast<std::size_t>(wanted[i] * classes_ + predicted[i])];
+  for (std::size_t i = 0; i < wanted.size(); ++i)
+    ++counts_[static_cast<std::size_t>(wanted[i] * classes_ + predicted[i])];
 }
 
 std::int64_t ConfusionMatrix::count(std::int64_t target, std::int64_t predicted) const {

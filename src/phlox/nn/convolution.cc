@@ -14,17 +14,19 @@ namespace {
 DimList spread(const char* setting, const DimList& values, int dimensions) {
   if (values.size() == static_cast<std::size_t>(dimensions)) return values;
   if (values.size() == 1) return DimList(IntList(static_cast<std::size_t>(dimensions), values[0]));
-  fail<ValueError>(ErrorCode::invalid_value, "convolution: {} has {} numbers for {} dimensions", setting, values.size(),
-                   dimensions)
+  fail<ValueError>(ErrorCode::invalid_value, "convolution: {} has {} numbers for {} dimensions", setting,
+                   values.size(), dimensions)
       .raise();
 }
 
 void check_channels(std::int64_t in_channels, std::int64_t out_channels, std::int64_t groups) {
-  if (groups > 0 && in_channels > 0 && out_channels > 0 && in_channels % groups == 0 && out_channels % groups == 0) {
+  if (groups > 0 && in_channels > 0 && out_channels > 0 && in_channels % groups == 0 &&
+      out_channels % groups == 0) {
     return;
   }
-  fail<ValueError>(ErrorCode::invalid_value, "convolution: {} input and {} output channels cannot be cut into {} groups",
-                   in_channels, out_channels, groups)
+  fail<ValueError>(ErrorCode::invalid_value,
+                   "convolution: {} input and {} output channels cannot be cut into {} groups", in_channels,
+                   out_channels, groups)
       .raise();
 }
 
@@ -89,8 +91,9 @@ std::pair<Tensor, DimList> ConvolutionBase::pad_input(const Tensor& input) const
 }
 
 std::string ConvolutionBase::settings() const {
-  std::string text = fmt::format("{}, {}, kernel={}, stride={}, padding={}", weight.size(1) * options.groups,
-                                 weight.size(0), listed(options.kernel), listed(options.stride), listed(options.padding));
+  std::string text =
+      fmt::format("{}, {}, kernel={}, stride={}, padding={}", weight.size(1) * options.groups, weight.size(0),
+                  listed(options.kernel), listed(options.stride), listed(options.padding));
   if (options.groups != 1) text += fmt::format(", groups={}", options.groups);
   if (!options.bias) text += ", bias=false";
   return text;
@@ -110,9 +113,9 @@ ConvTransposeBase::ConvTransposeBase(int dimensions, std::int64_t in_channels, s
 void ConvTransposeBase::reset_parameters() { draw(weight, bias); }
 
 std::string ConvTransposeBase::settings() const {
-  std::string text = fmt::format("{}, {}, kernel={}, stride={}, padding={}", weight.size(0),
-                                 weight.size(1) * options.groups, listed(options.kernel), listed(options.stride),
-                                 listed(options.padding));
+  std::string text =
+      fmt::format("{}, {}, kernel={}, stride={}, padding={}", weight.size(0), weight.size(1) * options.groups,
+                  listed(options.kernel), listed(options.stride), listed(options.padding));
   if (options.groups != 1) text += fmt::format(", groups={}", options.groups);
   if (!options.bias) text += ", bias=false";
   return text;
@@ -160,7 +163,8 @@ Tensor Conv3d::forward(Tensor input) {
   return conv3d(padded, weight, optional_bias(), options.stride, padding, options.dilation, options.groups);
 }
 
-ConvTranspose1d::ConvTranspose1d(std::int64_t in_channels, std::int64_t out_channels, ConvTransposeOptions conv_options)
+ConvTranspose1d::ConvTranspose1d(std::int64_t in_channels, std::int64_t out_channels,
+                                 ConvTransposeOptions conv_options)
     : ConvTransposeBase(1, in_channels, out_channels, conv_options) {}
 
 ConvTranspose1d::ConvTranspose1d(Module* parent, const std::string& name, std::int64_t in_channels,
@@ -170,11 +174,12 @@ ConvTranspose1d::ConvTranspose1d(Module* parent, const std::string& name, std::i
 }
 
 Tensor ConvTranspose1d::forward(Tensor input) {
-  return conv_transpose1d(input, weight, optional_bias(), options.stride, options.padding, options.output_padding,
-                          options.groups, options.dilation);
+  return conv_transpose1d(input, weight, optional_bias(), options.stride, options.padding,
+                          options.output_padding, options.groups, options.dilation);
 }
 
-ConvTranspose2d::ConvTranspose2d(std::int64_t in_channels, std::int64_t out_channels, ConvTransposeOptions conv_options)
+ConvTranspose2d::ConvTranspose2d(std::int64_t in_channels, std::int64_t out_channels,
+                                 ConvTransposeOptions conv_options)
     : ConvTransposeBase(2, in_channels, out_channels, conv_options) {}
 
 ConvTranspose2d::ConvTranspose2d(Module* parent, const std::string& name, std::int64_t in_channels,
@@ -184,11 +189,12 @@ ConvTranspose2d::ConvTranspose2d(Module* parent, const std::string& name, std::i
 }
 
 Tensor ConvTranspose2d::forward(Tensor input) {
-  return conv_transpose2d(input, weight, optional_bias(), options.stride, options.padding, options.output_padding,
-                          options.groups, options.dilation);
+  return conv_transpose2d(input, weight, optional_bias(), options.stride, options.padding,
+                          options.output_padding, options.groups, options.dilation);
 }
 
-ConvTranspose3d::ConvTranspose3d(std::int64_t in_channels, std::int64_t out_channels, ConvTransposeOptions conv_options)
+ConvTranspose3d::ConvTranspose3d(std::int64_t in_channels, std::int64_t out_channels,
+                                 ConvTransposeOptions conv_options)
     : ConvTransposeBase(3, in_channels, out_channels, conv_options) {}
 
 ConvTranspose3d::ConvTranspose3d(Module* parent, const std::string& name, std::int64_t in_channels,
@@ -198,8 +204,8 @@ ConvTranspose3d::ConvTranspose3d(Module* parent, const std::string& name, std::i
 }
 
 Tensor ConvTranspose3d::forward(Tensor input) {
-  return conv_transpose3d(input, weight, optional_bias(), options.stride, options.padding, options.output_padding,
-                          options.groups, options.dilation);
+  return conv_transpose3d(input, weight, optional_bias(), options.stride, options.padding,
+                          options.output_padding, options.groups, options.dilation);
 }
 
 }  // namespace phlox::nn

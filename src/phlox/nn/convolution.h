@@ -41,7 +41,8 @@ class ConvolutionBase : public Module {
   const ConvOptions options;
 
  protected:
-  ConvolutionBase(int dimensions, std::int64_t in_channels, std::int64_t out_channels, const ConvOptions& options);
+  ConvolutionBase(int dimensions, std::int64_t in_channels, std::int64_t out_channels,
+                  const ConvOptions& options);
   // The input padded by hand where the mode is not zeros, and the padding left for the convolution.
   std::pair<Tensor, DimList> pad_input(const Tensor& input) const;
   OptionalTensor optional_bias() const { return bias.defined() ? OptionalTensor(bias) : OptionalTensor(); }
@@ -90,24 +91,24 @@ class ConvTransposeBase : public Module {
 class ConvTranspose1d : public ConvTransposeBase {
  public:
   ConvTranspose1d(std::int64_t in_channels, std::int64_t out_channels, ConvTransposeOptions options = {});
-  ConvTranspose1d(Module* parent, const std::string& name, std::int64_t in_channels, std::int64_t out_channels,
-                  ConvTransposeOptions options = {});
+  ConvTranspose1d(Module* parent, const std::string& name, std::int64_t in_channels,
+                  std::int64_t out_channels, ConvTransposeOptions options = {});
   Tensor forward(Tensor input) override;
 };
 
 class ConvTranspose2d : public ConvTransposeBase {
  public:
   ConvTranspose2d(std::int64_t in_channels, std::int64_t out_channels, ConvTransposeOptions options = {});
-  ConvTranspose2d(Module* parent, const std::string& name, std::int64_t in_channels, std::int64_t out_channels,
-                  ConvTransposeOptions options = {});
+  ConvTranspose2d(Module* parent, const std::string& name, std::int64_t in_channels,
+                  std::int64_t out_channels, ConvTransposeOptions options = {});
   Tensor forward(Tensor input) override;
 };
 
 class ConvTranspose3d : public ConvTransposeBase {
  public:
   ConvTranspose3d(std::int64_t in_channels, std::int64_t out_channels, ConvTransposeOptions options = {});
-  ConvTranspose3d(Module* parent, const std::string& name, std::int64_t in_channels, std::int64_t out_channels,
-                  ConvTransposeOptions options = {});
+  ConvTranspose3d(Module* parent, const std::string& name, std::int64_t in_channels,
+                  std::int64_t out_channels, ConvTransposeOptions options = {});
   Tensor forward(Tensor input) override;
 };
 

@@ -2,16 +2,12 @@
 // Source: Srivastava et al. 2014, JMLR 15.
 #pragma once
 
-#include "phlox/core/random.h"
 #include "phlox/nn/module.h"
 
 namespace phlox::nn {
 
-// Zeroes values with probability p and divides the rest by 1 - p. `shared` trailing dimensions of the input
-// share their fate: 0 draws for each value, input.rank() - 2 for each channel. Which values fall depends on
-// the generator's state alone, not on the number of threads. Throws ValueError unless 0 <= p <= 1.
-Tensor drop(const Tensor& input, double p, int shared = 0, Generator* generator = nullptr);
-
+// Each value becomes zero with probability p, and the others are divided by 1 - p. Random numbers come from the
+// default generator. Throws ValueError unless 0 <= p <= 1.
 class Dropout : public Module {
  public:
   explicit Dropout(double p = 0.5);
@@ -20,8 +16,7 @@ class Dropout : public Module {
   std::string settings() const override;
 
  protected:
-  // Whole channels fall: the input has this many dimensions with the batch, one fewer without. 0: single
-  // values.
+  // Whole channels fall: the input has this many dimensions with the batch, one fewer without. 0: single values.
   Dropout(double p, int rank_with_batch);
 
  private:

@@ -11,35 +11,12 @@
 namespace phlox::nn::init {
 namespace {
 
-constexpr double from_bits = 1.0 / 4294967296.0;
-
-// Numbers in (0, 1); number i depends on the generator's state and i alone.
 std::vector<double> random_fractions(std::int64_t count, Generator* generator) {
-  Generator& source = generator ? *generator : default_generator();
-  const auto blocks = static_cast<std::uint64_t>((count + 3) / 4);
-  const GeneratorState state = source.reserve(blocks);
-  std::vector<double> values;
-  values.reserve(static_cast<std::size_t>(4 * blocks));
-  for (std::uint64_t block = 0; block < blocks; ++block) {
-    for (std::uint32_t word : philox(state.seed, state.stream, state.counter + block)) {
-      values.push_back((static_cast<double>(word) + 0.5) * from_bits);
-    }
-  }
-  values.resize(static_cast<std::size_t>(count));
-  return values;
+  return rand({count}, DType::float64, Device{}, false, generator).to_vector<double>();
 }
 
-// Box, Muller 1958: two uniform numbers give two independent normal ones.
 std::vector<double> random_normals(std::int64_t count, Generator* generator) {
-  std::vector<double> values = random_fractions((count + 1) / 2 * 2, generator);
-  for (std::size_t i = 0; i + 1 < values.size(); i += 2) {
-    const double radius = std::sqrt(-2 * std::log(values[i]));
-    const double angle = 2 * std::numbers::pi * values[i + 1];
-    values[i] = radius * std::cos(angle);
-    values[i + 1] = radius * std::sin(angle);
-  }
-  values.resize(static_cast<std::size_t>(count));
-  return values;
+  return randn({count}, DType::float64, Device{}, false, generator).to_vector<double>();
 }
 
 const Tensor& assign(const Tensor& tensor, const std::vector<double>& values) {
@@ -70,15 +47,15 @@ std::size_t at(std::int64_t index) { return static_cast<std::size_t>(index); }
 }  // namespace
 
 const Tensor& uniform_(const Tensor& tensor, double low, double high, Generator* generator) {
-  std::vector<double> values = random_fractions(tensor.numel(), generator);
-  for (double& value : values) value = low + (high - low) * value;
-  return assign(tensor, values);
+  NoGrad guard;
+  phlox::uniform_(tensor, low, high, generator);
+  return tensor;
 }
 
 const Tensor& normal_(const Tensor& tensor, double mean, double std, Generator* generator) {
-  std::vector<double> values = random_normals(tensor.numel(), generator);
-  for (double& value : values) value = mean + std * value;
-  return assign(tensor, values);
+  NoGrad guard;
+  phlox::normal_(tensor, mean, std, generator);
+  return tensor;
 }
 
 const Tensor& trunc_normal_(const Tensor& tensor, double mean, double std, double low, double high,

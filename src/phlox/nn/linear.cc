@@ -13,8 +13,8 @@ namespace {
 
 void check_features(const char* layer, std::int64_t in, std::int64_t out) {
   if (in >= 0 && out >= 0) return;
-  fail<ValueError>(ErrorCode::invalid_value, "{}: numbers of features must not be negative, {} and {} are given", layer,
-                   in, out)
+  fail<ValueError>(ErrorCode::invalid_value,
+                   "{}: numbers of features must not be negative, {} and {} are given", layer, in, out)
       .raise();
 }
 
@@ -66,8 +66,8 @@ Bilinear::Bilinear(std::int64_t in1_features, std::int64_t in2_features, std::in
   if (bias.defined()) draw_uniform(bias, in1_features);
 }
 
-Bilinear::Bilinear(Module* parent, const std::string& name, std::int64_t in1_features, std::int64_t in2_features,
-                   std::int64_t out_features, LinearOptions options)
+Bilinear::Bilinear(Module* parent, const std::string& name, std::int64_t in1_features,
+                   std::int64_t in2_features, std::int64_t out_features, LinearOptions options)
     : Bilinear(in1_features, in2_features, out_features, options) {
   parent->register_module(name, *this);
 }
@@ -89,7 +89,9 @@ Embedding::Embedding(std::int64_t count, std::int64_t dimension, EmbeddingOption
   if (!options.padding_idx) return;
   std::int64_t row = *options.padding_idx;
   if (row < -count || row >= count) {
-    fail<IndexError>(ErrorCode::index_out_of_range, "Embedding: padding_idx {} is outside of {} rows", row, count).raise();
+    fail<IndexError>(ErrorCode::index_out_of_range, "Embedding: padding_idx {} is outside of {} rows", row,
+                     count)
+        .raise();
   }
   NoGrad guard;
   zero_(select(weight, 0, row));
@@ -109,6 +111,8 @@ Tensor Flatten::forward(Tensor input) { return flatten(input, start_, end_); }
 std::string Flatten::settings() const { return fmt::format("start_dim={}, end_dim={}", start_, end_); }
 
 Tensor Unflatten::forward(Tensor input) { return unflatten(input, dim_, sizes_); }
-std::string Unflatten::settings() const { return fmt::format("dim={}, sizes=[{}]", dim_, phlox::to_string(sizes_)); }
+std::string Unflatten::settings() const {
+  return fmt::format("dim={}, sizes=[{}]", dim_, phlox::to_string(sizes_));
+}
 
 }  // namespace phlox::nn

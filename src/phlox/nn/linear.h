@@ -26,7 +26,8 @@ class Linear : public Module {
 // y_k = x1^T W_k x2 + b_k. Inputs [..., in1] and [..., in2], output [..., out]; weight [out, in1, in2].
 class Bilinear : public Module {
  public:
-  Bilinear(std::int64_t in1_features, std::int64_t in2_features, std::int64_t out_features, LinearOptions options = {});
+  Bilinear(std::int64_t in1_features, std::int64_t in2_features, std::int64_t out_features,
+           LinearOptions options = {});
   Bilinear(Module* parent, const std::string& name, std::int64_t in1_features, std::int64_t in2_features,
            std::int64_t out_features, LinearOptions options = {});
   using Module::forward;
@@ -64,7 +65,8 @@ class Identity : public Module {
 // Joins the dimensions from start_dim to end_dim.
 class Flatten : public Module {
  public:
-  explicit Flatten(std::int64_t start_dim = 1, std::int64_t end_dim = -1) : start_(start_dim), end_(end_dim) {}
+  explicit Flatten(std::int64_t start_dim = 1, std::int64_t end_dim = -1)
+      : start_(start_dim), end_(end_dim) {}
   Flatten(Module* parent, const std::string& name, std::int64_t start_dim = 1, std::int64_t end_dim = -1)
       : Module(parent, name), start_(start_dim), end_(end_dim) {}
   Tensor forward(Tensor input) override;

@@ -21,17 +21,21 @@ Tensor filled_buffer(const Shape& shape, double value, DType dtype = default_dty
   return tensor;
 }
 
-OptionalTensor optional(const Tensor& tensor) { return tensor.defined() ? OptionalTensor(tensor) : OptionalTensor(); }
+OptionalTensor optional(const Tensor& tensor) {
+  return tensor.defined() ? OptionalTensor(tensor) : OptionalTensor();
+}
 
 void check_channels(const std::string& layer, std::int64_t channels) {
   if (channels > 0) return;
-  fail<ValueError>(ErrorCode::invalid_value, "{}: the number of channels must be positive, not {}", layer, channels)
+  fail<ValueError>(ErrorCode::invalid_value, "{}: the number of channels must be positive, not {}", layer,
+                   channels)
       .raise();
 }
 
 }  // namespace
 
-BatchNormBase::BatchNormBase(std::int64_t channels, const BatchNormOptions& norm_options, int min_rank, int max_rank)
+BatchNormBase::BatchNormBase(std::int64_t channels, const BatchNormOptions& norm_options, int min_rank,
+                             int max_rank)
     : options(norm_options), channels_(channels), min_rank_(min_rank), max_rank_(max_rank) {
   check_channels("BatchNorm", channels);
   if (options.affine) {
@@ -75,21 +79,24 @@ std::string BatchNormBase::settings() const {
 
 BatchNorm1d::BatchNorm1d(std::int64_t channels, BatchNormOptions norm_options)
     : BatchNormBase(channels, norm_options, 2, 3) {}
-BatchNorm1d::BatchNorm1d(Module* parent, const std::string& name, std::int64_t channels, BatchNormOptions norm_options)
+BatchNorm1d::BatchNorm1d(Module* parent, const std::string& name, std::int64_t channels,
+                         BatchNormOptions norm_options)
     : BatchNorm1d(channels, norm_options) {
   parent->register_module(name, *this);
 }
 
 BatchNorm2d::BatchNorm2d(std::int64_t channels, BatchNormOptions norm_options)
     : BatchNormBase(channels, norm_options, 4, 4) {}
-BatchNorm2d::BatchNorm2d(Module* parent, const std::string& name, std::int64_t channels, BatchNormOptions norm_options)
+BatchNorm2d::BatchNorm2d(Module* parent, const std::string& name, std::int64_t channels,
+                         BatchNormOptions norm_options)
     : BatchNorm2d(channels, norm_options) {
   parent->register_module(name, *this);
 }
 
 BatchNorm3d::BatchNorm3d(std::int64_t channels, BatchNormOptions norm_options)
     : BatchNormBase(channels, norm_options, 5, 5) {}
-BatchNorm3d::BatchNorm3d(Module* parent, const std::string& name, std::int64_t channels, BatchNormOptions norm_options)
+BatchNorm3d::BatchNorm3d(Module* parent, const std::string& name, std::int64_t channels,
+                         BatchNormOptions norm_options)
     : BatchNorm3d(channels, norm_options) {
   parent->register_module(name, *this);
 }
@@ -138,7 +145,8 @@ LayerNorm::LayerNorm(const DimList& normalized, LayerNormOptions norm_options)
   register_parameter("bias", &bias);
 }
 
-LayerNorm::LayerNorm(Module* parent, const std::string& name, const DimList& normalized, LayerNormOptions norm_options)
+LayerNorm::LayerNorm(Module* parent, const std::string& name, const DimList& normalized,
+                     LayerNormOptions norm_options)
     : LayerNorm(normalized, norm_options) {
   parent->register_module(name, *this);
 }
@@ -151,12 +159,14 @@ std::string LayerNorm::settings() const {
   return fmt::format("({}), eps={}, affine={}", phlox::to_string(shape), options.eps, options.affine);
 }
 
-RMSNorm::RMSNorm(const DimList& normalized, RMSNormOptions norm_options) : shape(normalized), options(norm_options) {
+RMSNorm::RMSNorm(const DimList& normalized, RMSNormOptions norm_options)
+    : shape(normalized), options(norm_options) {
   if (options.affine) weight = filled_parameter(shape, 1);
   register_parameter("weight", &weight);
 }
 
-RMSNorm::RMSNorm(Module* parent, const std::string& name, const DimList& normalized, RMSNormOptions norm_options)
+RMSNorm::RMSNorm(Module* parent, const std::string& name, const DimList& normalized,
+                 RMSNormOptions norm_options)
     : RMSNorm(normalized, norm_options) {
   parent->register_module(name, *this);
 }
@@ -171,7 +181,8 @@ GroupNorm::GroupNorm(std::int64_t group_count, std::int64_t channels, GroupNormO
     : groups(group_count), options(norm_options), channels_(channels) {
   check_channels("GroupNorm", channels);
   if (groups < 1 || channels % groups != 0) {
-    fail<ValueError>(ErrorCode::invalid_value, "GroupNorm: {} channels cannot be cut into {} groups", channels, groups)
+    fail<ValueError>(ErrorCode::invalid_value, "GroupNorm: {} channels cannot be cut into {} groups",
+                     channels, groups)
         .raise();
   }
   if (options.affine) {

@@ -64,7 +64,8 @@ struct InstanceNormOptions {
 class InstanceNorm : public Module {
  public:
   explicit InstanceNorm(std::int64_t channels, InstanceNormOptions options = {});
-  InstanceNorm(Module* parent, const std::string& name, std::int64_t channels, InstanceNormOptions options = {});
+  InstanceNorm(Module* parent, const std::string& name, std::int64_t channels,
+               InstanceNormOptions options = {});
   Tensor forward(Tensor input) override;
   std::string settings() const override;
 
@@ -75,9 +76,18 @@ class InstanceNorm : public Module {
   std::int64_t channels_;
 };
 // The same for every number of spatial dimensions; the usual names.
-class InstanceNorm1d : public InstanceNorm { public: using InstanceNorm::InstanceNorm; };
-class InstanceNorm2d : public InstanceNorm { public: using InstanceNorm::InstanceNorm; };
-class InstanceNorm3d : public InstanceNorm { public: using InstanceNorm::InstanceNorm; };
+class InstanceNorm1d : public InstanceNorm {
+ public:
+  using InstanceNorm::InstanceNorm;
+};
+class InstanceNorm2d : public InstanceNorm {
+ public:
+  using InstanceNorm::InstanceNorm;
+};
+class InstanceNorm3d : public InstanceNorm {
+ public:
+  using InstanceNorm::InstanceNorm;
+};
 
 struct LayerNormOptions {
   double eps = 1e-5;

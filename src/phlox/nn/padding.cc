@@ -12,7 +12,8 @@ Padding::Padding(int dimensions, const Integers& amounts, std::string mode, doub
   const std::size_t sides = 2 * static_cast<std::size_t>(dimensions);
   if (amounts_.size() == 1) amounts_.assign(sides, amounts_[0]);
   if (amounts_.size() == sides) return;
-  fail<ValueError>(ErrorCode::invalid_value, "padding: {} numbers are given for {} dimensions", amounts.size(), dimensions)
+  fail<ValueError>(ErrorCode::invalid_value, "padding: {} numbers are given for {} dimensions",
+                   amounts.size(), dimensions)
       .hint(fmt::format("1 or {} numbers", sides))
       .raise();
 }

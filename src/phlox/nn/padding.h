@@ -32,14 +32,16 @@ class ZeroPad1d : public Padding {
 class ReflectionPad1d : public Padding {
  public:
   explicit ReflectionPad1d(const Integers& amounts) : Padding(1, amounts, "reflect") {}
-  ReflectionPad1d(Module* parent, const std::string& name, const Integers& amounts) : ReflectionPad1d(amounts) {
+  ReflectionPad1d(Module* parent, const std::string& name, const Integers& amounts)
+      : ReflectionPad1d(amounts) {
     parent->register_module(name, *this);
   }
 };
 class ReplicationPad1d : public Padding {
  public:
   explicit ReplicationPad1d(const Integers& amounts) : Padding(1, amounts, "replicate") {}
-  ReplicationPad1d(Module* parent, const std::string& name, const Integers& amounts) : ReplicationPad1d(amounts) {
+  ReplicationPad1d(Module* parent, const std::string& name, const Integers& amounts)
+      : ReplicationPad1d(amounts) {
     parent->register_module(name, *this);
   }
 };
@@ -53,7 +55,8 @@ class CircularPad1d : public Padding {
 class ConstantPad1d : public Padding {
  public:
   ConstantPad1d(const Integers& amounts, double value) : Padding(1, amounts, "constant", value) {}
-  ConstantPad1d(Module* parent, const std::string& name, const Integers& amounts, double value) : ConstantPad1d(amounts, value) {
+  ConstantPad1d(Module* parent, const std::string& name, const Integers& amounts, double value)
+      : ConstantPad1d(amounts, value) {
     parent->register_module(name, *this);
   }
 };
@@ -68,14 +71,16 @@ class ZeroPad2d : public Padding {
 class ReflectionPad2d : public Padding {
  public:
   explicit ReflectionPad2d(const Integers& amounts) : Padding(2, amounts, "reflect") {}
-  ReflectionPad2d(Module* parent, const std::string& name, const Integers& amounts) : ReflectionPad2d(amounts) {
+  ReflectionPad2d(Module* parent, const std::string& name, const Integers& amounts)
+      : ReflectionPad2d(amounts) {
     parent->register_module(name, *this);
   }
 };
 class ReplicationPad2d : public Padding {
  public:
   explicit ReplicationPad2d(const Integers& amounts) : Padding(2, amounts, "replicate") {}
-  ReplicationPad2d(Module* parent, const std::string& name, const Integers& amounts) : ReplicationPad2d(amounts) {
+  ReplicationPad2d(Module* parent, const std::string& name, const Integers& amounts)
+      : ReplicationPad2d(amounts) {
     parent->register_module(name, *this);
   }
 };
@@ -89,7 +94,8 @@ class CircularPad2d : public Padding {
 class ConstantPad2d : public Padding {
  public:
   ConstantPad2d(const Integers& amounts, double value) : Padding(2, amounts, "constant", value) {}
-  ConstantPad2d(Module* parent, const std::string& name, const Integers& amounts, double value) : ConstantPad2d(amounts, value) {
+  ConstantPad2d(Module* parent, const std::string& name, const Integers& amounts, double value)
+      : ConstantPad2d(amounts, value) {
     parent->register_module(name, *this);
   }
 };
@@ -104,14 +110,16 @@ class ZeroPad3d : public Padding {
 class ReflectionPad3d : public Padding {
  public:
   explicit ReflectionPad3d(const Integers& amounts) : Padding(3, amounts, "reflect") {}
-  ReflectionPad3d(Module* parent, const std::string& name, const Integers& amounts) : ReflectionPad3d(amounts) {
+  ReflectionPad3d(Module* parent, const std::string& name, const Integers& amounts)
+      : ReflectionPad3d(amounts) {
     parent->register_module(name, *this);
   }
 };
 class ReplicationPad3d : public Padding {
  public:
   explicit ReplicationPad3d(const Integers& amounts) : Padding(3, amounts, "replicate") {}
-  ReplicationPad3d(Module* parent, const std::string& name, const Integers& amounts) : ReplicationPad3d(amounts) {
+  ReplicationPad3d(Module* parent, const std::string& name, const Integers& amounts)
+      : ReplicationPad3d(amounts) {
     parent->register_module(name, *this);
   }
 };
@@ -125,7 +133,8 @@ class CircularPad3d : public Padding {
 class ConstantPad3d : public Padding {
  public:
   ConstantPad3d(const Integers& amounts, double value) : Padding(3, amounts, "constant", value) {}
-  ConstantPad3d(Module* parent, const std::string& name, const Integers& amounts, double value) : ConstantPad3d(amounts, value) {
+  ConstantPad3d(Module* parent, const std::string& name, const Integers& amounts, double value)
+      : ConstantPad3d(amounts, value) {
     parent->register_module(name, *this);
   }
 };

@@ -22,8 +22,10 @@ struct AvgPoolOptions {
 
 class MaxPool1d : public Module {
  public:
-  explicit MaxPool1d(const DimList& kernel, const MaxPoolOptions& options = {}) : kernel_(kernel), options_(options) {}
-  MaxPool1d(Module* parent, const std::string& name, const DimList& kernel, const MaxPoolOptions& options = {})
+  explicit MaxPool1d(const DimList& kernel, const MaxPoolOptions& options = {})
+      : kernel_(kernel), options_(options) {}
+  MaxPool1d(Module* parent, const std::string& name, const DimList& kernel,
+            const MaxPoolOptions& options = {})
       : Module(parent, name), kernel_(kernel), options_(options) {}
   Tensor forward(Tensor input) override;
   std::string settings() const override;
@@ -35,8 +37,10 @@ class MaxPool1d : public Module {
 
 class AvgPool1d : public Module {
  public:
-  explicit AvgPool1d(const DimList& kernel, const AvgPoolOptions& options = {}) : kernel_(kernel), options_(options) {}
-  AvgPool1d(Module* parent, const std::string& name, const DimList& kernel, const AvgPoolOptions& options = {})
+  explicit AvgPool1d(const DimList& kernel, const AvgPoolOptions& options = {})
+      : kernel_(kernel), options_(options) {}
+  AvgPool1d(Module* parent, const std::string& name, const DimList& kernel,
+            const AvgPoolOptions& options = {})
       : Module(parent, name), kernel_(kernel), options_(options) {}
   Tensor forward(Tensor input) override;
   std::string settings() const override;
@@ -48,8 +52,10 @@ class AvgPool1d : public Module {
 
 class MaxPool2d : public Module {
  public:
-  explicit MaxPool2d(const DimList& kernel, const MaxPoolOptions& options = {}) : kernel_(kernel), options_(options) {}
-  MaxPool2d(Module* parent, const std::string& name, const DimList& kernel, const MaxPoolOptions& options = {})
+  explicit MaxPool2d(const DimList& kernel, const MaxPoolOptions& options = {})
+      : kernel_(kernel), options_(options) {}
+  MaxPool2d(Module* parent, const std::string& name, const DimList& kernel,
+            const MaxPoolOptions& options = {})
       : Module(parent, name), kernel_(kernel), options_(options) {}
   Tensor forward(Tensor input) override;
   std::string settings() const override;
@@ -61,8 +67,10 @@ class MaxPool2d : public Module {
 
 class AvgPool2d : public Module {
  public:
-  explicit AvgPool2d(const DimList& kernel, const AvgPoolOptions& options = {}) : kernel_(kernel), options_(options) {}
-  AvgPool2d(Module* parent, const std::string& name, const DimList& kernel, const AvgPoolOptions& options = {})
+  explicit AvgPool2d(const DimList& kernel, const AvgPoolOptions& options = {})
+      : kernel_(kernel), options_(options) {}
+  AvgPool2d(Module* parent, const std::string& name, const DimList& kernel,
+            const AvgPoolOptions& options = {})
       : Module(parent, name), kernel_(kernel), options_(options) {}
   Tensor forward(Tensor input) override;
   std::string settings() const override;
@@ -74,8 +82,10 @@ class AvgPool2d : public Module {
 
 class MaxPool3d : public Module {
  public:
-  explicit MaxPool3d(const DimList& kernel, const MaxPoolOptions& options = {}) : kernel_(kernel), options_(options) {}
-  MaxPool3d(Module* parent, const std::string& name, const DimList& kernel, const MaxPoolOptions& options = {})
+  explicit MaxPool3d(const DimList& kernel, const MaxPoolOptions& options = {})
+      : kernel_(kernel), options_(options) {}
+  MaxPool3d(Module* parent, const std::string& name, const DimList& kernel,
+            const MaxPoolOptions& options = {})
       : Module(parent, name), kernel_(kernel), options_(options) {}
   Tensor forward(Tensor input) override;
   std::string settings() const override;
@@ -87,8 +97,10 @@ class MaxPool3d : public Module {
 
 class AvgPool3d : public Module {
  public:
-  explicit AvgPool3d(const DimList& kernel, const AvgPoolOptions& options = {}) : kernel_(kernel), options_(options) {}
-  AvgPool3d(Module* parent, const std::string& name, const DimList& kernel, const AvgPoolOptions& options = {})
+  explicit AvgPool3d(const DimList& kernel, const AvgPoolOptions& options = {})
+      : kernel_(kernel), options_(options) {}
+  AvgPool3d(Module* parent, const std::string& name, const DimList& kernel,
+            const AvgPoolOptions& options = {})
       : Module(parent, name), kernel_(kernel), options_(options) {}
   Tensor forward(Tensor input) override;
   std::string settings() const override;

@@ -23,15 +23,20 @@ std::string duration(double seconds) {
 
 std::string with_separators(std::int64_t number) {
   std::string text = fmt::to_string(number);
-  for (auto at = static_cast<std::ptrdiff_t>(text.size()) - 3; at > 0; at -= 3) text.insert(static_cast<std::size_t>(at), ",");
+  for (auto at = static_cast<std::ptrdiff_t>(text.size()) - 3; at > 0; at -= 3)
+    text.insert(static_cast<std::size_t>(at), ",");
   return text;
 }
 
 }  // namespace
 
 Progress::Progress(std::int64_t total, ProgressOptions options)
-    : total_(total), options_(std::move(options)), start_(Clock::now()), last_drawn_(start_ - redraw_interval) {
-  if (total < 0) fail<ValueError>(ErrorCode::invalid_value, "progress: {} steps are not possible", total).raise();
+    : total_(total),
+      options_(std::move(options)),
+      start_(Clock::now()),
+      last_drawn_(start_ - redraw_interval) {
+  if (total < 0)
+    fail<ValueError>(ErrorCode::invalid_value, "progress: {} steps are not possible", total).raise();
   terminal_ = options_.terminal.value_or(options_.stream && isatty(fileno(options_.stream)));
 }
 
@@ -43,7 +48,8 @@ void Progress::count(std::int64_t amount) {
 }
 
 void Progress::set(const std::string& name, double value) {
-  const auto known = std::find_if(values_.begin(), values_.end(), [&](const auto& entry) { return entry.first == name; });
+  const auto known =
+      std::find_if(values_.begin(), values_.end(), [&](const auto& entry) { return entry.first == name; });
   if (known == values_.end()) {
     values_.emplace_back(name, value);
   } else {
@@ -66,13 +72,16 @@ void Progress::close() {
 std::string Progress::line() const {
   const std::int64_t filled = total_ > 0 ? std::min(done_, total_) * bar_width / total_ : bar_width;
   const double elapsed = seconds();
-  std::string text = fmt::format("{} {:>{}}/{} [{:#<{}}{:-<{}}] {}", options_.label, done_, fmt::to_string(total_).size(),
-                                 total_, "", filled, "", bar_width - filled, duration(elapsed));
+  std::string text =
+      fmt::format("{} {:>{}}/{} [{:#<{}}{:-<{}}] {}", options_.label, done_, fmt::to_string(total_).size(),
+                  total_, "", filled, "", bar_width - filled, duration(elapsed));
   if (done_ > 0 && done_ < total_) {
-    text += fmt::format(", {} left", duration(elapsed / static_cast<double>(done_) * static_cast<double>(total_ - done_)));
+    text += fmt::format(", {} left",
+                        duration(elapsed / static_cast<double>(done_) * static_cast<double>(total_ - done_)));
   }
   if (counted_ > 0 && elapsed > 0) {
-    text += fmt::format(", {} {}/s", with_separators(static_cast<std::int64_t>(static_cast<double>(counted_) / elapsed)),
+    text += fmt::format(", {} {}/s",
+                        with_separators(static_cast<std::int64_t>(static_cast<double>(counted_) / elapsed)),
                         options_.unit);
   }
   for (const auto& [name, value] : values_) text += fmt::format(", {} {:.4g}", name, value);

@@ -25,9 +25,9 @@ namespace phlox {
 
 struct ProgressOptions {
   std::string label = "epoch";
-  std::string unit = "";               // of what count() counts
-  std::FILE* stream = stderr;          // null: nothing is shown
-  std::optional<bool> terminal = {};   // whether lines can be drawn anew; found out unless given
+  std::string unit = "";              // of what count() counts
+  std::FILE* stream = stderr;         // null: nothing is shown
+  std::optional<bool> terminal = {};  // whether lines can be drawn anew; found out unless given
 };
 
 class Progress {
@@ -88,6 +88,8 @@ class Progress {
 };
 
 // for (int epoch : progress(10)) ...
-inline Progress progress(std::int64_t total, ProgressOptions options = {}) { return Progress(total, std::move(options)); }
+inline Progress progress(std::int64_t total, ProgressOptions options = {}) {
+  return Progress(total, std::move(options));
+}
 
 }  // namespace phlox

@@ -1,0 +1,187 @@
+// Activation functions as modules, for Sequential and for printing a network.
+#pragma once
+
+#include <fmt/format.h>
+
+#include <string>
+#include <utility>
+
+#include "phlox/nn/module.h"
+#include "phlox/ops/functions.h"
+
+namespace phlox::nn {
+
+// A module that applies one function without settings.
+template <Tensor (*function)(const Tensor&)>
+class Activation : public Module {
+ public:
+  Activation() = default;
+  Activation(Module* parent, const std::string& name) : Module(parent, name) {}
+  Tensor forward(Tensor input) override { return function(input); }
+};
+
+class ReLU : public Activation<relu> {
+ public:
+  using Activation::Activation;
+};
+class ReLU6 : public Activation<relu6> {
+ public:
+  using Activation::Activation;
+};
+class SELU : public Activation<selu> {
+ public:
+  using Activation::Activation;
+};
+class SiLU : public Activation<silu> {
+ public:
+  using Activation::Activation;
+};
+class Mish : public Activation<mish> {
+ public:
+  using Activation::Activation;
+};
+class Hardswish : public Activation<hardswish> {
+ public:
+  using Activation::Activation;
+};
+class Hardsigmoid : public Activation<hardsigmoid> {
+ public:
+  using Activation::Activation;
+};
+class Sigmoid : public Activation<sigmoid> {
+ public:
+  using Activation::Activation;
+};
+class LogSigmoid : public Activation<logsigmoid> {
+ public:
+  using Activation::Activation;
+};
+class Tanh : public Activation<tanh> {
+ public:
+  using Activation::Activation;
+};
+class Softsign : public Activation<softsign> {
+ public:
+  using Activation::Activation;
+};
+
+// A module that applies one function with one number; `default_value` is PyTorch's.
+template <Tensor (*function)(const Tensor&, double)>
+class ScaledActivation : public Module {
+ public:
+  explicit ScaledActivation(double value) : value_(value) {}
+  ScaledActivation(Module* parent, const std::string& name, double value)
+      : Module(parent, name), value_(value) {}
+  Tensor forward(Tensor input) override { return function(input, value_); }
+  std::string settings() const override { return fmt::format("{}", value_); }
+
+ private:
+  double value_;
+};
+
+class LeakyReLU : public ScaledActivation<leaky_relu> {
+ public:
+  explicit LeakyReLU(double negative_slope = 0.01) : ScaledActivation(negative_slope) {}
+  LeakyReLU(Module* parent, const std::string& name, double negative_slope = 0.01)
+      : ScaledActivation(parent, name, negative_slope) {}
+};
+
+class ELU : public ScaledActivation<elu> {
+ public:
+  explicit ELU(double alpha = 1) : ScaledActivation(alpha) {}
+  ELU(Module* parent, const std::string& name, double alpha = 1) : ScaledActivation(parent, name, alpha) {}
+};
+
+class CELU : public ScaledActivation<celu> {
+ public:
+  explicit CELU(double alpha = 1) : ScaledActivation(alpha) {}
+  CELU(Module* parent, const std::string& name, double alpha = 1) : ScaledActivation(parent, name, alpha) {}
+};
+
+// `approximate` is "none" or "tanh".
+class GELU : public Module {
+ public:
+  explicit GELU(std::string approximate = "none") : approximate_(std::move(approximate)) {}
+  GELU(Module* parent, const std::string& name, std::string approximate = "none")
+      : Module(parent, name), approximate_(std::move(approximate)) {}
+  Tensor forward(Tensor input) override { return gelu(input, approximate_); }
+  std::string settings() const override { return "approximate=" + approximate_; }
+
+ private:
+  std::string approximate_;
+};
+
+class Hardtanh : public Module {
+ public:
+  explicit Hardtanh(double low = -1, double high = 1) : low_(low), high_(high) {}
+  Hardtanh(Module* parent, const std::string& name, double low = -1, double high = 1)
+      : Module(parent, name), low_(low), high_(high) {}
+  Tensor forward(Tensor input) override { return hardtanh(input, low_, high_); }
+  std::string settings() const override { return fmt::format("{}, {}", low_, high_); }
+
+ private:
+  double low_, high_;
+};
+
+class Softplus : public Module {
+ public:
+  explicit Softplus(double beta = 1, double threshold = 20) : beta_(beta), threshold_(threshold) {}
+  Softplus(Module* parent, const std::string& name, double beta = 1, double threshold = 20)
+      : Module(parent, name), beta_(beta), threshold_(threshold) {}
+  Tensor forward(Tensor input) override { return softplus(input, beta_, threshold_); }
+  std::string settings() const override { return fmt::format("beta={}, threshold={}", beta_, threshold_); }
+
+ private:
+  double beta_, threshold_;
+};
+
+// Over one dimension.
+class Softmax : public Module {
+ public:
+  explicit Softmax(std::int64_t dim = -1) : dim_(dim) {}
+  Softmax(Module* parent, const std::string& name, std::int64_t dim = -1) : Module(parent, name), dim_(dim) {}
+  Tensor forward(Tensor input) override { return softmax(input, dim_); }
+  std::string settings() const override { return fmt::format("dim={}", dim_); }
+
+ private:
+  std::int64_t dim_;
+};
+
+class LogSoftmax : public Module {
+ public:
+  explicit LogSoftmax(std::int64_t dim = -1) : dim_(dim) {}
+  LogSoftmax(Module* parent, const std::string& name, std::int64_t dim = -1)
+      : Module(parent, name), dim_(dim) {}
+  Tensor forward(Tensor input) override { return log_softmax(input, dim_); }
+  std::string settings() const override { return fmt::format("dim={}", dim_); }
+
+ private:
+  std::int64_t dim_;
+};
+
+// x where positive, weight * x elsewhere; one learned weight, or one for each channel (dimension 1).
+// Source: He, Zhang, Ren, Sun 2015, arXiv:1502.01852.
+class PReLU : public Module {
+ public:
+  explicit PReLU(std::int64_t count = 1, double start = 0.25);
+  PReLU(Module* parent, const std::string& name, std::int64_t count = 1, double start = 0.25);
+  Tensor forward(Tensor input) override;
+  std::string settings() const override;
+
+  Tensor weight;
+};
+
+// Gated linear unit: halves the dimension, first half * sigmoid(second half).
+// Source: Dauphin et al. 2017, arXiv:1612.08083.
+class GLU : public Module {
+ public:
+  explicit GLU(std::int64_t dim = -1) : dim_(dim) {}
+  GLU(Module* parent, const std::string& name, std::int64_t dim = -1) : Module(parent, name), dim_(dim) {}
+  Tensor forward(Tensor input) override;
+  std::string settings() const override { return fmt::format("dim={}", dim_); }
+
+ private:
+  std::int64_t dim_;
+};
+
+}  // namespace phlox::nn
