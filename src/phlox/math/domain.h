@@ -16,7 +16,7 @@
 //   always say true D::Bits                    the domain of unsigned integers of the same size; shifts are
 //   logical there bits(x), D::from_bits(b)   reinterpretation sqrt(x)                    correctly rounded
 //   fused(a, b, c)             a * b + c rounded once, used only where PHLOX_FMA is 1
-//   lookup(table, b)           table[b] for each lane of a Bits domain; every lane in range (few uses, may be slow)
+//   lookup(table, b)           table[b] for each lane of a Bits domain, all in range (few uses, may be slow)
 //   fmod_exact(x, y)           C's fmod (exact, therefore equal everywhere)
 //   in_double(f, x...)         for float: f on the same lanes as doubles, its result (or Pair) rounded back
 //
