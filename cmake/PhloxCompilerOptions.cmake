@@ -49,7 +49,4 @@ endif()
 if(PHLOX_SANITIZE)
   add_compile_options(${sanitizer_flags})
   add_link_options(${sanitizer_flags})
-  # Instrumented code trips GCC's flow analysis into false alarms.
-  target_compile_options(phlox_options INTERFACE -Wno-maybe-uninitialized -Wno-stringop-overflow
-                                                 -Wno-array-bounds)
 endif()
