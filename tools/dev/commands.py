@@ -3,6 +3,7 @@
 import argparse
 import textwrap
 import time
+from pathlib import Path
 
 from . import linting, testing
 from .building import PRESETS, build
@@ -24,17 +25,26 @@ def build_preset(arguments: argparse.Namespace) -> bool:
 
 
 def quickstart(arguments: argparse.Namespace) -> bool:
-    """Trains, saves, and predicts with the saved file from C++."""
-    folder = build("release", "all")
+    """Trains in Python, saves, and lets both languages read the same digits with the saved file."""
+    folder = build("release")
     output = folder / "quickstart"
     output.mkdir(exist_ok=True)
-    data = ["--data", arguments.data] if arguments.data else []
-    with step("Train in Python: examples/digits.py"):
-        run(PYTHON, ROOT / "examples" / "digits.py", *data, env=python_environment(folder), cwd=output)
-    with step("Predict in C++: examples/digits_predict.cc"):
-        run(folder / "examples" / "digits_predict", *data, cwd=output)
+    data = ["--data", str(Path(arguments.data).resolve())] if arguments.data else []
+    python = (PYTHON, ROOT / "examples" / "digits.py")
+    cpp = (folder / "examples" / "digits",)
+    file = "digits.safetensors"
+    variables = python_environment(folder)
+    with step("Learn: examples/digits.py"):
+        run(*python, file, *data, env=variables, cwd=output)
+    with step("Read with the saved file: examples/digits.cc and examples/digits.py"):
+        read_by_cpp = run(*cpp, "--predict", file, *data, cwd=output, quiet=True).stdout.split()
+        read_by_python = run(
+            *python, "--predict", file, *data, env=variables, cwd=output, quiet=True
+        ).stdout.split()
+    same = sum(c == p for c, p in zip(read_by_cpp, read_by_python, strict=True))
+    say(f"C++ and Python agree on {same} of {len(read_by_cpp)} digits")
     say(f"written to {output.relative_to(ROOT)}: {', '.join(sorted(f.name for f in output.iterdir()))}")
-    return True
+    return same == len(read_by_cpp) > 0
 
 
 def test(arguments: argparse.Namespace) -> bool:
