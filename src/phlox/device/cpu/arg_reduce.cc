@@ -45,7 +45,8 @@ void arg_reduce(const ArgReduceCall& call) {
   const DType compute = comparison_dtype(call.input->dtype);
   const ExtremumIndex find = kernel(call.maximum, compute);
   const int bytes = element_size(compute);
-  const RowOperand input(*call.input, call.dim, compute), output(*call.output, call.dim, DType::int64);
+  const RowsLast source(*call.input, call.dim, RowsLast::Use::read);
+  const RowOperand input(source.impl(), source.dim(), compute), output(*call.output, call.dim, DType::int64);
   const std::int64_t length = input.length();
   const auto write = [&](std::int64_t row, std::int64_t index) {
     *reinterpret_cast<std::int64_t*>(output.address(row)) = index;

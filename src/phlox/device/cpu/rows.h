@@ -80,6 +80,60 @@ class RowOperand {
   bool direct_;
 };
 
+// A tensor with one dimension as the last. Long rows that lie across memory are copied first, since reading them one
+// by one would touch each cache line many times.
+class RowsLast {
+ public:
+  enum class Use { read, write };
+  RowsLast(const TensorImpl& tensor, int dim, Use use) : use_(use) {
+    view(tensor, dim);
+    if (!lies_across(home_)) return;
+    Shape shape;
+    for (int d = 0; d < home_.rank; ++d) shape.push_back(home_.sizes[d]);
+    copy_ = make_tensor(shape, home_.dtype, home_.device);
+    if (use == Use::read) convert(home_, *copy_.impl());
+  }
+  const TensorImpl& impl() const { return copy_.defined() ? *copy_.impl() : home_; }
+  int dim() const { return home_.rank - 1; }
+  // Brings what was written home.
+  void finish() {
+    if (copy_.defined() && use_ == Use::write) convert(*copy_.impl(), home_);
+  }
+
+ private:
+  // Without owning the storage.
+  void view(const TensorImpl& tensor, int dim) {
+    home_.dtype = tensor.dtype;
+    home_.device = tensor.device;
+    home_.rank = tensor.rank;
+    home_.storage = tensor.storage;
+    home_.offset = tensor.offset;
+    int to = 0;
+    for (int d = 0; d < tensor.rank; ++d) {
+      if (d == dim) continue;
+      home_.sizes[to] = tensor.sizes[d];
+      home_.strides[to++] = tensor.strides[d];
+    }
+    if (tensor.rank > 0) {
+      home_.sizes[to] = tensor.sizes[dim];
+      home_.strides[to] = tensor.strides[dim];
+    }
+    home_.update_layout();
+  }
+  static bool lies_across(const TensorImpl& tensor) {
+    constexpr std::int64_t long_row = 64;
+    const int row = tensor.rank - 1;
+    if (tensor.rank < 2 || tensor.sizes[row] < long_row) return false;
+    for (int d = 0; d < row; ++d)
+      if (tensor.sizes[d] > 1 && std::abs(tensor.strides[d]) < std::abs(tensor.strides[row])) return true;
+    return false;
+  }
+
+  TensorImpl home_;
+  Tensor copy_;
+  Use use_;
+};
+
 // Room for rows that cannot be used in place.
 class Scratch {
  public:

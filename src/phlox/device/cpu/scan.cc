@@ -57,7 +57,9 @@ void scan_log_sum_exp(const double* x, double* y, std::int64_t count) {
 
 template <class T>
 void scan_rows(const ScanCall& call) {
-  const RowOperand input(*call.input, call.dim, call.compute), output(*call.output, call.dim, call.compute);
+  const RowsLast source(*call.input, call.dim, RowsLast::Use::read);
+  RowsLast result(*call.output, call.dim, RowsLast::Use::write);
+  const RowOperand input(source.impl(), source.dim(), call.compute), output(result.impl(), result.dim(), call.compute);
   const std::int64_t length = input.length(), row_bytes = length * static_cast<std::int64_t>(sizeof(T));
   const bool extremum = call.kind == ScanKind::minimum || call.kind == ScanKind::maximum;
   const RowOperand indices = extremum ? RowOperand(*call.indices, call.dim, DType::int64) : output;
@@ -81,6 +83,7 @@ void scan_rows(const ScanCall& call) {
       output.write(row, y);
     }
   });
+  result.finish();
 }
 
 }  // namespace

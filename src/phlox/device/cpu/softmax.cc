@@ -44,7 +44,9 @@ void softmax(const SoftmaxCall& call) {
   const DType working = working_dtype(call.input->dtype);
   const SoftmaxFunctions& f = functions(working);
   const auto run = call.log ? f.log_softmax : f.softmax;
-  const RowOperand input(*call.input, call.dim, working), output(*call.output, call.dim, working);
+  const RowsLast source(*call.input, call.dim, RowsLast::Use::read);
+  RowsLast result(*call.output, call.dim, RowsLast::Use::write);
+  const RowOperand input(source.impl(), source.dim(), working), output(result.impl(), result.dim(), working);
   const std::int64_t length = input.length(), row_bytes = length * element_size(working);
   for_row_ranges(input.rows(), length * cost_of_element, [&](std::int64_t first, std::int64_t last) {
     const Scratch scratch(2 * row_bytes);
@@ -54,14 +56,17 @@ void softmax(const SoftmaxCall& call) {
       output.write(row, target);
     }
   });
+  result.finish();
 }
 
 void softmax_gradient(const SoftmaxGradientCall& call) {
   const DType working = working_dtype(call.result->dtype);
   const SoftmaxFunctions& f = functions(working);
   const auto run = call.log ? f.log_softmax_gradient : f.softmax_gradient;
-  const RowOperand result(*call.result, call.dim, working), gradient(*call.gradient, call.dim, working),
-      output(*call.output, call.dim, working);
+  const RowsLast values(*call.result, call.dim, RowsLast::Use::read), slopes(*call.gradient, call.dim, RowsLast::Use::read);
+  RowsLast target_rows(*call.output, call.dim, RowsLast::Use::write);
+  const RowOperand result(values.impl(), values.dim(), working), gradient(slopes.impl(), slopes.dim(), working),
+      output(target_rows.impl(), target_rows.dim(), working);
   const std::int64_t length = result.length(), row_bytes = length * element_size(working);
   for_row_ranges(result.rows(), length * cost_of_element, [&](std::int64_t first, std::int64_t last) {
     const Scratch scratch(3 * row_bytes);
@@ -71,12 +76,14 @@ void softmax_gradient(const SoftmaxGradientCall& call) {
       output.write(row, target);
     }
   });
+  target_rows.finish();
 }
 
 void cross_entropy(const CrossEntropyCall& call) {
   const DType working = working_dtype(call.logits->dtype);
   const SoftmaxFunctions& f = functions(working);
-  const RowOperand logits(*call.logits, call.logits->rank - 1, working);
+  const RowsLast source(*call.logits, call.logits->rank - 1, RowsLast::Use::read);
+  const RowOperand logits(source.impl(), source.dim(), working);
   const std::int64_t classes = logits.length(), bytes = element_size(working), row_bytes = classes * bytes;
   const auto* targets = static_cast<const std::int64_t*>(call.target->address());
   const void* weights = call.weight ? call.weight->address() : nullptr;
@@ -100,7 +107,9 @@ void cross_entropy(const CrossEntropyCall& call) {
 void cross_entropy_gradient(const CrossEntropyCall& call) {
   const DType working = working_dtype(call.logits->dtype);
   const SoftmaxFunctions& f = functions(working);
-  const RowOperand logits(*call.logits, call.logits->rank - 1, working), output(*call.output, call.output->rank - 1, working);
+  const RowsLast source(*call.logits, call.logits->rank - 1, RowsLast::Use::read);
+  RowsLast result(*call.output, call.output->rank - 1, RowsLast::Use::write);
+  const RowOperand logits(source.impl(), source.dim(), working), output(result.impl(), result.dim(), working);
   const std::int64_t classes = logits.length(), bytes = element_size(working), row_bytes = classes * bytes;
   const auto* targets = static_cast<const std::int64_t*>(call.target->address());
   const void* weights = call.weight ? call.weight->address() : nullptr;
@@ -122,6 +131,7 @@ void cross_entropy_gradient(const CrossEntropyCall& call) {
       output.write(row, target);
     }
   });
+  result.finish();
 }
 
 }  // namespace phlox::cpu

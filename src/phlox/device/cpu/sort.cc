@@ -76,8 +76,10 @@ Item<Key>* sort_items(Item<Key>* items, Item<Key>* other, std::int64_t count, st
 
 template <class T, class Key>
 void sort_rows(const SortCall& call, DType compute) {
-  const RowOperand input(*call.input, call.dim, compute), values(*call.values, call.dim, compute),
-      indices(*call.indices, call.dim, DType::int64);
+  const RowsLast source(*call.input, call.dim, RowsLast::Use::read);
+  RowsLast best(*call.values, call.dim, RowsLast::Use::write), places(*call.indices, call.dim, RowsLast::Use::write);
+  const RowOperand input(source.impl(), source.dim(), compute), values(best.impl(), best.dim(), compute),
+      indices(places.impl(), places.dim(), DType::int64);
   const std::int64_t count = input.length(), wanted = values.length();
   const auto bytes = static_cast<std::int64_t>(sizeof(T));
   const Key flip = call.descending ? ~Key{0} : Key{0};
@@ -100,6 +102,8 @@ void sort_rows(const SortCall& call, DType compute) {
       indices.write(row, at);
     }
   });
+  best.finish();
+  places.finish();
 }
 
 }  // namespace
