@@ -61,6 +61,8 @@ from .errors import (
     StateError,
 )
 
+from .io import load as load  # isort: skip
+from .io import save as save  # isort: skip
 from . import _tensor as _tensor  # isort: skip  (gives Tensor the methods that are written in Python)
 
 # The dtypes: px.float32, px.int64, ... and the short names that PyTorch has for them.

@@ -8,7 +8,10 @@
 #include "convert.h"
 #include "creation.h"
 #include "errors.h"
+#include "files.h"
+#include "nn.h"
 #include "operations.h"
+#include "optim.h"
 #include "phlox/base/error.h"
 #include "phlox/base/version.h"
 #include "phlox/core/allocator.h"
@@ -78,4 +81,9 @@ NB_MODULE(_phlox, m) {
   add_autograd(m.ptr());
   add_process_functions(m);
   add_operations(m.ptr());
+  add_module_class(m.ptr());
+  add_layers(m.ptr());
+  add_initialisers(m.ptr());
+  add_files(m.ptr());
+  add_optimizers(m.ptr());
 }

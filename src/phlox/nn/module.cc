@@ -208,6 +208,17 @@ std::vector<Tensor> Module::parameters(bool recurse) const {
 }
 std::vector<Tensor> Module::buffers(bool recurse) const { return without_names(named_buffers("", recurse)); }
 
+std::vector<std::string> Module::parameter_names() const {
+  std::vector<std::string> names;
+  for (const Slot& slot : parameters_) names.push_back(slot.name);
+  return names;
+}
+std::vector<std::string> Module::buffer_names() const {
+  std::vector<std::string> names;
+  for (const Slot& slot : buffers_) names.push_back(slot.name);
+  return names;
+}
+
 NamedModules Module::named_children() const {
   NamedModules found;
   for (const Part& part : parts_) found.emplace_back(part.name, part.module);

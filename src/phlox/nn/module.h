@@ -61,6 +61,9 @@ class Module {
   NamedTensors named_parameters(const std::string& prefix = "", bool recurse = true) const;
   std::vector<Tensor> buffers(bool recurse = true) const;
   NamedTensors named_buffers(const std::string& prefix = "", bool recurse = true) const;
+  // What is registered with the module itself, including the places of absent tensors.
+  std::vector<std::string> parameter_names() const;
+  std::vector<std::string> buffer_names() const;
   std::vector<Module*> children() const;
   NamedModules named_children() const;
   // The module itself, under `prefix`, and all below it.
@@ -78,6 +81,8 @@ class Module {
 
   // --- settings of the module and all its parts
   bool training() const { return training_; }
+  // Of this module alone; train() is what one usually wants.
+  void set_training(bool on) { training_ = on; }
   // Modules such as Dropout and BatchNorm behave differently in training.
   virtual void train(bool on = true);
   void eval() { train(false); }
@@ -97,6 +102,7 @@ class Module {
   // After forward(); a defined result takes the place of the output.
   std::int64_t register_forward_hook(Hook hook);
   void remove_hook(std::int64_t number);
+  bool has_hooks() const { return !pre_hooks_.empty() || !hooks_.empty(); }
 
   // --- text
   // The name of the class.

@@ -18,22 +18,22 @@ AdamOptions common(const AdamWOptions& o) {
 }  // namespace
 
 Adam::Adam(const std::vector<Tensor>& parameters, const AdamOptions& options) {
-  add_checked(parameters, options);
+  add_param_group(parameters, options);
 }
 
 Adam::Adam(ParameterGroups groups) {
-  for (const auto& [parameters, options] : groups) add_checked(parameters, options);
+  for (const auto& [parameters, options] : groups) add_param_group(parameters, options);
 }
 
 AdamW::AdamW(const std::vector<Tensor>& parameters, const AdamWOptions& options) : Adam(true) {
-  add_checked(parameters, common(options));
+  add_param_group(parameters, common(options));
 }
 
 AdamW::AdamW(ParameterGroups groups) : Adam(true) {
-  for (const auto& [parameters, options] : groups) add_checked(parameters, common(options));
+  for (const auto& [parameters, options] : groups) add_param_group(parameters, common(options));
 }
 
-void Adam::add_checked(const std::vector<Tensor>& parameters, const AdamOptions& o) {
+void Adam::add_param_group(const std::vector<Tensor>& parameters, const AdamOptions& o) {
   const auto is_beta = [](double beta) { return beta >= 0 && beta < 1; };
   if (!is_beta(o.betas.first) || !is_beta(o.betas.second) || !(o.eps >= 0) || !(o.weight_decay >= 0)) {
     fail<ValueError>(ErrorCode::invalid_value,

@@ -51,12 +51,12 @@ class Adam : public OptimizerOf<AdamOptions, AdamState> {
  public:
   explicit Adam(const std::vector<Tensor>& parameters, const AdamOptions& options = {});
   explicit Adam(ParameterGroups groups);
+  void add_param_group(const std::vector<Tensor>& parameters, const AdamOptions& options) override;
   double momentum(std::size_t group) const override { return options_[group].betas.first; }
   void set_momentum(double momentum, std::size_t group) override { options_[group].betas.first = momentum; }
 
  protected:
   explicit Adam(bool decoupled) : decoupled_(decoupled) {}
-  void add_checked(const std::vector<Tensor>& parameters, const AdamOptions& options);
   void update_parameter(std::size_t group, std::size_t index, const Tensor& parameter,
                         const Tensor& gradient) override;
 

@@ -106,6 +106,10 @@ class OptimizerOf : public Optimizer {
   using ParameterGroups = std::initializer_list<std::pair<std::vector<Tensor>, Options>>;
 
   const Options& options(std::size_t group = 0) const { return options_[group]; }
+  // To change settings. The learning rate in it is the initial one; set_lr() changes the present one.
+  Options& options(std::size_t group = 0) { return options_[group]; }
+  // Adds parameters with settings of their own. Throws ValueError for settings out of range.
+  virtual void add_param_group(const std::vector<Tensor>& parameters, const Options& options) = 0;
 
  protected:
   void add(const std::vector<Tensor>& parameters, const Options& options) {

@@ -6,14 +6,14 @@
 namespace phlox::optim {
 
 RMSprop::RMSprop(const std::vector<Tensor>& parameters, const RMSpropOptions& options) {
-  add_checked(parameters, options);
+  add_param_group(parameters, options);
 }
 
 RMSprop::RMSprop(ParameterGroups groups) {
-  for (const auto& [parameters, options] : groups) add_checked(parameters, options);
+  for (const auto& [parameters, options] : groups) add_param_group(parameters, options);
 }
 
-void RMSprop::add_checked(const std::vector<Tensor>& parameters, const RMSpropOptions& o) {
+void RMSprop::add_param_group(const std::vector<Tensor>& parameters, const RMSpropOptions& o) {
   if (!(o.alpha >= 0) || !(o.eps >= 0) || !(o.weight_decay >= 0) || !(o.momentum >= 0)) {
     fail<ValueError>(ErrorCode::invalid_value, "RMSprop: no setting may be negative").raise();
   }
@@ -47,14 +47,14 @@ void RMSprop::update_parameter(std::size_t group, std::size_t index, const Tenso
 }
 
 Adagrad::Adagrad(const std::vector<Tensor>& parameters, const AdagradOptions& options) {
-  add_checked(parameters, options);
+  add_param_group(parameters, options);
 }
 
 Adagrad::Adagrad(ParameterGroups groups) {
-  for (const auto& [parameters, options] : groups) add_checked(parameters, options);
+  for (const auto& [parameters, options] : groups) add_param_group(parameters, options);
 }
 
-void Adagrad::add_checked(const std::vector<Tensor>& parameters, const AdagradOptions& o) {
+void Adagrad::add_param_group(const std::vector<Tensor>& parameters, const AdagradOptions& o) {
   if (!(o.lr_decay >= 0) || !(o.eps >= 0) || !(o.weight_decay >= 0) || !(o.initial_accumulator_value >= 0)) {
     fail<ValueError>(ErrorCode::invalid_value, "Adagrad: no setting may be negative").raise();
   }

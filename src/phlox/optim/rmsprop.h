@@ -44,11 +44,11 @@ class RMSprop : public OptimizerOf<RMSpropOptions, RMSpropState> {
  public:
   explicit RMSprop(const std::vector<Tensor>& parameters, const RMSpropOptions& options = {});
   explicit RMSprop(ParameterGroups groups);
+  void add_param_group(const std::vector<Tensor>& parameters, const RMSpropOptions& options) override;
   double momentum(std::size_t group) const override { return options_[group].momentum; }
   void set_momentum(double momentum, std::size_t group) override { options_[group].momentum = momentum; }
 
  protected:
-  void add_checked(const std::vector<Tensor>& parameters, const RMSpropOptions& options);
   void update_parameter(std::size_t group, std::size_t index, const Tensor& parameter,
                         const Tensor& gradient) override;
 };
@@ -87,9 +87,9 @@ class Adagrad : public OptimizerOf<AdagradOptions, AdagradState> {
  public:
   explicit Adagrad(const std::vector<Tensor>& parameters, const AdagradOptions& options = {});
   explicit Adagrad(ParameterGroups groups);
+  void add_param_group(const std::vector<Tensor>& parameters, const AdagradOptions& options) override;
 
  protected:
-  void add_checked(const std::vector<Tensor>& parameters, const AdagradOptions& options);
   void update_parameter(std::size_t group, std::size_t index, const Tensor& parameter,
                         const Tensor& gradient) override;
 };

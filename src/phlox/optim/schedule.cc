@@ -13,6 +13,12 @@ void check(bool fits, const char* schedule, const char* rule) {
 
 }  // namespace
 
+std::vector<double> Schedule::learning_rates() const {
+  std::vector<double> rates;
+  for (std::size_t group = 0; group < optimizer_.group_count(); ++group) rates.push_back(optimizer_.lr(group));
+  return rates;
+}
+
 void Schedule::step() {
   ++last_epoch_;
   apply();

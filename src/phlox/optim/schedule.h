@@ -31,6 +31,8 @@ class Schedule {
   void step();
   // The steps taken so far.
   std::int64_t last_epoch() const { return last_epoch_; }
+  // The present learning rates of the optimiser's groups.
+  std::vector<double> learning_rates() const;
   // The rate of a group at a step, for an initial rate `base`.
   virtual double value(double base, std::int64_t epoch) const = 0;
 

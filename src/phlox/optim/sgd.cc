@@ -19,11 +19,15 @@ const SGDOptions& checked(const SGDOptions& options) {
 }  // namespace
 
 SGD::SGD(const std::vector<Tensor>& parameters, const SGDOptions& options) {
-  add(parameters, checked(options));
+  add_param_group(parameters, options);
 }
 
 SGD::SGD(ParameterGroups groups) {
-  for (const auto& [parameters, options] : groups) add(parameters, checked(options));
+  for (const auto& [parameters, options] : groups) add_param_group(parameters, options);
+}
+
+void SGD::add_param_group(const std::vector<Tensor>& parameters, const SGDOptions& options) {
+  add(parameters, checked(options));
 }
 
 void SGD::update_parameter(std::size_t group, std::size_t index, const Tensor& parameter,

@@ -39,6 +39,7 @@ class SGD : public OptimizerOf<SGDOptions, SGDState> {
  public:
   explicit SGD(const std::vector<Tensor>& parameters, const SGDOptions& options = {});
   explicit SGD(ParameterGroups groups);
+  void add_param_group(const std::vector<Tensor>& parameters, const SGDOptions& options) override;
   double momentum(std::size_t group) const override { return options_[group].momentum; }
   void set_momentum(double momentum, std::size_t group) override { options_[group].momentum = momentum; }
 

@@ -1,0 +1,66 @@
+#include "files.h"
+
+#include <nanobind/nanobind.h>
+#include <nanobind/stl/filesystem.h>
+#include <nanobind/stl/map.h>
+#include <nanobind/stl/string.h>
+
+#include "caster.h"
+#include "phlox/io/idx.h"
+#include "phlox/io/npy.h"
+#include "phlox/io/png.h"
+#include "phlox/io/safetensors.h"
+#include "state_dict.h"
+
+namespace nb = nanobind;
+using namespace nb::literals;
+
+namespace phlox::python {
+
+void add_files(PyObject* module) {
+  nb::module_ m = nb::borrow<nb::module_>(module).def_submodule("_files");
+  using Path = std::filesystem::path;
+  m.def(
+      "save_safetensors",
+      [](nb::handle tensors, const Path& path, const Metadata& metadata) {
+        const StateDict state = state_from_python(tensors, "save_safetensors");
+        nb::gil_scoped_release release;
+        save_safetensors(path, state, metadata);
+      },
+      "tensors"_a, "path"_a, "metadata"_a = Metadata{},
+      "Writes a dict of tensors as one .safetensors file. A failed save leaves the old file.");
+  m.def(
+      "load_safetensors",
+      [](const Path& path, bool memory_map) {
+        return state_to_python(load_safetensors(path, {memory_map}).tensors);
+      },
+      "path"_a, "memory_map"_a = true, "The tensors of a .safetensors file by name.");
+  m.def(
+      "load_metadata", [](const Path& path) { return load_safetensors(path).metadata; }, "path"_a,
+      "The texts that a .safetensors file carries.");
+  m.def(
+      "save_npz",
+      [](nb::handle tensors, const Path& path, bool compress) {
+        const StateDict state = state_from_python(tensors, "save_npz");
+        nb::gil_scoped_release release;
+        save_npz(path, state, {compress});
+      },
+      "tensors"_a, "path"_a, "compress"_a = false,
+      "Writes a dict of tensors as an .npz file, which NumPy reads.");
+  m.def(
+      "load_npz", [](const Path& path) { return state_to_python(load_npz(path)); }, "path"_a,
+      "The arrays of an .npz file by name. Files with Python objects are refused.");
+  m.def(
+      "save_npy", [](const Tensor& tensor, const Path& path) { save_npy(path, tensor); }, "tensor"_a,
+      "path"_a, "Writes a tensor as an .npy file.");
+  m.def(
+      "load_npy", [](const Path& path) { return load_npy(path); }, "path"_a, "The array of an .npy file.");
+  m.def(
+      "load_idx", [](const Path& path) { return load_idx(path); }, "path"_a,
+      "The tensor of an IDX file, as MNIST has them, plain or .gz.");
+  m.def(
+      "save_png", [](const Tensor& image, const Path& path) { save_png(path, image); }, "image"_a, "path"_a,
+      "Writes uint8[height, width], or with 3 or 4 channels last, as a picture.");
+}
+
+}  // namespace phlox::python

@@ -1,0 +1,109 @@
+// How classes of modules are shown to Python, so that they can be subclassed there.
+#pragma once
+
+#include <nanobind/nanobind.h>
+#include <nanobind/stl/shared_ptr.h>
+#include <nanobind/stl/string.h>
+#include <nanobind/trampoline.h>
+
+#include <array>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "argument_casters.h"
+#include "caster.h"
+#include "phlox/nn/module.h"
+
+namespace phlox::python {
+
+// Calls the hooks and the forward() that Python code gave to a module; a new reference. `arguments` and
+// `keywords` are those of a call.
+PyObject* call_python_forward(PyObject* self, PyObject* arguments, PyObject* keywords);
+Tensor call_python_forward(nanobind::handle self, const Tensor& input);
+
+// Puts the parameters, buffers and parts that a C++ class has registered into the object's __dict__, where
+// reading them costs nothing, and keeps the constructor's arguments, so that the module can be copied.
+void adopt_members(nanobind::handle self, nanobind::dict arguments);
+
+// What the C++ side of an object of a Python subclass of Base is.
+template <class Base>
+class PythonModule : public Base {
+ public:
+  NB_TRAMPOLINE(Base);
+
+  Tensor forward(Tensor input) override {
+    nanobind::gil_scoped_acquire gil;
+    return call_python_forward(nb_trampoline.base(), input);
+  }
+  std::string type_name() const override {
+    nanobind::gil_scoped_acquire gil;
+    return nanobind::cast<std::string>(nb_trampoline.base().type().attr("__name__"));
+  }
+  std::string settings() const override {
+    nanobind::gil_scoped_acquire gil;
+    return nanobind::cast<std::string>(nb_trampoline.base().attr("extra_repr")());
+  }
+  void train(bool on) override { NB_OVERRIDE(train, on); }
+};
+
+// Makes the C++ side of a new object.
+template <class Layer>
+class Maker {
+ public:
+  explicit Maker(nanobind::pointer_and_handle<Layer> place) : place_(place) {}
+  template <class... Arguments>
+  void operator()(Arguments&&... arguments) const {
+    if (nanobind::inst_python_derived(place_.h)) {
+      new (static_cast<void*>(place_.p)) PythonModule<Layer>(std::forward<Arguments>(arguments)...);
+    } else {
+      new (static_cast<void*>(place_.p)) Layer(std::forward<Arguments>(arguments)...);
+    }
+  }
+
+ private:
+  nanobind::pointer_and_handle<Layer> place_;
+};
+
+template <class Layer>
+using LayerClass = nanobind::class_<Layer, nn::Module, PythonModule<Layer>>;
+
+// Adds a class of layers. `make(maker, arguments...)` gives the constructor's arguments to the maker; their
+// names and defaults follow as nb::arg. Each argument can be read as an attribute of its name.
+template <class Layer, class Make, class... Given, class... Named>
+LayerClass<Layer> add_layer(nanobind::module_& m, const char* name, const char* documentation,
+                            const Make& make, void (Make::*)(const Maker<Layer>&, Given...) const,
+                            const Named&... named) {
+  namespace nb = nanobind;
+  LayerClass<Layer> type(m, name, documentation);
+  const auto names = std::array<const char*, sizeof...(Named)>{named.name_...};
+  type.def(
+      "__init__",
+      [make, names](nb::pointer_and_handle<Layer> self, Given... given) {
+        nb::dict arguments;
+        std::size_t i = 0;
+        ((arguments[names[i++]] = nb::cast(given)), ...);
+        make(Maker<Layer>(self), given...);
+        nb::inst_mark_ready(self.h);
+        adopt_members(self.h, arguments);
+      },
+      named...);
+  for (const char* argument : names) {
+    if (std::string_view(argument) == "bias") continue;  // the parameter has this name
+    type.def_prop_ro(argument, [argument](nb::handle self) { return self.attr("_arguments")[argument]; });
+  }
+  type.def(
+      "forward", [](Layer& self, const Tensor& input) { return self.Layer::forward(input); },
+      nb::arg("input"), nb::call_guard<nb::gil_scoped_release>());
+  type.def("extra_repr", [](const Layer& self) { return self.Layer::settings(); });
+  type.attr("__module__") = "phlox.nn";
+  return type;
+}
+
+template <class Layer, class Make, class... Named>
+LayerClass<Layer> add_layer(nanobind::module_& m, const char* name, const char* documentation,
+                            const Make& make, const Named&... named) {
+  return add_layer<Layer>(m, name, documentation, make, &Make::operator(), named...);
+}
+
+}  // namespace phlox::python

@@ -1,0 +1,415 @@
+// phlox.nn.Module: the C++ class, as one that Python code can subclass. What a module consists of is
+// registered with the C++ side and kept in the object's __dict__ as well, so that reading self.conv is
+// reading any attribute.
+
+#include "nn.h"
+
+#include <nanobind/nanobind.h>
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/vector.h>
+
+#include "errors.h"
+#include "module_class.h"
+#include "operations.h"
+#include "phlox/core/mode.h"
+#include "shared_object.h"
+#include "state_dict.h"
+
+namespace nb = nanobind;
+using namespace nb::literals;
+
+namespace phlox::python {
+
+namespace {
+
+PyObject* module_type = nullptr;
+PyObject* parameter_type = nullptr;  // phlox.nn.Parameter, a class written in Python
+PyObject *forward_name, *hooks_name, *pre_hooks_name;
+
+nn::Module& module_of(nb::handle self) {
+  if (!nb::inst_ready(self)) {
+    fail<StateError>(ErrorCode::module_misuse, "{}: the module is used before Module.__init__() has run",
+                     Py_TYPE(self.ptr())->tp_name)
+        .hint("super().__init__() as the first line of __init__")
+        .raise();
+  }
+  return *nb::inst_ptr<nn::Module>(self);
+}
+
+bool is_module(nb::handle object) {
+  return PyObject_TypeCheck(object.ptr(), reinterpret_cast<PyTypeObject*>(module_type));
+}
+bool is_parameter(nb::handle object) {
+  return is_tensor(object.ptr()) &&
+         PyObject_TypeCheck(object.ptr(), reinterpret_cast<PyTypeObject*>(parameter_type));
+}
+
+nb::object object_of(nn::Module* module) { return nb::cast(module, nb::rv_policy::reference); }
+
+// --- attributes
+
+void set_plainly(nb::handle self, nb::handle name, nb::handle value) {
+  if (PyObject_GenericSetAttr(self.ptr(), name.ptr(), value.ptr()) < 0) throw nb::python_error();
+}
+
+// A parameter of the module under this name, also an absent one; the same for buffers.
+bool has(const std::vector<std::string>& names, const std::string& name) {
+  return std::find(names.begin(), names.end(), name) != names.end();
+}
+bool has_part(const nn::Module& module, const std::string& name) {
+  for (const auto& [known, part] : module.named_children()) {
+    if (known == name) return true;
+  }
+  return false;
+}
+bool has_name(const nn::Module& module, const std::string& name) {
+  return has(module.parameter_names(), name) || has(module.buffer_names(), name) || has_part(module, name);
+}
+
+// self.name = value: registers parameters and modules, and replaces what is registered.
+void set_member(nb::handle self, nb::handle name, nb::handle value) {
+  const bool tensor = is_tensor(value.ptr()), part = !tensor && is_module(value);
+  if (!tensor && !part && !value.is_none()) {
+    if (nb::inst_ready(self)) {
+      nn::Module& module = *nb::inst_ptr<nn::Module>(self);
+      const std::string text = nb::cast<std::string>(name);
+      if (has(module.parameter_names(), text)) {
+        fail<TypeError>(ErrorCode::wrong_argument_type, "{}: the parameter \"{}\" cannot become a {}",
+                        module.type_name(), text, Py_TYPE(value.ptr())->tp_name)
+            .hint("px.nn.Parameter(...), or None")
+            .raise();
+      }
+      if (has_name(module, text)) module.unregister(text);
+    }
+    return set_plainly(self, name, value);
+  }
+  if (value.is_none() && !nb::inst_ready(self)) return set_plainly(self, name, value);
+  if (tensor && !is_parameter(value) && !nb::inst_ready(self)) return set_plainly(self, name, value);
+  nn::Module& module = module_of(self);
+  const std::string text = nb::cast<std::string>(name);
+  if (part) {
+    if (has_name(module, text)) module.unregister(text);
+    module.register_module(text, module_of(value));
+  } else if (has(module.parameter_names(), text)) {
+    if (tensor && !is_parameter(value)) {
+      fail<TypeError>(ErrorCode::wrong_argument_type,
+                      "{}: the parameter \"{}\" cannot become a tensor that is none", module.type_name(),
+                      text)
+          .hint("px.nn.Parameter(tensor), or with px.no_grad(): module." + text + ".copy_(tensor)")
+          .raise();
+    }
+    module.set_parameter(text, tensor ? tensor_of(value.ptr()) : Tensor());
+  } else if (tensor && is_parameter(value)) {
+    if (has_name(module, text)) module.unregister(text);
+    module.register_parameter(text, tensor_of(value.ptr()));
+  } else if (has(module.buffer_names(), text)) {
+    module.set_buffer(text, tensor ? tensor_of(value.ptr()) : Tensor());
+  } else if (has_part(module, text)) {
+    module.unregister(text);
+  }
+  set_plainly(self, name, value);
+}
+
+int set_attribute(PyObject* self, PyObject* name, PyObject* value) noexcept {
+  PHLOX_TRY
+  if (value) {
+    set_member(self, name, value);
+    return 0;
+  }
+  if (nb::inst_ready(self)) {
+    nn::Module& module = module_of(self);
+    if (const std::string text = nb::cast<std::string>(nb::handle(name)); has_name(module, text))
+      module.unregister(text);
+  }
+  return PyObject_GenericSetAttr(self, name, nullptr);
+  PHLOX_CATCH_INT
+}
+
+// --- calls
+
+// Hooks that Python code has put into the object's __dict__; null when there are none.
+nb::object hooks_of(PyObject* self, PyObject* name) {
+  PyObject* dict = PyObject_GenericGetDict(self, nullptr);
+  if (!dict) throw nb::python_error();
+  PyObject* hooks = PyDict_GetItem(dict, name);
+  nb::object result =
+      hooks && PyDict_GET_SIZE(hooks) > 0 ? nb::list(nb::borrow<nb::dict>(hooks).values()) : nb::object();
+  Py_DECREF(dict);
+  return result;
+}
+
+PyObject* call(PyObject* self, PyObject* arguments, PyObject* keywords) noexcept {
+  PHLOX_TRY
+  nn::Module& module = module_of(self);
+  const bool one_tensor = PyTuple_GET_SIZE(arguments) == 1 && is_tensor(PyTuple_GET_ITEM(arguments, 0)) &&
+                          (!keywords || PyDict_GET_SIZE(keywords) == 0);
+  if (nb::inst_python_derived(self) && !(one_tensor && module.has_hooks()))
+    return call_python_forward(self, arguments, keywords);
+  if (!one_tensor) {  // a C++ module that takes something else than one tensor, or an error that says so
+    return PyObject_Call(nb::handle(self).attr(nb::handle(forward_name)).ptr(), arguments, keywords);
+  }
+  const Tensor& input = tensor_of(PyTuple_GET_ITEM(arguments, 0));
+  Tensor output;
+  {
+    ReleaseGil release(input.numel());
+    output = module(input);
+  }
+  return wrap(std::move(output));
+  PHLOX_CATCH
+}
+
+nb::list objects_of(const nn::NamedModules& modules) {
+  nb::list list;
+  for (const auto& [name, module] : modules) list.append(nb::make_tuple(name, object_of(module)));
+  return list;
+}
+
+nb::object iterator(nb::handle list) { return nb::steal(PyObject_GetIter(list.ptr())); }
+
+nb::object names_and_tensors(const nn::NamedTensors& tensors) {
+  nb::list list;
+  for (const auto& [name, tensor] : tensors) list.append(nb::make_tuple(name, tensor));
+  return iterator(list);
+}
+
+nb::object tensors(const std::vector<Tensor>& all) {
+  nb::list list;
+  for (const Tensor& tensor : all) list.append(nb::cast(tensor));
+  return iterator(list);
+}
+
+void register_parameter(nb::handle self, nb::str name, nb::object value) {
+  nn::Module& module = module_of(self);
+  if (!value.is_none() && !is_parameter(value)) {
+    fail<TypeError>(ErrorCode::wrong_argument_type,
+                    "register_parameter: \"{}\" must be a px.nn.Parameter or None, not {}", name.c_str(),
+                    Py_TYPE(value.ptr())->tp_name)
+        .raise();
+  }
+  module.register_parameter(name.c_str(), value.is_none() ? Tensor() : tensor_of(value.ptr()));
+  set_plainly(self, name, value);
+}
+
+void register_buffer(nb::handle self, nb::str name, const Tensor& tensor, bool persistent) {
+  module_of(self).register_buffer(name.c_str(), tensor, persistent);
+  set_plainly(self, name, nb::cast(tensor));
+}
+
+void add_module(nb::handle self, nb::str name, nb::handle part) {
+  if (!is_module(part)) {
+    fail<TypeError>(ErrorCode::wrong_argument_type, "add_module: \"{}\" must be a px.nn.Module, not {}",
+                    name.c_str(), Py_TYPE(part.ptr())->tp_name)
+        .raise();
+  }
+  module_of(self).register_module(name.c_str(), module_of(part));
+  set_plainly(self, name, part);
+}
+
+// Hooks of a module of a C++ class, which C++ code may call too.
+std::int64_t register_hook(nn::Module& module, nb::callable hook, bool before) {
+  const SharedObject shared = share_object(hook);
+  const auto given = [](nb::handle result, const char* what) {
+    if (result.is_none()) return Tensor();
+    if (PyTuple_Check(result.ptr()) && PyTuple_GET_SIZE(result.ptr()) == 1)
+      result = PyTuple_GET_ITEM(result.ptr(), 0);
+    if (is_tensor(result.ptr())) return tensor_of(result.ptr());
+    fail<TypeError>(ErrorCode::wrong_argument_type, "{}: must give a tensor or None, not {}", what,
+                    Py_TYPE(result.ptr())->tp_name)
+        .raise();
+  };
+  if (before) {
+    return module.register_forward_pre_hook([shared, given](nn::Module& m, const Tensor& input) {
+      nb::gil_scoped_acquire gil;
+      return given(nb::handle(shared.get())(object_of(&m), nb::make_tuple(input)),
+                   "register_forward_pre_hook");
+    });
+  }
+  return module.register_forward_hook(
+      [shared, given](nn::Module& m, const Tensor& input, const Tensor& output) {
+        nb::gil_scoped_acquire gil;
+        return given(nb::handle(shared.get())(object_of(&m), nb::make_tuple(input), output),
+                     "register_forward_hook");
+      });
+}
+
+PyType_Slot slots[] = {{Py_tp_call, reinterpret_cast<void*>(call)},
+                       {Py_tp_setattro, reinterpret_cast<void*>(set_attribute)},
+                       {0, nullptr}};
+
+}  // namespace
+
+PyObject* call_python_forward(PyObject* self, PyObject* arguments, PyObject* keywords) {
+  nb::object given = nb::borrow(arguments);
+  if (nb::object hooks = hooks_of(self, pre_hooks_name); hooks.is_valid()) {
+    for (nb::handle hook : hooks) {
+      nb::object changed = hook(nb::handle(self), given);
+      if (changed.is_none()) continue;
+      given = PyTuple_Check(changed.ptr()) ? changed : nb::make_tuple(changed);
+    }
+  }
+  nb::object output =
+      nb::steal(PyObject_Call(nb::handle(self).attr(nb::handle(forward_name)).ptr(), given.ptr(), keywords));
+  if (!output.is_valid()) throw nb::python_error();
+  if (nb::object hooks = hooks_of(self, hooks_name); hooks.is_valid()) {
+    for (nb::handle hook : hooks) {
+      if (nb::object changed = hook(nb::handle(self), given, output); !changed.is_none()) output = changed;
+    }
+  }
+  return output.release().ptr();
+}
+
+Tensor call_python_forward(nb::handle self, const Tensor& input) {
+  const nb::object output = nb::steal(call_python_forward(self.ptr(), nb::make_tuple(input).ptr(), nullptr));
+  if (is_tensor(output.ptr())) return tensor_of(output.ptr());
+  fail<TypeError>(ErrorCode::wrong_argument_type, "{}: forward must return a tensor here, not {}",
+                  Py_TYPE(self.ptr())->tp_name, Py_TYPE(output.ptr())->tp_name)
+      .raise();
+}
+
+void adopt_members(nb::handle self, nb::dict arguments) {
+  nn::Module& module = *nb::inst_ptr<nn::Module>(self);
+  set_plainly(self, nb::str("_arguments"), arguments);
+  nn::NamedTensors parameters = module.named_parameters("", false), buffers = module.named_buffers("", false);
+  for (const std::string& name : module.parameter_names())
+    set_plainly(self, nb::str(name.c_str()), nb::none());
+  for (const std::string& name : module.buffer_names()) set_plainly(self, nb::str(name.c_str()), nb::none());
+  for (auto& [name, parameter] : parameters) {
+    nb::object object =
+        nb::steal(wrap_as(reinterpret_cast<PyTypeObject*>(parameter_type), std::move(parameter)));
+    set_plainly(self, nb::str(name.c_str()), object);
+  }
+  for (const auto& [name, buffer] : buffers) set_plainly(self, nb::str(name.c_str()), nb::cast(buffer));
+  for (const auto& [name, part] : module.named_children())
+    set_plainly(self, nb::str(name.c_str()), object_of(part));
+}
+
+void add_module_class(PyObject* module) {
+  nb::module_ m = nb::borrow<nb::module_>(module);
+  forward_name = PyUnicode_InternFromString("forward");
+  hooks_name = PyUnicode_InternFromString("_forward_hooks");
+  pre_hooks_name = PyUnicode_InternFromString("_forward_pre_hooks");
+  m.def("_set_parameter_type", [](nb::handle type) { parameter_type = nb::borrow(type).release().ptr(); });
+
+  nb::class_<nn::Module, PythonModule<nn::Module>> type(
+      m, "Module", nb::dynamic_attr(), nb::is_weak_referenceable(), nb::type_slots(slots),
+      "A part of a network, with parameters, buffers and parts of its own.\n\n"
+      "A subclass calls super().__init__(), assigns parameters and modules to attributes, and defines "
+      "forward().\n"
+      "Calling the module runs forward() and the hooks.");
+  type.def(nb::init<>());
+  module_type = type.ptr();
+  type.attr("__module__") = "phlox.nn";
+  type.def(
+          "forward", [](nn::Module& self, nb::args, nb::kwargs) { self.nn::Module::forward(Tensor()); },
+          "What the module computes.")
+      .def(
+          "extra_repr", [](const nn::Module& self) { return self.nn::Module::settings(); },
+          "Settings for the text form.")
+      .def("__repr__", [](const nn::Module& self) { return self.to_string(); })
+      .def_prop_rw(
+          "training", [](const nn::Module& self) { return self.training(); },
+          [](nn::Module& self, bool on) { self.set_training(on); },
+          "Whether the module is in training; train() and eval() set it in all parts.")
+
+      .def(
+          "parameters",
+          [](const nn::Module& self, bool recurse) { return tensors(self.parameters(recurse)); },
+          "recurse"_a = true, "The parameters of the module and its parts, each once.")
+      .def(
+          "named_parameters",
+          [](const nn::Module& self, const std::string& prefix, bool recurse) {
+            return names_and_tensors(self.named_parameters(prefix, recurse));
+          },
+          "prefix"_a = "", "recurse"_a = true, "Pairs of name and parameter.")
+      .def(
+          "buffers", [](const nn::Module& self, bool recurse) { return tensors(self.buffers(recurse)); },
+          "recurse"_a = true, "The buffers: tensors that belong to the state and are not trained.")
+      .def(
+          "named_buffers",
+          [](const nn::Module& self, const std::string& prefix, bool recurse) {
+            return names_and_tensors(self.named_buffers(prefix, recurse));
+          },
+          "prefix"_a = "", "recurse"_a = true, "Pairs of name and buffer.")
+      .def(
+          "named_children", [](nn::Module& self) { return iterator(objects_of(self.named_children())); },
+          "Pairs of name and direct part.")
+      .def(
+          "named_modules",
+          [](nn::Module& self, nb::handle, const std::string& prefix) {
+            return iterator(objects_of(self.named_modules(prefix)));
+          },
+          "memo"_a = nb::none(), "prefix"_a = "", "The module itself and all below it, with their names.")
+
+      .def(
+          "register_parameter",
+          [](nb::pointer_and_handle<nn::Module> self, nb::str name, nb::object value) {
+            register_parameter(self.h, name, value);
+          },
+          "name"_a, "param"_a.none(), "Adds a parameter; None keeps its place.")
+      .def(
+          "register_buffer",
+          [](nb::pointer_and_handle<nn::Module> self, nb::str name, const Tensor& tensor, bool persistent) {
+            register_buffer(self.h, name, tensor, persistent);
+          },
+          "name"_a, "tensor"_a.none(), "persistent"_a = true,
+          "Adds a buffer. One that is not persistent is no part of state_dict().")
+      .def(
+          "add_module",
+          [](nb::pointer_and_handle<nn::Module> self, nb::str name, nb::handle part) {
+            add_module(self.h, name, part);
+          },
+          "name"_a, "module"_a, "Adds a part under a name.")
+      .def("_register_hook", register_hook)
+      .def("_remove_hook", &nn::Module::remove_hook)
+
+      .def(
+          "state_dict",
+          [](const nn::Module& self, const std::string& prefix) {
+            return state_to_python(self.state_dict(prefix));
+          },
+          nb::kw_only(), "prefix"_a = "",
+          "The parameters and persistent buffers by name. They share their memory with the module.")
+      .def("_load_state_dict",
+           [](nn::Module& self, nb::handle state, bool strict) {
+             const nn::StateDifference difference =
+                 self.load_state_dict(state_from_python(state, "load_state_dict"), strict);
+             return nb::make_tuple(difference.missing, difference.unexpected);
+           })
+
+      .def(
+          "train",
+          [](nb::pointer_and_handle<nn::Module> self, bool mode) {
+            self.p->train(mode);
+            return nb::borrow(self.h);
+          },
+          "mode"_a = true, "Sets the module and its parts to training, or not.")
+      .def(
+          "eval", [](nb::handle self) { return self.attr("train")(false); }, "The same as train(False).")
+      .def("_to_dtype",
+           [](nn::Module& self, nb::handle dtype) {
+             DType found;
+             if (dtype_from_python(dtype.ptr(), found)) self.to(found);
+           })
+      .def("_to_device",
+           [](nn::Module& self, nb::handle device) {
+             Device found;
+             if (device_from_python(device.ptr(), found)) self.to(found);
+           })
+      .def(
+          "zero_grad", [](nn::Module& self, bool) { self.zero_grad(); }, "set_to_none"_a = true,
+          "Drops the gradients.")
+      .def(
+          "requires_grad_",
+          [](nb::pointer_and_handle<nn::Module> self, bool on) {
+            self.p->requires_grad_(on);
+            return nb::borrow(self.h);
+          },
+          "requires_grad"_a = true, "Says whether the parameters are to be trained.")
+      .def(
+          "summary", [](nn::Module& self, const Tensor& input) { return self.summary(input); },
+          "input"_a.none() = nb::none(),
+          "A table of the parts with their numbers of parameters and, for an input, the shapes of their "
+          "outputs.");
+}
+
+}  // namespace phlox::python
