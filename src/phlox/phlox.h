@@ -27,3 +27,4 @@
 #include "phlox/optim/optim.h"
 #include "phlox/train/interrupt.h"
 #include "phlox/train/progress.h"
+#include "phlox/vision/draw.h"

@@ -37,7 +37,7 @@ TEST(LayersTest, LinearIsAffine) {
   for (double value : layer.weight.to_vector<double>()) EXPECT_LE(std::abs(value), 1 / std::sqrt(2.0));
   nn::init::constant_(layer.weight, 2);
   nn::init::constant_(layer.bias, 1);
-  expect_near(layer(full({1, 2}, 3)), {13, 13, 13});
+  expect_near(layer(full({1, 2}, 3.0)), {13, 13, 13});
   layer(ones({4, 2})).sum().backward();
   expect_near(layer.bias.grad(), {4, 4, 4});
   EXPECT_EQ(keys_of(nn::Linear(2, 3, {.bias = false})), "weightf32[3,2] ");
@@ -97,7 +97,7 @@ TEST(LayersTest, BatchNormFollowsTheBatches) {
   expect_near(norm.running_var, {0.5 + 0.5 * 20 / 3}, 1e-4);
   EXPECT_EQ(norm.num_batches_tracked.item<int>(), 1);
   norm.eval();
-  expect_near(norm(full({1, 1}, 2)), {0});
+  expect_near(norm(full({1, 1}, 2.0)), {0});
   EXPECT_EQ(norm.num_batches_tracked.item<int>(), 1);
 
   nn::BatchNorm1d average(1, {.momentum = {}});
@@ -181,8 +181,8 @@ TEST(LayersTest, ShapesAndUtilities) {
   expect_near(nn::Flatten()(ones({2, 3, 4})).sum(1), {12, 12});
   EXPECT_EQ(nn::Unflatten(1, {2, 3})(ones({2, 6})).shape(), (Shape{2, 2, 3}));
   nn::Linear layer(2, 2);
-  layer.weight.set_grad(full({2, 2}, 3));
-  layer.bias.set_grad(full({2}, 4));
+  layer.weight.set_grad(full({2, 2}, 3.0));
+  layer.bias.set_grad(full({2}, 4.0));
   expect_near(nn::clip_grad_norm_(layer.parameters(), 1), {std::sqrt(68.0)}, 1e-4);
   expect_near(nn::clip_grad_norm_(layer.parameters(), 10), {1}, 1e-4);
   expect_near(layer.bias.grad(), {4 / std::sqrt(68.0), 4 / std::sqrt(68.0)});
@@ -192,7 +192,7 @@ TEST(LayersTest, ShapesAndUtilities) {
   EXPECT_ERROR(nn::clip_grad_norm_(layer.parameters(), 1, 2, true), GradientError, "[E0609]");
   const Tensor vector = nn::parameters_to_vector(layer.parameters());
   EXPECT_EQ(vector.shape(), Shape{6});
-  nn::vector_to_parameters(full({6}, 5), layer.parameters());
+  nn::vector_to_parameters(full({6}, 5.0), layer.parameters());
   expect_near(layer.bias, {5, 5});
   EXPECT_ERROR(nn::vector_to_parameters(ones({5}), layer.parameters()), ShapeError, "6 elements");
 }
