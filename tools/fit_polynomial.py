@@ -28,9 +28,7 @@ def evaluate(coefficients, x):
 
 def solve(function, low, high, numerator, denominator, weight, rounds=12):
     count = numerator + denominator + 2
-    nodes = [
-        (low + high) / 2 - (high - low) / 2 * mp.cos(mp.pi * i / (count - 1)) for i in range(count)
-    ]
+    nodes = [(low + high) / 2 - (high - low) / 2 * mp.cos(mp.pi * i / (count - 1)) for i in range(count)]
     cache = {}
 
     def target(x):
@@ -40,9 +38,7 @@ def solve(function, low, high, numerator, denominator, weight, rounds=12):
         return cache[x]
 
     grid_size = 40 * count
-    grid = [
-        (low + high) / 2 - (high - low) / 2 * mp.cos(mp.pi * i / grid_size) for i in range(grid_size + 1)
-    ]
+    grid = [(low + high) / 2 - (high - low) / 2 * mp.cos(mp.pi * i / grid_size) for i in range(grid_size + 1)]
     q_old = [mp.mpf(1)]
     best = None
     for _ in range(rounds):
@@ -100,7 +96,9 @@ def main(words):
         if words and not any(word in name for word in words):
             continue
         worst, p, q = solve(function, low, high, numerator, denominator, weight)
-        print(f"{name}  in {variable} on [{mp.nstr(low, 6)}, {mp.nstr(high, 6)}]  error 2^{mp.nstr(mp.log(worst, 2), 4)}")
+        print(
+            f"{name}  in {variable} on [{mp.nstr(low, 6)}, {mp.nstr(high, 6)}]  error 2^{mp.nstr(mp.log(worst, 2), 4)}"
+        )
         print("  numerator   ", show(p))
         if denominator:
             print("  denominator ", show(q))
@@ -114,13 +112,34 @@ def off_zero(function, limit):
 half_ln2 = LN2 / 2 * mp.mpf("1.001")
 
 # e^r = 1 + r + r^2 P(r)
-fit("exp_f32", off_zero(lambda r: (mp.expm1(r) - r) / r**2, mp.mpf(1) / 2), -half_ln2, half_ln2, 5,
-    weight=lambda r: abs(r) + mp.mpf("0.01"), variable="r")
-fit("exp_f64", off_zero(lambda r: (mp.expm1(r) - r) / r**2, mp.mpf(1) / 2), -half_ln2, half_ln2, 10,
-    weight=lambda r: abs(r) + mp.mpf("0.01"), variable="r")
+fit(
+    "exp_f32",
+    off_zero(lambda r: (mp.expm1(r) - r) / r**2, mp.mpf(1) / 2),
+    -half_ln2,
+    half_ln2,
+    5,
+    weight=lambda r: abs(r) + mp.mpf("0.01"),
+    variable="r",
+)
+fit(
+    "exp_f64",
+    off_zero(lambda r: (mp.expm1(r) - r) / r**2, mp.mpf(1) / 2),
+    -half_ln2,
+    half_ln2,
+    10,
+    weight=lambda r: abs(r) + mp.mpf("0.01"),
+    variable="r",
+)
 
 # erf(x) = x P(x^2); (1 + 2x) exp(x^2) erfc(x) = C + t P(t) with t = (x - 4) / (x + 4)
-fit("erf_f64", off_zero(lambda z: mp.erf(mp.sqrt(z)) / mp.sqrt(z), 2 / mp.sqrt(mp.pi)), 0, 1, 13, variable="x^2")
+fit(
+    "erf_f64",
+    off_zero(lambda z: mp.erf(mp.sqrt(z)) / mp.sqrt(z), 2 / mp.sqrt(mp.pi)),
+    0,
+    1,
+    13,
+    variable="x^2",
+)
 
 
 def scaled_erfc(t):
@@ -150,15 +169,43 @@ def scaled_normal_f32(t):
 
 fit("erfc_f32", scaled_erfc_f32, "-0.731", "0.607", 9, variable="t")
 fit("normal_f32", scaled_normal_f32, "-0.712", "0.61", 9, variable="t")
-fit("erf_f32_near", off_zero(lambda z: mp.erf(mp.sqrt(z)) / mp.sqrt(z), 2 / mp.sqrt(mp.pi)), 0, "0.26", 4, variable="x^2")
-fit("normal_f32_near", off_zero(lambda z: mp.erf(mp.sqrt(z / 2)) / mp.sqrt(z) / 2, 1 / mp.sqrt(2 * mp.pi)), 0, "0.51", 4,
-    variable="x^2")
+fit(
+    "erf_f32_near",
+    off_zero(lambda z: mp.erf(mp.sqrt(z)) / mp.sqrt(z), 2 / mp.sqrt(mp.pi)),
+    0,
+    "0.26",
+    4,
+    variable="x^2",
+)
+fit(
+    "normal_f32_near",
+    off_zero(lambda z: mp.erf(mp.sqrt(z / 2)) / mp.sqrt(z) / 2, 1 / mp.sqrt(2 * mp.pi)),
+    0,
+    "0.51",
+    4,
+    variable="x^2",
+)
 
 # f32 powers, in f64: log2(m) = s P(s^2), s = (m - 1) / (m + 1); 2^r = P(r)
-fit("log2_for_pow", off_zero(lambda z: 2 * mp.atanh(mp.sqrt(z)) / mp.sqrt(z) / LN2, 2 / LN2), 0, "0.02945", 5, variable="s^2")
+fit(
+    "log2_for_pow",
+    off_zero(lambda z: 2 * mp.atanh(mp.sqrt(z)) / mp.sqrt(z) / LN2, 2 / LN2),
+    0,
+    "0.02945",
+    5,
+    variable="s^2",
+)
 fit("exp2_for_pow", lambda r: mp.mpf(2) ** r, "-0.5", "0.5", 7, variable="r")
 # f32 tangent, in f64: tan(x) = x P(x^2) / Q(x^2)
-fit("tan_for_f32", off_zero(lambda z: mp.tan(mp.sqrt(z)) / mp.sqrt(z), mp.mpf(1)), 0, "0.617", 2, 2, variable="x^2")
+fit(
+    "tan_for_f32",
+    off_zero(lambda z: mp.tan(mp.sqrt(z)) / mp.sqrt(z), mp.mpf(1)),
+    0,
+    "0.617",
+    2,
+    2,
+    variable="x^2",
+)
 
 
 # erfinv(x) = x P(w), w = -log(1 - x^2)
@@ -179,8 +226,22 @@ def inverse_erf_ratio(w):
     return y / x
 
 
-fit("erfinv_f64_center", lambda w: inverse_erf_ratio(w + mp.mpf("3.125")), "-3.125", "3.125", 25, variable="w-3.125")
-fit("erfinv_f64_middle", lambda s: inverse_erf_ratio((s + mp.mpf("3.25")) ** 2), "-0.75", "0.75", 20, variable="sqrt(w)-3.25")
+fit(
+    "erfinv_f64_center",
+    lambda w: inverse_erf_ratio(w + mp.mpf("3.125")),
+    "-3.125",
+    "3.125",
+    25,
+    variable="w-3.125",
+)
+fit(
+    "erfinv_f64_middle",
+    lambda s: inverse_erf_ratio((s + mp.mpf("3.25")) ** 2),
+    "-0.75",
+    "0.75",
+    20,
+    variable="sqrt(w)-3.25",
+)
 fit("erfinv_f64_tail", lambda s: inverse_erf_ratio((s + 5) ** 2), "-1", "1.1", 19, variable="sqrt(w)-5")
 
 # lgamma(1 + y) = y (y - 1) (7/16 + P(y) / Q(y))
@@ -195,7 +256,16 @@ def lgamma_ratio(y):
     return mp.loggamma(1 + y) / (y * (y - 1))
 
 
-fit("lgamma_f64_near", lambda y: lgamma_ratio(y) - mp.mpf("0.4375"), 0, "1.5", 7, 7, weight=lambda y: 1, variable="y")
+fit(
+    "lgamma_f64_near",
+    lambda y: lgamma_ratio(y) - mp.mpf("0.4375"),
+    0,
+    "1.5",
+    7,
+    7,
+    weight=lambda y: 1,
+    variable="y",
+)
 
 
 # For a >= 2.5: lgamma(a) = (a - 1/2) (log a - 1) + (log(2 pi) - 1) / 2 + P(z) / (a Q(z)), z = 1 / a^2
@@ -235,10 +305,24 @@ def trigamma_rest(z):
 
 fit("digamma_f64_far", off_zero(digamma_rest, mp.mpf(1) / 12), 0, "0.25", 6, 6, variable="1/a^2")
 fit("trigamma_f64", off_zero(trigamma_rest, mp.mpf(1) / 6), 0, 1, 9, 9, variable="1/a^2")
-fit("tanh_f64", off_zero(lambda z: (mp.tanh(mp.sqrt(z)) / mp.sqrt(z) - 1) / z, -mp.mpf(1) / 3), 0, mp.mpf("0.391"), 3, 3, variable="x^2")
+fit(
+    "tanh_f64",
+    off_zero(lambda z: (mp.tanh(mp.sqrt(z)) / mp.sqrt(z) - 1) / z, -mp.mpf(1) / 3),
+    0,
+    mp.mpf("0.391"),
+    3,
+    3,
+    variable="x^2",
+)
 fit("cbrt_start", lambda m: mp.cbrt(m), "0.353", "2.829", 4, variable="m")
-fit("atanh_tail", off_zero(lambda z: ((mp.atanh(mp.sqrt(z)) / mp.sqrt(z) - 1) / z - mp.mpf(1) / 3) / z, mp.mpf(1) / 5),
-    0, "0.02945", 7, variable="s^2")
+fit(
+    "atanh_tail",
+    off_zero(lambda z: ((mp.atanh(mp.sqrt(z)) / mp.sqrt(z) - 1) / z - mp.mpf(1) / 3) / z, mp.mpf(1) / 5),
+    0,
+    "0.02945",
+    7,
+    variable="s^2",
+)
 
 if __name__ == "__main__":
     main(sys.argv[1:])

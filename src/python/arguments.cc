@@ -48,7 +48,9 @@ std::string signature_of(const Binding& binding) {
   fail<TypeError>(code, "{}: {}", binding.name, problem).hint(binding.name + signature_of(binding)).raise();
 }
 
-bool is_integer_object(PyObject* object) { return PyLong_Check(object) || (PyIndex_Check(object) && !is_tensor(object)); }
+bool is_integer_object(PyObject* object) {
+  return PyLong_Check(object) || (PyIndex_Check(object) && !is_tensor(object));
+}
 
 }  // namespace
 
@@ -95,12 +97,15 @@ bool bind_arguments(const Binding& binding, PyObject* const* arguments, Py_ssize
   for (int i = 0; i < binding.count; ++i) {
     if (bound.values[i] || (i == variadic && bound.rest)) continue;
     if (!binding.required[static_cast<std::size_t>(i)]) continue;
-    if (i == variadic && variadic == count && keyword_count == 0) {  // px.zeros(), x.reshape(): no sizes at all
+    if (i == variadic && variadic == count &&
+        keyword_count == 0) {  // px.zeros(), x.reshape(): no sizes at all
       bound.rest = arguments + count;
       continue;
     }
     if (quiet) return false;
-    throw_signature(binding, ErrorCode::missing_argument, fmt::format("the argument '{}' is missing", binding.parameters()[static_cast<std::size_t>(i)].name));
+    throw_signature(
+        binding, ErrorCode::missing_argument,
+        fmt::format("the argument '{}' is missing", binding.parameters()[static_cast<std::size_t>(i)].name));
   }
   return true;
 }
@@ -117,7 +122,9 @@ bool arguments_fit(const Binding& binding, const BoundArguments& bound) {
       case ParameterKind::optional_tensor: fits = tensor || value == Py_None; break;
       case ParameterKind::operand: fits = tensor || number || is_numpy_array(value); break;
       case ParameterKind::integer: fits = number && !tensor && !PyFloat_Check(value); break;
-      case ParameterKind::optional_integer: fits = (number && !tensor && !PyFloat_Check(value)) || value == Py_None; break;
+      case ParameterKind::optional_integer:
+        fits = (number && !tensor && !PyFloat_Check(value)) || value == Py_None;
+        break;
       case ParameterKind::scalar:
       case ParameterKind::floating: fits = number && !tensor; break;
       case ParameterKind::boolean: fits = PyBool_Check(value); break;
@@ -295,8 +302,7 @@ bool ArgumentValues::convert_kind(ParameterKind kind, PyObject* object, Value& v
     case ParameterKind::optional_floating:
       if (is_none) return none();
       [[fallthrough]];
-    case ParameterKind::floating:
-      return convert_scalar(object, value) && value.kind != Value::Kind::complex;
+    case ParameterKind::floating: return convert_scalar(object, value) && value.kind != Value::Kind::complex;
     case ParameterKind::optional_integers:
       if (is_none) return none();
       return convert_integers(object, value);
@@ -323,9 +329,7 @@ bool ArgumentValues::convert_kind(ParameterKind kind, PyObject* object, Value& v
     case ParameterKind::optional_dtype:
       if (is_none) return none();
       [[fallthrough]];
-    case ParameterKind::dtype:
-      value.kind = Value::Kind::dtype;
-      return dtype_from_python(object, value.dtype);
+    case ParameterKind::dtype: value.kind = Value::Kind::dtype; return dtype_from_python(object, value.dtype);
     case ParameterKind::optional_device:
       if (is_none) return none();
       value.kind = Value::Kind::device;

@@ -78,8 +78,8 @@ std::string class_name(const GradientNode& node) {
 
 // --- functions with a gradient of their own
 
-TensorList apply_function(const std::string& name, const TensorList& inputs, nb::object forward, nb::object backward,
-                          nb::object python_context) {
+TensorList apply_function(const std::string& name, const TensorList& inputs, nb::object forward,
+                          nb::object backward, nb::object python_context) {
   // Names of nodes live as long as the program; classes are few.
   static auto& names = *new std::set<std::string>;
   const char* kept = names.insert(name).first->c_str();
@@ -121,26 +121,29 @@ void add_autograd(PyObject* module) {
   nb::class_<GradientFunction>(m, "GradientFunction", "A recorded operation on the tape.")
       .def("name", [](const GradientFunction& f) { return class_name(*f.node); })
       .def_prop_ro("operation", [](const GradientFunction& f) { return std::string(f.node->name()); })
-      .def_prop_ro("where", [](const GradientFunction& f) { return f.node->where(); },
-                   "The line that called it; known in anomaly mode.")
+      .def_prop_ro(
+          "where", [](const GradientFunction& f) { return f.node->where(); },
+          "The line that called it; known in anomaly mode.")
       .def_prop_ro("next_functions",
                    [](const GradientFunction& f) {
                      nb::list list;
                      for (const Edge& edge : f.node->edges())
-                       list.append(nb::make_tuple(edge.node ? nb::cast(GradientFunction{edge.node}) : nb::none(),
-                                                  edge.output));
+                       list.append(nb::make_tuple(
+                           edge.node ? nb::cast(GradientFunction{edge.node}) : nb::none(), edge.output));
                      return nb::tuple(list);
                    })
-      .def("__eq__", [](const GradientFunction& f, nb::handle other) {
-        GradientFunction* o = nullptr;
-        return nb::try_cast(other, o) && o && o->node.get() == f.node.get();
-      })
+      .def("__eq__",
+           [](const GradientFunction& f, nb::handle other) {
+             GradientFunction* o = nullptr;
+             return nb::try_cast(other, o) && o && o->node.get() == f.node.get();
+           })
       .def("__hash__", [](const GradientFunction& f) { return reinterpret_cast<std::size_t>(f.node.get()); })
       .def("__repr__", [](const GradientFunction& f) { return "<" + class_name(*f.node) + ">"; });
 
   // Bits: gradients off, inference, anomaly. What `with` blocks restore.
   m.def("_get_mode", [] {
-    return static_cast<int>(thread_mode.gradients_off) | thread_mode.inference << 1 | thread_mode.anomaly << 2;
+    return static_cast<int>(thread_mode.gradients_off) | thread_mode.inference << 1 |
+           thread_mode.anomaly << 2;
   });
   m.def("_set_mode", [](int bits) {
     thread_mode.gradients_off = bits & 1;
@@ -155,26 +158,29 @@ void add_autograd(PyObject* module) {
   });
   m.def("_register_hook", register_hook);
   m.def("_remove_hook", [](const Tensor& tensor, std::int64_t number) { tensor.remove_hook(number); });
-  m.def("_backward",
-        [](const TensorList& outputs, const TensorList& gradients, std::optional<bool> retain, bool create) {
+  m.def(
+      "_backward",
+      [](const TensorList& outputs, const TensorList& gradients, std::optional<bool> retain, bool create) {
+        nb::gil_scoped_release release;
+        autograd::backward(outputs, gradients, retain, create);
+      },
+      "outputs"_a, "gradients"_a, "retain_graph"_a.none(), "create_graph"_a);
+  m.def(
+      "_grad",
+      [](const TensorList& outputs, const TensorList& inputs, const TensorList& gradients,
+         std::optional<bool> retain, bool create, bool allow_unused) {
+        Gradients result;
+        {
           nb::gil_scoped_release release;
-          autograd::backward(outputs, gradients, retain, create);
-        },
-        "outputs"_a, "gradients"_a, "retain_graph"_a.none(), "create_graph"_a);
-  m.def("_grad",
-        [](const TensorList& outputs, const TensorList& inputs, const TensorList& gradients, std::optional<bool> retain,
-           bool create, bool allow_unused) {
-          Gradients result;
-          {
-            nb::gil_scoped_release release;
-            result = autograd::grad(outputs, inputs, gradients, retain, create, allow_unused);
-          }
-          return tuple_of(result);
-        },
-        "outputs"_a, "inputs"_a, "gradients"_a, "retain_graph"_a.none(), "create_graph"_a, "allow_unused"_a);
-  m.def("_apply_function",
-        [](const std::string& name, const TensorList& inputs, nb::object forward, nb::object backward,
-           nb::object context) { return tuple_of(apply_function(name, inputs, forward, backward, context)); });
+          result = autograd::grad(outputs, inputs, gradients, retain, create, allow_unused);
+        }
+        return tuple_of(result);
+      },
+      "outputs"_a, "inputs"_a, "gradients"_a, "retain_graph"_a.none(), "create_graph"_a, "allow_unused"_a);
+  m.def("_apply_function", [](const std::string& name, const TensorList& inputs, nb::object forward,
+                              nb::object backward, nb::object context) {
+    return tuple_of(apply_function(name, inputs, forward, backward, context));
+  });
   m.def("_checkpoint", [](nb::object function, const TensorList& inputs) {
     const Shared shared = share(function);
     TensorList outputs;

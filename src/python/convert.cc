@@ -47,7 +47,9 @@ void integer_to_scalar(PyObject* object, Scalar& scalar) {
     return;
   }
   PyErr_Clear();
-  fail<DTypeError>(ErrorCode::integer_overflow, "a Python integer does not fit 64 bits").hint("float(number)").raise();
+  fail<DTypeError>(ErrorCode::integer_overflow, "a Python integer does not fit 64 bits")
+      .hint("float(number)")
+      .raise();
 }
 
 }  // namespace
@@ -83,7 +85,8 @@ bool scalar_from_python(PyObject* object, Scalar& scalar) {
 
 PyObject* scalar_to_python(const Scalar& scalar, DType dtype) {
   if (is_boolean(dtype)) return PyBool_FromLong(scalar.boolean());
-  if (dtype == DType::uint64) return PyLong_FromUnsignedLongLong(static_cast<std::uint64_t>(scalar.integer()));
+  if (dtype == DType::uint64)
+    return PyLong_FromUnsignedLongLong(static_cast<std::uint64_t>(scalar.integer()));
   if (is_integer(dtype)) return PyLong_FromLongLong(scalar.integer());
   if (is_complex(dtype)) return PyComplex_FromDoubles(scalar.real(), scalar.imaginary());
   return PyFloat_FromDouble(scalar.real());
@@ -117,7 +120,8 @@ bool integers_from_python(PyObject* object, std::vector<std::int64_t>& values) {
   const Py_ssize_t count = PySequence_Fast_GET_SIZE(fast.ptr());
   values.resize(static_cast<std::size_t>(count));
   for (Py_ssize_t i = 0; i < count; ++i)
-    if (!integer_from_python(PySequence_Fast_GET_ITEM(fast.ptr(), i), values[static_cast<std::size_t>(i)])) return false;
+    if (!integer_from_python(PySequence_Fast_GET_ITEM(fast.ptr(), i), values[static_cast<std::size_t>(i)]))
+      return false;
   return true;
 }
 
@@ -224,20 +228,21 @@ static void add_size(PyObject* module) {
 }
 
 static void add_dtypes(nb::module_& m) {
-  auto type = nb::class_<DTypeObject>(m, "dtype", "The type of the elements of a tensor, such as px.float32.")
-                  .def_prop_ro("name", [](const DTypeObject& d) { return std::string(info(d.value).name); })
-                  .def_prop_ro("short_name", [](const DTypeObject& d) { return std::string(info(d.value).short_name); },
-                               "As in error messages: \"f32\".")
-                  .def_prop_ro("itemsize", [](const DTypeObject& d) { return element_size(d.value); },
-                               "Bytes of one element.")
-                  .def_prop_ro("is_floating_point", [](const DTypeObject& d) { return is_floating(d.value); })
-                  .def_prop_ro("is_complex", [](const DTypeObject& d) { return is_complex(d.value); })
-                  .def_prop_ro("is_signed", [](const DTypeObject& d) {
-                    return !is_boolean(d.value) && !is_unsigned(d.value);
-                  })
-                  .def("to_real", [](const DTypeObject& d) { return nb::steal(dtype_to_python(info(d.value).real)); })
-                  .def("__repr__", [](const DTypeObject& d) { return "phlox." + std::string(info(d.value).name); })
-                  .def("__reduce__", [](const DTypeObject& d) { return std::string(info(d.value).name); });
+  auto type =
+      nb::class_<DTypeObject>(m, "dtype", "The type of the elements of a tensor, such as px.float32.")
+          .def_prop_ro("name", [](const DTypeObject& d) { return std::string(info(d.value).name); })
+          .def_prop_ro(
+              "short_name", [](const DTypeObject& d) { return std::string(info(d.value).short_name); },
+              "As in error messages: \"f32\".")
+          .def_prop_ro(
+              "itemsize", [](const DTypeObject& d) { return element_size(d.value); }, "Bytes of one element.")
+          .def_prop_ro("is_floating_point", [](const DTypeObject& d) { return is_floating(d.value); })
+          .def_prop_ro("is_complex", [](const DTypeObject& d) { return is_complex(d.value); })
+          .def_prop_ro("is_signed",
+                       [](const DTypeObject& d) { return !is_boolean(d.value) && !is_unsigned(d.value); })
+          .def("to_real", [](const DTypeObject& d) { return nb::steal(dtype_to_python(info(d.value).real)); })
+          .def("__repr__", [](const DTypeObject& d) { return "phlox." + std::string(info(d.value).name); })
+          .def("__reduce__", [](const DTypeObject& d) { return std::string(info(d.value).name); });
   type.attr("__module__") = "phlox";
   dtype_type = reinterpret_cast<PyTypeObject*>(type.ptr());
   nb::dict names;
@@ -249,34 +254,37 @@ static void add_dtypes(nb::module_& m) {
     names[nb::str(info(dtype).name.data(), info(dtype).name.size())] = object;
   }
   m.attr("dtypes") = names;
-  m.def("get_default_dtype", [] { return nb::steal(dtype_to_python(default_dtype())); },
-        "The dtype of Python floats and of floating results of integers; px.float32 unless changed.");
-  m.def("set_default_dtype",
-        [](nb::handle dtype) {
-          set_default_dtype(*optional_dtype(dtype.ptr(), "set_default_dtype"));
-        },
-        "dtype"_a, "Sets the dtype of Python floats and of floating results of integers.");
-  m.def("promote_types",
-        [](nb::handle a, nb::handle b) {
-          return nb::steal(dtype_to_python(promote(*optional_dtype(a.ptr(), "promote_types"),
-                                                   *optional_dtype(b.ptr(), "promote_types"))));
-        },
-        "type1"_a, "type2"_a, "The smallest dtype that holds both.");
+  m.def(
+      "get_default_dtype", [] { return nb::steal(dtype_to_python(default_dtype())); },
+      "The dtype of Python floats and of floating results of integers; px.float32 unless changed.");
+  m.def(
+      "set_default_dtype",
+      [](nb::handle dtype) { set_default_dtype(*optional_dtype(dtype.ptr(), "set_default_dtype")); },
+      "dtype"_a, "Sets the dtype of Python floats and of floating results of integers.");
+  m.def(
+      "promote_types",
+      [](nb::handle a, nb::handle b) {
+        return nb::steal(dtype_to_python(
+            promote(*optional_dtype(a.ptr(), "promote_types"), *optional_dtype(b.ptr(), "promote_types"))));
+      },
+      "type1"_a, "type2"_a, "The smallest dtype that holds both.");
 }
 
 static void add_device(nb::module_& m) {
   auto type =
-      nb::class_<DeviceObject>(m, "device", "Where a tensor lives: px.device(\"cpu\"), px.device(\"cuda\", 1).\n\n"
-                                            "In a `with` statement, the device of new tensors.")
-          .def("__init__",
-               [](DeviceObject* self, nb::handle device, std::optional<int> index) {
-                 Device value;
-                 if (PyUnicode_Check(device.ptr()) && index)
-                   value = parse_device(fmt::format("{}:{}", nb::cast<std::string>(device), *index));
-                 else value = *optional_device(device.ptr(), "device");
-                 new (self) DeviceObject{value};
-               },
-               "device"_a, "index"_a = nb::none())
+      nb::class_<DeviceObject>(m, "device",
+                               "Where a tensor lives: px.device(\"cpu\"), px.device(\"cuda\", 1).\n\n"
+                               "In a `with` statement, the device of new tensors.")
+          .def(
+              "__init__",
+              [](DeviceObject* self, nb::handle device, std::optional<int> index) {
+                Device value;
+                if (PyUnicode_Check(device.ptr()) && index)
+                  value = parse_device(fmt::format("{}:{}", nb::cast<std::string>(device), *index));
+                else value = *optional_device(device.ptr(), "device");
+                new (self) DeviceObject{value};
+              },
+              "device"_a, "index"_a = nb::none())
           .def_prop_ro("type",
                        [](const DeviceObject& d) {
                          const std::string name = to_string(d.value);
@@ -289,7 +297,8 @@ static void add_device(nb::module_& m) {
                        })
           .def("__str__", [](const DeviceObject& d) { return to_string(d.value); })
           .def("__repr__", [](const DeviceObject& d) { return "device('" + to_string(d.value) + "')"; })
-          .def("__hash__", [](const DeviceObject& d) { return static_cast<int>(d.value.type) * 256 + d.value.index; })
+          .def("__hash__",
+               [](const DeviceObject& d) { return static_cast<int>(d.value.type) * 256 + d.value.index; })
           .def("__eq__",
                [](const DeviceObject& d, nb::handle other) {
                  Device device;
@@ -310,8 +319,10 @@ static void add_device(nb::module_& m) {
           });
   type.attr("__module__") = "phlox";
   device_type = reinterpret_cast<PyTypeObject*>(type.ptr());
-  m.def("is_available", [](nb::handle device) { return is_available(*optional_device(device.ptr(), "is_available")); },
-        "device"_a, "True when the device can be used now.");
+  m.def(
+      "is_available",
+      [](nb::handle device) { return is_available(*optional_device(device.ptr(), "is_available")); },
+      "device"_a, "True when the device can be used now.");
 }
 
 void add_conversions(PyObject* module) {

@@ -46,7 +46,8 @@ class SequenceReader {
  private:
   static bool is_sequence(PyObject* object) {
     return PyList_Check(object) || PyTuple_Check(object) ||
-           (PySequence_Check(object) && !PyUnicode_Check(object) && !PyBytes_Check(object) && !is_tensor(object));
+           (PySequence_Check(object) && !PyUnicode_Check(object) && !PyBytes_Check(object) &&
+            !is_tensor(object));
   }
 
   void measure(PyObject* data) {
@@ -80,7 +81,8 @@ class SequenceReader {
       scalar = tensor.item();
     } else if (!scalar_from_python(data, scalar)) {
       if (is_sequence(data)) throw_ragged(shape_.rank());
-      fail<TypeError>(ErrorCode::wrong_argument_type, "tensor: data must be numbers, not {}", Py_TYPE(data)->tp_name)
+      fail<TypeError>(ErrorCode::wrong_argument_type, "tensor: data must be numbers, not {}",
+                      Py_TYPE(data)->tp_name)
           .raise();
     }
     kind_ = numbers_.empty() ? scalar.kind() : std::max(kind_, scalar.kind());
@@ -88,7 +90,8 @@ class SequenceReader {
   }
 
   [[noreturn]] void throw_ragged(int depth) const {
-    fail<ValueError>(ErrorCode::invalid_value, "tensor: the sequences at depth {} have different lengths", depth)
+    fail<ValueError>(ErrorCode::invalid_value, "tensor: the sequences at depth {} have different lengths",
+                     depth)
         .detail("so far", fmt::format("[{}]", to_string(shape_)))
         .raise();
   }
@@ -124,7 +127,8 @@ Tensor stack_of(PyObject* data) {
 
 }  // namespace
 
-Tensor tensor_from_python(PyObject* data, std::optional<DType> dtype, std::optional<Device> device, bool share) {
+Tensor tensor_from_python(PyObject* data, std::optional<DType> dtype, std::optional<Device> device,
+                          bool share) {
   NoGrad no_grad;
   Tensor tensor;
   bool borrowed = true;  // memory that something else uses too
@@ -177,7 +181,8 @@ PyObject* tensor_to_list(const Tensor& tensor) {
 
 namespace {
 
-nb::object make_tensor_object(nb::handle data, nb::handle dtype, nb::handle device, bool requires_grad, bool share) {
+nb::object make_tensor_object(nb::handle data, nb::handle dtype, nb::handle device, bool requires_grad,
+                              bool share) {
   Tensor tensor = tensor_from_python(data.ptr(), optional_dtype(dtype.ptr(), "tensor"),
                                      optional_device(device.ptr(), "tensor"), share);
   if (requires_grad) tensor.set_requires_grad();
@@ -188,33 +193,38 @@ nb::object make_tensor_object(nb::handle data, nb::handle dtype, nb::handle devi
 
 void add_creation(PyObject* module) {
   nb::module_ m = nb::borrow<nb::module_>(module);
-  m.def("tensor",
-        [](nb::handle data, nb::handle dtype, nb::handle device, bool requires_grad) {
-          return make_tensor_object(data, dtype, device, requires_grad, false);
-        },
-        "data"_a, nb::kw_only(), "dtype"_a = nb::none(), "device"_a = nb::none(), "requires_grad"_a = false,
-        "A new tensor with a copy of `data`: numbers, nested sequences, arrays or tensors.\n\n"
-        "Without `dtype`: that of an array or tensor; bool, int64 or the default dtype for Python numbers.\n"
-        "Errors: ValueError for ragged sequences, DTypeError for integers that do not fit.");
-  m.def("as_tensor",
-        [](nb::handle data, nb::handle dtype, nb::handle device) -> nb::object {
-          const auto wanted = optional_dtype(dtype.ptr(), "as_tensor");
-          const auto place = optional_device(device.ptr(), "as_tensor");
-          if (is_tensor(data.ptr())) {
-            const Tensor& tensor = tensor_of(data.ptr());
-            if ((!wanted || *wanted == tensor.dtype()) && (!place || *place == tensor.device())) return nb::borrow(data);
-            Tensor moved = wanted ? tensor.to(*wanted) : tensor;
-            return nb::steal(wrap(place ? moved.to(*place) : moved));
-          }
-          return nb::steal(wrap(tensor_from_python(data.ptr(), wanted, place, true)));
-        },
-        "data"_a, "dtype"_a = nb::none(), "device"_a = nb::none(),
-        "A tensor of `data` that shares its memory where possible; a tensor itself when it is one already.");
+  m.def(
+      "tensor",
+      [](nb::handle data, nb::handle dtype, nb::handle device, bool requires_grad) {
+        return make_tensor_object(data, dtype, device, requires_grad, false);
+      },
+      "data"_a, nb::kw_only(), "dtype"_a = nb::none(), "device"_a = nb::none(), "requires_grad"_a = false,
+      "A new tensor with a copy of `data`: numbers, nested sequences, arrays or tensors.\n\n"
+      "Without `dtype`: that of an array or tensor; bool, int64 or the default dtype for Python numbers.\n"
+      "Errors: ValueError for ragged sequences, DTypeError for integers that do not fit.");
+  m.def(
+      "as_tensor",
+      [](nb::handle data, nb::handle dtype, nb::handle device) -> nb::object {
+        const auto wanted = optional_dtype(dtype.ptr(), "as_tensor");
+        const auto place = optional_device(device.ptr(), "as_tensor");
+        if (is_tensor(data.ptr())) {
+          const Tensor& tensor = tensor_of(data.ptr());
+          if ((!wanted || *wanted == tensor.dtype()) && (!place || *place == tensor.device()))
+            return nb::borrow(data);
+          Tensor moved = wanted ? tensor.to(*wanted) : tensor;
+          return nb::steal(wrap(place ? moved.to(*place) : moved));
+        }
+        return nb::steal(wrap(tensor_from_python(data.ptr(), wanted, place, true)));
+      },
+      "data"_a, "dtype"_a = nb::none(), "device"_a = nb::none(),
+      "A tensor of `data` that shares its memory where possible; a tensor itself when it is one already.");
   m.attr("asarray") = m.attr("as_tensor");
-  m.def("from_numpy", [](nb::handle array) { return nb::steal(wrap(tensor_from_numpy(array.ptr(), false))); }, "array"_a,
-        "A tensor on the memory of a NumPy array. Negative strides are kept; a read-only array gives a tensor that\n"
-        "cannot be written to. Errors: DTypeError where there is no such dtype, ValueError for unaligned or\n"
-        "byte-swapped arrays.");
+  m.def(
+      "from_numpy", [](nb::handle array) { return nb::steal(wrap(tensor_from_numpy(array.ptr(), false))); },
+      "array"_a,
+      "A tensor on the memory of a NumPy array. Negative strides are kept; a read-only array gives a tensor that\n"
+      "cannot be written to. Errors: DTypeError where there is no such dtype, ValueError for unaligned or\n"
+      "byte-swapped arrays.");
   // For pickling: the elements in row-major order.
   m.def("_to_bytes", [](const Tensor& tensor) {
     NoGrad no_grad;
@@ -226,12 +236,14 @@ void add_creation(PyObject* module) {
     Tensor tensor = make_tensor(shape, *optional_dtype(dtype.ptr(), "tensor"), Device{});
     const auto bytes = static_cast<std::size_t>(tensor.numel() * element_size(tensor.dtype()));
     if (data.size() != bytes)
-      fail<ValueError>(ErrorCode::invalid_value, "unpickle: {} bytes for {}", data.size(), describe(tensor)).raise();
+      fail<ValueError>(ErrorCode::invalid_value, "unpickle: {} bytes for {}", data.size(), describe(tensor))
+          .raise();
     std::memcpy(tensor.data_pointer(), data.c_str(), bytes);
     return tensor;
   });
-  m.def("from_dlpack", [](nb::handle data) { return nb::steal(wrap(tensor_from_dlpack(data.ptr()))); }, "ext_tensor"_a,
-        "A tensor on the memory of an array of another library, through __dlpack__.");
+  m.def(
+      "from_dlpack", [](nb::handle data) { return nb::steal(wrap(tensor_from_dlpack(data.ptr()))); },
+      "ext_tensor"_a, "A tensor on the memory of an array of another library, through __dlpack__.");
 }
 
 }  // namespace phlox::python

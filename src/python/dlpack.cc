@@ -48,7 +48,8 @@ struct DLManagedTensorVersioned {
 };
 constexpr std::int32_t device_cpu = 1;
 constexpr std::uint64_t flag_read_only = 1, flag_copied = 2;
-constexpr std::uint8_t code_int = 0, code_uint = 1, code_float = 2, code_bfloat = 4, code_complex = 5, code_bool = 6;
+constexpr std::uint8_t code_int = 0, code_uint = 1, code_float = 2, code_bfloat = 4, code_complex = 5,
+                       code_bool = 6;
 
 constexpr const char* name_plain = "dltensor";
 constexpr const char* name_versioned = "dltensor_versioned";
@@ -91,8 +92,8 @@ DType dtype_of_code(DLDataType type) {
     }
   }
   if (type.code == code_complex && type.bits == 128 && type.lanes == 1) return DType::complex128;
-  fail<DTypeError>(ErrorCode::wrong_dtype, "from_dlpack: the dtype (code {}, {} bits, {} lanes) is not known", type.code,
-                   type.bits, type.lanes)
+  fail<DTypeError>(ErrorCode::wrong_dtype, "from_dlpack: the dtype (code {}, {} bits, {} lanes) is not known",
+                   type.code, type.bits, type.lanes)
       .raise();
 }
 
@@ -104,9 +105,10 @@ Tensor share_managed(const DLTensor& t, bool read_only, void (*release)(void*), 
   if (t.rank > max_rank) throw_too_many_dimensions(t.rank);
   const DType dtype = dtype_of_code(t.dtype);
   const Shape shape(std::span<const std::int64_t>(t.shape, static_cast<std::size_t>(t.rank)));
-  const Strides strides = t.strides ? Strides(std::span<const std::int64_t>(t.strides, shape.size()))
-                                    : contiguous_strides(shape);
-  return share_memory(static_cast<char*>(t.data) + t.byte_offset, shape, strides, dtype, read_only, release, owner);
+  const Strides strides =
+      t.strides ? Strides(std::span<const std::int64_t>(t.strides, shape.size())) : contiguous_strides(shape);
+  return share_memory(static_cast<char*>(t.data) + t.byte_offset, shape, strides, dtype, read_only, release,
+                      owner);
 }
 
 template <class Managed>
@@ -141,7 +143,8 @@ void drop_capsule(PyObject* capsule, const char* name) {
 
 PyObject* tensor_to_dlpack(const Tensor& tensor, bool versioned, bool copied) {
   if (tensor.requires_grad())
-    fail<GradientError>(ErrorCode::requires_grad_dtype, "dlpack: a tensor that requires gradients is not exported")
+    fail<GradientError>(ErrorCode::requires_grad_dtype,
+                        "dlpack: a tensor that requires gradients is not exported")
         .detail("tensor", describe(tensor))
         .hint("x.detach()")
         .raise();
@@ -152,20 +155,24 @@ PyObject* tensor_to_dlpack(const Tensor& tensor, bool versioned, bool copied) {
         .raise();
   auto exported = std::make_unique<Exported>();
   exported->tensor = tensor;
-  const DLTensor description = {t.address(), {device_cpu, 0}, t.rank, code_of(tensor),
-                                const_cast<std::int64_t*>(t.sizes), const_cast<std::int64_t*>(t.strides), 0};
+  const DLTensor description = {t.address(),
+                                {device_cpu, 0},
+                                t.rank,
+                                code_of(tensor),
+                                const_cast<std::int64_t*>(t.sizes),
+                                const_cast<std::int64_t*>(t.strides),
+                                0};
   PyObject* capsule;
   if (versioned) {
     const std::uint64_t flags = (t.storage->read_only ? flag_read_only : 0) | (copied ? flag_copied : 0);
-    exported->versioned = {1, 0, exported.get(), delete_exported<DLManagedTensorVersioned>, flags, description};
-    capsule = PyCapsule_New(&exported->versioned, name_versioned, [](PyObject* c) {
-      drop_capsule<DLManagedTensorVersioned>(c, name_versioned);
-    });
+    exported->versioned = {1,     0,          exported.get(), delete_exported<DLManagedTensorVersioned>,
+                           flags, description};
+    capsule = PyCapsule_New(&exported->versioned, name_versioned,
+                            [](PyObject* c) { drop_capsule<DLManagedTensorVersioned>(c, name_versioned); });
   } else {
     exported->plain = {description, exported.get(), delete_exported<DLManagedTensor>};
-    capsule = PyCapsule_New(&exported->plain, name_plain, [](PyObject* c) {
-      drop_capsule<DLManagedTensor>(c, name_plain);
-    });
+    capsule = PyCapsule_New(&exported->plain, name_plain,
+                            [](PyObject* c) { drop_capsule<DLManagedTensor>(c, name_plain); });
   }
   if (!capsule) throw_python_error();
   exported.release();
@@ -176,7 +183,8 @@ Tensor tensor_from_dlpack(PyObject* object) {
   nb::object capsule = nb::borrow(object);
   if (!PyCapsule_CheckExact(object)) {
     if (!nb::hasattr(object, "__dlpack__"))
-      fail<TypeError>(ErrorCode::wrong_argument_type, "from_dlpack: {} has no __dlpack__", Py_TYPE(object)->tp_name)
+      fail<TypeError>(ErrorCode::wrong_argument_type, "from_dlpack: {} has no __dlpack__",
+                      Py_TYPE(object)->tp_name)
           .raise();
     nb::object method = nb::handle(object).attr("__dlpack__");
     try {
@@ -187,9 +195,11 @@ Tensor tensor_from_dlpack(PyObject* object) {
     }
   }
   if (PyCapsule_IsValid(capsule.ptr(), name_versioned)) {
-    auto* managed = static_cast<DLManagedTensorVersioned*>(PyCapsule_GetPointer(capsule.ptr(), name_versioned));
+    auto* managed =
+        static_cast<DLManagedTensorVersioned*>(PyCapsule_GetPointer(capsule.ptr(), name_versioned));
     if (managed->major > 1)
-      fail<NotSupportedError>(ErrorCode::not_supported, "from_dlpack: version {} of the protocol", managed->major)
+      fail<NotSupportedError>(ErrorCode::not_supported, "from_dlpack: version {} of the protocol",
+                              managed->major)
           .raise();
     Tensor tensor = share_managed(managed->tensor, managed->flags & flag_read_only,
                                   release_managed<DLManagedTensorVersioned>, managed);

@@ -98,15 +98,17 @@ PyObject* raise_python_error() noexcept {
 void throw_python_error() { throw nb::python_error(); }
 
 void add_error_classes(PyObject* module) {
-  PyObject* base = add_class(module, "PhloxError", "Base of all errors of Phlox. `code` is its entry in the catalogue.",
-                             PyExc_Exception, nullptr);
+  PyObject* base =
+      add_class(module, "PhloxError", "Base of all errors of Phlox. `code` is its entry in the catalogue.",
+                PyExc_Exception, nullptr);
   const auto add = [&](const char* name, const char* doc, PyObject* built_in) {
     return add_class(module, name, doc, base, built_in);
   };
   classes.base = base;
   classes.shape = add("ShapeError", "Sizes or numbers of dimensions do not fit.", PyExc_ValueError);
   classes.dtype = add("DTypeError", "An operation does not exist for a dtype.", PyExc_TypeError);
-  classes.device = add("DeviceError", "A device does not exist, or tensors are on different ones.", PyExc_RuntimeError);
+  classes.device =
+      add("DeviceError", "A device does not exist, or tensors are on different ones.", PyExc_RuntimeError);
   classes.index = add("IndexError", "An index is out of range or of the wrong kind.", PyExc_IndexError);
   classes.value = add("ValueError", "An argument has a value that is not allowed.", PyExc_ValueError);
   classes.type = add("TypeError", "An argument has the wrong type or is missing.", PyExc_TypeError);
@@ -115,8 +117,8 @@ void add_error_classes(PyObject* module) {
   classes.format = add("FormatError", "A file does not follow its format.", PyExc_ValueError);
   classes.file = add("FileError", "A file cannot be read or written.", PyExc_OSError);
   classes.out_of_memory = add("OutOfMemoryError", "Memory is exhausted.", PyExc_MemoryError);
-  classes.not_supported = add("NotSupportedError", "The combination asked for is not supported.",
-                              PyExc_NotImplementedError);
+  classes.not_supported =
+      add("NotSupportedError", "The combination asked for is not supported.", PyExc_NotImplementedError);
   // Cold functions are bound by nanobind; they raise the same classes.
   nb::register_exception_translator([](const std::exception_ptr& pointer, void*) {
     try {

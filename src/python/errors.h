@@ -17,16 +17,16 @@ void add_error_classes(PyObject* module);
 
 // Runs code that may throw; the result in case of an error is null (or -1 for integers).
 #define PHLOX_TRY try {
-#define PHLOX_CATCH                                \
-  }                                                \
-  catch (...) {                                    \
-    return ::phlox::python::raise_python_error();  \
+#define PHLOX_CATCH                               \
+  }                                               \
+  catch (...) {                                   \
+    return ::phlox::python::raise_python_error(); \
   }
-#define PHLOX_CATCH_INT                     \
-  }                                         \
-  catch (...) {                             \
-    ::phlox::python::raise_python_error();  \
-    return -1;                              \
+#define PHLOX_CATCH_INT                    \
+  }                                        \
+  catch (...) {                            \
+    ::phlox::python::raise_python_error(); \
+    return -1;                             \
   }
 
 }  // namespace phlox::python

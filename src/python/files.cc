@@ -53,8 +53,7 @@ void add_files(PyObject* module) {
   m.def(
       "save_npy", [](const Tensor& tensor, const Path& path) { save_npy(path, tensor); }, "tensor"_a,
       "path"_a, "Writes a tensor as an .npy file.");
-  m.def(
-      "load_npy", [](const Path& path) { return load_npy(path); }, "path"_a, "The array of an .npy file.");
+  m.def("load_npy", [](const Path& path) { return load_npy(path); }, "path"_a, "The array of an .npy file.");
   m.def(
       "load_idx", [](const Path& path) { return load_idx(path); }, "path"_a,
       "The tensor of an IDX file, as MNIST has them, plain or .gz.");

@@ -20,7 +20,8 @@ Tensor share_memory(void* data, const Shape& shape, const Strides& strides, DTyp
   std::int64_t below = 0, above = 1;
   bool negative = false;
   for (std::size_t i = 0; i < shape.size(); ++i) {
-    if (shape[i] == 0) return wrap_memory(data, shape, contiguous_strides(shape), dtype, release, owner, read_only);
+    if (shape[i] == 0)
+      return wrap_memory(data, shape, contiguous_strides(shape), dtype, release, owner, read_only);
     negative |= strides[i] < 0;
     (strides[i] < 0 ? below : above) += strides[i] * (shape[i] - 1);
   }

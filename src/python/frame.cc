@@ -4,7 +4,6 @@
 #include <frameobject.h>
 #include <nanobind/nanobind.h>
 
-
 namespace nb = nanobind;
 
 namespace phlox::python {

@@ -70,7 +70,8 @@ Index index_from_python(PyObject* object) {
   if (is_numpy_array(object)) return Index(tensor_from_numpy(object, true));
   if (PyList_Check(object) || PyTuple_Check(object)) {
     const bool empty = PySequence_Size(object) == 0;
-    return Index(tensor_from_python(object, empty ? std::optional(DType::int64) : std::nullopt, std::nullopt, true));
+    return Index(
+        tensor_from_python(object, empty ? std::optional(DType::int64) : std::nullopt, std::nullopt, true));
   }
   if (is_numpy_bool(object)) return Index(Tensor(Scalar(PyObject_IsTrue(object) == 1)));
   std::int64_t position;
@@ -107,7 +108,8 @@ PyObject* tensor_subscript(PyObject* self, PyObject* key) noexcept {
       std::int64_t position;
       integer_from_python(key, position);
       const std::int64_t size = tensor.impl()->sizes[0];
-      if (position >= -size && position < size) [[likely]] return wrap(select(tensor, 0, position));
+      if (position >= -size && position < size) [[likely]]
+        return wrap(select(tensor, 0, position));
     }
   }
   return wrap(index(tensor, indices_from_python(key)));

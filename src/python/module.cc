@@ -28,7 +28,8 @@ namespace {
 
 void add_process_functions(nb::module_& m) {
   m.def("get_num_threads", thread_count, "The number of threads that one operation may use.");
-  m.def("set_num_threads", set_thread_count, "count"_a, "Sets the number of threads that one operation may use.");
+  m.def("set_num_threads", set_thread_count, "count"_a,
+        "Sets the number of threads that one operation may use.");
   m.def("_memory_statistics", [] {
     const MemoryStatistics s = memory_statistics();
     nb::dict d;
@@ -54,9 +55,12 @@ void add_process_functions(nb::module_& m) {
     d["sci_mode"] = o.scientific;
     return d;
   });
-  m.def("_set_print_options", [](int precision, std::int64_t threshold, int edge, int width, std::optional<bool> sci) {
-    set_print_options({precision, threshold, edge, width, sci});
-  }, "precision"_a, "threshold"_a, "edgeitems"_a, "linewidth"_a, "sci_mode"_a.none());
+  m.def(
+      "_set_print_options",
+      [](int precision, std::int64_t threshold, int edge, int width, std::optional<bool> sci) {
+        set_print_options({precision, threshold, edge, width, sci});
+      },
+      "precision"_a, "threshold"_a, "edgeitems"_a, "linewidth"_a, "sci_mode"_a.none());
   m.def("_error_catalog", [] {
     nb::list list;
     for (const ErrorEntry& e : error_catalog())

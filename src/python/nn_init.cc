@@ -57,10 +57,8 @@ void add_initialisers(PyObject* module) {
   m.def(
       "constant_", [](const Tensor& tensor, double val) { return init::constant_(tensor, val); }, "tensor"_a,
       "val"_a);
-  m.def(
-      "zeros_", [](const Tensor& tensor) { return init::zeros_(tensor); }, "tensor"_a);
-  m.def(
-      "ones_", [](const Tensor& tensor) { return init::ones_(tensor); }, "tensor"_a);
+  m.def("zeros_", [](const Tensor& tensor) { return init::zeros_(tensor); }, "tensor"_a);
+  m.def("ones_", [](const Tensor& tensor) { return init::ones_(tensor); }, "tensor"_a);
   m.def(
       "eye_", [](const Tensor& tensor) { return init::eye_(tensor); }, "tensor"_a,
       "The identity of a matrix.");

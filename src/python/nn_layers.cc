@@ -78,8 +78,7 @@ void add_instance_norm(nb::module_& m, const char* name, const char* documentati
 
 template <class Layer>
 void add_dropout(nb::module_& m, const char* name, const char* documentation) {
-  add_layer<Layer>(
-      m, name, documentation, [](const Maker<Layer>& make, double p) { make(p); }, "p"_a = 0.5);
+  add_layer<Layer>(m, name, documentation, [](const Maker<Layer>& make, double p) { make(p); }, "p"_a = 0.5);
 }
 
 template <class Layer>
@@ -87,9 +86,8 @@ void add_max_pool(nb::module_& m, const char* name, const char* documentation) {
   add_layer<Layer>(
       m, name, documentation,
       [](const Maker<Layer>& make, DimList kernel_size, OptionalDims stride, DimList padding,
-         DimList dilation, bool ceil_mode) {
-        make(kernel_size, nn::MaxPoolOptions{stride, padding, dilation, ceil_mode});
-      },
+         DimList dilation,
+         bool ceil_mode) { make(kernel_size, nn::MaxPoolOptions{stride, padding, dilation, ceil_mode}); },
       "kernel_size"_a, "stride"_a.none() = nb::none(), "padding"_a = 0, "dilation"_a = 1,
       "ceil_mode"_a = false);
 }
@@ -181,23 +179,17 @@ void add_normalisations(nb::module_& m) {
   add_layer<nn::LayerNorm>(
       m, "LayerNorm", "Normalises over the last dimensions, of sizes normalized_shape.",
       [](const Maker<nn::LayerNorm>& make, DimList normalized_shape, double eps, bool elementwise_affine,
-         bool bias) {
-        make(normalized_shape, nn::LayerNormOptions{eps, elementwise_affine, bias});
-      },
+         bool bias) { make(normalized_shape, nn::LayerNormOptions{eps, elementwise_affine, bias}); },
       "normalized_shape"_a, "eps"_a = 1e-5, "elementwise_affine"_a = true, "bias"_a = true);
   add_layer<nn::RMSNorm>(
       m, "RMSNorm", "Divides by the root of the mean square over the last dimensions.",
       [](const Maker<nn::RMSNorm>& make, DimList normalized_shape, OptionalDouble eps,
-         bool elementwise_affine) {
-        make(normalized_shape, nn::RMSNormOptions{eps, elementwise_affine});
-      },
+         bool elementwise_affine) { make(normalized_shape, nn::RMSNormOptions{eps, elementwise_affine}); },
       "normalized_shape"_a, "eps"_a.none() = nb::none(), "elementwise_affine"_a = true);
   add_layer<nn::GroupNorm>(
       m, "GroupNorm", "Normalises groups of channels of each example.",
       [](const Maker<nn::GroupNorm>& make, Integer num_groups, Integer num_channels, double eps,
-         bool affine) {
-        make(num_groups, num_channels, nn::GroupNormOptions{eps, affine});
-      },
+         bool affine) { make(num_groups, num_channels, nn::GroupNormOptions{eps, affine}); },
       "num_groups"_a, "num_channels"_a, "eps"_a = 1e-5, "affine"_a = true);
 }
 

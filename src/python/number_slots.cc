@@ -16,18 +16,40 @@ namespace phlox::python {
 namespace {
 
 enum Operator : int {
-  op_add, op_sub, op_mul, op_matmul, op_truediv, op_floordiv, op_mod, op_pow, op_and, op_or, op_xor, op_lshift, op_rshift,
-  op_lt, op_le, op_eq, op_ne, op_gt, op_ge, op_neg, op_abs, op_invert, operator_count,
+  op_add,
+  op_sub,
+  op_mul,
+  op_matmul,
+  op_truediv,
+  op_floordiv,
+  op_mod,
+  op_pow,
+  op_and,
+  op_or,
+  op_xor,
+  op_lshift,
+  op_rshift,
+  op_lt,
+  op_le,
+  op_eq,
+  op_ne,
+  op_gt,
+  op_ge,
+  op_neg,
+  op_abs,
+  op_invert,
+  operator_count,
 };
 constexpr const char* operator_names[operator_count] = {
-    "add", "sub", "mul", "matmul", "truediv", "floordiv", "mod", "pow", "and", "or", "xor", "lshift", "rshift",
-    "lt", "le", "eq", "ne", "gt", "ge", "neg", "abs", "invert"};
+    "add",    "sub",    "mul", "matmul", "truediv", "floordiv", "mod", "pow", "and", "or",  "xor",
+    "lshift", "rshift", "lt",  "le",     "eq",      "ne",       "gt",  "ge",  "neg", "abs", "invert"};
 
 const Binding* bound_operators[operator_count];
 
 // Found on first use, so that the types can be made before the operations.
 const Binding* binding_of(Operator which) {
-  if (bound_operators[which]) [[likely]] return bound_operators[which];
+  if (bound_operators[which]) [[likely]]
+    return bound_operators[which];
   for (const Operation* operation : operations()) {
     const PointwiseTraits* traits = operation->pointwise_traits;
     if (traits && std::strcmp(traits->python_operator, operator_names[which]) == 0)
@@ -67,7 +89,9 @@ PyObject* power(PyObject* a, PyObject* b, PyObject* modulus) noexcept {
   return binary<op_pow>(a, b);
 }
 
-PyObject* power_in_place(PyObject* a, PyObject* b, PyObject*) noexcept { return binary_in_place<op_pow>(a, b); }
+PyObject* power_in_place(PyObject* a, PyObject* b, PyObject*) noexcept {
+  return binary_in_place<op_pow>(a, b);
+}
 
 PyObject* compare(PyObject* a, PyObject* b, int operation) noexcept {
   switch (operation) {
@@ -86,7 +110,8 @@ int truth(PyObject* a) noexcept {
   PHLOX_TRY
   const Tensor& tensor = tensor_of(a);
   if (tensor.numel() != 1)
-    fail<ValueError>(ErrorCode::invalid_value, "bool: the truth of a tensor of {} elements is ambiguous", tensor.numel())
+    fail<ValueError>(ErrorCode::invalid_value, "bool: the truth of a tensor of {} elements is ambiguous",
+                     tensor.numel())
         .detail("tensor", describe(tensor))
         .hint("x.any() or x.all()")
         .raise();
@@ -119,7 +144,8 @@ PyObject* to_index(PyObject* a) noexcept {
   PHLOX_TRY
   const Tensor& tensor = tensor_of(a);
   if (tensor.numel() != 1 || !(is_integer(tensor.dtype()) || is_boolean(tensor.dtype())))
-    fail<TypeError>(ErrorCode::wrong_argument_type, "only an integer tensor of one element can be used as an index")
+    fail<TypeError>(ErrorCode::wrong_argument_type,
+                    "only an integer tensor of one element can be used as an index")
         .detail("tensor", describe(tensor))
         .raise();
   return PyLong_FromLongLong(tensor.item().integer());

@@ -24,13 +24,15 @@ namespace {
 bool numpy_ready = false;
 
 void load_numpy() {
-  if (numpy_ready) [[likely]] return;
+  if (numpy_ready) [[likely]]
+    return;
   if (_import_array() < 0) throw_python_error();
   numpy_ready = true;
 }
 
 bool numpy_loaded() {
-  if (numpy_ready) [[likely]] return true;
+  if (numpy_ready) [[likely]]
+    return true;
   PyObject* modules = PyImport_GetModuleDict();
   // A module that is being imported right now is not usable yet.
   if (!PyDict_GetItemString(modules, "numpy") || !PyDict_GetItemString(modules, "numpy.linalg")) return false;
@@ -102,19 +104,21 @@ Tensor tensor_from_numpy(PyObject* object, bool allow_copy) {
   DType dtype;
   if (!dtype_of_array(array, dtype)) {
     nb::object name = nb::borrow(reinterpret_cast<PyObject*>(PyArray_DESCR(array))).attr("name");
-    fail<DTypeError>(ErrorCode::wrong_dtype, "from_numpy: there is no dtype for NumPy's {}", nb::cast<const char*>(name))
+    fail<DTypeError>(ErrorCode::wrong_dtype, "from_numpy: there is no dtype for NumPy's {}",
+                     nb::cast<const char*>(name))
         .hint("array.astype(\"float32\")")
         .raise();
   }
   if (!PyArray_ISALIGNED(array) || !PyArray_ISNOTSWAPPED(array) || !has_whole_strides(array)) {
     if (!allow_copy)
-      fail<ValueError>(ErrorCode::invalid_value,
-                       "from_numpy: the array is unaligned, byte-swapped or of odd strides, and sharing it is impossible")
+      fail<ValueError>(
+          ErrorCode::invalid_value,
+          "from_numpy: the array is unaligned, byte-swapped or of odd strides, and sharing it is impossible")
           .hint("px.tensor(array), which copies")
           .raise();
-    nb::object native = nb::steal(PyArray_FromArray(array, PyArray_DescrFromType(numpy_type(dtype)),
-                                                    NPY_ARRAY_ALIGNED | NPY_ARRAY_NOTSWAPPED | NPY_ARRAY_ENSURECOPY |
-                                                        NPY_ARRAY_C_CONTIGUOUS));
+    nb::object native = nb::steal(PyArray_FromArray(
+        array, PyArray_DescrFromType(numpy_type(dtype)),
+        NPY_ARRAY_ALIGNED | NPY_ARRAY_NOTSWAPPED | NPY_ARRAY_ENSURECOPY | NPY_ARRAY_C_CONTIGUOUS));
     if (!native.is_valid()) throw_python_error();
     return tensor_from_numpy(native.ptr(), false);
   }

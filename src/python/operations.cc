@@ -33,7 +33,8 @@ std::optional<Operand> to_operand(PyObject* object, Tensor& holder) {
 
 std::int64_t work_of(const Operand& operand) { return operand.is_tensor() ? operand.tensor().numel() : 0; }
 
-PyObject* run_pointwise(const Binding& binding, std::span<const Operand> inputs, std::span<const KernelScalar> scalars) {
+PyObject* run_pointwise(const Binding& binding, std::span<const Operand> inputs,
+                        std::span<const KernelScalar> scalars) {
   Tensor result;
   {
     std::int64_t work = 0;
@@ -62,7 +63,9 @@ KernelScalar kernel_scalar_of(const Value& value) {
   }
 }
 
-bool is_operand(ParameterKind kind) { return kind == ParameterKind::tensor || kind == ParameterKind::operand; }
+bool is_operand(ParameterKind kind) {
+  return kind == ParameterKind::tensor || kind == ParameterKind::operand;
+}
 
 Operand operand_of(const Value& value) {
   switch (value.kind) {
@@ -85,7 +88,8 @@ PyObject* call_pointwise(const Binding& binding, const BoundArguments& bound, co
   }
   const std::span<const Operand> inputs(all_inputs, input_count);
   const std::span<const KernelScalar> scalars(all_scalars, scalar_count);
-  if (binding.form == Binding::Form::in_place) return run_pointwise_into(binding, inputs, scalars, bound.values[0], true);
+  if (binding.form == Binding::Form::in_place)
+    return run_pointwise_into(binding, inputs, scalars, bound.values[0], true);
   if (!bound.out) return run_pointwise(binding, inputs, scalars);
   if (!is_tensor(bound.out))
     fail<TypeError>(ErrorCode::wrong_argument_type, "{}: 'out' must be a tensor", binding.name)
@@ -108,9 +112,12 @@ PyObject* call_bound(const Binding& binding, const BoundArguments& bound) {
   return result_to_python(std::move(result), binding);
 }
 
-const Binding& binding_of(PyObject* callable) { return *reinterpret_cast<OperationObject*>(callable)->binding; }
+const Binding& binding_of(PyObject* callable) {
+  return *reinterpret_cast<OperationObject*>(callable)->binding;
+}
 
-PyObject* vectorcall(PyObject* callable, PyObject* const* arguments, std::size_t flags, PyObject* keywords) noexcept {
+PyObject* vectorcall(PyObject* callable, PyObject* const* arguments, std::size_t flags,
+                     PyObject* keywords) noexcept {
   PHLOX_TRY
   const Binding& binding = binding_of(callable);
   BoundArguments bound;
@@ -144,7 +151,8 @@ PyObject* vectorcall_unary(PyObject* callable, PyObject* const* arguments, std::
 
 PyObject* vectorcall_binary(PyObject* callable, PyObject* const* arguments, std::size_t flags,
                             PyObject* keywords) noexcept {
-  if (PyVectorcall_NARGS(flags) != 2 || keywords || !is_tensor(arguments[0]) || !is_tensor(arguments[1])) [[unlikely]]
+  if (PyVectorcall_NARGS(flags) != 2 || keywords || !is_tensor(arguments[0]) || !is_tensor(arguments[1]))
+      [[unlikely]]
     return vectorcall(callable, arguments, flags, keywords);
   PHLOX_TRY
   return call_binary(binding_of(callable), arguments[0], arguments[1]);
@@ -169,8 +177,10 @@ std::vector<Binding*>& all_bindings() {
 
 // Names by which the same parameter is known to users of NumPy and of PyTorch.
 const std::vector<std::vector<const char*>> synonym_groups = {
-    {"dim", "axis"}, {"dims", "dim", "axis", "axes"}, {"keepdim", "keepdims"}, {"input", "x", "self"}, {"other", "y"},
-    {"shape", "size"}, {"dim0", "axis0"}, {"dim1", "axis1"}};
+    {"dim", "axis"},         {"dims", "dim", "axis", "axes"},
+    {"keepdim", "keepdims"}, {"input", "x", "self"},
+    {"other", "y"},          {"shape", "size"},
+    {"dim0", "axis0"},       {"dim1", "axis1"}};
 
 std::vector<PyObject*> synonyms_of(const Binding& binding, const std::string& name) {
   std::vector<PyObject*> found;
@@ -219,10 +229,12 @@ Binding* make_binding(const Operation& operation, Binding::Form form) {
     has_requires_grad |= parameters[i].name == "requires_grad";
     takes_tensor |= is_operand(kind) || kind == ParameterKind::tensors;
     lists += kind == ParameterKind::integers || kind == ParameterKind::optional_integers;
-    if (operation.pointwise && !is_operand(kind)) binding->default_scalars.push_back(kernel_scalar_of(parameters[i].default_value));
+    if (operation.pointwise && !is_operand(kind))
+      binding->default_scalars.push_back(kernel_scalar_of(parameters[i].default_value));
     // A list of sizes may be written without brackets where no later parameter could be meant.
-    const bool last_number = std::none_of(parameters.begin() + static_cast<std::ptrdiff_t>(i) + 1, parameters.end(),
-                                          [](const Parameter& p) { return takes_integers(p.kind); });
+    const bool last_number =
+        std::none_of(parameters.begin() + static_cast<std::ptrdiff_t>(i) + 1, parameters.end(),
+                     [](const Parameter& p) { return takes_integers(p.kind); });
     if (kind == ParameterKind::integers && parameters[i].required && last_number)
       binding->variadic = static_cast<int>(i);
   }
@@ -270,7 +282,8 @@ bool is_method(const Operation& operation) {
 }  // namespace
 
 PyObject* call_unary(const Binding& binding, PyObject* a) {
-  if (!binding.operation->pointwise) [[unlikely]] return call_binding(binding, {&a, 1});
+  if (!binding.operation->pointwise) [[unlikely]]
+    return call_binding(binding, {&a, 1});
   const Operand inputs[] = {tensor_of(a)};
   return run_pointwise(binding, inputs, binding.default_scalars);
 }

@@ -18,24 +18,23 @@ struct Binding {
 
   const Operation* operation;
   Form form = Form::plain;
-  std::string name;               // in Python: "relu", "relu_"
-  std::vector<PyObject*> names;   // interned, of the parameters
+  std::string name;              // in Python: "relu", "relu_"
+  std::vector<PyObject*> names;  // interned, of the parameters
   std::vector<std::vector<PyObject*>> synonyms;
-  std::vector<Value> defaults;    // one for each parameter, as `required`
+  std::vector<Value> defaults;  // one for each parameter, as `required`
   std::vector<char> required;
-  int count = 0;                  // of parameters
-  int variadic = -1;              // position of a list parameter that takes all further integers
+  int count = 0;      // of parameters
+  int variadic = -1;  // position of a list parameter that takes all further integers
   bool takes_requires_grad = false;
-  std::vector<KernelScalar> default_scalars;    // of a pointwise operation
-  std::vector<const Binding*> overloads;        // other operations that the name means, where their arguments fit
+  std::vector<KernelScalar> default_scalars;  // of a pointwise operation
+  std::vector<const Binding*> overloads;  // other operations that the name means, where their arguments fit
   mutable PyTypeObject* result_type = nullptr;  // a named tuple, made when first returned
   const std::vector<Parameter>& parameters() const { return phlox::parameters(*operation); }
 };
 
 // The function of an operation, or its method: callable, with documentation and signature.
 struct OperationObject {
-  PyObject_HEAD
-  vectorcallfunc vectorcall;
+  PyObject_HEAD vectorcallfunc vectorcall;
   const Binding* binding;
 };
 extern PyTypeObject* operation_type;

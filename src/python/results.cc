@@ -98,7 +98,8 @@ std::string parameters_text(PyObject* self) {
 std::string documentation(const Binding& binding) {
   const Operation& operation = *binding.operation;
   std::string text = operation.doc();
-  if (binding.form == Binding::Form::in_place) text = fmt::format("{}() in place: the result replaces `input`.", operation.name);
+  if (binding.form == Binding::Form::in_place)
+    text = fmt::format("{}() in place: the result replaces `input`.", operation.name);
   if (operation.pointwise_traits)
     text += fmt::format("\n\nShapes: {}\nDtypes: {}.",
                         operation.pointwise->tensors == 1 ? "the result has the shape of `input`."
@@ -109,19 +110,38 @@ std::string documentation(const Binding& binding) {
 }
 
 // The names of ParameterKind and ResultKind.
-constexpr const char* parameter_kinds[] = {
-    "tensor", "optional_tensor", "operand", "scalar", "optional_scalar", "boolean", "optional_boolean", "integer",
-    "optional_integer", "floating", "optional_floating", "integers", "optional_integers", "tensors", "text", "optional_text",
-    "dtype", "optional_dtype", "optional_device", "generator", "optional_floats", "optional_operand"};
+constexpr const char* parameter_kinds[] = {"tensor",
+                                           "optional_tensor",
+                                           "operand",
+                                           "scalar",
+                                           "optional_scalar",
+                                           "boolean",
+                                           "optional_boolean",
+                                           "integer",
+                                           "optional_integer",
+                                           "floating",
+                                           "optional_floating",
+                                           "integers",
+                                           "optional_integers",
+                                           "tensors",
+                                           "text",
+                                           "optional_text",
+                                           "dtype",
+                                           "optional_dtype",
+                                           "optional_device",
+                                           "generator",
+                                           "optional_floats",
+                                           "optional_operand"};
 static_assert(std::size(parameter_kinds) == static_cast<std::size_t>(ParameterKind::optional_operand) + 1);
-constexpr const char* result_kinds[] = {"tensor", "tensors", "tuple", "boolean", "integer", "floating", "integers", "dtype",
-                                        "text", "nothing"};
+constexpr const char* result_kinds[] = {"tensor",   "tensors",  "tuple", "boolean", "integer",
+                                        "floating", "integers", "dtype", "text",    "nothing"};
 static_assert(std::size(result_kinds) == static_cast<std::size_t>(ResultKind::nothing) + 1);
 
 nb::list parameter_list(const Binding& binding) {
   nb::list list;
   for (const Parameter& p : binding.parameters())
-    list.append(nb::make_tuple(p.name, parameter_kinds[static_cast<int>(p.kind)], p.required, p.default_text));
+    list.append(
+        nb::make_tuple(p.name, parameter_kinds[static_cast<int>(p.kind)], p.required, p.default_text));
   return list;
 }
 
@@ -135,7 +155,8 @@ nb::object attribute(PyObject* self, std::string_view name) {
   if (name == "__text_signature__") return nb::cast(parameters_text(self));
   if (name == "__module__") return nb::cast("phlox");
   if (name == "__signature__")
-    return nb::module_::import_("phlox._signature").attr("make_signature")(nb::handle(self), is_method_object(self));
+    return nb::module_::import_("phlox._signature")
+        .attr("make_signature")(nb::handle(self), is_method_object(self));
   if (name == "parameters") return parameter_list(binding);
   if (name == "doc") return nb::cast(o.doc());
   if (name == "source") return nb::cast(o.source());
@@ -191,8 +212,8 @@ PyObject* get(PyObject* self, void* name) noexcept {
 
 PyObject* represent(PyObject* self) noexcept {
   PHLOX_TRY
-  return PyUnicode_FromFormat("<%s %s%s>", is_method_object(self) ? "method" : "operation", binding_of(self).name.c_str(),
-                              parameters_text(self).c_str());
+  return PyUnicode_FromFormat("<%s %s%s>", is_method_object(self) ? "method" : "operation",
+                              binding_of(self).name.c_str(), parameters_text(self).c_str());
   PHLOX_CATCH
 }
 
@@ -220,33 +241,60 @@ PyObject* result_to_python(Result&& result, const Binding& binding) {
 }
 
 void add_operation_types(PyObject* module) {
-  static const char* const names[] = {
-      "__name__", "__qualname__", "__doc__", "__text_signature__", "__module__", "__signature__", "parameters", "doc", "source",
-      "family", "alias", "home", "file", "samples", "reference", "results", "result", "overload_of", "overloads",
-      "variadic", "takes_requires_grad", "differentiable", "integers", "tolerance", "is_method", "is_pointwise", "pointwise"};
+  static const char* const names[] = {"__name__",
+                                      "__qualname__",
+                                      "__doc__",
+                                      "__text_signature__",
+                                      "__module__",
+                                      "__signature__",
+                                      "parameters",
+                                      "doc",
+                                      "source",
+                                      "family",
+                                      "alias",
+                                      "home",
+                                      "file",
+                                      "samples",
+                                      "reference",
+                                      "results",
+                                      "result",
+                                      "overload_of",
+                                      "overloads",
+                                      "variadic",
+                                      "takes_requires_grad",
+                                      "differentiable",
+                                      "integers",
+                                      "tolerance",
+                                      "is_method",
+                                      "is_pointwise",
+                                      "pointwise"};
   static PyGetSetDef attributes[std::size(names) + 1];
   for (std::size_t i = 0; i < std::size(names); ++i)
     attributes[i] = {names[i], get, nullptr, nullptr, const_cast<char*>(names[i])};
-  static PyMethodDef methods[] = {{"__reduce__", reduce, METH_NOARGS, nullptr}, {nullptr, nullptr, 0, nullptr}};
+  static PyMethodDef methods[] = {{"__reduce__", reduce, METH_NOARGS, nullptr},
+                                  {nullptr, nullptr, 0, nullptr}};
   static PyMemberDef members[] = {
       {"__vectorcalloffset__", T_PYSSIZET, offsetof(OperationObject, vectorcall), READONLY, nullptr},
       {nullptr, 0, 0, 0, nullptr}};
   const auto make = [&](const char* name, unsigned long flags, bool method) {
-    PyType_Slot slots[] = {{Py_tp_dealloc, reinterpret_cast<void*>(dealloc)},
-                           {Py_tp_repr, reinterpret_cast<void*>(represent)},
-                           {Py_tp_call, reinterpret_cast<void*>(PyVectorcall_Call)},
-                           {Py_tp_getset, attributes},
-                           {Py_tp_methods, methods},
-                           {Py_tp_members, members},
-                           {method ? Py_tp_descr_get : 0, method ? reinterpret_cast<void*>(bind_method) : nullptr},
-                           {0, nullptr}};
-    PyType_Spec spec = {name, sizeof(OperationObject), 0, static_cast<unsigned>(Py_TPFLAGS_DEFAULT | flags), slots};
+    PyType_Slot slots[] = {
+        {Py_tp_dealloc, reinterpret_cast<void*>(dealloc)},
+        {Py_tp_repr, reinterpret_cast<void*>(represent)},
+        {Py_tp_call, reinterpret_cast<void*>(PyVectorcall_Call)},
+        {Py_tp_getset, attributes},
+        {Py_tp_methods, methods},
+        {Py_tp_members, members},
+        {method ? Py_tp_descr_get : 0, method ? reinterpret_cast<void*>(bind_method) : nullptr},
+        {0, nullptr}};
+    PyType_Spec spec = {name, sizeof(OperationObject), 0, static_cast<unsigned>(Py_TPFLAGS_DEFAULT | flags),
+                        slots};
     PyObject* type = PyType_FromSpec(&spec);
     if (!type || PyModule_AddObjectRef(module, std::strrchr(name, '.') + 1, type) < 0) throw_python_error();
     return reinterpret_cast<PyTypeObject*>(type);
   };
   operation_type = make("phlox._phlox.Operation", Py_TPFLAGS_HAVE_VECTORCALL, false);
-  method_type = make("phlox._phlox.OperationMethod", Py_TPFLAGS_HAVE_VECTORCALL | Py_TPFLAGS_METHOD_DESCRIPTOR, true);
+  method_type =
+      make("phlox._phlox.OperationMethod", Py_TPFLAGS_HAVE_VECTORCALL | Py_TPFLAGS_METHOD_DESCRIPTOR, true);
 }
 
 }  // namespace phlox::python

@@ -30,13 +30,16 @@ PyObject* bool_object(bool value) { return PyBool_FromLong(value); }
 // --- layout
 
 PyObject* dim_or_all(PyObject* self, PyObject* const* arguments, Py_ssize_t count, PyObject* keywords,
-                     const char* name, const std::int64_t* values, std::int64_t (Tensor::*one)(std::int64_t) const) {
-  PyObject* dim = count == 1 ? arguments[0] : keywords && PyTuple_GET_SIZE(keywords) == 1 ? arguments[count] : nullptr;
-  if (!dim || dim == Py_None)
-    return size_to_python({values, static_cast<std::size_t>(get(self).rank())});
+                     const char* name, const std::int64_t* values,
+                     std::int64_t (Tensor::*one)(std::int64_t) const) {
+  PyObject* dim = count == 1                                    ? arguments[0]
+                  : keywords && PyTuple_GET_SIZE(keywords) == 1 ? arguments[count]
+                                                                : nullptr;
+  if (!dim || dim == Py_None) return size_to_python({values, static_cast<std::size_t>(get(self).rank())});
   std::int64_t d;
   if (!integer_from_python(dim, d))
-    fail<TypeError>(ErrorCode::wrong_argument_type, "{}: 'dim' must be an integer, not {}", name, Py_TYPE(dim)->tp_name)
+    fail<TypeError>(ErrorCode::wrong_argument_type, "{}: 'dim' must be an integer, not {}", name,
+                    Py_TYPE(dim)->tp_name)
         .raise();
   return PyLong_FromLongLong((get(self).*one)(d));
 }
@@ -49,7 +52,8 @@ PyObject* size(PyObject* self, PyObject* const* arguments, Py_ssize_t count, PyO
 
 PyObject* stride(PyObject* self, PyObject* const* arguments, Py_ssize_t count, PyObject* keywords) noexcept {
   PHLOX_TRY
-  PyObject* strides = dim_or_all(self, arguments, count, keywords, "stride", get(self).impl()->strides, &Tensor::stride);
+  PyObject* strides =
+      dim_or_all(self, arguments, count, keywords, "stride", get(self).impl()->strides, &Tensor::stride);
   if (PyLong_Check(strides)) return strides;
   PyObject* tuple = PySequence_Tuple(strides);
   Py_DECREF(strides);
@@ -59,13 +63,27 @@ PyObject* stride(PyObject* self, PyObject* const* arguments, Py_ssize_t count, P
 
 PyObject* dim(PyObject* self, PyObject*) noexcept { return PyLong_FromLong(get(self).rank()); }
 PyObject* numel(PyObject* self, PyObject*) noexcept { return PyLong_FromLongLong(get(self).numel()); }
-PyObject* element_size_of(PyObject* self, PyObject*) noexcept { return PyLong_FromLong(element_size(get(self).dtype())); }
-PyObject* storage_offset(PyObject* self, PyObject*) noexcept { return PyLong_FromLongLong(get(self).storage_offset()); }
-PyObject* data_ptr(PyObject* self, PyObject*) noexcept { return PyLong_FromVoidPtr(get(self).data_pointer()); }
-PyObject* is_contiguous_method(PyObject* self, PyObject*) noexcept { return bool_object(get(self).is_contiguous()); }
-PyObject* is_floating_point(PyObject* self, PyObject*) noexcept { return bool_object(is_floating(get(self).dtype())); }
-PyObject* is_complex_method(PyObject* self, PyObject*) noexcept { return bool_object(is_complex(get(self).dtype())); }
-PyObject* is_inference(PyObject* self, PyObject*) noexcept { return bool_object(get(self).impl()->inference); }
+PyObject* element_size_of(PyObject* self, PyObject*) noexcept {
+  return PyLong_FromLong(element_size(get(self).dtype()));
+}
+PyObject* storage_offset(PyObject* self, PyObject*) noexcept {
+  return PyLong_FromLongLong(get(self).storage_offset());
+}
+PyObject* data_ptr(PyObject* self, PyObject*) noexcept {
+  return PyLong_FromVoidPtr(get(self).data_pointer());
+}
+PyObject* is_contiguous_method(PyObject* self, PyObject*) noexcept {
+  return bool_object(get(self).is_contiguous());
+}
+PyObject* is_floating_point(PyObject* self, PyObject*) noexcept {
+  return bool_object(is_floating(get(self).dtype()));
+}
+PyObject* is_complex_method(PyObject* self, PyObject*) noexcept {
+  return bool_object(is_complex(get(self).dtype()));
+}
+PyObject* is_inference(PyObject* self, PyObject*) noexcept {
+  return bool_object(get(self).impl()->inference);
+}
 
 PyObject* get_shape(PyObject* self, void*) noexcept {
   PHLOX_TRY
@@ -80,12 +98,18 @@ PyObject* get_device(PyObject* self, void*) noexcept {
   PHLOX_CATCH
 }
 PyObject* get_ndim(PyObject* self, void*) noexcept { return PyLong_FromLong(get(self).rank()); }
-PyObject* get_itemsize(PyObject* self, void*) noexcept { return PyLong_FromLong(element_size(get(self).dtype())); }
+PyObject* get_itemsize(PyObject* self, void*) noexcept {
+  return PyLong_FromLong(element_size(get(self).dtype()));
+}
 PyObject* get_nbytes(PyObject* self, void*) noexcept {
   return PyLong_FromLongLong(get(self).numel() * element_size(get(self).dtype()));
 }
-PyObject* get_is_cpu(PyObject* self, void*) noexcept { return bool_object(get(self).device().type == DeviceType::cpu); }
-PyObject* get_is_cuda(PyObject* self, void*) noexcept { return bool_object(get(self).device().type == DeviceType::cuda); }
+PyObject* get_is_cpu(PyObject* self, void*) noexcept {
+  return bool_object(get(self).device().type == DeviceType::cpu);
+}
+PyObject* get_is_cuda(PyObject* self, void*) noexcept {
+  return bool_object(get(self).device().type == DeviceType::cuda);
+}
 PyObject* get_version(PyObject* self, void*) noexcept { return PyLong_FromUnsignedLong(get(self).version()); }
 
 PyObject* get_reversed(PyObject* self, void*) noexcept {
@@ -99,7 +123,8 @@ PyObject* get_reversed(PyObject* self, void*) noexcept {
 PyObject* get_matrix_transposed(PyObject* self, void*) noexcept {
   PHLOX_TRY
   if (get(self).rank() < 2)
-    fail<ShapeError>(ErrorCode::wrong_rank, "mT: a matrix has two dimensions or more, not {}", get(self).rank())
+    fail<ShapeError>(ErrorCode::wrong_rank, "mT: a matrix has two dimensions or more, not {}",
+                     get(self).rank())
         .detail("tensor", describe(get(self)))
         .raise();
   return wrap(transpose(get(self), -2, -1));
@@ -136,7 +161,8 @@ void read_target(PyObject* object, Target& target) {
   } else if (PyUnicode_Check(object)) {
     // A device or a dtype by name.
     const char* name = PyUnicode_AsUTF8(object);
-    if (std::strncmp(name, "cpu", 3) == 0 || std::strncmp(name, "cuda", 4) == 0 || std::strncmp(name, "null", 4) == 0)
+    if (std::strncmp(name, "cpu", 3) == 0 || std::strncmp(name, "cuda", 4) == 0 ||
+        std::strncmp(name, "null", 4) == 0)
       target.device = parse_device(name);
     else target.dtype = parse_dtype(name);
   } else if (device_from_python(object, device)) {
@@ -214,7 +240,8 @@ int set_requires_grad(PyObject* self, PyObject* value, void*) noexcept {
   PHLOX_CATCH_INT
 }
 
-PyObject* requires_grad_(PyObject* self, PyObject* const* arguments, Py_ssize_t count, PyObject* keywords) noexcept {
+PyObject* requires_grad_(PyObject* self, PyObject* const* arguments, Py_ssize_t count,
+                         PyObject* keywords) noexcept {
   PHLOX_TRY
   const bool given = count > 0 || (keywords && PyTuple_GET_SIZE(keywords) > 0);
   get(self).set_requires_grad(!given || PyObject_IsTrue(arguments[0]) == 1);
@@ -241,7 +268,8 @@ int set_grad(PyObject* self, PyObject* value, void*) noexcept {
   } else if (is_tensor(value)) {
     get(self).set_grad(get(value));
   } else {
-    fail<TypeError>(ErrorCode::wrong_argument_type, "grad: must be a tensor or None, not {}", Py_TYPE(value)->tp_name)
+    fail<TypeError>(ErrorCode::wrong_argument_type, "grad: must be a tensor or None, not {}",
+                    Py_TYPE(value)->tp_name)
         .raise();
   }
   return 0;
@@ -300,8 +328,8 @@ PyObject* backward(PyObject* self, PyObject* arguments, PyObject* keywords) noex
   static const char* names[] = {"gradient", "retain_graph", "create_graph", nullptr};
   PyObject *gradient = Py_None, *retain = Py_None;
   int create = 0;
-  if (!PyArg_ParseTupleAndKeywords(arguments, keywords, "|OOp:backward", const_cast<char**>(names), &gradient, &retain,
-                                   &create))
+  if (!PyArg_ParseTupleAndKeywords(arguments, keywords, "|OOp:backward", const_cast<char**>(names), &gradient,
+                                   &retain, &create))
     return nullptr;
   PHLOX_TRY
   if (gradient != Py_None && !is_tensor(gradient))
@@ -309,7 +337,8 @@ PyObject* backward(PyObject* self, PyObject* arguments, PyObject* keywords) noex
                     Py_TYPE(gradient)->tp_name)
         .raise();
   const Tensor given = gradient == Py_None ? Tensor() : get(gradient);
-  const std::optional<bool> keep = retain == Py_None ? std::nullopt : std::optional(PyObject_IsTrue(retain) == 1);
+  const std::optional<bool> keep =
+      retain == Py_None ? std::nullopt : std::optional(PyObject_IsTrue(retain) == 1);
   {
     nb::gil_scoped_release release;
     get(self).backward(given, keep, create != 0);
@@ -338,8 +367,9 @@ PyObject* numpy(PyObject* self, PyObject* const* arguments, Py_ssize_t count, Py
   Tensor tensor = get(self);
   if (force) tensor = tensor.detach().to(Device{});
   if (tensor.requires_grad())
-    fail<GradientError>(ErrorCode::requires_grad_dtype,
-                        "numpy: a tensor that requires gradients does not become an array, which would lose them")
+    fail<GradientError>(
+        ErrorCode::requires_grad_dtype,
+        "numpy: a tensor that requires gradients does not become an array, which would lose them")
         .detail("tensor", describe(tensor))
         .hint("x.detach().numpy()")
         .raise();
@@ -350,8 +380,8 @@ PyObject* numpy(PyObject* self, PyObject* const* arguments, Py_ssize_t count, Py
 PyObject* dlpack(PyObject* self, PyObject* arguments, PyObject* keywords) noexcept {
   static const char* names[] = {"stream", "max_version", "dl_device", "copy", nullptr};
   PyObject *stream = Py_None, *version = Py_None, *device = Py_None, *copy = Py_None;
-  if (!PyArg_ParseTupleAndKeywords(arguments, keywords, "|$OOOO:__dlpack__", const_cast<char**>(names), &stream,
-                                   &version, &device, &copy))
+  if (!PyArg_ParseTupleAndKeywords(arguments, keywords, "|$OOOO:__dlpack__", const_cast<char**>(names),
+                                   &stream, &version, &device, &copy))
     return nullptr;
   PHLOX_TRY
   bool versioned = false;
@@ -381,15 +411,18 @@ PyCFunction with_keywords(PyObject* (*f)(PyObject*, PyObject*, PyObject*) noexce
 
 PyMethodDef tensor_methods[] = {
     {"size", function(size), fast, "size($self, dim=None)\n--\n\nThe shape, or the size of one dimension."},
-    {"stride", function(stride), fast, "stride($self, dim=None)\n--\n\nThe strides in elements, or one of them."},
+    {"stride", function(stride), fast,
+     "stride($self, dim=None)\n--\n\nThe strides in elements, or one of them."},
     PHLOX_METHOD("dim", dim, "", "The number of dimensions."),
     PHLOX_METHOD("ndimension", dim, "", "The number of dimensions."),
     PHLOX_METHOD("numel", numel, "", "The number of elements."),
     PHLOX_METHOD("nelement", numel, "", "The number of elements."),
     PHLOX_METHOD("element_size", element_size_of, "", "Bytes of one element."),
-    PHLOX_METHOD("storage_offset", storage_offset, "", "Where the first element is in the storage, in elements."),
+    PHLOX_METHOD("storage_offset", storage_offset, "",
+                 "Where the first element is in the storage, in elements."),
     PHLOX_METHOD("data_ptr", data_ptr, "", "The address of the first element."),
-    PHLOX_METHOD("is_contiguous", is_contiguous_method, "", "True when the elements are row-major without gaps."),
+    PHLOX_METHOD("is_contiguous", is_contiguous_method, "",
+                 "True when the elements are row-major without gaps."),
     PHLOX_METHOD("is_floating_point", is_floating_point, "", "True for floating dtypes."),
     PHLOX_METHOD("is_complex", is_complex_method, "", "True for complex dtypes."),
     PHLOX_METHOD("is_inference", is_inference, "", "True when made in inference mode."),
@@ -440,7 +473,8 @@ PyGetSetDef tensor_attributes[] = {
     {"T", get_reversed, nullptr, "The dimensions in reverse order; a view.", nullptr},
     {"mT", get_matrix_transposed, nullptr, "The last two dimensions swapped; a view.", nullptr},
     {"grad", get_grad, set_grad, "The gradient that backward() has added up, or None.", nullptr},
-    {"requires_grad", get_requires_grad, set_requires_grad, "True when gradients flow to this tensor.", nullptr},
+    {"requires_grad", get_requires_grad, set_requires_grad, "True when gradients flow to this tensor.",
+     nullptr},
     {"is_leaf", get_is_leaf, nullptr, "True when no recorded operation made it.", nullptr},
     {"retains_grad", get_retains_grad, nullptr, "True after retain_grad().", nullptr},
     {"grad_fn", get_grad_fn, nullptr, "The recorded operation that made it, or None.", nullptr},

@@ -53,13 +53,16 @@ void dealloc(PyObject* self) {
   TensorObject* object = cast(self);
   PyTypeObject* type = Py_TYPE(self);
   if (PyObject_GC_IsTracked(self)) PyObject_GC_UnTrack(self);
-  if (object->weak_references) [[unlikely]] PyObject_ClearWeakRefs(self);
-  if (object->attributes) [[unlikely]] Py_CLEAR(object->attributes);
+  if (object->weak_references) [[unlikely]]
+    PyObject_ClearWeakRefs(self);
+  if (object->attributes) [[unlikely]]
+    Py_CLEAR(object->attributes);
   if (TensorImpl* impl = object->tensor.unsafe_impl()) {
     if (impl->python_object == self) impl->python_object = nullptr;
   }
   object->tensor.~Tensor();
-  if (type == tensor_type && free_count < free_limit) [[likely]] free_objects[free_count++] = self;
+  if (type == tensor_type && free_count < free_limit) [[likely]]
+    free_objects[free_count++] = self;
   else type->tp_free(self);
   Py_DECREF(type);
 }
@@ -119,8 +122,7 @@ Py_ssize_t length(PyObject* self) {
 
 // Iteration over the first dimension.
 struct IteratorObject {
-  PyObject_HEAD
-  PyObject* tensor;
+  PyObject_HEAD PyObject* tensor;
   Py_ssize_t position;
 };
 PyTypeObject* iterator_type = nullptr;
@@ -165,8 +167,10 @@ const char* const documentation =
 
 PyObject* wrap(Tensor&& tensor) {
   TensorImpl* impl = tensor.unsafe_impl();
-  if (!impl) [[unlikely]] Py_RETURN_NONE;
-  if (impl->python_object) [[unlikely]] return Py_NewRef(static_cast<PyObject*>(impl->python_object));
+  if (!impl) [[unlikely]]
+    Py_RETURN_NONE;
+  if (impl->python_object) [[unlikely]]
+    return Py_NewRef(static_cast<PyObject*>(impl->python_object));
   PyObject* self = allocate_object();
   set_tensor(self, std::move(tensor));
   return self;

@@ -12,8 +12,7 @@ namespace phlox::python {
 // There is at most one such object for a TensorImpl (TensorImpl::python_object), so `is` and attributes work for as
 // long as the object lives.
 struct TensorObject {
-  PyObject_HEAD
-  Tensor tensor;
+  PyObject_HEAD Tensor tensor;
   PyObject* weak_references;
   PyObject* attributes;  // __dict__, made when first needed
 };

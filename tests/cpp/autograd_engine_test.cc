@@ -134,8 +134,8 @@ TEST(GradTest, ReturnsGradientsAndLeavesLeavesAlone) {
   Tensor y = mul(h, h);
   Tensor one = vector({1, 1});
   Gradients g = autograd::grad({{y}}, {{w, h}}, {{one}}, true);
-  EXPECT_EQ(values(g[0]), (Floats{6, 32}));   // 2 h x
-  EXPECT_EQ(values(g[1]), (Floats{6, 16}));   // 2 h
+  EXPECT_EQ(values(g[0]), (Floats{6, 32}));  // 2 h x
+  EXPECT_EQ(values(g[1]), (Floats{6, 16}));  // 2 h
   EXPECT_FALSE(x.grad().defined());
   EXPECT_FALSE(w.grad().defined());
   EXPECT_EQ(code_of([&] { autograd::grad({{y}}, {{unused}}, {{one}}, true); }), ErrorCode::no_gradient_path);
@@ -182,7 +182,8 @@ TEST(HookTest, HooksOfLeavesAndOthers) {
   EXPECT_EQ(values(x.grad()), (Floats{30, 30}));
   h.remove_hook(number);
   EXPECT_EQ(h.impl()->autograd->node->existing_hooks()->before.size(), 0u);
-  EXPECT_EQ(code_of([] { vector({1}).register_hook([](const Tensor& g) { return g; }); }), ErrorCode::no_gradient_path);
+  EXPECT_EQ(code_of([] { vector({1}).register_hook([](const Tensor& g) { return g; }); }),
+            ErrorCode::no_gradient_path);
 }
 
 TEST(InPlaceTest, VersionsCatchWrongGradients) {

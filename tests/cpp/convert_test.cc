@@ -81,10 +81,8 @@ TEST(ConvertTest, HalvesAgreeWithTheScalarConversionForEveryValue) {
         EXPECT_EQ(from_half[i], static_cast<float>(half[i]));
         EXPECT_EQ(half_again[i].bits, half[i].bits);
       }
-      if (std::isnan(static_cast<float>(bfloat[i])))
-        EXPECT_TRUE(std::isnan(from_bfloat[i]));
-      else
-        EXPECT_EQ(bfloat_again[i].bits, bfloat[i].bits);
+      if (std::isnan(static_cast<float>(bfloat[i]))) EXPECT_TRUE(std::isnan(from_bfloat[i]));
+      else EXPECT_EQ(bfloat_again[i].bits, bfloat[i].bits);
     }
   }
 }

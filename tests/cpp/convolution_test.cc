@@ -35,7 +35,8 @@ Tensor naive(const Tensor& input, const Tensor& weight, const Case& c) {
     padding[3 - dims + d] = c.padding[d];
     dilation[3 - dims + d] = c.dilation[d];
   }
-  for (int d = 0; d < 3; ++d) out[d] = (x[2 + d] + 2 * padding[d] - dilation[d] * (w[2 + d] - 1) - 1) / stride[d] + 1;
+  for (int d = 0; d < 3; ++d)
+    out[d] = (x[2 + d] + 2 * padding[d] - dilation[d] * (w[2 + d] - 1) - 1) / stride[d] + 1;
   const auto a = input.to_vector<double>(), b = weight.to_vector<double>();
   const std::int64_t per_group = w[0] / c.groups;
   std::vector<double> result;
@@ -116,10 +117,14 @@ void with_both_kernels(Body&& body) {
 TEST(Convolution, AgainstTheDefinition) {
   with_both_kernels([] {
     for (std::size_t i = 0; i < cases().size(); ++i)
-      for (auto [dtype, tolerance] : {std::pair{DType::float32, 1e-5}, {DType::float64, 1e-12}, {DType::bfloat16, 2e-2}, {DType::float16, 4e-3}}) {
+      for (auto [dtype, tolerance] : {std::pair{DType::float32, 1e-5},
+                                      {DType::float64, 1e-12},
+                                      {DType::bfloat16, 2e-2},
+                                      {DType::float16, 4e-3}}) {
         const Case& c = cases()[i];
         SCOPED_TRACE(fmt::format("case {} {}", i, info(dtype).name));
-        const Tensor input = random_doubles(c.input).to(dtype), weight = random_doubles(c.weight, 2).to(dtype);
+        const Tensor input = random_doubles(c.input).to(dtype),
+                     weight = random_doubles(c.weight, 2).to(dtype);
         const Tensor bias = random_doubles({c.weight[0]}, 3).to(dtype);
         Shape bias_shape(c.input.size(), 1);
         bias_shape[1] = c.weight[0];
@@ -139,7 +144,8 @@ TEST(Convolution, AgainstTheDefinition) {
 }
 
 TEST(Convolution, OutputIsChannelsLast) {
-  const Tensor x = random_doubles({2, 3, 5, 6}).to(DType::float32), w = random_doubles({4, 3, 3, 3}).to(DType::float32);
+  const Tensor x = random_doubles({2, 3, 5, 6}).to(DType::float32),
+               w = random_doubles({4, 3, 3, 3}).to(DType::float32);
   EXPECT_TRUE(conv2d(x, w).is_channels_last());
 }
 
@@ -176,8 +182,9 @@ TEST(Convolution, GradientsAndDoubleBackward) {
   for (const Case& c : small)
     check_gradients([&](const TensorList& x) { return conv(x[0], x[1], x[2], c); },
                     {random_doubles(c.input), random_doubles(c.weight, 2), random_doubles({c.weight[0]}, 3)});
-  check_gradients([](const TensorList& x) { return conv_transpose2d(x[0], x[1], x[2], {2, 1}, {1, 0}, {1, 0}, 2); },
-                  {random_doubles({1, 4, 2, 3}), random_doubles({4, 1, 3, 2}, 2), random_doubles({2}, 3)});
+  check_gradients(
+      [](const TensorList& x) { return conv_transpose2d(x[0], x[1], x[2], {2, 1}, {1, 0}, {1, 0}, 2); },
+      {random_doubles({1, 4, 2, 3}), random_doubles({4, 1, 3, 2}, 2), random_doubles({2}, 3)});
 }
 
 // <conv(x), y> = <x, conv_transpose(y)>
@@ -189,14 +196,18 @@ TEST(Convolution, TransposeIsTheAdjoint) {
         IntList stride, padding, output_padding, dilation;
         std::int64_t groups;
       };
-      for (const Transposed& t : {Transposed{{2, 4, 5}, {4, 3, 3}, {2}, {1}, {1}, {1}, 1},
-                                  Transposed{{2, 4, 5, 6}, {4, 3, 3, 2}, {2, 3}, {1, 0}, {1, 2}, {1, 1}, 2},
-                                  Transposed{{1, 2, 4, 4}, {2, 2, 3, 3}, {1, 1}, {1, 1}, {1, 1}, {2, 2}, 1},
-                                  Transposed{{1, 2, 2, 3, 4}, {2, 2, 2, 2, 3}, {2, 1, 2}, {0, 1, 1}, {0, 0, 1}, {1, 1, 1}, 1}}) {
+      for (const Transposed& t :
+           {Transposed{{2, 4, 5}, {4, 3, 3}, {2}, {1}, {1}, {1}, 1},
+            Transposed{{2, 4, 5, 6}, {4, 3, 3, 2}, {2, 3}, {1, 0}, {1, 2}, {1, 1}, 2},
+            Transposed{{1, 2, 4, 4}, {2, 2, 3, 3}, {1, 1}, {1, 1}, {1, 1}, {2, 2}, 1},
+            Transposed{{1, 2, 2, 3, 4}, {2, 2, 2, 2, 3}, {2, 1, 2}, {0, 1, 1}, {0, 0, 1}, {1, 1, 1}, 1}}) {
         const Tensor y = random_doubles(t.input).to(dtype), w = random_doubles(t.weight, 2).to(dtype);
-        const Tensor up = y.rank() == 3   ? conv_transpose1d(y, w, {}, t.stride, t.padding, t.output_padding, t.groups, t.dilation)
-                          : y.rank() == 4 ? conv_transpose2d(y, w, {}, t.stride, t.padding, t.output_padding, t.groups, t.dilation)
-                                          : conv_transpose3d(y, w, {}, t.stride, t.padding, t.output_padding, t.groups, t.dilation);
+        const Tensor up =
+            y.rank() == 3
+                ? conv_transpose1d(y, w, {}, t.stride, t.padding, t.output_padding, t.groups, t.dilation)
+            : y.rank() == 4
+                ? conv_transpose2d(y, w, {}, t.stride, t.padding, t.output_padding, t.groups, t.dilation)
+                : conv_transpose3d(y, w, {}, t.stride, t.padding, t.output_padding, t.groups, t.dilation);
         for (int d = 0; d < y.rank() - 2; ++d)
           EXPECT_EQ(up.size(2 + d), (y.size(2 + d) - 1) * t.stride[d] - 2 * t.padding[d] +
                                         t.dilation[d] * (w.size(2 + d) - 1) + t.output_padding[d] + 1);

@@ -95,7 +95,9 @@ TEST(AllocatorTest, LimitGivesAnErrorThatListsTheLargest) {
 TEST(AllocatorTest, PeakCountsTheMost) {
   reset_peak_memory();
   std::int64_t start = memory_statistics().peak_allocated_bytes;
-  { Tensor x = make_tensor({1 << 20}, DType::float64); }
+  {
+    Tensor x = make_tensor({1 << 20}, DType::float64);
+  }
   EXPECT_GE(memory_statistics().peak_allocated_bytes, start + (8 << 20));
   reset_peak_memory();
   EXPECT_LT(memory_statistics().peak_allocated_bytes, start + (8 << 20));

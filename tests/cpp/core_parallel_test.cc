@@ -25,10 +25,13 @@ class ParallelTest : public ::testing::Test {
 TEST_F(ParallelTest, CoversTheRangeOnce) {
   for (std::int64_t size : {0, 1, 7, 64, 1000, 1001}) {
     std::vector<std::atomic<int>> hits(static_cast<std::size_t>(size));
-    parallel_for(0, size, 3, [&](std::int64_t first, std::int64_t last) {
-      EXPECT_EQ(first % 8, 0);
-      for (std::int64_t i = first; i < last; ++i) ++hits[static_cast<std::size_t>(i)];
-    }, 8);
+    parallel_for(
+        0, size, 3,
+        [&](std::int64_t first, std::int64_t last) {
+          EXPECT_EQ(first % 8, 0);
+          for (std::int64_t i = first; i < last; ++i) ++hits[static_cast<std::size_t>(i)];
+        },
+        8);
     for (const auto& hit : hits) ASSERT_EQ(hit, 1);
   }
 }
@@ -48,7 +51,8 @@ TEST_F(ParallelTest, CarriesExceptionsOver) {
                  std::runtime_error);
   }
   std::atomic<int> sum{0};
-  parallel_for(0, 100, 1, [&](std::int64_t first, std::int64_t last) { sum += static_cast<int>(last - first); });
+  parallel_for(0, 100, 1,
+               [&](std::int64_t first, std::int64_t last) { sum += static_cast<int>(last - first); });
   EXPECT_EQ(sum, 100);
 }
 

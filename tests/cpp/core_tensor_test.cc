@@ -88,8 +88,9 @@ TEST(TensorTest, ForeignMemoryIsReleasedWithTheLastView) {
   {
     Tensor view;
     {
-      Tensor x = wrap_memory(values, {2, 3}, {3, 1}, DType::float32,
-                             [](void* owner) { ++*static_cast<int*>(owner); }, &released);
+      Tensor x = wrap_memory(
+          values, {2, 3}, {3, 1}, DType::float32, [](void* owner) { ++*static_cast<int*>(owner); },
+          &released);
       view = transposed(x);
       EXPECT_EQ(x.data_pointer(), values);
     }
@@ -127,7 +128,8 @@ TEST(PrintTest, AlignsColumns) {
   EXPECT_EQ(Tensor(std::complex<double>(1, -2.5)).to_string(), "tensor(1.-2.5000j)");
   EXPECT_EQ(make_tensor({0, 3}, DType::float32).to_string(), "tensor([], shape=(0,3))");
   EXPECT_EQ(Tensor().to_string(), "tensor(undefined)");
-  EXPECT_EQ(numbers({1, 2, 1}).set_requires_grad().to_string(), "tensor([[[0.],\n         [1.]]], requires_grad=True)");
+  EXPECT_EQ(numbers({1, 2, 1}).set_requires_grad().to_string(),
+            "tensor([[[0.],\n         [1.]]], requires_grad=True)");
   EXPECT_EQ(numbers({2, 1, 1}).to_string(), "tensor([[[0.]],\n\n        [[1.]]])");
 }
 
@@ -135,7 +137,8 @@ TEST(PrintTest, SummarisesAndWraps) {
   EXPECT_EQ(numbers({2000}).to_string(), "tensor([   0.,    1.,    2., ..., 1997., 1998., 1999.])");
   std::string lines = numbers({30}).to_string();
   EXPECT_NE(lines.find(",\n        "), std::string::npos);
-  PrintOptions options{.precision = 2, .threshold = 4, .edge_items = 1, .line_width = 80, .scientific = false};
+  PrintOptions options{
+      .precision = 2, .threshold = 4, .edge_items = 1, .line_width = 80, .scientific = false};
   EXPECT_EQ(to_string(from_values<double>(std::vector<double>{0.125, 1, 2, 3, 4.5}, {5}), options),
             "tensor([0.12, ..., 4.50], dtype=float64)");
 }

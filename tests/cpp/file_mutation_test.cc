@@ -22,24 +22,14 @@ void mutate(Bytes& bytes, std::mt19937& random) {
   for (std::size_t changes = 1 + below(4); changes > 0 && !bytes.empty(); --changes) {
     const std::size_t at = below(bytes.size());
     switch (below(7)) {
-      case 0:
-        bytes[at] ^= static_cast<std::uint8_t>(1u << below(8));
-        break;
-      case 1:
-        bytes[at] = static_cast<std::uint8_t>(random());
-        break;
-      case 2:
-        bytes[at] = std::array<std::uint8_t, 6>{0, 0xFF, 0x7F, '"', '9', '}'}[below(6)];
-        break;
-      case 3:
-        bytes.resize(at);
-        break;
+      case 0: bytes[at] ^= static_cast<std::uint8_t>(1u << below(8)); break;
+      case 1: bytes[at] = static_cast<std::uint8_t>(random()); break;
+      case 2: bytes[at] = std::array<std::uint8_t, 6>{0, 0xFF, 0x7F, '"', '9', '}'}[below(6)]; break;
+      case 3: bytes.resize(at); break;
       case 4:
         bytes.insert(bytes.begin() + static_cast<std::ptrdiff_t>(at), static_cast<std::uint8_t>(random()));
         break;
-      case 5:
-        bytes.erase(bytes.begin() + static_cast<std::ptrdiff_t>(at));
-        break;
+      case 5: bytes.erase(bytes.begin() + static_cast<std::ptrdiff_t>(at)); break;
       default: {  // a piece copied elsewhere
         const std::size_t to = below(bytes.size());
         const std::size_t count = below(std::min<std::size_t>(24, bytes.size() - std::max(at, to)));

@@ -178,11 +178,8 @@ TEST(IndexTest, Gradients) {
                   {x, src});
   check_gradients([&](const TensorList& t) { return scatter_reduce(t[0], 0, places, t[1], "amin"); },
                   {x, src});
-  check_gradients(
-      [&](const TensorList& t) {
-        return index_put(t[0], {tensor({0, 1, 1})}, t[1], true);
-      },
-      {x, random_doubles({3}, 7)});
+  check_gradients([&](const TensorList& t) { return index_put(t[0], {tensor({0, 1, 1})}, t[1], true); },
+                  {x, random_doubles({3}, 7)});
   check_gradients([&](const TensorList& t) { return take(t[0], tensor({{0, 11}, {5, 0}})); }, {x});
   check_gradients([&](const TensorList& t) { return masked_fill(mul(t[0], t[0]), gt(x, 0), 2.0); }, {x});
   check_gradients([&](const TensorList& t) { return masked_scatter(t[0], gt(x, 0), t[1]); },

@@ -60,11 +60,8 @@ TEST(JoinTest, Gradients) {
         return mul(parts[1], parts[0]);
       },
       {x});
-  check_gradients(
-      [](const TensorList& t) {
-        return mul(split(t[0], {1, 3}, 1)[1], 2.0);
-      },
-      {x});  // one part is unused
+  check_gradients([](const TensorList& t) { return mul(split(t[0], {1, 3}, 1)[1], 2.0); },
+                  {x});  // one part is unused
   check_gradients(
       [](const TensorList& t) {
         const auto rows = unbind(t[0]);
@@ -82,9 +79,7 @@ TEST(JoinTest, Gradients) {
   check_gradients([](const TensorList& t) { return pad(t[0], {2, 1, 1, 0}, "replicate"); }, {x});
   check_gradients([](const TensorList& t) { return pad(t[0], {2, 1}, "circular"); }, {x});
   check_gradients(
-      [](const TensorList& t) {
-        return stack(meshgrid({reshape(t[0], {12}), reshape(t[1], {6})}, "xy"));
-      },
+      [](const TensorList& t) { return stack(meshgrid({reshape(t[0], {12}), reshape(t[1], {6})}, "xy")); },
       {x, y});
 }
 

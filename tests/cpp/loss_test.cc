@@ -27,7 +27,9 @@ Tensor random_tensor(const Shape& shape, unsigned seed = 1, DType dtype = DType:
   return from_values<double>(values, shape).to(dtype);
 }
 
-Tensor classes(const std::vector<std::int64_t>& values, const Shape& shape) { return from_values<std::int64_t>(values, shape); }
+Tensor classes(const std::vector<std::int64_t>& values, const Shape& shape) {
+  return from_values<std::int64_t>(values, shape);
+}
 
 bool same_bits(const Tensor& a, const Tensor& b) {
   const auto x = a.to_vector<double>(), y = b.to_vector<double>();
@@ -49,12 +51,15 @@ Tensor defined_softmax(const Tensor& x, std::int64_t dim, bool logarithm) {
 
 TEST(SoftmaxTest, KernelsGiveTheBitsOfTheDefinition) {
   for (DType dtype : {DType::float32, DType::float64}) {
-    for (const Shape& shape : {Shape({5, 10}), Shape({3, 1000}), Shape({2, 3, 700}), Shape({1, 1}), Shape({4, 17, 3})}) {
+    for (const Shape& shape :
+         {Shape({5, 10}), Shape({3, 1000}), Shape({2, 3, 700}), Shape({1, 1}), Shape({4, 17, 3})}) {
       const Tensor x = random_tensor(shape, 3, dtype);
       for (const Tensor& y : {x, flip(x, 0), transpose(x, 0, 1)}) {
         for (std::int64_t dim = 0; dim < y.rank(); ++dim) {
-          EXPECT_TRUE(same_bits(softmax(y, dim), defined_softmax(y, dim, false))) << describe(x) << " " << dim;
-          EXPECT_TRUE(same_bits(log_softmax(y, dim), defined_softmax(y, dim, true))) << describe(x) << " " << dim;
+          EXPECT_TRUE(same_bits(softmax(y, dim), defined_softmax(y, dim, false)))
+              << describe(x) << " " << dim;
+          EXPECT_TRUE(same_bits(log_softmax(y, dim), defined_softmax(y, dim, true)))
+              << describe(x) << " " << dim;
         }
       }
     }
@@ -68,7 +73,8 @@ TEST(SoftmaxTest, EdgesAndErrors) {
   EXPECT_EQ(softmax(Tensor(3.0), 0).item<float>(), 1);
   EXPECT_EQ(softmax(make_tensor({3, 0}, DType::float32), 1).numel(), 0);
   EXPECT_THROW(softmax(large, 1), ShapeError);
-  EXPECT_EQ(softmax(from_values<std::int64_t>(std::vector<std::int64_t>{1, 1}, {2}), 0).to_vector<float>()[0], 0.5f);
+  EXPECT_EQ(softmax(from_values<std::int64_t>(std::vector<std::int64_t>{1, 1}, {2}), 0).to_vector<float>()[0],
+            0.5f);
   const Tensor half = random_tensor({4, 9}, 5, DType::bfloat16);
   EXPECT_EQ(softmax(half, 1).dtype(), DType::bfloat16);
   expect_close(softmax(half, 1).to(DType::float32), softmax(half.to(DType::float32), 1), 4e-3);
@@ -90,14 +96,16 @@ TEST(SoftmaxTest, Gradients) {
   for (std::int64_t dim : {0, 1}) {
     const Tensor weights = random_tensor({3, 4}, 9);
     check_gradients([&](const auto& x) { return mul(softmax(x[0], dim), weights); }, {random_tensor({3, 4})});
-    check_gradients([&](const auto& x) { return mul(log_softmax(x[0], dim), weights); }, {random_tensor({3, 4})});
+    check_gradients([&](const auto& x) { return mul(log_softmax(x[0], dim), weights); },
+                    {random_tensor({3, 4})});
     check_gradients([&](const auto& x) { return logsumexp(x[0], DimList(dim)); }, {random_tensor({3, 4})});
   }
 }
 
 // The loss of cross_entropy for [N, C] by hand.
 double cross_entropy_by_hand(const Tensor& logits, const std::vector<std::int64_t>& target,
-                             const std::vector<double>& weight, std::int64_t ignore, double smoothing, bool average) {
+                             const std::vector<double>& weight, std::int64_t ignore, double smoothing,
+                             bool average) {
   const auto x = logits.to_vector<double>();
   const auto count = static_cast<std::size_t>(logits.size(1));
   double loss = 0, total = 0;
@@ -131,7 +139,8 @@ TEST(CrossEntropyTest, AgreesWithTheFormula) {
   }
   EXPECT_EQ(cross_entropy(x, t, {}, 3, "none").to_vector<double>()[1], 0);
   EXPECT_NEAR(cross_entropy(x, t).item<double>(), nll_loss(log_softmax(x, 1), t).item<double>(), 1e-14);
-  EXPECT_NEAR(cross_entropy(x, t, w, 3).item<double>(), nll_loss(log_softmax(x, 1), t, w, 3).item<double>(), 1e-14);
+  EXPECT_NEAR(cross_entropy(x, t, w, 3).item<double>(), nll_loss(log_softmax(x, 1), t, w, 3).item<double>(),
+              1e-14);
   // Probabilities that are all on one class are that class.
   const Tensor hot = one_hot(t, 4).to(DType::float64);
   EXPECT_NEAR(cross_entropy(x, hot).item<double>(), cross_entropy(x, t).item<double>(), 1e-14);
@@ -140,7 +149,8 @@ TEST(CrossEntropyTest, AgreesWithTheFormula) {
   // Pictures: classes in the second dimension.
   const Tensor picture = random_tensor({2, 4, 3}), labels = classes({1, 3, 0, 2, 3, 1}, {2, 3});
   const Tensor rows = reshape(transpose(picture, 1, 2).contiguous(), {6, 4});
-  EXPECT_NEAR(cross_entropy(picture, labels).item<double>(), cross_entropy(rows, reshape(labels, {6})).item<double>(), 1e-14);
+  EXPECT_NEAR(cross_entropy(picture, labels).item<double>(),
+              cross_entropy(rows, reshape(labels, {6})).item<double>(), 1e-14);
   EXPECT_EQ(cross_entropy(picture, labels, {}, -100, "none").shape(), Shape({2, 3}));
   EXPECT_NEAR(cross_entropy(reshape(narrow(x, 0, 0, 1), {4}), Tensor(1)).item<double>(),
               cross_entropy(narrow(x, 0, 0, 1), narrow(t, 0, 0, 1)).item<double>(), 1e-14);
@@ -150,18 +160,22 @@ TEST(CrossEntropyTest, Gradients) {
   const Tensor t = classes({1, 3, 0, 2, 3}, {5}), labels = classes({1, 3, 0, 2, 3, 1}, {2, 3});
   const Tensor w = from_values<double>(std::vector<double>{0.5, 2, 1, 0.25}, {4});
   for (double smoothing : {0.0, 0.2}) {
-    check_gradients([&](const auto& x) { return cross_entropy(x[0], t, {}, -100, "none", smoothing); }, {random_tensor({5, 4})});
-    check_gradients([&](const auto& x) { return cross_entropy(x[0], t, w, 3, "mean", smoothing); }, {random_tensor({5, 4})});
-    check_gradients([&](const auto& x) { return cross_entropy(x[0], labels, w, 0, "sum", smoothing); }, {random_tensor({2, 4, 3})});
+    check_gradients([&](const auto& x) { return cross_entropy(x[0], t, {}, -100, "none", smoothing); },
+                    {random_tensor({5, 4})});
+    check_gradients([&](const auto& x) { return cross_entropy(x[0], t, w, 3, "mean", smoothing); },
+                    {random_tensor({5, 4})});
+    check_gradients([&](const auto& x) { return cross_entropy(x[0], labels, w, 0, "sum", smoothing); },
+                    {random_tensor({2, 4, 3})});
   }
   check_gradients([&](const auto& x) { return nll_loss(x[0], t, w, 3); }, {random_tensor({5, 4})});
   check_gradients([&](const auto& x) { return cross_entropy(x[0], softmax(x[1], 1)); },
-                   {random_tensor({5, 4}), random_tensor({5, 4}, 2)});
+                  {random_tensor({5, 4}), random_tensor({5, 4}, 2)});
 }
 
 // Without a graph of the gradient the kernel computes it, with one the operations.
 TEST(CrossEntropyTest, BothGradientsAgree) {
-  const Tensor t = classes({1, 3, 0}, {3}), w = from_values<double>(std::vector<double>{0.5, 2, 1, 0.25}, {4});
+  const Tensor t = classes({1, 3, 0}, {3}),
+               w = from_values<double>(std::vector<double>{0.5, 2, 1, 0.25}, {4});
   for (double smoothing : {0.0, 0.2}) {
     Tensor x = random_tensor({3, 4});
     x.set_requires_grad();
@@ -198,18 +212,34 @@ Tensor to_positive(const Tensor& x) { return add(abs(x), 0.1); }
 Tensor to_sign(const Tensor& x) { return sign(x); }
 
 const PairLoss pair_losses[] = {
-    {"mse", [](auto& x, auto& t, auto& r) { return mse_loss(x, t, r); }, [](double x, double t) { return (x - t) * (x - t); }, as_is, as_is},
-    {"l1", [](auto& x, auto& t, auto& r) { return l1_loss(x, t, r); }, [](double x, double t) { return std::abs(x - t); }, as_is, as_is},
+    {"mse", [](auto& x, auto& t, auto& r) { return mse_loss(x, t, r); },
+     [](double x, double t) { return (x - t) * (x - t); }, as_is, as_is},
+    {"l1", [](auto& x, auto& t, auto& r) { return l1_loss(x, t, r); },
+     [](double x, double t) { return std::abs(x - t); }, as_is, as_is},
     {"huber", [](auto& x, auto& t, auto& r) { return huber_loss(x, t, r, 0.7); },
-     [](double x, double t) { const double e = std::abs(x - t); return e <= 0.7 ? e * e / 2 : 0.7 * (e - 0.35); }, as_is, as_is},
+     [](double x, double t) {
+       const double e = std::abs(x - t);
+       return e <= 0.7 ? e * e / 2 : 0.7 * (e - 0.35);
+     },
+     as_is, as_is},
     {"smooth_l1", [](auto& x, auto& t, auto& r) { return smooth_l1_loss(x, t, r, 0.7); },
-     [](double x, double t) { const double e = std::abs(x - t); return e < 0.7 ? e * e / 1.4 : e - 0.35; }, as_is, as_is},
+     [](double x, double t) {
+       const double e = std::abs(x - t);
+       return e < 0.7 ? e * e / 1.4 : e - 0.35;
+     },
+     as_is, as_is},
     {"bce", [](auto& x, auto& t, auto& r) { return binary_cross_entropy(x, t, {}, r); },
-     [](double x, double t) { return -t * std::log(x) - (1 - t) * std::log1p(-x); }, to_probability, to_probability},
+     [](double x, double t) { return -t * std::log(x) - (1 - t) * std::log1p(-x); }, to_probability,
+     to_probability},
     {"bce_logits", [](auto& x, auto& t, auto& r) { return binary_cross_entropy_with_logits(x, t, {}, r); },
-     [](double x, double t) { return t * std::log1p(std::exp(-x)) + (1 - t) * std::log1p(std::exp(x)); }, as_is, to_probability},
-    {"bce_pos", [](auto& x, auto& t, auto& r) { return binary_cross_entropy_with_logits(x, t, {}, r, full({1}, 3, DType::float64)); },
-     [](double x, double t) { return 3 * t * std::log1p(std::exp(-x)) + (1 - t) * std::log1p(std::exp(x)); }, as_is, to_probability},
+     [](double x, double t) { return t * std::log1p(std::exp(-x)) + (1 - t) * std::log1p(std::exp(x)); },
+     as_is, to_probability},
+    {"bce_pos",
+     [](auto& x, auto& t, auto& r) {
+       return binary_cross_entropy_with_logits(x, t, {}, r, full({1}, 3, DType::float64));
+     },
+     [](double x, double t) { return 3 * t * std::log1p(std::exp(-x)) + (1 - t) * std::log1p(std::exp(x)); },
+     as_is, to_probability},
     {"kl", [](auto& x, auto& t, auto& r) { return kl_div(x, t, r); },
      [](double x, double t) { return t * (std::log(t) - x); }, as_is, to_probability},
     {"kl_log", [](auto& x, auto& t, auto& r) { return kl_div(x, t, r, true); },
@@ -219,9 +249,14 @@ const PairLoss pair_losses[] = {
     {"poisson_full", [](auto& x, auto& t, auto& r) { return poisson_nll_loss(x, t, false, true, 1e-8, r); },
      [](double x, double t) {
        return x - t * std::log(x + 1e-8) + (t > 1 ? t * std::log(t) - t + std::log(2 * M_PI * t) / 2 : 0);
-     }, to_positive, to_positive},
-    {"gaussian", [](auto& x, auto& t, auto& r) { return gaussian_nll_loss(x, t, full({1}, 0.3, DType::float64), true, 1e-6, r); },
-     [](double x, double t) { return (std::log(0.3) + (x - t) * (x - t) / 0.3 + std::log(2 * M_PI)) / 2; }, as_is, as_is},
+     },
+     to_positive, to_positive},
+    {"gaussian",
+     [](auto& x, auto& t, auto& r) {
+       return gaussian_nll_loss(x, t, full({1}, 0.3, DType::float64), true, 1e-6, r);
+     },
+     [](double x, double t) { return (std::log(0.3) + (x - t) * (x - t) / 0.3 + std::log(2 * M_PI)) / 2; },
+     as_is, as_is},
     {"soft_margin", [](auto& x, auto& t, auto& r) { return soft_margin_loss(x, t, r); },
      [](double x, double t) { return std::log1p(std::exp(-t * x)); }, as_is, to_sign},
     {"hinge", [](auto& x, auto& t, auto& r) { return hinge_embedding_loss(x, t, 1.0, r); },
@@ -279,8 +314,10 @@ TEST(LossTest, VectorsPairsAndTriplets) {
   }
   check_gradients([](const auto& v) { return cosine_similarity(v[0], v[1]); }, {a, b});
   check_gradients([](const auto& v) { return normalize(v[0]); }, {a});
-  check_gradients([](const auto& v) { return triplet_margin_loss(v[0], v[1], v[2], 1, 2, 1e-6, true); }, {a, b, c});
-  const auto ranking = margin_ranking_loss(a, b, full({1}, -1, DType::float64), 0.5, "none").to_vector<double>();
+  check_gradients([](const auto& v) { return triplet_margin_loss(v[0], v[1], v[2], 1, 2, 1e-6, true); },
+                  {a, b, c});
+  const auto ranking =
+      margin_ranking_loss(a, b, full({1}, -1, DType::float64), 0.5, "none").to_vector<double>();
   EXPECT_NEAR(ranking[0], std::max(0.0, a.data<double>()[0] - b.data<double>()[0] + 0.5), 1e-14);
 }
 

@@ -397,7 +397,7 @@ T floor_divide_reference(T x, T y) {
 }
 
 template <class T>
-void expect_exact(const char* name, T (*reference)(T, T), MathLoop<T> MathFunction::*loop) {
+void expect_exact(const char* name, T (*reference)(T, T), MathLoop<T> MathFunction::* loop) {
   const Samples<T> s =
       samples_of<T>({name, nullptr, [](Real, Real) -> Real { return 0; }, {{-4, 4}, {-1000, 1000}}}, 50'000);
   std::vector<T> out(s.x.size());
@@ -418,8 +418,7 @@ void expect_exact(const char* name, T (*reference)(T, T), MathLoop<T> MathFuncti
 TEST(MathAccuracy, FloorDivideAndNextafter) {
   expect_exact<float>("floor_divide", floor_divide_reference<float>, &MathFunction::f32);
   expect_exact<double>("floor_divide", floor_divide_reference<double>, &MathFunction::f64);
-  expect_exact<float>(
-      "nextafter", [](float x, float y) { return std::nextafter(x, y); }, &MathFunction::f32);
+  expect_exact<float>("nextafter", [](float x, float y) { return std::nextafter(x, y); }, &MathFunction::f32);
   expect_exact<double>(
       "nextafter", [](double x, double y) { return std::nextafter(x, y); }, &MathFunction::f64);
 }

@@ -45,14 +45,9 @@ std::vector<T> mixed_values(std::uint64_t seed, int count) {
   for (T& value : values) {
     const std::uint64_t pattern = random();
     switch (random() % 3) {
-      case 0:
-        std::memcpy(&value, &pattern, sizeof(T));
-        break;
-      case 1:
-        value = static_cast<T>(normal(random));
-        break;
-      default:
-        value = special[pattern % (sizeof(special) / sizeof(T))];
+      case 0: std::memcpy(&value, &pattern, sizeof(T)); break;
+      case 1: value = static_cast<T>(normal(random)); break;
+      default: value = special[pattern % (sizeof(special) / sizeof(T))];
     }
   }
   return values;
@@ -68,7 +63,7 @@ int first_difference(const std::vector<T>& a, const std::vector<T>& b) {
 }
 
 template <class T>
-void expect_equal_bits(MathLoop<T> MathFunction::*vector_loop, MathLoop<T> MathFunction::*scalar_loop) {
+void expect_equal_bits(MathLoop<T> MathFunction::* vector_loop, MathLoop<T> MathFunction::* scalar_loop) {
   constexpr int count = 30016;
   const std::vector<T> x = mixed_values<T>(1, count), y = mixed_values<T>(2, count);
   const std::vector<const MathTable*> tables = math_tables();
@@ -113,44 +108,28 @@ T integer_reference(int operation, T x, T y) {
   const Wide quotient = y == 0 ? 0 : a / b, rest = y == 0 ? 0 : a % b;
   const bool opposite = rest != 0 && (rest < 0) != (b < 0);
   switch (operation) {
-    case 0:
-      return wrap<T>(a + b);
-    case 1:
-      return wrap<T>(a - b);
+    case 0: return wrap<T>(a + b);
+    case 1: return wrap<T>(a - b);
     case 2:
       return wrap<T>(
           static_cast<Wide>(static_cast<unsigned __int128>(a) * static_cast<unsigned __int128>(b)));
-    case 3:
-      return wrap<T>(quotient);
-    case 4:
-      return wrap<T>(rest);
-    case 5:
-      return wrap<T>(-a);
-    case 6:
-      return wrap<T>(a & b);
-    case 7:
-      return wrap<T>(a | b);
-    case 8:
-      return wrap<T>(a ^ b);
-    case 9:
-      return wrap<T>(~a);
+    case 3: return wrap<T>(quotient);
+    case 4: return wrap<T>(rest);
+    case 5: return wrap<T>(-a);
+    case 6: return wrap<T>(a & b);
+    case 7: return wrap<T>(a | b);
+    case 8: return wrap<T>(a ^ b);
+    case 9: return wrap<T>(~a);
     case 10:
       return far ? T(0)
                  : wrap<T>(static_cast<Wide>(static_cast<unsigned __int128>(a) << static_cast<int>(b)));
-    case 11:
-      return far ? (x < 0 ? wrap<T>(-1) : T(0)) : wrap<T>(a >> static_cast<int>(b));
-    case 12:
-      return x < y ? y : x;
-    case 13:
-      return y < x ? y : x;
-    case 14:
-      return wrap<T>(a < 0 ? -a : a);
-    case 15:
-      return wrap<T>(opposite ? rest + b : rest);
-    case 16:
-      return wrap<T>(opposite ? quotient - 1 : quotient);
-    default:
-      break;
+    case 11: return far ? (x < 0 ? wrap<T>(-1) : T(0)) : wrap<T>(a >> static_cast<int>(b));
+    case 12: return x < y ? y : x;
+    case 13: return y < x ? y : x;
+    case 14: return wrap<T>(a < 0 ? -a : a);
+    case 15: return wrap<T>(opposite ? rest + b : rest);
+    case 16: return wrap<T>(opposite ? quotient - 1 : quotient);
+    default: break;
   }
   // pow
   if (y < 0) return x == 1 ? T(1) : a == -1 ? wrap<T>(y % 2 != 0 ? -1 : 1) : T(0);
@@ -172,12 +151,9 @@ void expect_integers(const IntegerLoop<T> (MathTable::*loops)[2]) {
     const T special[] = {0, 1, T(-1), 2, T(-2), 7, 8, L::min(), L::max(), T(L::max() - 1)};
     const auto draw = [&]() -> T {
       switch (random() % 3) {
-        case 0:
-          return static_cast<T>(random());
-        case 1:
-          return static_cast<T>(random() % 20);
-        default:
-          return special[random() % 10];
+        case 0: return static_cast<T>(random());
+        case 1: return static_cast<T>(random() % 20);
+        default: return special[random() % 10];
       }
     };
     x[static_cast<std::size_t>(i)] = draw();

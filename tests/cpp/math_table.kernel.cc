@@ -53,8 +53,7 @@ void integer_loop(const T* x, const T* y, T* out, std::int64_t count) {
 constexpr MathFunction functions[] = {PHLOX_TEST_UNARY(PHLOX_UNARY_ENTRY)
                                           PHLOX_TEST_BINARY(PHLOX_BINARY_ENTRY)};
 
-#define PHLOX_INTEGER(T) \
-  { integer_loop<Native<T>, T>, integer_loop<Scalar<T>, T> }
+#define PHLOX_INTEGER(T) {integer_loop<Native<T>, T>, integer_loop<Scalar<T>, T>}
 
 }  // namespace
 

@@ -58,12 +58,22 @@ double tolerance_of(DType dtype) {
 
 TEST(Matmul, SizesAndDTypes) {
   with_both_kernels([] {
-    for (DType dtype : {DType::float32, DType::float64, DType::bfloat16, DType::float16, DType::complex64, DType::complex128})
-      for (auto [batch, m, k, n] : {std::array<std::int64_t, 4>{1, 1, 1, 1}, {1, 3, 4, 5}, {2, 17, 33, 9}, {1, 65, 1, 70},
-                                    {3, 1, 40, 1}, {40, 8, 8, 8}, {1, 130, 129, 131}, {0, 2, 3, 4}, {2, 0, 3, 4}, {2, 3, 0, 4}}) {
+    for (DType dtype : {DType::float32, DType::float64, DType::bfloat16, DType::float16, DType::complex64,
+                        DType::complex128})
+      for (auto [batch, m, k, n] : {std::array<std::int64_t, 4>{1, 1, 1, 1},
+                                    {1, 3, 4, 5},
+                                    {2, 17, 33, 9},
+                                    {1, 65, 1, 70},
+                                    {3, 1, 40, 1},
+                                    {40, 8, 8, 8},
+                                    {1, 130, 129, 131},
+                                    {0, 2, 3, 4},
+                                    {2, 0, 3, 4},
+                                    {2, 3, 0, 4}}) {
         SCOPED_TRACE(fmt::format("{} {} {} {} {}", info(dtype).name, batch, m, k, n));
         // Rounded first, so that only the product is judged.
-        const Tensor lhs = random_doubles({batch, m, k}).to(dtype), rhs = random_doubles({batch, k, n}, 2).to(dtype);
+        const Tensor lhs = random_doubles({batch, m, k}).to(dtype),
+                     rhs = random_doubles({batch, k, n}, 2).to(dtype);
         const Tensor expected = naive(lhs.to(DType::float64), rhs.to(DType::float64));
         const Tensor actual = matmul(lhs, rhs);
         EXPECT_EQ(actual.dtype(), dtype);
@@ -95,16 +105,21 @@ TEST(Matmul, StridedOperands) {
         expect_close(matmul(lhs, rhs).to(DType::float64), expected, tolerance);
       };
       // The same values in other memory orders: transposed, inside a larger tensor, with every dimension strided.
-      const auto transposed = [](const Tensor& x) { return transpose(transpose(x, 1, 2).clone().contiguous(), 1, 2); };
+      const auto transposed = [](const Tensor& x) {
+        return transpose(transpose(x, 1, 2).clone().contiguous(), 1, 2);
+      };
       const auto every_second = [](const Tensor& x) {
         const Tensor wide = repeat_interleave(x, 2, 2);
         return make_view(wide, x.shape(), {wide.stride(0), wide.stride(1), 2}, 0);
       };
       const auto inside = [](const Tensor& x) { return narrow(cat({x, x, x}, 2), 2, x.size(2), x.size(2)); };
-      const auto batch_innermost = [](const Tensor& x) { return permute(permute(x, {1, 2, 0}).contiguous(), {2, 0, 1}); };
+      const auto batch_innermost = [](const Tensor& x) {
+        return permute(permute(x, {1, 2, 0}).contiguous(), {2, 0, 1});
+      };
       const auto flipped = [](const Tensor& x) {  // a negative stride
         const Tensor reversed = flip(x, 1).contiguous();
-        return make_view(reversed, x.shape(), {reversed.stride(0), -reversed.stride(1), 1}, (x.size(1) - 1) * x.size(2));
+        return make_view(reversed, x.shape(), {reversed.stride(0), -reversed.stride(1), 1},
+                         (x.size(1) - 1) * x.size(2));
       };
       const std::vector<std::function<Tensor(const Tensor&)>> orders{
           [](const Tensor& x) { return x; }, transposed, every_second, inside, batch_innermost, flipped};
@@ -126,7 +141,8 @@ TEST(Matmul, IntegersAreExactAndWrap) {
               (std::vector<std::int64_t>{3 * large + 3 - 33, 5 * large + 5 + 39, 43, 9}));
     const Tensor c = from_values<std::int8_t>(std::vector<std::int8_t>{100, 100}, {1, 2});
     const Tensor d = from_values<std::int8_t>(std::vector<std::int8_t>{2, 1}, {2, 1});
-    EXPECT_EQ(matmul(c, d).to_vector<std::int8_t>(), std::vector<std::int8_t>{static_cast<std::int8_t>(300 - 256)});
+    EXPECT_EQ(matmul(c, d).to_vector<std::int8_t>(),
+              std::vector<std::int8_t>{static_cast<std::int8_t>(300 - 256)});
   });
 }
 
@@ -136,7 +152,8 @@ TEST(Matmul, BroadcastsTheBatch) {
   ASSERT_EQ(product.shape(), (Shape{2, 5, 3, 2}));
   for (std::int64_t i = 0; i < 2; ++i)
     for (std::int64_t j = 0; j < 5; ++j)
-      expect_close(select(select(product, 0, i), 0, j), matmul(select(select(a, 0, i), 0, 0), select(b, 0, j)), 1e-12);
+      expect_close(select(select(product, 0, i), 0, j),
+                   matmul(select(select(a, 0, i), 0, 0), select(b, 0, j)), 1e-12);
   EXPECT_EQ(matmul(random_doubles({4}), b).shape(), (Shape{5, 2}));
   EXPECT_EQ(matmul(a, random_doubles({4})).shape(), (Shape{2, 1, 3}));
   EXPECT_EQ(matmul(random_doubles({4}), random_doubles({4})).shape(), Shape{});
@@ -144,8 +161,13 @@ TEST(Matmul, BroadcastsTheBatch) {
 
 TEST(Matmul, Gradients) {
   const auto product = [](const TensorList& x) { return matmul(x[0], x[1]); };
-  for (auto [a, b] : {std::pair<Shape, Shape>{{2, 3}, {3, 2}}, {{3}, {3}}, {{3}, {3, 2}}, {{2, 3}, {3}},
-                      {{2, 2, 3}, {3, 2}}, {{2, 1, 2, 3}, {2, 3, 1}}, {{2, 3}, {2, 3, 2}}})
+  for (auto [a, b] : {std::pair<Shape, Shape>{{2, 3}, {3, 2}},
+                      {{3}, {3}},
+                      {{3}, {3, 2}},
+                      {{2, 3}, {3}},
+                      {{2, 2, 3}, {3, 2}},
+                      {{2, 1, 2, 3}, {2, 3, 1}},
+                      {{2, 3}, {2, 3, 2}}})
     check_gradients(product, {random_doubles(a), random_doubles(b, 2)});
   check_gradients([](const TensorList& x) { return linear(x[0], x[1], x[2]); },
                   {random_doubles({2, 2, 3}), random_doubles({4, 3}, 2), random_doubles({4}, 3)});
@@ -161,19 +183,21 @@ TEST(Matmul, GradientOfATransposedOperandLiesAsItDoes) {
 
 TEST(Matmul, Errors) {
   EXPECT_ERROR(matmul(random_doubles({3, 4}), random_doubles({3, 4})), ShapeError,
-                     "[E0203] matmul: inner sizes differ, 4 and 3\n"
-                     "  lhs  f64[3,4] cpu\n"
-                     "  rhs  f64[3,4] cpu\n"
-                     "  try  lhs @ rhs.T, which gives [3,3]");
+               "[E0203] matmul: inner sizes differ, 4 and 3\n"
+               "  lhs  f64[3,4] cpu\n"
+               "  rhs  f64[3,4] cpu\n"
+               "  try  lhs @ rhs.T, which gives [3,3]");
   EXPECT_THROW(matmul(random_doubles({}), random_doubles({3})), ShapeError);
   EXPECT_THROW(mm(random_doubles({2, 3, 4}), random_doubles({4, 2})), ShapeError);
   EXPECT_THROW(linear(random_doubles({2, 3}), random_doubles({5, 4})), ShapeError);
-  EXPECT_THROW(matmul(random_doubles({2, 2}).to(DType::bool_), random_doubles({2, 2}).to(DType::bool_)), DTypeError);
+  EXPECT_THROW(matmul(random_doubles({2, 2}).to(DType::bool_), random_doubles({2, 2}).to(DType::bool_)),
+               DTypeError);
 }
 
 // Several threads at once: only one may have the team, all must be right.
 TEST(Matmul, FromManyThreads) {
-  const Tensor a = random_doubles({200, 150}).to(DType::float32), b = random_doubles({150, 120}, 2).to(DType::float32);
+  const Tensor a = random_doubles({200, 150}).to(DType::float32),
+               b = random_doubles({150, 120}, 2).to(DType::float32);
   const Tensor expected = matmul(a, b);
   std::vector<std::thread> threads;
   std::vector<double> errors(4, 1);
@@ -197,7 +221,8 @@ TEST(Einsum, AgainstOtherOperations) {
   expect_close(einsum("ii", {square}), sum(diagonal(square)), 1e-12);
   expect_close(einsum("ij->", {a}), sum(a), 1e-12);
   expect_close(einsum("ij->j", {a}), sum(a, 0), 1e-12);
-  expect_close(einsum("i,j->ij", {select(a, 1, 0), select(b, 1, 0)}), outer(select(a, 1, 0), select(b, 1, 0)), 1e-12);
+  expect_close(einsum("i,j->ij", {select(a, 1, 0), select(b, 1, 0)}), outer(select(a, 1, 0), select(b, 1, 0)),
+               1e-12);
   expect_close(einsum("ij,ij->ij", {a, a}), mul(a, a), 1e-12);
   const Tensor batch = random_doubles({2, 3, 4}, 4), wide = random_doubles({2, 4, 5}, 5);
   expect_close(einsum("...ij,...jk", {batch, wide}), matmul(batch, wide), 1e-12);
@@ -205,7 +230,8 @@ TEST(Einsum, AgainstOtherOperations) {
   expect_close(einsum("bij,bjk->bik", {batch, wide}), bmm(batch, wide), 1e-12);
   expect_close(einsum("b...->...", {batch}), sum(batch, 0), 1e-12);
   // A dimension of 1 broadcasts.
-  expect_close(einsum("ij,kj->ik", {random_doubles({3, 1}, 6), a}), matmul(expand(random_doubles({3, 1}, 6), {3, 4}), transpose(a, 0, 1)), 1e-12);
+  expect_close(einsum("ij,kj->ik", {random_doubles({3, 1}, 6), a}),
+               matmul(expand(random_doubles({3, 1}, 6), {3, 4}), transpose(a, 0, 1)), 1e-12);
 }
 
 TEST(Einsum, ManyOperandsInAnyOrder) {
@@ -225,7 +251,8 @@ TEST(Einsum, GradientsAndErrors) {
   check_gradients([](const TensorList& x) { return einsum("bij,bjk,kl->bl", x); },
                   {random_doubles({2, 2, 3}), random_doubles({2, 3, 2}, 2), random_doubles({2, 2}, 3)});
   check_gradients([](const TensorList& x) { return bilinear(x[0], x[1], x[2], x[3]); },
-                  {random_doubles({2, 3}), random_doubles({2, 2}, 2), random_doubles({2, 3, 2}, 3), random_doubles({2}, 4)});
+                  {random_doubles({2, 3}), random_doubles({2, 2}, 2), random_doubles({2, 3, 2}, 3),
+                   random_doubles({2}, 4)});
   const Tensor a = random_doubles({3, 4});
   EXPECT_THROW(einsum("ij,jk", {a}), ValueError);
   EXPECT_THROW(einsum("ijk", {a}), ValueError);
@@ -238,12 +265,15 @@ TEST(Einsum, GradientsAndErrors) {
 TEST(Products, FollowTheirDefinitions) {
   const Tensor a = random_doubles({2, 3, 4}), b = random_doubles({5, 4, 2}, 2);
   expect_close(tensordot(a, b, DimList{0, 2}, DimList{2, 1}), einsum("aib,cba->ic", {a, b}), 1e-12);
-  expect_close(tensordot(a, random_doubles({3, 4, 2}, 3), 2), einsum("abc,bcd->ad", {a, random_doubles({3, 4, 2}, 3)}), 1e-12);
-  expect_close(phlox::inner(a, random_doubles({6, 4}, 4)), einsum("abc,dc->abd", {a, random_doubles({6, 4}, 4)}), 1e-12);
+  expect_close(tensordot(a, random_doubles({3, 4, 2}, 3), 2),
+               einsum("abc,bcd->ad", {a, random_doubles({3, 4, 2}, 3)}), 1e-12);
+  expect_close(phlox::inner(a, random_doubles({6, 4}, 4)),
+               einsum("abc,dc->abd", {a, random_doubles({6, 4}, 4)}), 1e-12);
   const Tensor s = random_doubles({3, 3}, 5);
   expect_close(matrix_power(s, 5), matmul(matmul(matmul(matmul(s, s), s), s), s), 1e-11);
   expect_close(matrix_power(s, 0), eye(3, {}, DType::float64), 0);
-  const TensorList chain{random_doubles({2, 6}), random_doubles({6, 3}, 2), random_doubles({3, 7}, 3), random_doubles({7, 2}, 4)};
+  const TensorList chain{random_doubles({2, 6}), random_doubles({6, 3}, 2), random_doubles({3, 7}, 3),
+                         random_doubles({7, 2}, 4)};
   expect_close(multi_dot(chain), matmul(matmul(chain[0], chain[1]), matmul(chain[2], chain[3])), 1e-11);
 }
 

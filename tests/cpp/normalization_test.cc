@@ -53,13 +53,14 @@ Tensor channels_last(const Tensor& x) {
 
 TEST(Normalization, BatchNormInTraining) {
   for (const Shape& shape : {Shape{8, 5}, Shape{4, 5, 7}, Shape{3, 20, 4, 6}, Shape{2, 3, 2, 3, 4}}) {
-    const Tensor x = add(mul(random_doubles(shape), 3), 1000);  // far from zero: a sum of squares would lose digits
+    const Tensor x =
+        add(mul(random_doubles(shape), 3), 1000);  // far from zero: a sum of squares would lose digits
     const std::int64_t channels = shape[1];
     const Tensor weight = random_doubles({channels}, 2), bias = random_doubles({channels}, 3);
     const std::size_t inner = static_cast<std::size_t>(x.numel() / shape[0] / channels);
-    const Tensor plain = normalized_by_definition(x, static_cast<std::size_t>(channels), 1e-5, [&](std::size_t i) {
-      return i / inner % static_cast<std::size_t>(channels);
-    });
+    const Tensor plain = normalized_by_definition(
+        x, static_cast<std::size_t>(channels), 1e-5,
+        [&](std::size_t i) { return i / inner % static_cast<std::size_t>(channels); });
     const Tensor expected = add(mul(plain, over_channels(weight, x.rank())), over_channels(bias, x.rank()));
     for (auto [dtype, tolerance] : {std::pair{DType::float64, 1e-9}, {DType::float32, 2e-3}}) {
       const Tensor input = x.to(dtype), w = weight.to(dtype), b = bias.to(dtype);
@@ -79,7 +80,8 @@ TEST(Normalization, RunningStatistics) {
   expect_close(running_var, add(mul(div(sum(mul(difference, difference), 1), 19), 0.25), 0.75), 1e-12);
   // Outside training they are what counts, and stay.
   const Tensor before = running_mean.clone();
-  const Tensor expected = div(sub(x, over_channels(running_mean, 3)), sqrt(add(over_channels(running_var, 3), 1e-5)));
+  const Tensor expected =
+      div(sub(x, over_channels(running_mean, 3)), sqrt(add(over_channels(running_var, 3), 1e-5)));
   expect_close(batch_norm(x, running_mean, running_var), expected, 1e-12);
   expect_close(running_mean, before, 0);
 }
@@ -87,17 +89,22 @@ TEST(Normalization, RunningStatistics) {
 TEST(Normalization, LayerGroupAndInstance) {
   const Tensor x = random_doubles({2, 6, 4, 3});
   const Tensor weight = random_doubles({4, 3}, 2), bias = random_doubles({4, 3}, 3);
-  expect_close(layer_norm(x, {4, 3}, weight, bias, 1e-3),
-               add(mul(normalized_by_definition(x, 12, 1e-3, [](std::size_t i) { return i / 12; }), weight), bias), 1e-12);
+  expect_close(
+      layer_norm(x, {4, 3}, weight, bias, 1e-3),
+      add(mul(normalized_by_definition(x, 12, 1e-3, [](std::size_t i) { return i / 12; }), weight), bias),
+      1e-12);
   const Tensor w = random_doubles({6}, 4), b = random_doubles({6}, 5);
   const Tensor groups = normalized_by_definition(x, 4, 1e-5, [](std::size_t i) { return i / 36; });
   expect_close(group_norm(x, 2, w, b), add(mul(groups, over_channels(w, 4)), over_channels(b, 4)), 1e-12);
   expect_close(group_norm(channels_last(x), 2), groups, 1e-12);
-  expect_close(instance_norm(x), normalized_by_definition(x, 12, 1e-5, [](std::size_t i) { return i / 12; }), 1e-12);
+  expect_close(instance_norm(x), normalized_by_definition(x, 12, 1e-5, [](std::size_t i) { return i / 12; }),
+               1e-12);
   const Tensor square = mean(mul(x, x), 3, true);
   expect_close(rms_norm(x, 3, {}, 1e-4), div(x, sqrt(add(square, 1e-4))), 1e-12);
   // Halves are computed in float32 and rounded once.
-  expect_close(layer_norm(x.to(DType::bfloat16), {4, 3}), normalized_by_definition(x.to(DType::bfloat16), 12, 1e-5, [](std::size_t i) { return i / 12; }), 1e-2);
+  expect_close(
+      layer_norm(x.to(DType::bfloat16), {4, 3}),
+      normalized_by_definition(x.to(DType::bfloat16), 12, 1e-5, [](std::size_t i) { return i / 12; }), 1e-2);
 }
 
 TEST(Normalization, LocalResponse) {
@@ -108,7 +115,8 @@ TEST(Normalization, LocalResponse) {
     for (int c = 0; c < 5; ++c)
       for (int i = 0; i < 3; ++i) {
         double squares = 0;
-        for (int j = std::max(0, c - 1); j <= std::min(4, c + 1); ++j) squares += std::pow(values[(n * 5 + j) * 3 + i], 2);
+        for (int j = std::max(0, c - 1); j <= std::min(4, c + 1); ++j)
+          squares += std::pow(values[(n * 5 + j) * 3 + i], 2);
         const int at = (n * 5 + c) * 3 + i;
         expected[at] = values[at] / std::pow(2 + 0.5 * squares / 3, 0.75);
       }
@@ -117,13 +125,19 @@ TEST(Normalization, LocalResponse) {
 
 TEST(Normalization, Gradients) {
   const Tensor w = random_doubles({3}, 2), b = random_doubles({3}, 3);
-  check_gradients([](const TensorList& x) { return batch_norm(x[0], {}, {}, x[1], x[2], true); }, {random_doubles({3, 3, 2}), w, b});
+  check_gradients([](const TensorList& x) { return batch_norm(x[0], {}, {}, x[1], x[2], true); },
+                  {random_doubles({3, 3, 2}), w, b});
   const Tensor m = random_doubles({3}, 4), v = add(abs(random_doubles({3}, 5)), 0.5);
-  check_gradients([&](const TensorList& x) { return batch_norm(x[0], m, v, x[1], x[2]); }, {random_doubles({2, 3, 2}), w, b});
-  check_gradients([](const TensorList& x) { return layer_norm(x[0], 3, x[1], x[2]); }, {random_doubles({2, 2, 3}), w, b});
-  check_gradients([](const TensorList& x) { return group_norm(x[0], 1, x[1], x[2]); }, {random_doubles({2, 3, 2}), w, b});
-  check_gradients([](const TensorList& x) { return rms_norm(x[0], 3, x[1], 1e-3); }, {random_doubles({2, 3}), w});
-  check_gradients([](const TensorList& x) { return local_response_norm(x[0], 2, 0.3); }, {random_doubles({1, 4, 2})});
+  check_gradients([&](const TensorList& x) { return batch_norm(x[0], m, v, x[1], x[2]); },
+                  {random_doubles({2, 3, 2}), w, b});
+  check_gradients([](const TensorList& x) { return layer_norm(x[0], 3, x[1], x[2]); },
+                  {random_doubles({2, 2, 3}), w, b});
+  check_gradients([](const TensorList& x) { return group_norm(x[0], 1, x[1], x[2]); },
+                  {random_doubles({2, 3, 2}), w, b});
+  check_gradients([](const TensorList& x) { return rms_norm(x[0], 3, x[1], 1e-3); },
+                  {random_doubles({2, 3}), w});
+  check_gradients([](const TensorList& x) { return local_response_norm(x[0], 2, 0.3); },
+                  {random_doubles({1, 4, 2})});
 }
 
 TEST(Normalization, Errors) {

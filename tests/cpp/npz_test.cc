@@ -23,7 +23,8 @@ Tensor numbers(const Shape& shape) {
 
 Bytes npy_with(const std::string& header, std::size_t data_bytes) {
   const std::string magic("\x93NUMPY\x01\x00", 8);
-  const std::string text = magic + static_cast<char>(header.size() & 0xFF) + static_cast<char>(header.size() >> 8) + header;
+  const std::string text =
+      magic + static_cast<char>(header.size() & 0xFF) + static_cast<char>(header.size() >> 8) + header;
   Bytes bytes(text.begin(), text.end());
   bytes.resize(bytes.size() + data_bytes);
   return bytes;

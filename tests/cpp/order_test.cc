@@ -41,17 +41,20 @@ std::int64_t first_largest(const Values& x, bool maximum) {
 }
 
 TEST(ArgReduceTest, EveryLayoutAndDtype) {
-  for (DType dtype : {DType::float32, DType::float64, DType::float16, DType::int8, DType::int64, DType::uint64}) {
+  for (DType dtype :
+       {DType::float32, DType::float64, DType::float16, DType::int8, DType::int64, DType::uint64}) {
     for (const Shape& shape : {Shape({6, 70}), Shape({3, 4, 5}), Shape({1, 1})}) {
       const Tensor made = dtype == DType::uint64 ? abs(coarse(shape)).to(dtype) : coarse(shape, dtype);
       for (const Tensor& x : layouts(made)) {
         for (std::int64_t d = 0; d < x.rank(); ++d) {
           const Tensor rows = movedim(x, d, -1).contiguous();
           const auto flat = rows.to_vector<double>();
-          const auto largest = argmax(x, d).to_vector<std::int64_t>(), smallest = argmin(x, d, true).to_vector<std::int64_t>();
+          const auto largest = argmax(x, d).to_vector<std::int64_t>(),
+                     smallest = argmin(x, d, true).to_vector<std::int64_t>();
           const auto length = static_cast<std::size_t>(x.size(d));
           for (std::size_t row = 0; row < largest.size(); ++row) {
-            const Values values(flat.begin() + static_cast<long>(row * length), flat.begin() + static_cast<long>((row + 1) * length));
+            const Values values(flat.begin() + static_cast<long>(row * length),
+                                flat.begin() + static_cast<long>((row + 1) * length));
             ASSERT_EQ(largest[row], first_largest(values, true));
             ASSERT_EQ(smallest[row], first_largest(values, false));
           }
@@ -122,12 +125,15 @@ TEST(ScanTest, DtypesAndEdges) {
   EXPECT_EQ(cumsum(Tensor(2.5), 0).item<double>(), 2.5);
   // f32 sums are kept in f64, so a long one loses nothing but the last rounding.
   const Tensor tenth = full({100000}, 0.1f);
-  EXPECT_EQ(narrow(cumsum(tenth, 0), 0, 99999, 1).item<float>(), static_cast<float>(100000 * static_cast<double>(0.1f)));
+  EXPECT_EQ(narrow(cumsum(tenth, 0), 0, 99999, 1).item<float>(),
+            static_cast<float>(100000 * static_cast<double>(0.1f)));
   const auto [values, indices] = cummax(numbers({1, 3, 3, nan, 4, nan}), 0);
   EXPECT_EQ(indices.to_vector<std::int64_t>(), (Longs{0, 1, 2, 3, 3, 5}));
   EXPECT_TRUE(std::isnan(values.to_vector<double>()[4]));
-  EXPECT_EQ(logcumsumexp(numbers({-INFINITY, -INFINITY, 0}), 0).to_vector<double>(), (Values{-INFINITY, -INFINITY, 0}));
-  EXPECT_NEAR(logcumsumexp(numbers({1000, 1000, -1000}), 0).to_vector<double>()[2], 1000 + std::log(2.0), 1e-12);
+  EXPECT_EQ(logcumsumexp(numbers({-INFINITY, -INFINITY, 0}), 0).to_vector<double>(),
+            (Values{-INFINITY, -INFINITY, 0}));
+  EXPECT_NEAR(logcumsumexp(numbers({1000, 1000, -1000}), 0).to_vector<double>()[2], 1000 + std::log(2.0),
+              1e-12);
   EXPECT_EQ(diff(numbers({1, 4, 9, 16})).to_vector<double>(), (Values{3, 5, 7}));
   EXPECT_EQ(diff(numbers({1, 4, 9, 16}), 2).to_vector<double>(), (Values{2, 2}));
   EXPECT_EQ(diff(numbers({1, 4}), 1, 0, numbers({0}), numbers({9})).to_vector<double>(), (Values{1, 3, 5}));
@@ -148,9 +154,10 @@ TEST(ScanTest, Gradients) {
 }
 
 TEST(SortTest, EveryLayoutDtypeAndDirection) {
-  for (DType dtype : {DType::float32, DType::float64, DType::float16, DType::bfloat16, DType::int8, DType::int32,
-                      DType::int64, DType::uint8, DType::uint32, DType::bool_}) {
-    const Tensor made = is_floating(dtype) || !is_unsigned(dtype) ? coarse({3, 300}, dtype) : abs(coarse({3, 300})).to(dtype);
+  for (DType dtype : {DType::float32, DType::float64, DType::float16, DType::bfloat16, DType::int8,
+                      DType::int32, DType::int64, DType::uint8, DType::uint32, DType::bool_}) {
+    const Tensor made =
+        is_floating(dtype) || !is_unsigned(dtype) ? coarse({3, 300}, dtype) : abs(coarse({3, 300})).to(dtype);
     for (const Tensor& x : layouts(made)) {
       for (std::int64_t d : {0, 1}) {
         for (bool descending : {false, true}) {
@@ -164,7 +171,8 @@ TEST(SortTest, EveryLayoutDtypeAndDirection) {
             Longs expected(length);
             std::iota(expected.begin(), expected.end(), 0);
             std::stable_sort(expected.begin(), expected.end(), [&](std::int64_t a, std::int64_t b) {
-              const double u = flat[start + static_cast<std::size_t>(a)], w = flat[start + static_cast<std::size_t>(b)];
+              const double u = flat[start + static_cast<std::size_t>(a)],
+                           w = flat[start + static_cast<std::size_t>(b)];
               return descending ? u > w : u < w;
             });
             for (std::size_t i = 0; i < length; ++i) {
@@ -239,12 +247,16 @@ TEST(QuantileTest, MediansAndQuantiles) {
 
 TEST(SearchTest, PlacesInSortedRows) {
   const Tensor row = numbers({1, 3, 3, 5});
-  EXPECT_EQ(searchsorted(row, numbers({0, 1, 3, 4, 9, nan})).to_vector<std::int64_t>(), (Longs{0, 0, 1, 3, 4, 4}));
-  EXPECT_EQ(searchsorted(row, numbers({0, 1, 3, 4, 9}), false, true).to_vector<std::int64_t>(), (Longs{0, 1, 3, 3, 4}));
+  EXPECT_EQ(searchsorted(row, numbers({0, 1, 3, 4, 9, nan})).to_vector<std::int64_t>(),
+            (Longs{0, 0, 1, 3, 4, 4}));
+  EXPECT_EQ(searchsorted(row, numbers({0, 1, 3, 4, 9}), false, true).to_vector<std::int64_t>(),
+            (Longs{0, 1, 3, 3, 4}));
   EXPECT_EQ(searchsorted(row, numbers({3}), false, false, "right").item<std::int64_t>(), 3);
   EXPECT_EQ(searchsorted(row, 3.0).item<std::int64_t>(), 1);
   EXPECT_EQ(searchsorted(row, numbers({3}), true).dtype(), DType::int32);
-  EXPECT_EQ(searchsorted(numbers({5, 1, 3}), 4.0, false, false, {}, argsort(numbers({5, 1, 3}))).item<std::int64_t>(), 2);
+  EXPECT_EQ(searchsorted(numbers({5, 1, 3}), 4.0, false, false, {}, argsort(numbers({5, 1, 3})))
+                .item<std::int64_t>(),
+            2);
   const Tensor rows = std::get<0>(sort(coarse({3, 50}), 1)), values = coarse({3, 7}, DType::float32, 5);
   const Tensor found = searchsorted(rows, values);
   for (std::int64_t i = 0; i < 21; ++i) {
@@ -271,7 +283,8 @@ TEST(CountTest, UniqueValuesAndHistograms) {
   const Tensor flat = reshape(x, {6});
   EXPECT_EQ(bincount(flat).to_vector<std::int64_t>(), (Longs{0, 2, 0, 3, 0, 0, 0, 1}));
   EXPECT_EQ(bincount(flat, {}, 10).numel(), 10);
-  EXPECT_EQ(bincount(flat, numbers({1, 2, 3, 4, 5, 6})).to_vector<double>(), (Values{0, 5, 0, 12, 0, 0, 0, 4}));
+  EXPECT_EQ(bincount(flat, numbers({1, 2, 3, 4, 5, 6})).to_vector<double>(),
+            (Values{0, 5, 0, 12, 0, 0, 0, 4}));
   EXPECT_EQ(bincount(zeros({0}, DType::int64)).numel(), 0);
   EXPECT_THROW(bincount(sub(flat, 2)), ValueError);
   EXPECT_THROW(bincount(x), ShapeError);

@@ -32,10 +32,17 @@ std::vector<T> samples(const PointwiseTraits& traits, int input, std::int64_t co
   std::vector<T> out(count);
   for (T& v : out) v = static_cast<T>(values(random));
   if (!edges) return out;
-  const T special[] = {T(0), T(-0.0), T(1), T(-1), std::numeric_limits<T>::infinity(),
-                       -std::numeric_limits<T>::infinity(), std::numeric_limits<T>::quiet_NaN(),
-                       std::numeric_limits<T>::denorm_min(), std::numeric_limits<T>::max(),
-                       std::numeric_limits<T>::lowest(), std::numeric_limits<T>::min()};
+  const T special[] = {T(0),
+                       T(-0.0),
+                       T(1),
+                       T(-1),
+                       std::numeric_limits<T>::infinity(),
+                       -std::numeric_limits<T>::infinity(),
+                       std::numeric_limits<T>::quiet_NaN(),
+                       std::numeric_limits<T>::denorm_min(),
+                       std::numeric_limits<T>::max(),
+                       std::numeric_limits<T>::lowest(),
+                       std::numeric_limits<T>::min()};
   std::uniform_int_distribution<int> pick(0, static_cast<int>(std::size(special)) - 1);
   for (std::int64_t i = 0; i < count; i += 3) out[i] = special[pick(random)];
   return out;
@@ -67,7 +74,8 @@ void check_bits(const PointwiseFunction& function, const char* name) {
       inputs[k] = values.back().data();
     }
   }
-  const KernelScalar scalars[max_pointwise_scalars] = {kernel_scalar(0.75), kernel_scalar(1.25), kernel_scalar(-0.5), {}};
+  const KernelScalar scalars[max_pointwise_scalars] = {
+      kernel_scalar(0.75), kernel_scalar(1.25), kernel_scalar(-0.5), {}};
   const std::size_t bytes = function.predicate() ? 1 : sizeof(T);
   std::vector<char> expected(count * sizeof(T)), actual(count * sizeof(T));
 
@@ -75,18 +83,21 @@ void check_bits(const PointwiseFunction& function, const char* name) {
   bool first = true;
   const auto compare = [&](const std::string& who) {
     for (std::int64_t i = 0; i < count; ++i) {
-      const bool equal = function.predicate()
-                             ? expected[i] == actual[i]
-                             : same_value(reinterpret_cast<T*>(expected.data())[i], reinterpret_cast<T*>(actual.data())[i]);
-      ASSERT_TRUE(equal) << name << " gradient " << int{function.gradient_of} << " " << info(dtype).name << " " << who
-                         << " differs at " << i << ": " << reinterpret_cast<T*>(expected.data())[i] << " and "
+      const bool equal = function.predicate() ? expected[i] == actual[i]
+                                              : same_value(reinterpret_cast<T*>(expected.data())[i],
+                                                           reinterpret_cast<T*>(actual.data())[i]);
+      ASSERT_TRUE(equal) << name << " gradient " << int{function.gradient_of} << " " << info(dtype).name
+                         << " " << who << " differs at " << i << ": "
+                         << reinterpret_cast<T*>(expected.data())[i] << " and "
                          << reinterpret_cast<T*>(actual.data())[i] << " for "
                          << (values.empty() ? T(0) : values[0][i]);
     }
   };
   for (auto* entry = tables.first_kernel; entry != tables.last_kernel; ++entry) {
-    if (std::string_view(entry->name) != function.name || cpu::usable_rank(entry->instruction_set) < 0) continue;
-    const PointwiseKernelSet& set = function.gradient_of < 0 ? entry->forward : entry->gradients[function.gradient_of];
+    if (std::string_view(entry->name) != function.name || cpu::usable_rank(entry->instruction_set) < 0)
+      continue;
+    const PointwiseKernelSet& set =
+        function.gradient_of < 0 ? entry->forward : entry->gradients[function.gradient_of];
     const PointwiseKernel kernel = set.by_dtype[static_cast<int>(dtype)];
     if (!kernel) continue;
     std::vector<char>& out = first ? expected : actual;
@@ -132,7 +143,8 @@ Tensor sample_tensor(const Operation& o, int input, const Shape& shape, DType dt
 
 Tensor call_with(const Operation& o, const std::vector<Tensor>& tensors) {
   std::vector<Operand> inputs(tensors.begin(), tensors.end());
-  const KernelScalar scalars[max_pointwise_scalars] = {kernel_scalar(0.75), kernel_scalar(1.25), kernel_scalar(-0.5), {}};
+  const KernelScalar scalars[max_pointwise_scalars] = {
+      kernel_scalar(0.75), kernel_scalar(1.25), kernel_scalar(-0.5), {}};
   return apply_pointwise(*o.pointwise, inputs, {scalars, o.pointwise->scalars});
 }
 
@@ -153,7 +165,8 @@ void expect_equal(const Tensor& a, const Tensor& b, const char* name) {
 
 TEST(Pointwise, LayoutsDoNotChangeResults) {
   for (const Operation* o : pointwise_operations()) {
-    const DType dtype = o->pointwise_traits->types == PointwiseTypes::integral ? DType::int32 : DType::float32;
+    const DType dtype =
+        o->pointwise_traits->types == PointwiseTypes::integral ? DType::int32 : DType::float32;
     const Shape shape{6, 5, 7};
     const std::vector<Tensor> plain = arguments(*o, shape, dtype);
     const Tensor expected = call_with(*o, plain);
@@ -181,7 +194,8 @@ TEST(Pointwise, LayoutsDoNotChangeResults) {
     std::vector<Tensor> flipped;
     for (const Tensor& t : plain) flipped.push_back(make_view(t, {6 * 5 * 7}, {-1}, 6 * 5 * 7 - 1));
     const Tensor backwards = call_with(*o, flipped);
-    expect_equal(make_view(backwards, {6 * 5 * 7}, {-1}, 6 * 5 * 7 - 1), make_view(expected, {6 * 5 * 7}, {1}, 0), o->name);
+    expect_equal(make_view(backwards, {6 * 5 * 7}, {-1}, 6 * 5 * 7 - 1),
+                 make_view(expected, {6 * 5 * 7}, {1}, 0), o->name);
     // Nothing in, nothing out; and a single element.
     EXPECT_EQ(call_with(*o, arguments(*o, {0, 3}, dtype)).shape(), (Shape{0, 3})) << o->name;
     EXPECT_EQ(call_with(*o, arguments(*o, {}, dtype)).rank(), 0) << o->name;
@@ -191,7 +205,8 @@ TEST(Pointwise, LayoutsDoNotChangeResults) {
 TEST(Pointwise, BroadcastingEqualsExpandedOperands) {
   for (const Operation* o : pointwise_operations()) {
     if (o->pointwise->tensors != 2) continue;
-    const DType dtype = o->pointwise_traits->types == PointwiseTypes::integral ? DType::int64 : DType::float32;
+    const DType dtype =
+        o->pointwise_traits->types == PointwiseTypes::integral ? DType::int64 : DType::float32;
     const Tensor a = sample_tensor(*o, 0, {70, 3, 80}, dtype), row = sample_tensor(*o, 1, {80}, dtype),
                  column = sample_tensor(*o, 1, {3, 1}, dtype);
     for (const Tensor& small : {row, column}) {
@@ -221,7 +236,8 @@ TEST(Pointwise, GradientsAndTheirGradientsAgreeWithFiniteDifferences) {
         copies[k] = at[k].detach();
         copies[k].set_requires_grad();
         const Tensor y = call_with(*o, copies);
-        if (!y.requires_grad()) return from_values(std::span<const double>(std::vector<double>(13, 0.0)), shape);
+        if (!y.requires_grad())
+          return from_values(std::span<const double>(std::vector<double>(13, 0.0)), shape);
         const std::vector<double> ones(13, 1.0);
         y.backward(from_values(std::span<const double>(ones), shape));
         const Tensor g = copies[k].grad();
@@ -233,7 +249,8 @@ TEST(Pointwise, GradientsAndTheirGradientsAgreeWithFiniteDifferences) {
         return at;
       };
       const double h = 1e-6;
-      const auto up = call_with(*o, moved(h)).to_vector<double>(), down = call_with(*o, moved(-h)).to_vector<double>();
+      const auto up = call_with(*o, moved(h)).to_vector<double>(),
+                 down = call_with(*o, moved(-h)).to_vector<double>();
       const auto x = point[k].to_vector<double>();
       const auto first = slope(point).to_vector<double>();
       const double tolerance = o->pointwise_traits->gradient_tolerance;
@@ -241,7 +258,8 @@ TEST(Pointwise, GradientsAndTheirGradientsAgreeWithFiniteDifferences) {
         // Where the function jumps or bends within the step, differences say nothing.
         const double numeric = (up[i] - down[i]) / (2 * h);
         if (std::abs(numeric) > 1e4) continue;
-        EXPECT_NEAR(first[i], numeric, tolerance * 10 * (1 + std::abs(numeric))) << o->name << " input " << k << " at " << x[i];
+        EXPECT_NEAR(first[i], numeric, tolerance * 10 * (1 + std::abs(numeric)))
+            << o->name << " input " << k << " at " << x[i];
       }
       if (rule.form != math::GradientForm::computed) continue;
       // Second order: differences of the first derivative, against the derived derivative of the gradient function.
@@ -269,7 +287,8 @@ TEST(Pointwise, GradientsAndTheirGradientsAgreeWithFiniteDifferences) {
       for (std::size_t i = 0; i < values.size(); ++i) {
         const double numeric = (above[i] - below[i]) / (2 * h);
         if (std::abs(numeric) > 1e4) continue;
-        EXPECT_NEAR(values[i], numeric, 1e-3 * (1 + std::abs(numeric))) << o->name << " second order, input " << k << " at " << x[i];
+        EXPECT_NEAR(values[i], numeric, 1e-3 * (1 + std::abs(numeric)))
+            << o->name << " second order, input " << k << " at " << x[i];
       }
     }
   }
@@ -277,7 +296,8 @@ TEST(Pointwise, GradientsAndTheirGradientsAgreeWithFiniteDifferences) {
 
 TEST(Pointwise, PromotionOfTensorsAndWeakNumbers) {
   const Tensor i8 = from_values(std::span<const std::int8_t>(std::vector<std::int8_t>{1, 2}), {2});
-  const Tensor f16 = i8.to(DType::float16), f32 = i8.to(DType::float32), f64 = i8.to(DType::float64), b = gt(i8, 1);
+  const Tensor f16 = i8.to(DType::float16), f32 = i8.to(DType::float32), f64 = i8.to(DType::float64),
+               b = gt(i8, 1);
   EXPECT_EQ(add(i8, 1).dtype(), DType::int8);
   EXPECT_EQ(add(i8, 1.5).dtype(), DType::float32);
   EXPECT_EQ(add(f16, 1.5).dtype(), DType::float16);

@@ -45,7 +45,8 @@ std::int64_t output_size(const Case& c, int d) {
 template <class F>
 Shape for_each_window(const Case& c, F&& f) {
   const int dims = static_cast<int>(c.kernel.size());
-  std::int64_t in[3] = {1, 1, 1}, out[3] = {1, 1, 1}, kernel[3] = {1, 1, 1}, stride[3] = {1, 1, 1}, pad[3] = {}, dil[3] = {1, 1, 1};
+  std::int64_t in[3] = {1, 1, 1}, out[3] = {1, 1, 1}, kernel[3] = {1, 1, 1}, stride[3] = {1, 1, 1},
+               pad[3] = {}, dil[3] = {1, 1, 1};
   Shape shape{c.input[0], c.input[1]};
   for (int d = 0; d < dims; ++d) {
     const int t = 3 - dims + d;
@@ -64,7 +65,9 @@ Shape for_each_window(const Case& c, F&& f) {
           const std::int64_t at[3] = {a, b, e};
           std::vector<std::int64_t> positions;
           std::int64_t padded = 1;
-          for (int d = 0; d < 3; ++d) padded *= std::min(at[d] * stride[d] - pad[d] + kernel[d], in[d] + pad[d]) - (at[d] * stride[d] - pad[d]);
+          for (int d = 0; d < 3; ++d)
+            padded *= std::min(at[d] * stride[d] - pad[d] + kernel[d], in[d] + pad[d]) -
+                      (at[d] * stride[d] - pad[d]);
           for (std::int64_t x = 0; x < kernel[0]; ++x)
             for (std::int64_t y = 0; y < kernel[1]; ++y)
               for (std::int64_t z = 0; z < kernel[2]; ++z) {
@@ -118,11 +121,12 @@ TEST(Pooling, MaximumAgainstTheDefinition) {
       const Tensor x = random_doubles(c.input).to(dtype);
       const auto values = x.to_vector<double>();
       std::vector<double> expected;
-      const Shape shape = for_each_window(c, [&](std::int64_t base, const std::vector<std::int64_t>& positions, std::int64_t) {
-        double best = -std::numeric_limits<double>::infinity();
-        for (std::int64_t p : positions) best = std::max(best, values[base + p]);
-        expected.push_back(best);
-      });
+      const Shape shape = for_each_window(
+          c, [&](std::int64_t base, const std::vector<std::int64_t>& positions, std::int64_t) {
+            double best = -std::numeric_limits<double>::infinity();
+            for (std::int64_t p : positions) best = std::max(best, values[base + p]);
+            expected.push_back(best);
+          });
       const Tensor wanted = from_values<double>(expected, shape);
       expect_close(max_pool(x, c), wanted, 0);
       const Tensor pooled = max_pool(channels_last(x), c);
@@ -132,7 +136,8 @@ TEST(Pooling, MaximumAgainstTheDefinition) {
       }
       expect_close(max_pool(transpose(transpose(x, 0, -1).contiguous(), 0, -1), c), wanted, 0);
     }
-  EXPECT_EQ(max_pool1d(from_values<std::int64_t>(std::vector<std::int64_t>{3, 1, -2, -1}, {1, 1, 4}), 2).to_vector<std::int64_t>(),
+  EXPECT_EQ(max_pool1d(from_values<std::int64_t>(std::vector<std::int64_t>{3, 1, -2, -1}, {1, 1, 4}), 2)
+                .to_vector<std::int64_t>(),
             (std::vector<std::int64_t>{3, -1}));
 }
 
@@ -145,11 +150,14 @@ TEST(Pooling, MeanAgainstTheDefinition) {
         const Tensor x = random_doubles(c.input).to(dtype);
         const auto values = x.to_vector<double>();
         std::vector<double> expected;
-        const Shape shape = for_each_window(c, [&](std::int64_t base, const std::vector<std::int64_t>& positions, std::int64_t padded) {
-          double sum = 0;
-          for (std::int64_t p : positions) sum += values[base + p];
-          expected.push_back(sum / static_cast<double>(count_padding ? padded : static_cast<std::int64_t>(positions.size())));
-        });
+        const Shape shape = for_each_window(
+            c, [&](std::int64_t base, const std::vector<std::int64_t>& positions, std::int64_t padded) {
+              double sum = 0;
+              for (std::int64_t p : positions) sum += values[base + p];
+              expected.push_back(
+                  sum /
+                  static_cast<double>(count_padding ? padded : static_cast<std::int64_t>(positions.size())));
+            });
         const Tensor wanted = from_values<double>(expected, shape);
         const double tolerance = dtype == DType::bfloat16 ? 1e-2 : dtype == DType::float32 ? 1e-6 : 1e-14;
         expect_close(avg_pool(x, c, count_padding), wanted, tolerance);
@@ -173,16 +181,25 @@ TEST(Pooling, IndicesPointAtTheMaxima) {
   EXPECT_EQ(first.item<std::int64_t>(), 0);
   const double nan = std::numeric_limits<double>::quiet_NaN();
   for (DType dtype : {DType::float32, DType::float64})
-    EXPECT_TRUE(std::isnan(max_pool1d(from_values<double>(std::vector<double>{1, nan, 3, 2}, {1, 1, 4}).to(dtype), 4).item<double>()));
+    EXPECT_TRUE(
+        std::isnan(max_pool1d(from_values<double>(std::vector<double>{1, nan, 3, 2}, {1, 1, 4}).to(dtype), 4)
+                       .item<double>()));
 }
 
 TEST(Pooling, AdaptiveWindows) {
   for (const Shape& shape : {Shape{2, 3, 7}, Shape{2, 3, 7, 5}, Shape{1, 2, 5, 4, 6}}) {
     const Tensor x = random_doubles(shape);
     const int dims = x.rank() - 2;
-    const DimList size(IntList{3, 2, 4}.rank() >= dims ? IntList(std::span<const std::int64_t>(IntList{3, 2, 4}.begin(), static_cast<std::size_t>(dims))) : IntList{});
-    const Tensor average = dims == 1 ? adaptive_avg_pool1d(x, size) : dims == 2 ? adaptive_avg_pool2d(x, size) : adaptive_avg_pool3d(x, size);
-    const Tensor maximum = dims == 1 ? adaptive_max_pool1d(x, size) : dims == 2 ? adaptive_max_pool2d(x, size) : adaptive_max_pool3d(x, size);
+    const DimList size(
+        IntList{3, 2, 4}.rank() >= dims
+            ? IntList(std::span<const std::int64_t>(IntList{3, 2, 4}.begin(), static_cast<std::size_t>(dims)))
+            : IntList{});
+    const Tensor average = dims == 1   ? adaptive_avg_pool1d(x, size)
+                           : dims == 2 ? adaptive_avg_pool2d(x, size)
+                                       : adaptive_avg_pool3d(x, size);
+    const Tensor maximum = dims == 1   ? adaptive_max_pool1d(x, size)
+                           : dims == 2 ? adaptive_max_pool2d(x, size)
+                                       : adaptive_max_pool3d(x, size);
     // One dimension after the other by slices; the mean of means is not the mean of all where windows overlap unevenly,
     // but every window is a box, so it is.
     Tensor mean_expected = x, max_expected = x;
@@ -207,11 +224,16 @@ TEST(Pooling, AdaptiveWindows) {
 }
 
 TEST(Pooling, Gradients) {
-  check_gradients([](const TensorList& x) { return max_pool2d(x[0], 3, DimList(2), 1); }, {random_doubles({1, 2, 5, 4})});
-  check_gradients([](const TensorList& x) { return avg_pool2d(x[0], 3, DimList(2), 1, true, false); }, {random_doubles({1, 2, 5, 4})});
-  check_gradients([](const TensorList& x) { return adaptive_avg_pool1d(x[0], 3); }, {random_doubles({2, 2, 5})});
-  check_gradients([](const TensorList& x) { return adaptive_max_pool2d(x[0], 2); }, {random_doubles({1, 2, 3, 4})});
-  check_gradients([](const TensorList& x) { return lp_pool2d(x[0], 3, 2); }, {add(abs(random_doubles({1, 1, 4, 4})), 0.1)});
+  check_gradients([](const TensorList& x) { return max_pool2d(x[0], 3, DimList(2), 1); },
+                  {random_doubles({1, 2, 5, 4})});
+  check_gradients([](const TensorList& x) { return avg_pool2d(x[0], 3, DimList(2), 1, true, false); },
+                  {random_doubles({1, 2, 5, 4})});
+  check_gradients([](const TensorList& x) { return adaptive_avg_pool1d(x[0], 3); },
+                  {random_doubles({2, 2, 5})});
+  check_gradients([](const TensorList& x) { return adaptive_max_pool2d(x[0], 2); },
+                  {random_doubles({1, 2, 3, 4})});
+  check_gradients([](const TensorList& x) { return lp_pool2d(x[0], 3, 2); },
+                  {add(abs(random_doubles({1, 1, 4, 4})), 0.1)});
 }
 
 // Overlapping windows in channels-last float32 against double.

@@ -90,15 +90,34 @@ void expect_near(const Tensor& actual, const std::vector<long double>& expected,
 
 bool same_bits(const Tensor& a, const Tensor& b) {
   const auto x = a.to_vector<double>(), y = b.to_vector<double>();
-  return x.size() == y.size() && (x.empty() || std::memcmp(x.data(), y.data(), x.size() * sizeof(double)) == 0);
+  return x.size() == y.size() &&
+         (x.empty() || std::memcmp(x.data(), y.data(), x.size() * sizeof(double)) == 0);
 }
 
-struct Case { Shape shape; DimList dims; };
+struct Case {
+  Shape shape;
+  DimList dims;
+};
 const Case cases[] = {
-    {{7}, {0}},           {{1000}, {0}},        {{70001}, {0}},         {{5, 9}, {1}},      {{5, 9}, {0}},
-    {{3000, 5}, {0}},     {{3, 2000}, {1}},     {{700, 300}, {0}},      {{700, 300}, {1}},  {{40, 50}, {0, 1}},
-    {{2, 3, 4, 5}, {1}},  {{2, 3, 4, 5}, {3}},  {{2, 16, 30, 20}, {0, 2, 3}}, {{2, 16, 30, 20}, {1}},
-    {{2, 16, 30, 20}, {2, 3}}, {{2, 16, 30, 20}, {0, 1, 2, 3}}, {{6, 1, 5}, {1}}, {{4, 300, 3}, {0, 1}}, {{4, 3, 300}, {0, 2}},
+    {{7}, {0}},
+    {{1000}, {0}},
+    {{70001}, {0}},
+    {{5, 9}, {1}},
+    {{5, 9}, {0}},
+    {{3000, 5}, {0}},
+    {{3, 2000}, {1}},
+    {{700, 300}, {0}},
+    {{700, 300}, {1}},
+    {{40, 50}, {0, 1}},
+    {{2, 3, 4, 5}, {1}},
+    {{2, 3, 4, 5}, {3}},
+    {{2, 16, 30, 20}, {0, 2, 3}},
+    {{2, 16, 30, 20}, {1}},
+    {{2, 16, 30, 20}, {2, 3}},
+    {{2, 16, 30, 20}, {0, 1, 2, 3}},
+    {{6, 1, 5}, {1}},
+    {{4, 300, 3}, {0, 1}},
+    {{4, 3, 300}, {0, 2}},
 };
 
 TEST(ReduceTest, SumsEveryLayout) {
@@ -117,8 +136,10 @@ TEST(ReduceTest, SumsEveryLayout) {
 TEST(ReduceTest, ExtremaAndProductsOfEveryLayout) {
   for (const Case& c : cases) {
     const Tensor x = random_tensor(c.shape);
-    const auto largest = by_hand(x, c.dims, -1e30L, [](long double a, long double b) { return std::max(a, b); });
-    const auto smallest = by_hand(x, c.dims, 1e30L, [](long double a, long double b) { return std::min(a, b); });
+    const auto largest =
+        by_hand(x, c.dims, -1e30L, [](long double a, long double b) { return std::max(a, b); });
+    const auto smallest =
+        by_hand(x, c.dims, 1e30L, [](long double a, long double b) { return std::min(a, b); });
     for (const Tensor& y : layouts(x)) {
       expect_near(amax(y, c.dims), largest, 0);
       expect_near(amin(y, c.dims), smallest, 0);
@@ -165,7 +186,8 @@ TEST(ReduceTest, FollowsTheStatedOrder) {
 
 TEST(ReduceTest, ThreadsChangeNoBit) {
   const int before = thread_count();
-  for (const Case& c : {Case{{3000000}, {0}}, Case{{9000, 300}, {0}}, Case{{30000, 7}, {0}}, Case{{11, 100003}, {1}}}) {
+  for (const Case& c :
+       {Case{{3000000}, {0}}, Case{{9000, 300}, {0}}, Case{{30000, 7}, {0}}, Case{{11, 100003}, {1}}}) {
     const Tensor x = random_tensor(c.shape);
     for (const Tensor& y : layouts(x)) {
       set_thread_count(1);
@@ -186,11 +208,14 @@ TEST(ReduceTest, OtherDtypes) {
     for (int d : {0, 1}) {
       const auto expected = by_hand(y, {d}, 0, [](long double a, long double b) { return a + b; });
       EXPECT_EQ(sum(y, d).dtype(), dtype);
-      expect_near(sum(y, d), expected, dtype == DType::float64 ? 1e-14 : dtype == DType::float16 ? 1e-3 : 8e-3);
+      expect_near(sum(y, d), expected,
+                  dtype == DType::float64   ? 1e-14
+                  : dtype == DType::float16 ? 1e-3
+                                            : 8e-3);
     }
-    EXPECT_EQ(amax(y).item<double>(), static_cast<double>(by_hand(y, {0, 1}, -9, [](long double a, long double b) {
-      return std::max(a, b);
-    })[0]));
+    EXPECT_EQ(amax(y).item<double>(),
+              static_cast<double>(
+                  by_hand(y, {0, 1}, -9, [](long double a, long double b) { return std::max(a, b); })[0]));
   }
   const Tensor whole = from_values<std::int32_t>(std::vector<std::int32_t>{2000000000, 2000000000, -7}, {3});
   EXPECT_EQ(sum(whole).dtype(), DType::int64);
@@ -228,7 +253,8 @@ TEST(ReduceTest, EmptyAndScalar) {
 }
 
 TEST(ReduceTest, NanAndInfinity) {
-  const float nan = std::numeric_limits<float>::quiet_NaN(), infinity = std::numeric_limits<float>::infinity();
+  const float nan = std::numeric_limits<float>::quiet_NaN(),
+              infinity = std::numeric_limits<float>::infinity();
   for (std::int64_t n : {3, 20, 600}) {
     for (std::int64_t at : {std::int64_t{0}, n / 2, n - 1}) {
       Tensor x = random_tensor({n});

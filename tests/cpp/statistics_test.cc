@@ -49,7 +49,8 @@ TEST(StatisticsTest, VarianceAndMean) {
   EXPECT_EQ(var(Tensor(2.0), {}, 0).item<double>(), 0);
   EXPECT_THROW(var(zeros({2}, DType::int64)), DTypeError);
   // Far from zero nothing cancels.
-  EXPECT_NEAR(var(add(random_doubles({1000}), 1e6)).item<double>(), var(random_doubles({1000})).item<double>(), 1e-9);
+  EXPECT_NEAR(var(add(random_doubles({1000}), 1e6)).item<double>(),
+              var(random_doubles({1000})).item<double>(), 1e-9);
   const Tensor halves = full({64, 64}, 300.0, DType::float16);
   EXPECT_EQ(std(halves).item<double>(), 0);
 }

@@ -98,7 +98,8 @@ class RecomputedTensor final : public PackedTensor {
   Tensor unpack() override {
     Tensor tensor = segment_->get(index_);
     if (tensor.shape() != shape_ || tensor.dtype() != dtype_)
-      fail<StateError>(ErrorCode::invalid_value, "checkpoint: the second run saved other tensors than the first")
+      fail<StateError>(ErrorCode::invalid_value,
+                       "checkpoint: the second run saved other tensors than the first")
           .detail("first", std::string(info(dtype_).short_name) + "[" + to_string(shape_) + "]")
           .detail("second", describe(tensor))
           .hint("the function must do the same each time: no changing state, no random numbers of its own")

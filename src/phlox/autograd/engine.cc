@@ -26,8 +26,10 @@ bool is_sole_owner(const Tensor& tensor) {
          is_dense(tensor);
 }
 
-[[noreturn]] void throw_gradient_shape(const char* name, const Tensor& gradient, const std::string& expected) {
-  fail<GradientError>(ErrorCode::gradient_shape, "{}: a gradient must have the shape and dtype of its tensor", name)
+[[noreturn]] void throw_gradient_shape(const char* name, const Tensor& gradient,
+                                       const std::string& expected) {
+  fail<GradientError>(ErrorCode::gradient_shape, "{}: a gradient must have the shape and dtype of its tensor",
+                      name)
       .detail("tensor", expected)
       .detail("gradient", describe(gradient))
       .raise();
@@ -40,7 +42,8 @@ void add_gradient(Tensor& sum, Tensor more, const char* name) {
     sum = std::move(more);
     return;
   }
-  if (sum.shape() != more.shape() || sum.dtype() != more.dtype()) throw_gradient_shape(name, more, describe(sum));
+  if (sum.shape() != more.shape() || sum.dtype() != more.dtype())
+    throw_gradient_shape(name, more, describe(sum));
   if (gradients_enabled() || thread_mode.interpreter_count) sum = add(sum, more);
   else if (is_sole_owner(sum)) sum.add_(more);
   else if (is_sole_owner(more)) more.add_(sum), sum = std::move(more);
@@ -68,7 +71,8 @@ void accumulate(AccumulateGradient& node, Tensor gradient) {
                                        to_string(Shape(std::span<const std::int64_t>(leaf.sizes, leaf.rank))),
                                        to_string(leaf.device)));
     if (!old.defined()) return own_gradient(std::move(gradient), leaf);
-    if (gradients_enabled() || thread_mode.interpreter_count || old.impl()->storage->read_only || !is_dense(old))
+    if (gradients_enabled() || thread_mode.interpreter_count || old.impl()->storage->read_only ||
+        !is_dense(old))
       return add(old, gradient);
     old.add_(gradient);
     return old;
@@ -96,7 +100,8 @@ void check_finite(const GradientNode& node, std::span<const Tensor> input_gradie
     if (!input_gradients[i].defined()) continue;
     const char* problem = describe_nonfinite(input_gradients[i]);
     if (!problem) continue;
-    fail<GradientError>(ErrorCode::nonfinite_gradient, "{}: the gradient of input {} is {}", node.name(), i, problem)
+    fail<GradientError>(ErrorCode::nonfinite_gradient, "{}: the gradient of input {} is {}", node.name(), i,
+                        problem)
         .detail("gradient", describe(input_gradients[i]))
         .hint("look at the values that reach this operation; clamp them, or add a small epsilon")
         .raise();
@@ -110,8 +115,8 @@ struct NodeState {
   GradientNode* node;
   std::int32_t dependencies = 0;  // edges to this node that have not brought a gradient yet
   bool visited = false;
-  bool needed = false;            // leads to something that was asked for
-  bool leads_on = false;          // has an input that is needed
+  bool needed = false;    // leads to something that was asked for
+  bool leads_on = false;  // has an input that is needed
   bool is_target = false;
   Tensor gradient;              // of the only output,
   std::vector<Tensor> several;  // or of each of several
@@ -120,7 +125,9 @@ struct NodeState {
     if (n->output_count() > 1) several.resize(static_cast<std::size_t>(n->output_count()));
   }
   Tensor& output(std::uint32_t i) { return several.empty() ? gradient : several[i]; }
-  std::span<Tensor> outputs() { return several.empty() ? std::span<Tensor>(&gradient, 1) : std::span<Tensor>(several); }
+  std::span<Tensor> outputs() {
+    return several.empty() ? std::span<Tensor>(&gradient, 1) : std::span<Tensor>(several);
+  }
 };
 
 // The states by node: open addressing, at most half full.
@@ -182,7 +189,8 @@ class BackwardPass {
   bool reached(std::size_t position) const { return reached_[position]; }
 
   Gradients run() {
-    for (const Target& target : targets_) table_[table_.insert(target.edge.node.get()).first].is_target = true;
+    for (const Target& target : targets_)
+      table_[table_.insert(target.edge.node.get()).first].is_target = true;
     for (const Edge& root : roots_) discover(table_.find(root.node.get()));
     for (const Edge& root : roots_) {
       std::uint32_t number = table_.find(root.node.get());
@@ -229,9 +237,7 @@ class BackwardPass {
     }
   }
 
-  bool mark_visited(std::uint32_t number) {
-    return !std::exchange(table_[number].visited, true);
-  }
+  bool mark_visited(std::uint32_t number) { return !std::exchange(table_[number].visited, true); }
 
   void leave(std::uint32_t number) {
     if (targets_.empty()) {
@@ -269,7 +275,8 @@ class BackwardPass {
     // Taken out of the state, so that they are released as soon as the node has run.
     Tensor gradient = std::move(state.gradient);
     std::vector<Tensor> several = std::move(state.several);
-    std::span<Tensor> outputs = several.empty() ? std::span<Tensor>(&gradient, 1) : std::span<Tensor>(several);
+    std::span<Tensor> outputs =
+        several.empty() ? std::span<Tensor>(&gradient, 1) : std::span<Tensor>(several);
     bool any = std::any_of(outputs.begin(), outputs.end(), [](const Tensor& t) { return t.defined(); });
 
     if (any) run_hooks_before(node, outputs);
@@ -360,13 +367,14 @@ Tensor filled_like(const Tensor& like, double value) {
 
 Tensor initial_gradient(const char* name, const Tensor& output, const Tensor& given) {
   if (!output.requires_grad())
-    fail<GradientError>(ErrorCode::no_gradient_path, "{}: the tensor does not depend on anything that requires gradients",
-                        name)
+    fail<GradientError>(ErrorCode::no_gradient_path,
+                        "{}: the tensor does not depend on anything that requires gradients", name)
         .detail("tensor", describe(output))
         .hint("set_requires_grad() on the leaves before the forward computation, outside no_grad()")
         .raise();
   if (given.defined()) {
-    if (given.shape() != output.shape() || given.dtype() != output.dtype() || given.device() != output.device())
+    if (given.shape() != output.shape() || given.dtype() != output.dtype() ||
+        given.device() != output.device())
       throw_gradient_shape(name, given, describe(output));
     return given;
   }
@@ -382,10 +390,12 @@ Tensor initial_gradient(const char* name, const Tensor& output, const Tensor& gi
 void add_roots(BackwardPass& pass, const char* name, std::span<const Tensor> outputs,
                std::span<const Tensor> gradients) {
   if (!gradients.empty() && gradients.size() != outputs.size())
-    fail<ValueError>(ErrorCode::invalid_value, "{}: {} gradients for {} outputs", name, gradients.size(), outputs.size())
+    fail<ValueError>(ErrorCode::invalid_value, "{}: {} gradients for {} outputs", name, gradients.size(),
+                     outputs.size())
         .raise();
   for (std::size_t i = 0; i < outputs.size(); ++i)
-    pass.add_root(outputs[i], initial_gradient(name, outputs[i], gradients.empty() ? Tensor() : gradients[i]));
+    pass.add_root(outputs[i],
+                  initial_gradient(name, outputs[i], gradients.empty() ? Tensor() : gradients[i]));
 }
 
 // The mode in which gradients are computed.
@@ -398,16 +408,17 @@ struct BackwardMode : ModeGuard {
 
 }  // namespace
 
-void backward(std::span<const Tensor> outputs, std::span<const Tensor> gradients, std::optional<bool> retain_graph,
-              bool create_graph) {
+void backward(std::span<const Tensor> outputs, std::span<const Tensor> gradients,
+              std::optional<bool> retain_graph, bool create_graph) {
   BackwardMode mode(create_graph);
   BackwardPass pass(retain_graph.value_or(create_graph));
   add_roots(pass, "backward", outputs, gradients);
   pass.run();
 }
 
-Gradients grad(std::span<const Tensor> outputs, std::span<const Tensor> inputs, std::span<const Tensor> output_gradients,
-               std::optional<bool> retain_graph, bool create_graph, bool allow_unused) {
+Gradients grad(std::span<const Tensor> outputs, std::span<const Tensor> inputs,
+               std::span<const Tensor> output_gradients, std::optional<bool> retain_graph, bool create_graph,
+               bool allow_unused) {
   if (inputs.empty())
     fail<ValueError>(ErrorCode::invalid_value, "grad: there are no inputs to differentiate by").raise();
   BackwardMode mode(create_graph);

@@ -34,7 +34,8 @@ Tensor zeros(const TensorType& type) {
 }
 
 bool contains(const TensorList& list, const Tensor& tensor) {
-  return std::any_of(list.begin(), list.end(), [&](const Tensor& t) { return t.unsafe_impl() == tensor.unsafe_impl(); });
+  return std::any_of(list.begin(), list.end(),
+                     [&](const Tensor& t) { return t.unsafe_impl() == tensor.unsafe_impl(); });
 }
 
 }  // namespace
@@ -63,7 +64,8 @@ class FunctionNode final : public GradientNode {
  public:
   using Backward = std::function<Gradients(Context&, const Gradients&)>;
 
-  FunctionNode(const char* name, const TensorList& inputs, const TensorList& outputs, Context context, Backward backward)
+  FunctionNode(const char* name, const TensorList& inputs, const TensorList& outputs, Context context,
+               Backward backward)
       : GradientNode(name, static_cast<int>(inputs.size()), static_cast<int>(outputs.size())),
         context_(std::move(context)),
         backward_(std::move(backward)) {
@@ -76,7 +78,8 @@ class FunctionNode final : public GradientNode {
 
   // After the outputs have their history.
   void save(const TensorList& outputs) {
-    for (const Tensor& tensor : context_.to_save_) context_.saved_.emplace_back(tensor, this, contains(outputs, tensor));
+    for (const Tensor& tensor : context_.to_save_)
+      context_.saved_.emplace_back(tensor, this, contains(outputs, tensor));
     context_.to_save_.clear();
     context_.non_differentiable_.clear();
   }
@@ -95,9 +98,10 @@ class FunctionNode final : public GradientNode {
     for (std::size_t i = 0; i < results.size(); ++i) {
       if (!wants(static_cast<int>(i)) || !results[i].defined()) continue;
       if (results[i].shape() != inputs_[i].shape || results[i].dtype() != inputs_[i].dtype)
-        fail<GradientError>(ErrorCode::gradient_shape, "{}: backward gave a gradient that is not like input {}", name(), i)
-            .detail("input", fmt::format("{}[{}] {}", info(inputs_[i].dtype).short_name, to_string(inputs_[i].shape),
-                                         to_string(inputs_[i].device)))
+        fail<GradientError>(ErrorCode::gradient_shape,
+                            "{}: backward gave a gradient that is not like input {}", name(), i)
+            .detail("input", fmt::format("{}[{}] {}", info(inputs_[i].dtype).short_name,
+                                         to_string(inputs_[i].shape), to_string(inputs_[i].device)))
             .detail("gradient", describe(results[i]))
             .raise();
       input_gradients[i] = std::move(results[i]);
@@ -125,7 +129,8 @@ TensorList Context::saved_tensors() const {
   return tensors;
 }
 
-TensorList apply_function(const char* name, const TensorList& inputs, const std::function<TensorList(Context&)>& forward,
+TensorList apply_function(const char* name, const TensorList& inputs,
+                          const std::function<TensorList(Context&)>& forward,
                           std::function<Gradients(Context&, const Gradients&)> backward) {
   Context context;
   bool any = false;

@@ -75,7 +75,9 @@ struct Function {
   static TensorList apply(const TensorList& inputs, Arguments&&... arguments) {
     return apply_function(
         type_name(typeid(Derived)), inputs,
-        [&](Context& context) { return Derived::forward(context, inputs, std::forward<Arguments>(arguments)...); },
+        [&](Context& context) {
+          return Derived::forward(context, inputs, std::forward<Arguments>(arguments)...);
+        },
         [](Context& context, const Gradients& gradients) { return Derived::backward(context, gradients); });
   }
 };

@@ -44,18 +44,42 @@ class Error : public std::exception {
   std::string text_;
 };
 
-struct ShapeError : Error { using Error::Error; };
-struct DTypeError : Error { using Error::Error; };
-struct DeviceError : Error { using Error::Error; };
-struct IndexError : Error { using Error::Error; };
-struct ValueError : Error { using Error::Error; };
-struct TypeError : Error { using Error::Error; };
-struct GradientError : Error { using Error::Error; };
-struct StateError : Error { using Error::Error; };
-struct FormatError : Error { using Error::Error; };
-struct FileError : Error { using Error::Error; };
-struct OutOfMemoryError : Error { using Error::Error; };
-struct NotSupportedError : Error { using Error::Error; };
+struct ShapeError : Error {
+  using Error::Error;
+};
+struct DTypeError : Error {
+  using Error::Error;
+};
+struct DeviceError : Error {
+  using Error::Error;
+};
+struct IndexError : Error {
+  using Error::Error;
+};
+struct ValueError : Error {
+  using Error::Error;
+};
+struct TypeError : Error {
+  using Error::Error;
+};
+struct GradientError : Error {
+  using Error::Error;
+};
+struct StateError : Error {
+  using Error::Error;
+};
+struct FormatError : Error {
+  using Error::Error;
+};
+struct FileError : Error {
+  using Error::Error;
+};
+struct OutOfMemoryError : Error {
+  using Error::Error;
+};
+struct NotSupportedError : Error {
+  using Error::Error;
+};
 
 // Builds an error in one expression and throws it when the expression ends:
 //   fail<ShapeError>(ErrorCode::inner_sizes_differ, "matmul: inner sizes differ, {} and {}", k1, k2)
@@ -64,8 +88,14 @@ template <class E>
 class ErrorBuilder {
  public:
   explicit ErrorBuilder(E error) : error_(std::move(error)) {}
-  ErrorBuilder& detail(std::string_view label, std::string_view text) { error_.add_detail(label, text); return *this; }
-  ErrorBuilder& hint(std::string_view text) { error_.add_hint(text); return *this; }
+  ErrorBuilder& detail(std::string_view label, std::string_view text) {
+    error_.add_detail(label, text);
+    return *this;
+  }
+  ErrorBuilder& hint(std::string_view text) {
+    error_.add_hint(text);
+    return *this;
+  }
   [[noreturn]] void raise() { throw std::move(error_); }
 
  private:

@@ -27,13 +27,27 @@ class Reference {
  public:
   Reference() = default;
   // Takes over the reference that the caller holds.
-  static Reference adopt(T* object) { Reference r; r.object_ = object; return r; }
-  static Reference share(T* object) { if (object) object->references.acquire(); return adopt(object); }
+  static Reference adopt(T* object) {
+    Reference r;
+    r.object_ = object;
+    return r;
+  }
+  static Reference share(T* object) {
+    if (object) object->references.acquire();
+    return adopt(object);
+  }
 
-  Reference(const Reference& other) : object_(other.object_) { if (object_) object_->references.acquire(); }
+  Reference(const Reference& other) : object_(other.object_) {
+    if (object_) object_->references.acquire();
+  }
   Reference(Reference&& other) noexcept : object_(std::exchange(other.object_, nullptr)) {}
-  Reference& operator=(Reference other) noexcept { std::swap(object_, other.object_); return *this; }
-  ~Reference() { if (object_ && object_->references.release()) destroy(object_); }
+  Reference& operator=(Reference other) noexcept {
+    std::swap(object_, other.object_);
+    return *this;
+  }
+  ~Reference() {
+    if (object_ && object_->references.release()) destroy(object_);
+  }
 
   T* get() const { return object_; }
   T* operator->() const { return object_; }

@@ -119,7 +119,8 @@ class LargeBlocks {
     }
     ++statistics_.allocation_count;
     statistics_.allocated_bytes += wanted;
-    statistics_.peak_allocated_bytes = std::max(statistics_.peak_allocated_bytes, statistics_.allocated_bytes);
+    statistics_.peak_allocated_bytes =
+        std::max(statistics_.peak_allocated_bytes, statistics_.allocated_bytes);
     return block;
   }
 
@@ -207,15 +208,17 @@ class LargeBlocks {
   }
 
   [[noreturn]] void throw_out_of_memory(std::int64_t wanted, bool allowed) {
-    auto error = fail<OutOfMemoryError>(ErrorCode::out_of_memory, "no memory for {}; {} are in use", readable(wanted),
-                                        readable(statistics_.allocated_bytes));
+    auto error = fail<OutOfMemoryError>(ErrorCode::out_of_memory, "no memory for {}; {} are in use",
+                                        readable(wanted), readable(statistics_.allocated_bytes));
     if (!allowed) error.detail("limit", readable(statistics_.limit_bytes));
     std::vector<Living> largest;
     for (const auto& [block, living] : living_) largest.push_back(living);
-    std::sort(largest.begin(), largest.end(), [](const Living& a, const Living& b) { return a.bytes > b.bytes; });
+    std::sort(largest.begin(), largest.end(),
+              [](const Living& a, const Living& b) { return a.bytes > b.bytes; });
     if (largest.size() > 10) largest.resize(10);
     for (const Living& living : largest)
-      error.detail("holds", fmt::format("{}  {}", readable(static_cast<std::int64_t>(living.bytes)), living.label));
+      error.detail("holds",
+                   fmt::format("{}  {}", readable(static_cast<std::int64_t>(living.bytes)), living.label));
     error.hint(allowed ? "smaller batches, or release some of the tensors above"
                        : "smaller batches, release some of the tensors above, or raise set_memory_limit()");
     error.raise();
@@ -338,8 +341,8 @@ PHLOX_NOINLINE void* refill_small(int size_class) {
   if (!chain.first) {
     std::size_t bytes = small_class_bytes(size_class);
     int count = std::max(4, static_cast<int>(small_limit / bytes));
-    auto* memory =
-        static_cast<char*>(::operator new(bytes * static_cast<std::size_t>(count), std::align_val_t{alignment}, std::nothrow));
+    auto* memory = static_cast<char*>(
+        ::operator new(bytes* static_cast<std::size_t>(count), std::align_val_t{alignment}, std::nothrow));
     if (!memory) {
       empty_cache();
       count = 1;

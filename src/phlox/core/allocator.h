@@ -22,7 +22,7 @@ struct MemoryStatistics {
   std::int64_t cached_bytes;          // held for reuse
   std::int64_t allocation_count;
   std::int64_t cache_hits;
-  std::int64_t limit_bytes;           // 0: no limit
+  std::int64_t limit_bytes;  // 0: no limit
 };
 MemoryStatistics memory_statistics();
 void reset_peak_memory();
@@ -41,7 +41,9 @@ namespace detail {
 inline constexpr std::size_t small_limit = 65536;
 inline constexpr int small_class_count = 16 + 6;
 
-struct FreeBlock { FreeBlock* next; };
+struct FreeBlock {
+  FreeBlock* next;
+};
 // `room` is how many more blocks a list takes before it gives half of them to the other threads. It starts at zero,
 // so that the first use in a thread takes the slow way, which arranges for the lists to outlive the thread.
 struct SmallBlocks {
@@ -91,7 +93,8 @@ inline void deallocate(void* block, std::size_t bytes) {
 #if PHLOX_SMALL_BLOCKS
   if (bytes <= detail::small_limit) [[likely]] {
     int c = detail::small_class(bytes);
-    if (detail::small_blocks.room[c] == 0) [[unlikely]] return detail::release_small(block, c);
+    if (detail::small_blocks.room[c] == 0) [[unlikely]]
+      return detail::release_small(block, c);
     --detail::small_blocks.room[c];
     auto* free_block = static_cast<detail::FreeBlock*>(block);
     free_block->next = detail::small_blocks.first[c];

@@ -16,7 +16,9 @@ constexpr std::string_view type_names[device_type_count] = {"cpu", "cuda", "null
 std::atomic<Device> current_default{Device{}};
 
 [[noreturn]] void throw_unknown(std::string_view name) {
-  fail<DeviceError>(ErrorCode::unknown_device, "\"{}\" is not a device", name).hint("\"cpu\" or \"cuda:0\"").raise();
+  fail<DeviceError>(ErrorCode::unknown_device, "\"{}\" is not a device", name)
+      .hint("\"cpu\" or \"cuda:0\"")
+      .raise();
 }
 
 }  // namespace
@@ -50,7 +52,8 @@ Device default_device() { return current_default.load(std::memory_order_relaxed)
 
 void set_default_device(Device device) {
   if (!is_available(device))
-    fail<DeviceError>(ErrorCode::unknown_device, "the device {} is not available here", to_string(device)).raise();
+    fail<DeviceError>(ErrorCode::unknown_device, "the device {} is not available here", to_string(device))
+        .raise();
   current_default.store(device, std::memory_order_relaxed);
 }
 

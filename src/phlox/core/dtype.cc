@@ -32,7 +32,8 @@ constexpr DType promote_computable(DType a, DType b) {
   if (a > b) std::swap(a, b);
   if (is_complex(b)) {
     if (is_integer(a) || is_boolean(a)) return b;
-    return promote_floats(real_part(a), real_part(b)) == DType::float64 ? DType::complex128 : DType::complex64;
+    return promote_floats(real_part(a), real_part(b)) == DType::float64 ? DType::complex128
+                                                                        : DType::complex64;
   }
   if (is_floating(b)) return is_floating(a) ? promote_floats(a, b) : b;
   if (is_boolean(a)) return b;
@@ -68,9 +69,9 @@ struct Alias {
   DType dtype;
 };
 constexpr Alias aliases[] = {
-    {"float", DType::float32},  {"double", DType::float64}, {"half", DType::float16},
-    {"long", DType::int64},     {"int", DType::int32},      {"short", DType::int16},
-    {"byte", DType::uint8},     {"char", DType::int8},      {"cfloat", DType::complex64},
+    {"float", DType::float32},      {"double", DType::float64}, {"half", DType::float16},
+    {"long", DType::int64},         {"int", DType::int32},      {"short", DType::int16},
+    {"byte", DType::uint8},         {"char", DType::int8},      {"cfloat", DType::complex64},
     {"cdouble", DType::complex128},
 };
 
@@ -123,7 +124,8 @@ DType parse_dtype(std::string_view name) {
   for (const Alias& alias : aliases)
     if (alias.name == name) return alias.dtype;
   fail<ValueError>(ErrorCode::unknown_name, "\"{}\" is not a dtype", name)
-      .hint("one of bool, uint8 ... uint64, int8 ... int64, float16, bfloat16, float32, float64, complex64, complex128")
+      .hint(
+          "one of bool, uint8 ... uint64, int8 ... int64, float16, bfloat16, float32, float64, complex64, complex128")
       .raise();
 }
 
@@ -131,7 +133,8 @@ DType default_dtype() { return default_floating.load(std::memory_order_relaxed);
 
 void set_default_dtype(DType dtype) {
   if (!is_floating(dtype))
-    fail<DTypeError>(ErrorCode::wrong_dtype, "the default dtype must be floating, not {}", info(dtype).name).raise();
+    fail<DTypeError>(ErrorCode::wrong_dtype, "the default dtype must be floating, not {}", info(dtype).name)
+        .raise();
   default_floating.store(dtype, std::memory_order_relaxed);
 }
 

@@ -17,15 +17,15 @@ struct DTypeInfo {
   std::string_view name;        // "float32"
   std::string_view short_name;  // "f32"
   DTypeKind kind;
-  std::uint8_t bits;            // of one element
-  DType real;                   // the type of the real part; itself unless complex
+  std::uint8_t bits;  // of one element
+  DType real;         // the type of the real part; itself unless complex
 };
 
 extern const DTypeInfo dtype_table[dtype_count];
 
 inline const DTypeInfo& info(DType dtype) { return dtype_table[static_cast<int>(dtype)]; }
-inline constexpr std::uint8_t dtype_bytes[dtype_count] = {1, 1, 2, 4, 8, 1, 2, 4, 8, 2, 2, 4, 8, 8, 16,
-                                                          4, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 16};
+inline constexpr std::uint8_t dtype_bytes[dtype_count] = {1,  1, 2, 4, 8, 1, 2, 4, 8, 2, 2, 4, 8, 8,
+                                                          16, 4, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 16};
 // Bytes of one element. The sub-byte kinds are held one element a byte in tensors and packed in files.
 inline constexpr int element_size(DType dtype) { return dtype_bytes[static_cast<int>(dtype)]; }
 
@@ -67,22 +67,38 @@ struct Half {
   explicit operator float() const;
 };
 
-template <class T> inline constexpr DType dtype_of = DType::string;
-template <> inline constexpr DType dtype_of<bool> = DType::bool_;
-template <> inline constexpr DType dtype_of<std::uint8_t> = DType::uint8;
-template <> inline constexpr DType dtype_of<std::uint16_t> = DType::uint16;
-template <> inline constexpr DType dtype_of<std::uint32_t> = DType::uint32;
-template <> inline constexpr DType dtype_of<std::uint64_t> = DType::uint64;
-template <> inline constexpr DType dtype_of<std::int8_t> = DType::int8;
-template <> inline constexpr DType dtype_of<std::int16_t> = DType::int16;
-template <> inline constexpr DType dtype_of<std::int32_t> = DType::int32;
-template <> inline constexpr DType dtype_of<std::int64_t> = DType::int64;
-template <> inline constexpr DType dtype_of<Half> = DType::float16;
-template <> inline constexpr DType dtype_of<BFloat16> = DType::bfloat16;
-template <> inline constexpr DType dtype_of<float> = DType::float32;
-template <> inline constexpr DType dtype_of<double> = DType::float64;
-template <> inline constexpr DType dtype_of<std::complex<float>> = DType::complex64;
-template <> inline constexpr DType dtype_of<std::complex<double>> = DType::complex128;
+template <class T>
+inline constexpr DType dtype_of = DType::string;
+template <>
+inline constexpr DType dtype_of<bool> = DType::bool_;
+template <>
+inline constexpr DType dtype_of<std::uint8_t> = DType::uint8;
+template <>
+inline constexpr DType dtype_of<std::uint16_t> = DType::uint16;
+template <>
+inline constexpr DType dtype_of<std::uint32_t> = DType::uint32;
+template <>
+inline constexpr DType dtype_of<std::uint64_t> = DType::uint64;
+template <>
+inline constexpr DType dtype_of<std::int8_t> = DType::int8;
+template <>
+inline constexpr DType dtype_of<std::int16_t> = DType::int16;
+template <>
+inline constexpr DType dtype_of<std::int32_t> = DType::int32;
+template <>
+inline constexpr DType dtype_of<std::int64_t> = DType::int64;
+template <>
+inline constexpr DType dtype_of<Half> = DType::float16;
+template <>
+inline constexpr DType dtype_of<BFloat16> = DType::bfloat16;
+template <>
+inline constexpr DType dtype_of<float> = DType::float32;
+template <>
+inline constexpr DType dtype_of<double> = DType::float64;
+template <>
+inline constexpr DType dtype_of<std::complex<float>> = DType::complex64;
+template <>
+inline constexpr DType dtype_of<std::complex<double>> = DType::complex128;
 
 // Calls f.template operator()<T>() with the C++ type of a computable dtype.
 template <class F>

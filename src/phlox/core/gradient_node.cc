@@ -53,8 +53,10 @@ GradientNode::GradientNode(const char* name, int input_count, int output_count)
       input_count_(static_cast<std::uint16_t>(input_count)),
       output_count_(static_cast<std::uint16_t>(output_count)),
       sequence_(next_sequence++) {
-  if (input_count > static_cast<int>(std::size(inline_edges_))) edges_ = new Edge[static_cast<std::size_t>(input_count)];
-  if (thread_mode.anomaly) [[unlikely]] hooks().where = current_location();
+  if (input_count > static_cast<int>(std::size(inline_edges_)))
+    edges_ = new Edge[static_cast<std::size_t>(input_count)];
+  if (thread_mode.anomaly) [[unlikely]]
+    hooks().where = current_location();
 }
 
 GradientNode::GradientNode(const char* name, RunsFirst)

@@ -7,7 +7,8 @@
 namespace phlox {
 
 void throw_too_many_dimensions(std::int64_t count) {
-  fail<ShapeError>(ErrorCode::too_many_dimensions, "{} dimensions are more than the largest number, {}", count, max_rank)
+  fail<ShapeError>(ErrorCode::too_many_dimensions, "{} dimensions are more than the largest number, {}",
+                   count, max_rank)
       .raise();
 }
 
@@ -24,7 +25,8 @@ std::int64_t element_count(const Shape& shape) {
   }
   if (empty) return 0;
   if (overflow)
-    fail<ShapeError>(ErrorCode::invalid_value, "the shape {} has more elements than 63 bits can count", to_string(shape))
+    fail<ShapeError>(ErrorCode::invalid_value, "the shape {} has more elements than 63 bits can count",
+                     to_string(shape))
         .raise();
   return count;
 }
@@ -51,9 +53,10 @@ Shape broadcast_shapes(const Shape& a, const Shape& b, const char* operation) {
       size = shorter[i];
     } else if (shorter[i] != 1 && shorter[i] != size) {
       auto position = static_cast<std::int64_t>(shift + i);
-      fail<ShapeError>(ErrorCode::shapes_do_not_broadcast, "{}: sizes {} and {} of dimension {} do not broadcast",
-                       operation, a[a.size() - (longer.size() - shift - i)],
-                       b[b.size() - (longer.size() - shift - i)], position)
+      fail<ShapeError>(ErrorCode::shapes_do_not_broadcast,
+                       "{}: sizes {} and {} of dimension {} do not broadcast", operation,
+                       a[a.size() - (longer.size() - shift - i)], b[b.size() - (longer.size() - shift - i)],
+                       position)
           .detail("lhs", fmt::format("[{}]", to_string(a)))
           .detail("rhs", fmt::format("[{}]", to_string(b)))
           .hint("sizes must be equal or 1, counted from the last dimension; unsqueeze or reshape one side")
@@ -67,8 +70,8 @@ int normalize_dim(std::int64_t dim, int rank, const char* operation) {
   // A 0-d tensor is treated as if it had one dimension.
   std::int64_t bound = std::max(rank, 1);
   if (dim < -bound || dim >= bound)
-    fail<ShapeError>(ErrorCode::dimension_out_of_range, "{}: dimension {} does not exist in a tensor of {} dimensions",
-                     operation, dim, rank)
+    fail<ShapeError>(ErrorCode::dimension_out_of_range,
+                     "{}: dimension {} does not exist in a tensor of {} dimensions", operation, dim, rank)
         .detail("allowed", fmt::format("{} to {}", -bound, bound - 1))
         .raise();
   return static_cast<int>(dim < 0 ? dim + bound : dim);
@@ -83,12 +86,15 @@ Dims normalize_dims(const Dims& dims, int rank, const char* operation, bool empt
   for (std::int64_t dim : dims) {
     int normal = normalize_dim(dim, rank, operation);
     if (result.contains(normal))
-      fail<ShapeError>(ErrorCode::duplicate_dimension, "{}: dimension {} is named twice", operation, normal).raise();
+      fail<ShapeError>(ErrorCode::duplicate_dimension, "{}: dimension {} is named twice", operation, normal)
+          .raise();
     result.push_back(normal);
   }
   return result;
 }
 
-std::string to_string(const IntList& values) { return fmt::format("{}", fmt::join(values.begin(), values.end(), ",")); }
+std::string to_string(const IntList& values) {
+  return fmt::format("{}", fmt::join(values.begin(), values.end(), ","));
+}
 
 }  // namespace phlox

@@ -30,7 +30,9 @@ class IntList {
     resize(count);
     std::fill_n(values_.begin(), count, value);
   }
-  IntList(const IntList& other) : size_(other.size_) { std::copy_n(other.values_.begin(), size_, values_.begin()); }
+  IntList(const IntList& other) : size_(other.size_) {
+    std::copy_n(other.values_.begin(), size_, values_.begin());
+  }
   IntList& operator=(const IntList& other) {
     size_ = other.size_;
     std::copy_n(other.values_.begin(), size_, values_.begin());
@@ -54,7 +56,10 @@ class IntList {
     if (count > max_rank) throw_too_many_dimensions(static_cast<std::int64_t>(count));
     size_ = static_cast<std::uint32_t>(count);
   }
-  void push_back(std::int64_t value) { resize(size_ + 1); values_[size_ - 1] = value; }
+  void push_back(std::int64_t value) {
+    resize(size_ + 1);
+    values_[size_ - 1] = value;
+  }
   void insert(std::size_t position, std::int64_t value) {
     resize(size_ + 1);
     std::copy_backward(begin() + position, end() - 1, end());
@@ -67,7 +72,9 @@ class IntList {
   bool contains(std::int64_t value) const { return std::find(begin(), end(), value) != end(); }
   operator std::span<const std::int64_t>() const { return {data(), size()}; }
 
-  friend bool operator==(const IntList& a, const IntList& b) { return std::equal(a.begin(), a.end(), b.begin(), b.end()); }
+  friend bool operator==(const IntList& a, const IntList& b) {
+    return std::equal(a.begin(), a.end(), b.begin(), b.end());
+  }
 
  private:
   std::uint32_t size_ = 0;

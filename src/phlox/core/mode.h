@@ -43,7 +43,10 @@ struct EnableGrad : ModeGuard {
 };
 // Like NoGrad, and the tensors made in this scope can never take part in gradients.
 struct InferenceMode : ModeGuard {
-  InferenceMode() { thread_mode.gradients_off = true; thread_mode.inference = true; }
+  InferenceMode() {
+    thread_mode.gradients_off = true;
+    thread_mode.inference = true;
+  }
 };
 
 }  // namespace phlox

@@ -43,7 +43,8 @@ int allowed_cores() {
   for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
     if (!CPU_ISSET(cpu, &mask)) continue;
     std::string siblings;
-    std::ifstream file("/sys/devices/system/cpu/cpu" + std::to_string(cpu) + "/topology/thread_siblings_list");
+    std::ifstream file("/sys/devices/system/cpu/cpu" + std::to_string(cpu) +
+                       "/topology/thread_siblings_list");
     // Without the file each processor counts as a core.
     if (!std::getline(file, siblings)) siblings = "cpu" + std::to_string(cpu);
     cores.insert(siblings);
@@ -58,7 +59,8 @@ int quota_processors() {
 #if defined(__linux__)
   double quota = 0, period = 0;
   std::string word;
-  if (std::ifstream file("/sys/fs/cgroup/cpu.max"); file >> word >> period && word != "max") quota = std::atof(word.c_str());
+  if (std::ifstream file("/sys/fs/cgroup/cpu.max"); file >> word >> period && word != "max")
+    quota = std::atof(word.c_str());
   if (quota <= 0) {
     std::ifstream quota_file("/sys/fs/cgroup/cpu/cpu.cfs_quota_us");
     std::ifstream period_file("/sys/fs/cgroup/cpu/cpu.cfs_period_us");
@@ -199,7 +201,8 @@ int thread_count() { return thread_setting().load(std::memory_order_relaxed); }
 
 void set_thread_count(int count) {
   if (count < 1)
-    fail<ValueError>(ErrorCode::invalid_value, "the number of threads must be at least 1, not {}", count).raise();
+    fail<ValueError>(ErrorCode::invalid_value, "the number of threads must be at least 1, not {}", count)
+        .raise();
   thread_setting().store(count, std::memory_order_relaxed);
 }
 
@@ -216,8 +219,8 @@ Team::~Team() {
 
 namespace detail {
 
-void run_parallel(std::int64_t begin, std::int64_t end, std::int64_t grain, std::int64_t alignment, RangeBody body,
-                  void* context) {
+void run_parallel(std::int64_t begin, std::int64_t end, std::int64_t grain, std::int64_t alignment,
+                  RangeBody body, void* context) {
   std::int64_t total = end - begin;
   grain = std::max<std::int64_t>(grain, 1);
   std::int64_t parts = std::min<std::int64_t>(thread_count(), (total + grain - 1) / grain);
@@ -229,7 +232,13 @@ void run_parallel(std::int64_t begin, std::int64_t end, std::int64_t grain, std:
   std::int64_t part = (total + parts - 1) / parts;
   alignment = std::max<std::int64_t>(alignment, 1);
   part = (part + alignment - 1) / alignment * alignment;
-  Loop loop{.begin = begin, .end = end, .part = part, .body = body, .context = context, .failed{}, .error = nullptr};
+  Loop loop{.begin = begin,
+            .end = end,
+            .part = part,
+            .body = body,
+            .context = context,
+            .failed{},
+            .error = nullptr};
   run_team(loop, static_cast<int>(parts));
   if (loop.error) std::rethrow_exception(loop.error);
 }

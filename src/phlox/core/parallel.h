@@ -33,8 +33,8 @@ class Team {
 
 namespace detail {
 using RangeBody = void (*)(void* context, std::int64_t begin, std::int64_t end);
-void run_parallel(std::int64_t begin, std::int64_t end, std::int64_t grain, std::int64_t alignment, RangeBody body,
-                  void* context);
+void run_parallel(std::int64_t begin, std::int64_t end, std::int64_t grain, std::int64_t alignment,
+                  RangeBody body, void* context);
 }  // namespace detail
 
 // Calls body(first, last) on parts of [begin, end) that cover it once. Parts hold at least `grain` items where

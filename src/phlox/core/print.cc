@@ -99,7 +99,8 @@ class Printer {
         real.push_back(s.real());
         imaginary.push_back(s.imaginary());
       }
-      FloatFormat real_format = choose_format(real, options_), imaginary_format = choose_format(imaginary, options_);
+      FloatFormat real_format = choose_format(real, options_),
+                  imaginary_format = choose_format(imaginary, options_);
       for (const Scalar& s : elements_) {
         std::string part = imaginary_format(s.imaginary());
         texts_.push_back(real_format(s.real()) + (part[0] == '-' ? "" : "+") + part + "j");
@@ -112,7 +113,8 @@ class Printer {
     } else {
       for (const Scalar& s : elements_) {
         if (is_boolean(tensor_.dtype)) texts_.push_back(s.boolean() ? "True" : "False");
-        else if (tensor_.dtype == DType::uint64) texts_.push_back(fmt::format("{}", static_cast<std::uint64_t>(s.integer())));
+        else if (tensor_.dtype == DType::uint64)
+          texts_.push_back(fmt::format("{}", static_cast<std::uint64_t>(s.integer())));
         else texts_.push_back(fmt::format("{}", s.integer()));
       }
     }

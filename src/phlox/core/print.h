@@ -10,9 +10,9 @@ namespace phlox {
 class Tensor;
 
 struct PrintOptions {
-  int precision = 4;             // digits after the point
+  int precision = 4;              // digits after the point
   std::int64_t threshold = 1000;  // more elements than this are summarised
-  int edge_items = 3;            // shown at each end of a summarised dimension
+  int edge_items = 3;             // shown at each end of a summarised dimension
   int line_width = 80;
   std::optional<bool> scientific = {};  // unset: when the magnitudes ask for it
 };

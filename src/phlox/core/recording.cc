@@ -56,8 +56,8 @@ void check_in_place_allowed(const Tensor& target, const char* operation, bool va
   bool requires_grad = target.requires_grad();
   if (!requires_grad && !value_needs_gradient) return;
   if (impl->inference)
-    fail<GradientError>(ErrorCode::inference_tensor, "{}: a tensor made in inference mode cannot take part in gradients",
-                        operation)
+    fail<GradientError>(ErrorCode::inference_tensor,
+                        "{}: a tensor made in inference mode cannot take part in gradients", operation)
         .detail("tensor", describe(target))
         .hint("write into a clone() made outside inference mode")
         .raise();
@@ -83,7 +83,8 @@ Tensor shallow_alias(const Tensor& tensor) {
   return alias;
 }
 
-void AccumulateGradient::update(const std::function<Tensor(const Tensor& old, const TensorImpl& leaf)>& combine) {
+void AccumulateGradient::update(
+    const std::function<Tensor(const Tensor& old, const TensorImpl& leaf)>& combine) {
   Tensor old;  // released after the lock: it may hold the last reference to the leaf
   std::lock_guard lock(mutex_);
   TensorImpl* impl = leaf_.load(std::memory_order_relaxed);

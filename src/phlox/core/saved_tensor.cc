@@ -29,7 +29,9 @@ Tensor with_history(const Tensor& tensor, const Edge& edge) {
 
 SavedTensorHooks* SavedTensorHooks::current() { return current_hooks; }
 
-SavedTensorHooks* SavedTensorHooks::set_current(SavedTensorHooks* hooks) { return std::exchange(current_hooks, hooks); }
+SavedTensorHooks* SavedTensorHooks::set_current(SavedTensorHooks* hooks) {
+  return std::exchange(current_hooks, hooks);
+}
 
 struct SavedTensor::Packed {
   std::unique_ptr<PackedTensor> content;
@@ -45,7 +47,8 @@ SavedTensor::SavedTensor(const Tensor& tensor, const GradientNode* owner, bool i
   if (!tensor.defined()) return;
   state_ = is_result ? State::result : State::input;
   const AutogradRecord* record = tensor.impl()->autograd;
-  if (is_result && record && record->node.get() == owner) output_ = static_cast<std::uint16_t>(record->output);
+  if (is_result && record && record->node.get() == owner)
+    output_ = static_cast<std::uint16_t>(record->output);
   if (current_hooks) [[unlikely]] {
     if (auto content = current_hooks->pack(tensor)) {
       packed_ = new Packed;
@@ -61,8 +64,8 @@ SavedTensor::SavedTensor(const Tensor& tensor, const GradientNode* owner, bool i
 Tensor SavedTensor::get(GradientNode& owner) const {
   if (state_ == State::empty) return {};
   if (state_ == State::released)
-    fail<GradientError>(ErrorCode::backward_twice, "{}: gradients were computed before, and what they need was freed",
-                        owner.name())
+    fail<GradientError>(ErrorCode::backward_twice,
+                        "{}: gradients were computed before, and what they need was freed", owner.name())
         .hint("backward(retain_graph=True) the first time, or run the forward computation again")
         .raise();
   Tensor tensor = tensor_;
@@ -70,9 +73,11 @@ Tensor SavedTensor::get(GradientNode& owner) const {
     tensor = packed_->content->unpack();
   } else if (tensor.version() != version_) {
     std::string where = owner.where();
-    auto error = fail<GradientError>(ErrorCode::modified_in_place,
-                                     "{}: a tensor needed for the gradient was modified in place", owner.name());
-    error.detail("tensor", fmt::format("{}, version {}, saved at version {}", describe(tensor), tensor.version(), version_));
+    auto error =
+        fail<GradientError>(ErrorCode::modified_in_place,
+                            "{}: a tensor needed for the gradient was modified in place", owner.name());
+    error.detail("tensor", fmt::format("{}, version {}, saved at version {}", describe(tensor),
+                                       tensor.version(), version_));
     if (!where.empty()) error.detail("where", where);
     error.hint("use the out-of-place form, or clone() the tensor before writing into it").raise();
   }

@@ -60,7 +60,8 @@ class SavedTensor {
     return *this;
   }
   ~SavedTensor() {
-    if (packed_) [[unlikely]] drop_packed();
+    if (packed_) [[unlikely]]
+      drop_packed();
   }
 
   // The tensor. Throws GradientError when it was modified in place since (E0601) or has been released (E0602).

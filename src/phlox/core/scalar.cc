@@ -89,7 +89,8 @@ Scalar Scalar::load(DType dtype, const void* source) {
   return visit_dtype(dtype, [&]<class T>() -> Scalar {
     T value;
     std::memcpy(&value, source, sizeof(T));
-    if constexpr (std::is_same_v<T, Half> || std::is_same_v<T, BFloat16>) return Scalar(static_cast<float>(value));
+    if constexpr (std::is_same_v<T, Half> || std::is_same_v<T, BFloat16>)
+      return Scalar(static_cast<float>(value));
     else return Scalar(value);
   });
 }

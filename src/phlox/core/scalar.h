@@ -16,20 +16,24 @@ class Scalar {
   Scalar() : Scalar(0) {}
   Scalar(bool value) : kind_(Kind::boolean), integer_(value), real_(value) {}
   template <std::integral T>
-  Scalar(T value) : kind_(Kind::integer), integer_(static_cast<std::int64_t>(value)), real_(static_cast<double>(value)) {
+  Scalar(T value)
+      : kind_(Kind::integer), integer_(static_cast<std::int64_t>(value)), real_(static_cast<double>(value)) {
     large_unsigned_ = std::unsigned_integral<T> && integer_ < 0;
   }
   template <std::floating_point T>
   Scalar(T value) : kind_(Kind::floating), integer_(0), real_(static_cast<double>(value)) {}
   template <std::floating_point T>
-  Scalar(std::complex<T> value) : kind_(Kind::complex), integer_(0), real_(value.real()), imaginary_(value.imag()) {}
+  Scalar(std::complex<T> value)
+      : kind_(Kind::complex), integer_(0), real_(value.real()), imaginary_(value.imag()) {}
 
   Kind kind() const { return kind_; }
   double real() const { return real_; }
   double imaginary() const { return imaginary_; }
   std::complex<double> complex() const { return {real_, imaginary_}; }
   // The integer, or the floating value truncated toward zero.
-  std::int64_t integer() const { return kind_ <= Kind::integer ? integer_ : static_cast<std::int64_t>(real_); }
+  std::int64_t integer() const {
+    return kind_ <= Kind::integer ? integer_ : static_cast<std::int64_t>(real_);
+  }
   bool boolean() const { return kind_ <= Kind::integer ? integer_ != 0 : real_ != 0 || imaginary_ != 0; }
 
   // The dtype of a tensor made from this number alone.

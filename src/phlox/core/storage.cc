@@ -49,7 +49,8 @@ Storage* wrap_storage(void* data, std::size_t bytes, void (*release)(void*), voi
 }
 
 void destroy(Storage* storage) {
-  if (storage->release) [[unlikely]] storage->release(storage->owner);
+  if (storage->release) [[unlikely]]
+    storage->release(storage->owner);
   deallocate(storage, storage->block_bytes);
 }
 

@@ -31,10 +31,11 @@ PHLOX_COLD void label_storage(const TensorImpl* impl) {
 // Gives the tensor memory for `count` elements.
 void attach_storage(TensorImpl* impl, Device device) {
   if (device.type == DeviceType::cuda) [[unlikely]]
-    fail<DeviceError>(ErrorCode::unknown_device, "the device {} is not available here", to_string(device)).raise();
+    fail<DeviceError>(ErrorCode::unknown_device, "the device {} is not available here", to_string(device))
+        .raise();
   std::size_t bytes;
-  if (__builtin_mul_overflow(static_cast<std::size_t>(impl->count), static_cast<std::size_t>(element_size(impl->dtype)),
-                             &bytes) ||
+  if (__builtin_mul_overflow(static_cast<std::size_t>(impl->count),
+                             static_cast<std::size_t>(element_size(impl->dtype)), &bytes) ||
       bytes > static_cast<std::size_t>(INT64_MAX) - 4096) [[unlikely]]
     fail<OutOfMemoryError>(ErrorCode::out_of_memory, "no memory for {} elements of {}", impl->count,
                            info(impl->dtype).name)
@@ -42,7 +43,8 @@ void attach_storage(TensorImpl* impl, Device device) {
   impl->storage = make_storage(bytes);
   impl->device = device;
   impl->storage->device = device;
-  if (bytes >= labelled_bytes) [[unlikely]] label_storage(impl);
+  if (bytes >= labelled_bytes) [[unlikely]]
+    label_storage(impl);
 }
 
 // Releases a half-made tensor when an exception passes.
@@ -138,7 +140,8 @@ Tensor make_tensor(const Shape& shape, DType dtype, Device device) {
     empty |= size == 0;
     unusual |= __builtin_mul_overflow(stride, size == 0 ? 1 : size, &stride);
   }
-  if (unusual) [[unlikely]] element_count(shape);
+  if (unusual) [[unlikely]]
+    element_count(shape);
   impl->count = empty ? 0 : stride;
   attach_storage(impl, device);
   return adopt(guard.done());
@@ -189,8 +192,8 @@ Tensor make_view(const Tensor& base, const Shape& shape, const Strides& strides,
   return adopt(impl);
 }
 
-Tensor wrap_memory(void* data, const Shape& shape, const Strides& strides, DType dtype, void (*release)(void*),
-                   void* owner, bool read_only) {
+Tensor wrap_memory(void* data, const Shape& shape, const Strides& strides, DType dtype,
+                   void (*release)(void*), void* owner, bool read_only) {
   std::int64_t count = element_count(shape);
   std::int64_t extent = count == 0 ? 0 : 1;
   for (std::size_t i = 0; i < shape.size() && count > 0; ++i)
@@ -250,7 +253,8 @@ bool Tensor::is_channels_last() const {
 Scalar Tensor::item() const {
   const TensorImpl* t = impl();
   if (t->count != 1)
-    fail<ValueError>(ErrorCode::invalid_value, "item: a tensor of {} elements is not a single number", t->count)
+    fail<ValueError>(ErrorCode::invalid_value, "item: a tensor of {} elements is not a single number",
+                     t->count)
         .detail("tensor", describe(*this))
         .hint("index it first, or use to_vector()")
         .raise();
@@ -271,8 +275,8 @@ std::vector<T> Tensor::to_vector() const {
   return values;
 }
 
-#define PHLOX_INSTANTIATE(T)                                        \
-  template std::vector<T> Tensor::to_vector<T>() const;             \
+#define PHLOX_INSTANTIATE(T)                            \
+  template std::vector<T> Tensor::to_vector<T>() const; \
   template Tensor from_values<T>(std::span<const T>, const Shape&);
 PHLOX_INSTANTIATE(bool)
 PHLOX_INSTANTIATE(std::uint8_t)
@@ -301,9 +305,10 @@ const Tensor& Tensor::set_requires_grad(bool on) const {
   }
   if (on) {
     if (!is_differentiable(t->dtype))
-      fail<GradientError>(ErrorCode::requires_grad_dtype,
-                          "set_requires_grad: only floating and complex tensors can require gradients, not {}",
-                          info(t->dtype).name)
+      fail<GradientError>(
+          ErrorCode::requires_grad_dtype,
+          "set_requires_grad: only floating and complex tensors can require gradients, not {}",
+          info(t->dtype).name)
           .detail("tensor", describe(*this))
           .hint("cast it first: x.to(float32)")
           .raise();

@@ -42,9 +42,9 @@ struct TensorImpl {
   DType dtype = DType::float32;
   Device device;
   std::uint8_t rank = 0;
-  bool contiguous = true;   // row-major without gaps
-  bool inference = false;   // made in inference mode
-  bool is_view = false;     // made by a viewing operation (detach() does not count)
+  bool contiguous = true;     // row-major without gaps
+  bool inference = false;     // made in inference mode
+  bool is_view = false;       // made by a viewing operation (detach() does not count)
   std::uint32_t history = 0;  // of the storage when a view was made
   Storage* storage = nullptr;
   std::int64_t offset = 0;  // of the first element, in elements
@@ -54,9 +54,7 @@ struct TensorImpl {
   std::int64_t sizes[max_rank];
   std::int64_t strides[max_rank];
 
-  void* address() const {
-    return static_cast<char*>(storage->data) + offset * element_size(dtype);
-  }
+  void* address() const { return static_cast<char*>(storage->data) + offset * element_size(dtype); }
   // Recomputes `count` and `contiguous` from sizes and strides.
   void update_layout();
 };
@@ -137,7 +135,8 @@ class Tensor {
     else return static_cast<T>(s.real());
   }
   // All elements in logical order, converted to T.
-  template <class T> std::vector<T> to_vector() const;
+  template <class T>
+  std::vector<T> to_vector() const;
   std::string to_string() const;
 
   // --- moving and casting
@@ -160,7 +159,8 @@ class Tensor {
   void set_grad(const Tensor& gradient) const;
   // Adds the gradients of this tensor with respect to all leaves into their grad().
   // `gradient` may be left out for a single element. `create_graph` records the backward pass itself.
-  void backward(const Tensor& gradient = {}, std::optional<bool> retain_graph = {}, bool create_graph = false) const;
+  void backward(const Tensor& gradient = {}, std::optional<bool> retain_graph = {},
+                bool create_graph = false) const;
   // The same data, cut off from gradients.
   Tensor detach() const;
   // Keeps grad() of a tensor that is not a leaf.
@@ -174,7 +174,8 @@ class Tensor {
 
   // --- inside
   TensorImpl* impl() const {
-    if (!impl_) [[unlikely]] throw_undefined();
+    if (!impl_) [[unlikely]]
+      throw_undefined();
     return impl_.get();
   }
   TensorImpl* unsafe_impl() const { return impl_.get(); }

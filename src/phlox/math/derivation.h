@@ -23,10 +23,14 @@ struct Body {
   static constexpr int scalars = Scalars;
   static constexpr unsigned masks = MaskFirst ? 1u : 0u;
 };
-template <int Scalars = 0> struct Unary : Body<1, Scalars> {};
-template <int Scalars = 0> struct Binary : Body<2, Scalars> {};
-template <int Scalars = 0> struct Ternary : Body<3, Scalars> {};
-template <int Scalars = 0> struct Selection : Body<3, Scalars, true> {};  // mask, value, value
+template <int Scalars = 0>
+struct Unary : Body<1, Scalars> {};
+template <int Scalars = 0>
+struct Binary : Body<2, Scalars> {};
+template <int Scalars = 0>
+struct Ternary : Body<3, Scalars> {};
+template <int Scalars = 0>
+struct Selection : Body<3, Scalars, true> {};  // mask, value, value
 
 inline constexpr int body_capacity = 128;
 
@@ -42,7 +46,7 @@ enum class GradientForm : std::uint8_t {
   none,      // always zero, or the function has no derivative
   identity,  // the gradient of the result itself
   computed,
-  unknown,   // it has one, which nobody has written: an error when it is asked for
+  unknown,  // it has one, which nobody has written: an error when it is asked for
 };
 
 struct GradientProgram {
@@ -59,10 +63,8 @@ namespace detail {
 template <class B, int First, class Mask, class Input, int... Rest, int... Scalars>
 constexpr auto run_body(Mask mask, Input input, auto scalar, std::integer_sequence<int, Rest...>,
                         std::integer_sequence<int, Scalars...>) {
-  if constexpr (B::masks & 1u)
-    return B::body(mask(0), input(Rest + 1)..., scalar(Scalars)...);
-  else
-    return B::body(input(0), input(Rest + 1)..., scalar(Scalars)...);
+  if constexpr (B::masks & 1u) return B::body(mask(0), input(Rest + 1)..., scalar(Scalars)...);
+  else return B::body(input(0), input(Rest + 1)..., scalar(Scalars)...);
 }
 template <class B>
 constexpr auto run_body(auto mask, auto input, auto scalar) {
@@ -76,9 +78,12 @@ constexpr Expression input_node(ExpressionArena& arena, int i) {
 }
 
 // Marks what `node` needs; false when it needs an input or result that is not in `saved`.
-constexpr bool reachable(const ExpressionNode* nodes, int node, int result, unsigned saved, int tensors, bool* seen,
-                         int& cost) {
-  if (node == result && (saved >> tensors & 1u)) { seen[node] = true; return true; }
+constexpr bool reachable(const ExpressionNode* nodes, int node, int result, unsigned saved, int tensors,
+                         bool* seen, int& cost) {
+  if (node == result && (saved >> tensors & 1u)) {
+    seen[node] = true;
+    return true;
+  }
   if (seen[node]) return true;
   const ExpressionNode& n = nodes[node];
   if (n.opcode == Opcode::input && !(saved >> static_cast<int>(n.value) & 1u)) return false;
@@ -94,7 +99,10 @@ constexpr GradientProgram extract(const ExpressionArena& arena, Expression slope
                                   unsigned mask_inputs) {
   GradientProgram out;
   if (slope.is(0)) return out;
-  if (slope.is(1)) { out.form = GradientForm::identity; return out; }
+  if (slope.is(1)) {
+    out.form = GradientForm::identity;
+    return out;
+  }
   out.form = GradientForm::computed;
 
   int best = 1 << 30;
@@ -188,11 +196,10 @@ consteval GradientProgram derive_gradient() {
   if constexpr (k == 0 && (B::masks & 1u)) {
     return {};
   } else {
-    auto result = detail::run_body<B>([&](int i) { return DualMask{ExpressionMask{{&arena, i}}}; },
-                                      [&](int i) {
-                                        return Dual{Expression{&arena, i}, Expression(i == k ? 1.0 : 0.0)};
-                                      },
-                                      [&](int i) { return Dual{Expression{&arena, B::tensors + i}, 0.0}; });
+    auto result = detail::run_body<B>(
+        [&](int i) { return DualMask{ExpressionMask{{&arena, i}}}; },
+        [&](int i) { return Dual{Expression{&arena, i}, Expression(i == k ? 1.0 : 0.0)}; },
+        [&](int i) { return Dual{Expression{&arena, B::tensors + i}, 0.0}; });
     if constexpr (requires { result.mask; }) {
       return {};
     } else {
@@ -202,7 +209,9 @@ consteval GradientProgram derive_gradient() {
   }
 }
 
-template <class B> inline constexpr ExpressionProgram expression_of = derive_expression<B>();
-template <class B, int k> inline constexpr GradientProgram gradient_of = derive_gradient<B, k>();
+template <class B>
+inline constexpr ExpressionProgram expression_of = derive_expression<B>();
+template <class B, int k>
+inline constexpr GradientProgram gradient_of = derive_gradient<B, k>();
 
 }  // namespace phlox::math

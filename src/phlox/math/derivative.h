@@ -68,10 +68,10 @@ constexpr Dual select(DualMask m, Dual a, Dual b) {
           select(m.mask, a.tangent, b.tangent)};
 }
 
-#define PHLOX_DERIVATIVE(name, ...)                            \
-  constexpr Dual name(Dual a) {                                \
+#define PHLOX_DERIVATIVE(name, ...)                             \
+  constexpr Dual name(Dual a) {                                 \
     [[maybe_unused]] Expression x = a.value, y = name(a.value); \
-    return {y, a.tangent * (__VA_ARGS__)};                     \
+    return {y, a.tangent * (__VA_ARGS__)};                      \
   }
 PHLOX_DERIVATIVE(abs, select(x < 0.0, -1.0, select(x > 0.0, 1.0, 0.0)))
 PHLOX_DERIVATIVE(sqrt, 0.5 / y)
@@ -85,14 +85,14 @@ PHLOX_DERIVATIVE(log10, 1.0 / (x * 2.30258509299404568402))
 PHLOX_DERIVATIVE(log1p, 1.0 / (x + 1.0))
 PHLOX_DERIVATIVE(sin, cos(x))
 PHLOX_DERIVATIVE(cos, -sin(x))
-PHLOX_DERIVATIVE(tan, y * y + 1.0)
+PHLOX_DERIVATIVE(tan, y* y + 1.0)
 PHLOX_DERIVATIVE(asin, rsqrt((1.0 - x) * (1.0 + x)))
 PHLOX_DERIVATIVE(acos, -rsqrt((1.0 - x) * (1.0 + x)))
 PHLOX_DERIVATIVE(atan, 1.0 / (x * x + 1.0))
 PHLOX_DERIVATIVE(sinh, cosh(x))
 PHLOX_DERIVATIVE(cosh, sinh(x))
 PHLOX_DERIVATIVE(tanh, 1.0 - y * y)
-PHLOX_DERIVATIVE(asinh, rsqrt(x * x + 1.0))
+PHLOX_DERIVATIVE(asinh, rsqrt(x* x + 1.0))
 PHLOX_DERIVATIVE(acosh, rsqrt((x - 1.0) * (x + 1.0)))
 PHLOX_DERIVATIVE(atanh, 1.0 / ((1.0 - x) * (1.0 + x)))
 PHLOX_DERIVATIVE(sigmoid, y * (1.0 - y))

@@ -35,8 +35,10 @@ struct ExpressionArena {
         return i;
     }
     if (count == capacity) throw_too_many_nodes();  // no constant expression: at compile time an error
-    nodes[count] = {opcode, {static_cast<std::int16_t>(a), static_cast<std::int16_t>(b), static_cast<std::int16_t>(c)},
-                    value};
+    nodes[count] = {
+        opcode,
+        {static_cast<std::int16_t>(a), static_cast<std::int16_t>(b), static_cast<std::int16_t>(c)},
+        value};
     return count++;
   }
 
@@ -54,11 +56,15 @@ struct Expression {
 
   constexpr Expression(double constant) : value(constant) {}
   constexpr Expression(ExpressionArena* where, int id)
-      : arena(where), node(id), value(where->nodes[id].opcode == Opcode::constant ? where->nodes[id].value : 0) {}
+      : arena(where),
+        node(id),
+        value(where->nodes[id].opcode == Opcode::constant ? where->nodes[id].value : 0) {}
 
   constexpr bool is_constant() const { return !arena || arena->nodes[node].opcode == Opcode::constant; }
   constexpr bool is(double v) const { return is_constant() && value == v; }
-  constexpr int in(ExpressionArena* target) const { return arena ? node : target->intern(Opcode::constant, value); }
+  constexpr int in(ExpressionArena* target) const {
+    return arena ? node : target->intern(Opcode::constant, value);
+  }
   constexpr bool is_a(Opcode opcode) const { return arena && arena->nodes[node].opcode == opcode; }
   constexpr Expression argument(int i) const { return {arena, arena->nodes[node].arguments[i]}; }
 };
@@ -80,7 +86,9 @@ constexpr Expression folded(Expression a, Expression b, double value) {
   if (!arena) return value;
   return {arena, arena->intern(Opcode::constant, value)};
 }
-constexpr Expression node1(Opcode opcode, Expression a) { return {a.arena, a.arena->intern(opcode, 0, a.node)}; }
+constexpr Expression node1(Opcode opcode, Expression a) {
+  return {a.arena, a.arena->intern(opcode, 0, a.node)};
+}
 constexpr Expression node2(Opcode opcode, Expression a, Expression b) {
   ExpressionArena* arena = arena_of(a, b);
   int i = a.in(arena), j = b.in(arena);

@@ -56,8 +56,7 @@ PHLOX_INLINE D tanh(D x) {
 template <LoweredFloat D>
 PHLOX_INLINE D asinh(D x) {
   if constexpr (is_f32<D>) {
-    return in_double(
-        [](auto v) __attribute__((always_inline)) { return asinh(v); }, x);
+    return in_double([](auto v) __attribute__((always_inline)) { return asinh(v); }, x);
   } else {
     const D a = abs(x);
     const auto large = a > 0x1p28;
@@ -72,8 +71,7 @@ PHLOX_INLINE D asinh(D x) {
 template <LoweredFloat D>
 PHLOX_INLINE D acosh(D x) {
   if constexpr (is_f32<D>) {
-    return in_double(
-        [](auto v) __attribute__((always_inline)) { return acosh(v); }, x);
+    return in_double([](auto v) __attribute__((always_inline)) { return acosh(v); }, x);
   } else {
     const auto large = x > 0x1p28;
     const D t = x - 1.0;
@@ -94,8 +92,7 @@ PHLOX_INLINE D acosh(D x) {
 template <LoweredFloat D>
 PHLOX_INLINE D atanh(D x) {
   if constexpr (is_f32<D>) {
-    return in_double(
-        [](auto v) __attribute__((always_inline)) { return atanh(v); }, x);
+    return in_double([](auto v) __attribute__((always_inline)) { return atanh(v); }, x);
   } else {
     const D a = abs(x), twice = a + a;
     const D u = select(a < 0.5, twice + twice * a / (1.0 - a), twice / (1.0 - a));

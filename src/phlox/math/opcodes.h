@@ -8,15 +8,17 @@
 namespace phlox::math {
 
 // name, number of arguments, relative cost (used to weigh saving a value against computing it again)
-#define PHLOX_UNARY_FLOAT_FUNCTIONS(V)                                                                                \
-  V(abs, 1) V(sqrt, 4) V(rsqrt, 6) V(exp, 10) V(exp2, 10) V(expm1, 12) V(log, 10) V(log2, 10)          \
-  V(log10, 10) V(log1p, 12) V(sin, 12) V(cos, 12) V(tan, 16) V(asin, 16) V(acos, 16) V(atan, 16) V(sinh, 16)     \
-  V(cosh, 16) V(tanh, 12) V(asinh, 16) V(acosh, 16) V(atanh, 16) V(sigmoid, 12) V(erf, 12) V(erfc, 16)           \
-  V(erfinv, 20) V(lgamma, 40) V(digamma, 40) V(trigamma, 40) V(cbrt, 16) V(floor, 1) V(ceil, 1) V(trunc, 1)      \
-  V(round, 1)
-#define PHLOX_BINARY_FLOAT_FUNCTIONS(V)                                                                                 \
-  V(pow, 30) V(atan2, 20) V(hypot, 8) V(fmod, 10) V(remainder, 10)       \
-  V(floor_divide, 10) V(copysign, 1) V(min, 2) V(max, 2) V(nextafter, 4)
+#define PHLOX_UNARY_FLOAT_FUNCTIONS(V)                                                                       \
+  V(abs, 1)                                                                                                  \
+  V(sqrt, 4) V(rsqrt, 6) V(exp, 10) V(exp2, 10) V(expm1, 12) V(log, 10) V(log2, 10) V(log10, 10)             \
+      V(log1p, 12) V(sin, 12) V(cos, 12) V(tan, 16) V(asin, 16) V(acos, 16) V(atan, 16) V(sinh, 16)          \
+          V(cosh, 16) V(tanh, 12) V(asinh, 16) V(acosh, 16) V(atanh, 16) V(sigmoid, 12) V(erf, 12)           \
+              V(erfc, 16) V(erfinv, 20) V(lgamma, 40) V(digamma, 40) V(trigamma, 40) V(cbrt, 16) V(floor, 1) \
+                  V(ceil, 1) V(trunc, 1) V(round, 1)
+#define PHLOX_BINARY_FLOAT_FUNCTIONS(V)                                                              \
+  V(pow, 30)                                                                                         \
+  V(atan2, 20) V(hypot, 8) V(fmod, 10) V(remainder, 10) V(floor_divide, 10) V(copysign, 1) V(min, 2) \
+      V(max, 2) V(nextafter, 4)
 #define PHLOX_UNARY_INTEGER_FUNCTIONS(V) V(bitwise_not, 1)
 #define PHLOX_BINARY_INTEGER_FUNCTIONS(V) \
   V(bitwise_and, 1) V(bitwise_or, 1) V(bitwise_xor, 1) V(shift_left, 1) V(shift_right, 1)
@@ -29,14 +31,14 @@ namespace phlox::math {
 #define PHLOX_MASK_OPCODES(V) V(mask_and, 1) V(mask_or, 1) V(mask_xor, 1) V(mask_not, 1)
 
 enum class Opcode : std::uint8_t {
-  input, scalar, constant,
+  input,
+  scalar,
+  constant,
 #define PHLOX_ENUMERATE(name, cost) name,
-  PHLOX_UNARY_OPCODES(PHLOX_ENUMERATE)
-  PHLOX_BINARY_OPCODES(PHLOX_ENUMERATE)
-  PHLOX_COMPARISON_OPCODES(PHLOX_ENUMERATE)
-  PHLOX_MASK_OPCODES(PHLOX_ENUMERATE)
+  PHLOX_UNARY_OPCODES(PHLOX_ENUMERATE) PHLOX_BINARY_OPCODES(PHLOX_ENUMERATE)
+      PHLOX_COMPARISON_OPCODES(PHLOX_ENUMERATE) PHLOX_MASK_OPCODES(PHLOX_ENUMERATE)
 #undef PHLOX_ENUMERATE
-  select,
+          select,
 };
 
 inline constexpr const char* opcode_name(Opcode opcode) {
@@ -45,11 +47,12 @@ inline constexpr const char* opcode_name(Opcode opcode) {
     case Opcode::scalar: return "scalar";
     case Opcode::constant: return "constant";
     case Opcode::select: return "select";
-#define PHLOX_NAME(name, cost) case Opcode::name: return #name;
-    PHLOX_UNARY_OPCODES(PHLOX_NAME)
-    PHLOX_BINARY_OPCODES(PHLOX_NAME)
-    PHLOX_COMPARISON_OPCODES(PHLOX_NAME)
-    PHLOX_MASK_OPCODES(PHLOX_NAME)
+#define PHLOX_NAME(name, cost) \
+  case Opcode::name: return #name;
+      PHLOX_UNARY_OPCODES(PHLOX_NAME)
+      PHLOX_BINARY_OPCODES(PHLOX_NAME)
+      PHLOX_COMPARISON_OPCODES(PHLOX_NAME)
+      PHLOX_MASK_OPCODES(PHLOX_NAME)
 #undef PHLOX_NAME
   }
   return "";
@@ -57,7 +60,8 @@ inline constexpr const char* opcode_name(Opcode opcode) {
 
 inline constexpr int opcode_cost(Opcode opcode) {
   switch (opcode) {
-#define PHLOX_COST(name, cost) case Opcode::name: return cost;
+#define PHLOX_COST(name, cost) \
+  case Opcode::name: return cost;
     PHLOX_UNARY_OPCODES(PHLOX_COST)
     PHLOX_BINARY_OPCODES(PHLOX_COST)
     PHLOX_COMPARISON_OPCODES(PHLOX_COST)

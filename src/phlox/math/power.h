@@ -46,8 +46,8 @@ PHLOX_INLINE D hypot(A first, B second) {
   const D a = abs(x), b = abs(y);
   D result;
   if constexpr (is_f32<D>) {
-    result = in_double(
-        [](auto v, auto w) __attribute__((always_inline)) { return sqrt(v * v + w * w); }, x, y);
+    result =
+        in_double([](auto v, auto w) __attribute__((always_inline)) { return sqrt(v * v + w * w); }, x, y);
   } else {
     const D largest = max(a, b);
     const auto huge = largest > 0x1p500, tiny = largest < 0x1p-500;
@@ -110,8 +110,7 @@ PHLOX_INLINE D pow_for_f32(D x, D y) {
 template <LoweredFloat D>
 PHLOX_INLINE D pow_of_positive(D x, D y) {
   if constexpr (is_f32<D>) {
-    return in_double(
-        [](auto v, auto w) __attribute__((always_inline)) { return pow_for_f32(v, w); }, x, y);
+    return in_double([](auto v, auto w) __attribute__((always_inline)) { return pow_for_f32(v, w); }, x, y);
   } else {
     // Beyond 2^64 every power of x != 1 overflows or vanishes.
     const D exponent = select(abs(y) > 0x1p64, copysign(D(0x1p64), y), y);

@@ -78,7 +78,9 @@ struct Scalar {
       return a.value / b.value;
     }
   }
-  PHLOX_INLINE friend Scalar operator%(Scalar a, Scalar b) requires is_integer {
+  PHLOX_INLINE friend Scalar operator%(Scalar a, Scalar b)
+    requires is_integer
+  {
     if (b.value == 0) return T(0);
     if constexpr (std::is_signed_v<T>) {
       if (b.value == T(-1)) return T(0);
@@ -94,34 +96,54 @@ struct Scalar {
   }
 
   // ---- Bits of integers
-  PHLOX_INLINE friend Scalar operator&(Scalar a, Scalar b) requires is_integer {
+  PHLOX_INLINE friend Scalar operator&(Scalar a, Scalar b)
+    requires is_integer
+  {
     return static_cast<T>(a.value & b.value);
   }
-  PHLOX_INLINE friend Scalar operator|(Scalar a, Scalar b) requires is_integer {
+  PHLOX_INLINE friend Scalar operator|(Scalar a, Scalar b)
+    requires is_integer
+  {
     return static_cast<T>(a.value | b.value);
   }
-  PHLOX_INLINE friend Scalar operator^(Scalar a, Scalar b) requires is_integer {
+  PHLOX_INLINE friend Scalar operator^(Scalar a, Scalar b)
+    requires is_integer
+  {
     return static_cast<T>(a.value ^ b.value);
   }
-  PHLOX_INLINE friend Scalar operator~(Scalar a) requires is_integer { return static_cast<T>(~a.value); }
-  PHLOX_INLINE friend Scalar operator<<(Scalar a, int count) requires is_integer {
+  PHLOX_INLINE friend Scalar operator~(Scalar a)
+    requires is_integer
+  {
+    return static_cast<T>(~a.value);
+  }
+  PHLOX_INLINE friend Scalar operator<<(Scalar a, int count)
+    requires is_integer
+  {
     return static_cast<T>(wide(a) << count);
   }
-  PHLOX_INLINE friend Scalar operator>>(Scalar a, int count) requires is_integer {
+  PHLOX_INLINE friend Scalar operator>>(Scalar a, int count)
+    requires is_integer
+  {
     return static_cast<T>(a.value >> count);
   }
   // Counts beyond the width shift everything out, also negative ones.
-  PHLOX_INLINE friend Scalar operator<<(Scalar a, Scalar count) requires is_integer {
+  PHLOX_INLINE friend Scalar operator<<(Scalar a, Scalar count)
+    requires is_integer
+  {
     const UnsignedElement amount = static_cast<UnsignedElement>(count.value);
     return amount < width ? static_cast<T>(wide(a) << amount) : T(0);
   }
-  PHLOX_INLINE friend Scalar operator>>(Scalar a, Scalar count) requires is_integer {
+  PHLOX_INLINE friend Scalar operator>>(Scalar a, Scalar count)
+    requires is_integer
+  {
     const UnsignedElement amount = static_cast<UnsignedElement>(count.value);
     if (amount < width) return static_cast<T>(a.value >> amount);
     return static_cast<T>(a.value < 0 ? -1 : 0);
   }
   template <int size>
-  PHLOX_INLINE friend Scalar lookup(const T (&table)[size], Scalar index) requires is_integer {
+  PHLOX_INLINE friend Scalar lookup(const T (&table)[size], Scalar index)
+    requires is_integer
+  {
     return table[index.value];
   }
 
@@ -135,21 +157,27 @@ struct Scalar {
   PHLOX_INLINE friend Scalar select(Mask mask, Scalar a, Scalar b) { return mask.value ? a : b; }
 
   // ---- What floats need from the machine
-  PHLOX_INLINE friend Scalar sqrt(Scalar a) requires(!is_integer) {
+  PHLOX_INLINE friend Scalar sqrt(Scalar a)
+    requires(!is_integer)
+  {
     if constexpr (sizeof(T) == 4) {
       return __builtin_sqrtf(a.value);
     } else {
       return __builtin_sqrt(a.value);
     }
   }
-  PHLOX_INLINE friend Scalar fused(Scalar a, Scalar b, Scalar c) requires(!is_integer) {
+  PHLOX_INLINE friend Scalar fused(Scalar a, Scalar b, Scalar c)
+    requires(!is_integer)
+  {
     if constexpr (sizeof(T) == 4) {
       return __builtin_fmaf(a.value, b.value, c.value);
     } else {
       return __builtin_fma(a.value, b.value, c.value);
     }
   }
-  PHLOX_INLINE friend Scalar fmod_exact(Scalar a, Scalar b) requires(!is_integer) {
+  PHLOX_INLINE friend Scalar fmod_exact(Scalar a, Scalar b)
+    requires(!is_integer)
+  {
     if constexpr (sizeof(T) == 4) {
       return __builtin_fmodf(a.value, b.value);
     } else {

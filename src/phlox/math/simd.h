@@ -149,7 +149,9 @@ struct Simd {
       return a.value / b.value;
     }
   }
-  PHLOX_INLINE friend Simd operator%(Simd a, Simd b) requires is_integer {
+  PHLOX_INLINE friend Simd operator%(Simd a, Simd b)
+    requires is_integer
+  {
     Vector rest;
     for (int i = 0; i < N; ++i) rest[i] = rest_of(a.value[i], b.value[i]);
     return rest;
@@ -163,24 +165,50 @@ struct Simd {
   }
 
   // ---- Bits of integers
-  PHLOX_INLINE friend Simd operator&(Simd a, Simd b) requires is_integer { return a.value & b.value; }
-  PHLOX_INLINE friend Simd operator|(Simd a, Simd b) requires is_integer { return a.value | b.value; }
-  PHLOX_INLINE friend Simd operator^(Simd a, Simd b) requires is_integer { return a.value ^ b.value; }
-  PHLOX_INLINE friend Simd operator~(Simd a) requires is_integer { return ~a.value; }
+  PHLOX_INLINE friend Simd operator&(Simd a, Simd b)
+    requires is_integer
+  {
+    return a.value & b.value;
+  }
+  PHLOX_INLINE friend Simd operator|(Simd a, Simd b)
+    requires is_integer
+  {
+    return a.value | b.value;
+  }
+  PHLOX_INLINE friend Simd operator^(Simd a, Simd b)
+    requires is_integer
+  {
+    return a.value ^ b.value;
+  }
+  PHLOX_INLINE friend Simd operator~(Simd a)
+    requires is_integer
+  {
+    return ~a.value;
+  }
   // By a count from 0 to one less than the width; to the right arithmetic for signed, logical for unsigned
   // elements.
-  PHLOX_INLINE friend Simd operator<<(Simd a, int count) requires is_integer {
+  PHLOX_INLINE friend Simd operator<<(Simd a, int count)
+    requires is_integer
+  {
     return reinterpret_cast<Vector>(a.as_unsigned() << count);
   }
-  PHLOX_INLINE friend Simd operator>>(Simd a, int count) requires is_integer { return a.value >> count; }
+  PHLOX_INLINE friend Simd operator>>(Simd a, int count)
+    requires is_integer
+  {
+    return a.value >> count;
+  }
   // By a count for each lane. Counts beyond the width shift everything out, also negative ones.
-  PHLOX_INLINE friend Simd operator<<(Simd a, Simd count) requires is_integer {
+  PHLOX_INLINE friend Simd operator<<(Simd a, Simd count)
+    requires is_integer
+  {
     const UnsignedVector amount = count.as_unsigned();
     const UnsignedVector last = UnsignedVector{} + static_cast<UnsignedElement>(width - 1);
     const UnsignedVector shifted = a.as_unsigned() << (amount & last);
     return reinterpret_cast<Vector>(amount > last ? UnsignedVector{} : shifted);
   }
-  PHLOX_INLINE friend Simd operator>>(Simd a, Simd count) requires is_integer {
+  PHLOX_INLINE friend Simd operator>>(Simd a, Simd count)
+    requires is_integer
+  {
     const UnsignedVector amount = count.as_unsigned();
     const UnsignedVector last = UnsignedVector{} + static_cast<UnsignedElement>(width - 1);
     if constexpr (std::is_signed_v<T>) {
@@ -190,7 +218,9 @@ struct Simd {
     }
   }
   template <int size>
-  PHLOX_INLINE friend Simd lookup(const T (&table)[size], Simd index) requires is_integer {
+  PHLOX_INLINE friend Simd lookup(const T (&table)[size], Simd index)
+    requires is_integer
+  {
     Vector found;
     for (int i = 0; i < N; ++i) found[i] = table[index.value[i]];
     return found;
@@ -206,8 +236,14 @@ struct Simd {
   PHLOX_INLINE friend Simd select(Mask mask, Simd a, Simd b) { return mask.value ? a.value : b.value; }
 
   // ---- What floats need from the machine
-  PHLOX_INLINE friend Simd sqrt(Simd a) requires(!is_integer) { return square_root(a.value); }
-  PHLOX_INLINE friend Simd fused(Simd a, Simd b, Simd c) requires(!is_integer) {
+  PHLOX_INLINE friend Simd sqrt(Simd a)
+    requires(!is_integer)
+  {
+    return square_root(a.value);
+  }
+  PHLOX_INLINE friend Simd fused(Simd a, Simd b, Simd c)
+    requires(!is_integer)
+  {
 #if PHLOX_HAS_BUILTIN(__builtin_elementwise_fma)
     return __builtin_elementwise_fma(a.value, b.value, c.value);
 #else
@@ -222,7 +258,9 @@ struct Simd {
     return result;
 #endif
   }
-  PHLOX_INLINE friend Simd fmod_exact(Simd a, Simd b) requires(!is_integer) {
+  PHLOX_INLINE friend Simd fmod_exact(Simd a, Simd b)
+    requires(!is_integer)
+  {
     Vector result;
     for (int i = 0; i < N; ++i) {
       if constexpr (sizeof(T) == 4) {

@@ -159,8 +159,7 @@ PHLOX_INLINE D ndtr(D x) {
 template <LoweredFloat D>
 PHLOX_INLINE D erfinv(D x) {
   if constexpr (is_f32<D>) {
-    return in_double(
-        [](auto v) __attribute__((always_inline)) { return erfinv(v); }, x);
+    return in_double([](auto v) __attribute__((always_inline)) { return erfinv(v); }, x);
   } else {
     const D a = abs(x);
     const D w = -log((1.0 - a) * (1.0 + a));
@@ -240,8 +239,7 @@ PHLOX_INLINE Pair<D> sin_cos_pi(D r) {
 template <LoweredFloat D>
 PHLOX_INLINE D lgamma(D x) {
   if constexpr (is_f32<D>) {
-    return in_double(
-        [](auto v) __attribute__((always_inline)) { return lgamma(v); }, x);
+    return in_double([](auto v) __attribute__((always_inline)) { return lgamma(v); }, x);
   } else {
     const D a = abs(x);
     const D positive = lgamma_of_positive(a);
@@ -257,8 +255,7 @@ PHLOX_INLINE D lgamma(D x) {
 template <LoweredFloat D>
 PHLOX_INLINE D digamma(D x) {
   if constexpr (is_f32<D>) {
-    return in_double(
-        [](auto v) __attribute__((always_inline)) { return digamma(v); }, x);
+    return in_double([](auto v) __attribute__((always_inline)) { return digamma(v); }, x);
   } else {
     const auto reflect = x < 0.0;
     const D a = select(reflect, 1.0 - x, x);
@@ -298,8 +295,7 @@ PHLOX_INLINE D digamma(D x) {
 template <LoweredFloat D>
 PHLOX_INLINE D trigamma(D x) {
   if constexpr (is_f32<D>) {
-    return in_double(
-        [](auto v) __attribute__((always_inline)) { return trigamma(v); }, x);
+    return in_double([](auto v) __attribute__((always_inline)) { return trigamma(v); }, x);
   } else {
     const auto reflect = x < 0.0;
     const D a = select(reflect, 1.0 - x, x);

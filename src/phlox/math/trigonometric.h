@@ -181,8 +181,8 @@ PHLOX_INLINE D sin_of_quarter(D x, int quarter_turns) {
   using Bits = typename D::Bits;
   D angle, low = 0.0, quadrant;
   if constexpr (is_f32<D>) {
-    const auto reduced = in_double(
-        [](auto v) __attribute__((always_inline)) { return reduce_angle_of_float(v); }, x);
+    const auto reduced =
+        in_double([](auto v) __attribute__((always_inline)) { return reduce_angle_of_float(v); }, x);
     angle = reduced.first;
     quadrant = reduced.second;
   } else {
@@ -225,8 +225,7 @@ PHLOX_INLINE D tan_for_f32(D x) {
 template <LoweredFloat D>
 PHLOX_INLINE D tan(D x) {
   if constexpr (is_f32<D>) {
-    const D result = in_double(
-        [](auto v) __attribute__((always_inline)) { return tan_for_f32(v); }, x);
+    const D result = in_double([](auto v) __attribute__((always_inline)) { return tan_for_f32(v); }, x);
     return select(x == 0.0, x, result);  // keeps -0
   } else {
     using Bits = typename D::Bits;
@@ -268,8 +267,7 @@ PHLOX_INLINE D asin_ratio(D z) {
 template <LoweredFloat D>
 PHLOX_INLINE D asin(D x) {
   if constexpr (is_f32<D>) {
-    return in_double(
-        [](auto v) __attribute__((always_inline)) { return asin(v); }, x);
+    return in_double([](auto v) __attribute__((always_inline)) { return asin(v); }, x);
   } else {
     const D a = abs(x);
     const auto small = a < 0.5;
@@ -289,8 +287,7 @@ PHLOX_INLINE D asin(D x) {
 template <LoweredFloat D>
 PHLOX_INLINE D acos(D x) {
   if constexpr (is_f32<D>) {
-    return in_double(
-        [](auto v) __attribute__((always_inline)) { return acos(v); }, x);
+    return in_double([](auto v) __attribute__((always_inline)) { return acos(v); }, x);
   } else {
     const D a = abs(x);
     const auto small = a < 0.5;
@@ -330,8 +327,7 @@ PHLOX_INLINE D atan_of_quotient(D y, D x) {
 template <LoweredFloat D>
 PHLOX_INLINE D atan(D x) {
   if constexpr (is_f32<D>) {
-    return in_double(
-        [](auto v) __attribute__((always_inline)) { return atan(v); }, x);
+    return in_double([](auto v) __attribute__((always_inline)) { return atan(v); }, x);
   } else {
     const D a = abs(x);
     const D result = select(a == kInfinity, D(1.5707963267948966), atan_of_quotient(a, D(1.0)));
@@ -344,8 +340,7 @@ template <class A, class B, LoweredFloat D = Common<A, B>>
 PHLOX_INLINE D atan2(A ordinate, B abscissa) {
   const D y = ordinate, x = abscissa;
   if constexpr (is_f32<D>) {
-    return in_double(
-        [](auto a, auto b) __attribute__((always_inline)) { return atan2(a, b); }, y, x);
+    return in_double([](auto a, auto b) __attribute__((always_inline)) { return atan2(a, b); }, y, x);
   } else {
     const D a = abs(y), b = abs(x);
     // Infinities as finite points of the same angle, and nothing that overflows or loses digits below.

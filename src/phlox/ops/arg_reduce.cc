@@ -9,7 +9,8 @@ namespace {
 
 void check_ordered(const Tensor& input, const char* operation) {
   if (is_computable(input.dtype()) && !is_complex(input.dtype())) return;
-  fail<DTypeError>(ErrorCode::wrong_dtype, "{}: takes real numbers, not {}", operation, info(input.dtype()).name)
+  fail<DTypeError>(ErrorCode::wrong_dtype, "{}: takes real numbers, not {}", operation,
+                   info(input.dtype()).name)
       .detail("input", describe(input))
       .raise();
 }
@@ -40,19 +41,25 @@ TensorPair extremum_with_position(const Tensor& input, std::int64_t dim, bool ke
 
 }  // namespace
 
-PHLOX_OPERATION(Tensor, argmax, (const Tensor& input, OptionalDim dim = {}, bool keepdim = false),
-                .doc = "The position of the largest element along `dim`, or in the flattened tensor: the first one; NaN "
-                       "counts as the largest. int64. Raises ShapeError where there is no element.",
-                .family = Family::reduction, .samples = "argmax(A(3, 4)); argmax(A(3, 4), dim=1); argmax(A(3, 4), 0, True)",
-                .reference = "np.argmax(input, axis=dim, keepdims=keepdim)", .differentiable = false) {
+PHLOX_OPERATION(
+    Tensor, argmax, (const Tensor& input, OptionalDim dim = {}, bool keepdim = false),
+    .doc =
+        "The position of the largest element along `dim`, or in the flattened tensor: the first one; NaN "
+        "counts as the largest. int64. Raises ShapeError where there is no element.",
+    .family = Family::reduction,
+    .samples = "argmax(A(3, 4)); argmax(A(3, 4), dim=1); argmax(A(3, 4), 0, True)",
+    .reference = "np.argmax(input, axis=dim, keepdims=keepdim)", .differentiable = false) {
   return arg_extremum(input, dim, keepdim, true, "argmax");
 }
 
-PHLOX_OPERATION(Tensor, argmin, (const Tensor& input, OptionalDim dim = {}, bool keepdim = false),
-                .doc = "The position of the smallest element along `dim`, or in the flattened tensor: the first one; NaN "
-                       "counts as the smallest. int64. Raises ShapeError where there is no element.",
-                .family = Family::reduction, .samples = "argmin(A(3, 4)); argmin(A(3, 4), dim=1); argmin(A(3, 4), 0, True)",
-                .reference = "np.argmin(input, axis=dim, keepdims=keepdim)", .differentiable = false) {
+PHLOX_OPERATION(
+    Tensor, argmin, (const Tensor& input, OptionalDim dim = {}, bool keepdim = false),
+    .doc =
+        "The position of the smallest element along `dim`, or in the flattened tensor: the first one; NaN "
+        "counts as the smallest. int64. Raises ShapeError where there is no element.",
+    .family = Family::reduction,
+    .samples = "argmin(A(3, 4)); argmin(A(3, 4), dim=1); argmin(A(3, 4), 0, True)",
+    .reference = "np.argmin(input, axis=dim, keepdims=keepdim)", .differentiable = false) {
   return arg_extremum(input, dim, keepdim, false, "argmin");
 }
 
@@ -68,19 +75,23 @@ PHLOX_OPERATION(Tensor, min, (const Tensor& input),
   return amin(input);
 }
 
-PHLOX_OPERATION(TensorPair, max_dim, (const Tensor& input, std::int64_t dim, bool keepdim = false),
-                .doc = "The largest elements along `dim` and their positions, as argmax() gives them. The gradient goes "
-                       "to these positions.",
-                .family = Family::reduction, .samples = "max_dim(A(3, 4), 1); max_dim(A(3, 4), 0, True)",
-                .results = "values indices", .overload_of = "max") {
+PHLOX_OPERATION(
+    TensorPair, max_dim, (const Tensor& input, std::int64_t dim, bool keepdim = false),
+    .doc =
+        "The largest elements along `dim` and their positions, as argmax() gives them. The gradient goes "
+        "to these positions.",
+    .family = Family::reduction, .samples = "max_dim(A(3, 4), 1); max_dim(A(3, 4), 0, True)",
+    .results = "values indices", .overload_of = "max") {
   return extremum_with_position(input, dim, keepdim, true, "max");
 }
 
-PHLOX_OPERATION(TensorPair, min_dim, (const Tensor& input, std::int64_t dim, bool keepdim = false),
-                .doc = "The smallest elements along `dim` and their positions, as argmin() gives them. The gradient goes "
-                       "to these positions.",
-                .family = Family::reduction, .samples = "min_dim(A(3, 4), 1); min_dim(A(3, 4), 0, True)",
-                .results = "values indices", .overload_of = "min") {
+PHLOX_OPERATION(
+    TensorPair, min_dim, (const Tensor& input, std::int64_t dim, bool keepdim = false),
+    .doc =
+        "The smallest elements along `dim` and their positions, as argmin() gives them. The gradient goes "
+        "to these positions.",
+    .family = Family::reduction, .samples = "min_dim(A(3, 4), 1); min_dim(A(3, 4), 0, True)",
+    .results = "values indices", .overload_of = "min") {
   return extremum_with_position(input, dim, keepdim, false, "min");
 }
 

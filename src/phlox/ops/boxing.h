@@ -11,26 +11,44 @@ namespace phlox::detail {
 [[noreturn]] void throw_wrong_argument(const Operation& operation, int position);
 
 // kind, and a conversion that returns false for a value of the wrong kind.
-template <class T> struct Unbox;
+template <class T>
+struct Unbox;
 
-#define PHLOX_UNBOX(type, parameter_kind, ...)                                  \
-  template <> struct Unbox<type> {                                              \
-    using Stored = type;                                                        \
-    static constexpr ParameterKind kind = ParameterKind::parameter_kind;        \
-    static bool get([[maybe_unused]] const Value& v, Stored& out) __VA_ARGS__   \
+#define PHLOX_UNBOX(type, parameter_kind, ...)                                \
+  template <>                                                                 \
+  struct Unbox<type> {                                                        \
+    using Stored = type;                                                      \
+    static constexpr ParameterKind kind = ParameterKind::parameter_kind;      \
+    static bool get([[maybe_unused]] const Value& v, Stored& out) __VA_ARGS__ \
   };
 
-PHLOX_UNBOX(bool, boolean, { if (v.kind != Value::Kind::boolean) return false; out = v.boolean; return true; })
+PHLOX_UNBOX(bool, boolean, {
+  if (v.kind != Value::Kind::boolean) return false;
+  out = v.boolean;
+  return true;
+})
 PHLOX_UNBOX(std::int64_t, integer, {
-  if (v.kind == Value::Kind::boolean) { out = v.boolean; return true; }
+  if (v.kind == Value::Kind::boolean) {
+    out = v.boolean;
+    return true;
+  }
   if (v.kind != Value::Kind::integer) return false;
   out = v.integer;
   return true;
 })
 PHLOX_UNBOX(double, floating, {
-  if (v.kind == Value::Kind::floating) { out = v.floating; return true; }
-  if (v.kind == Value::Kind::integer) { out = static_cast<double>(v.integer); return true; }
-  if (v.kind == Value::Kind::boolean) { out = v.boolean; return true; }
+  if (v.kind == Value::Kind::floating) {
+    out = v.floating;
+    return true;
+  }
+  if (v.kind == Value::Kind::integer) {
+    out = static_cast<double>(v.integer);
+    return true;
+  }
+  if (v.kind == Value::Kind::boolean) {
+    out = v.boolean;
+    return true;
+  }
   return false;
 })
 PHLOX_UNBOX(Scalar, scalar, {
@@ -43,28 +61,57 @@ PHLOX_UNBOX(Scalar, scalar, {
   }
 })
 PHLOX_UNBOX(DimList, integers, {
-  if (v.kind == Value::Kind::integer) { out = DimList(v.integer); return true; }
+  if (v.kind == Value::Kind::integer) {
+    out = DimList(v.integer);
+    return true;
+  }
   if (v.kind != Value::Kind::integers) return false;
   out = DimList(IntList(*v.integers));
   return true;
 })
 PHLOX_UNBOX(IntList, integers, {
-  if (v.kind == Value::Kind::integer) { out = IntList({v.integer}); return true; }
+  if (v.kind == Value::Kind::integer) {
+    out = IntList({v.integer});
+    return true;
+  }
   if (v.kind != Value::Kind::integers) return false;
   out = IntList(*v.integers);
   return true;
 })
 PHLOX_UNBOX(Integers, integers, {
-  if (v.kind == Value::Kind::integer) { out = {v.integer}; return true; }
+  if (v.kind == Value::Kind::integer) {
+    out = {v.integer};
+    return true;
+  }
   if (v.kind != Value::Kind::integers) return false;
   out = *v.integers;
   return true;
 })
-PHLOX_UNBOX(TensorList, tensors, { if (v.kind != Value::Kind::tensors) return false; out = *v.tensors; return true; })
-PHLOX_UNBOX(std::string, text, { if (v.kind != Value::Kind::text) return false; out = *v.text; return true; })
-PHLOX_UNBOX(DType, dtype, { if (v.kind != Value::Kind::dtype) return false; out = v.dtype; return true; })
-PHLOX_UNBOX(Device, optional_device, { if (v.kind != Value::Kind::device) return false; out = v.device; return true; })
-PHLOX_UNBOX(Doubles, optional_floats, { if (v.kind != Value::Kind::floats) return false; out = *v.floats; return true; })
+PHLOX_UNBOX(TensorList, tensors, {
+  if (v.kind != Value::Kind::tensors) return false;
+  out = *v.tensors;
+  return true;
+})
+PHLOX_UNBOX(std::string, text, {
+  if (v.kind != Value::Kind::text) return false;
+  out = *v.text;
+  return true;
+})
+PHLOX_UNBOX(DType, dtype, {
+  if (v.kind != Value::Kind::dtype) return false;
+  out = v.dtype;
+  return true;
+})
+PHLOX_UNBOX(Device, optional_device, {
+  if (v.kind != Value::Kind::device) return false;
+  out = v.device;
+  return true;
+})
+PHLOX_UNBOX(Doubles, optional_floats, {
+  if (v.kind != Value::Kind::floats) return false;
+  out = *v.floats;
+  return true;
+})
 PHLOX_UNBOX(Generator*, generator, {
   out = v.kind == Value::Kind::generator ? v.generator : nullptr;
   return v.kind == Value::Kind::generator || v.kind == Value::Kind::none;
@@ -86,7 +133,8 @@ constexpr ParameterKind optional_of(ParameterKind kind) {
   }
 }
 
-template <class T> struct Unbox<std::optional<T>> {
+template <class T>
+struct Unbox<std::optional<T>> {
   using Stored = std::optional<T>;
   static constexpr ParameterKind kind = optional_of(Unbox<T>::kind);
   static bool get(const Value& v, Stored& out) {
@@ -99,7 +147,8 @@ template <class T> struct Unbox<std::optional<T>> {
 };
 
 // Tensors are borrowed, not copied.
-template <> struct Unbox<Tensor> {
+template <>
+struct Unbox<Tensor> {
   struct Stored {
     const Tensor* tensor = nullptr;
     operator const Tensor&() const { return *tensor; }
@@ -111,7 +160,8 @@ template <> struct Unbox<Tensor> {
     return true;
   }
 };
-template <> struct Unbox<std::optional<Tensor>> {
+template <>
+struct Unbox<std::optional<Tensor>> {
   using Stored = std::optional<Tensor>;
   static constexpr ParameterKind kind = ParameterKind::optional_tensor;
   static bool get(const Value& v, Stored& out) {
@@ -121,7 +171,8 @@ template <> struct Unbox<std::optional<Tensor>> {
     return true;
   }
 };
-template <> struct Unbox<Operand> {
+template <>
+struct Unbox<Operand> {
   struct Stored {
     Value value;
     operator Operand() const {
@@ -139,19 +190,51 @@ template <> struct Unbox<Operand> {
   }
 };
 
-template <class T> struct ResultOf;
-template <> struct ResultOf<Tensor> { static constexpr ResultKind kind = ResultKind::tensor; };
-template <> struct ResultOf<TensorList> { static constexpr ResultKind kind = ResultKind::tensors; };
-template <class... T> struct ResultOf<std::tuple<T...>> { static constexpr ResultKind kind = ResultKind::tuple; };
-template <> struct ResultOf<bool> { static constexpr ResultKind kind = ResultKind::boolean; };
-template <> struct ResultOf<std::int64_t> { static constexpr ResultKind kind = ResultKind::integer; };
-template <> struct ResultOf<double> { static constexpr ResultKind kind = ResultKind::floating; };
-template <> struct ResultOf<Shape> { static constexpr ResultKind kind = ResultKind::integers; };
-template <> struct ResultOf<DType> { static constexpr ResultKind kind = ResultKind::dtype; };
-template <> struct ResultOf<std::string> { static constexpr ResultKind kind = ResultKind::text; };
-template <> struct ResultOf<void> { static constexpr ResultKind kind = ResultKind::nothing; };
+template <class T>
+struct ResultOf;
+template <>
+struct ResultOf<Tensor> {
+  static constexpr ResultKind kind = ResultKind::tensor;
+};
+template <>
+struct ResultOf<TensorList> {
+  static constexpr ResultKind kind = ResultKind::tensors;
+};
+template <class... T>
+struct ResultOf<std::tuple<T...>> {
+  static constexpr ResultKind kind = ResultKind::tuple;
+};
+template <>
+struct ResultOf<bool> {
+  static constexpr ResultKind kind = ResultKind::boolean;
+};
+template <>
+struct ResultOf<std::int64_t> {
+  static constexpr ResultKind kind = ResultKind::integer;
+};
+template <>
+struct ResultOf<double> {
+  static constexpr ResultKind kind = ResultKind::floating;
+};
+template <>
+struct ResultOf<Shape> {
+  static constexpr ResultKind kind = ResultKind::integers;
+};
+template <>
+struct ResultOf<DType> {
+  static constexpr ResultKind kind = ResultKind::dtype;
+};
+template <>
+struct ResultOf<std::string> {
+  static constexpr ResultKind kind = ResultKind::text;
+};
+template <>
+struct ResultOf<void> {
+  static constexpr ResultKind kind = ResultKind::nothing;
+};
 
-template <class Function> struct Boxed;
+template <class Function>
+struct Boxed;
 
 template <class R, class... P>
 struct Boxed<R(P...)> {
@@ -168,8 +251,8 @@ struct Boxed<R(P...)> {
 
  private:
   template <R (*function)(P...), std::size_t... i>
-  static Result unboxed([[maybe_unused]] std::span<const Value> arguments, [[maybe_unused]] const Operation& self,
-                        std::index_sequence<i...>) {
+  static Result unboxed([[maybe_unused]] std::span<const Value> arguments,
+                        [[maybe_unused]] const Operation& self, std::index_sequence<i...>) {
     std::tuple<typename Unbox<std::remove_cvref_t<P>>::Stored...> stored;
     (
         [&] {
@@ -180,7 +263,8 @@ struct Boxed<R(P...)> {
         }(),
         ...);
     if constexpr (std::is_void_v<R>) {
-      function(static_cast<std::add_lvalue_reference_t<std::tuple_element_t<i, decltype(stored)>>>(std::get<i>(stored))...);
+      function(static_cast<std::add_lvalue_reference_t<std::tuple_element_t<i, decltype(stored)>>>(
+          std::get<i>(stored))...);
       return std::monostate{};
     } else {
       return box(function(std::get<i>(stored)...));

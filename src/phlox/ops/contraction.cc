@@ -75,10 +75,12 @@ Tensor contract(const Tensor& lhs, const Tensor& rhs, const OptionalTensor& bias
   Shape shape = lhs.shape();
   shape[shape.size() - 1] = rhs.size(-1);
   Tensor output = make_tensor(shape, lhs.dtype(), lhs.device());
-  device_kernels(lhs.device()).contraction({lhs.impl(), rhs.impl(), bias ? bias->impl() : nullptr, output.impl()});
+  device_kernels(lhs.device())
+      .contraction({lhs.impl(), rhs.impl(), bias ? bias->impl() : nullptr, output.impl()});
   if (needs_gradient(lhs) || needs_gradient(rhs) || (bias && needs_gradient(*bias))) {
     if (is_complex(lhs.dtype()))
-      fail<NotSupportedError>(ErrorCode::not_supported, "matmul: gradients of complex products are not there yet")
+      fail<NotSupportedError>(ErrorCode::not_supported,
+                              "matmul: gradients of complex products are not there yet")
           .detail("lhs", describe(lhs))
           .detail("rhs", describe(rhs))
           .hint("detach() the operands, or use no_grad()")

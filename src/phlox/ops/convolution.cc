@@ -24,7 +24,9 @@ const char* name_of(ConvolutionPart part) {
   }
 }
 
-Shape spatial_sizes(const Tensor& t) { return Shape(std::span<const std::int64_t>(t.impl()->sizes + 2, t.rank() - 2)); }
+Shape spatial_sizes(const Tensor& t) {
+  return Shape(std::span<const std::int64_t>(t.impl()->sizes + 2, t.rank() - 2));
+}
 
 // The operands of each map, in order: output(input, weight), input(output, weight), weight(output, input).
 std::pair<ConvolutionPart, ConvolutionPart> operands_of(ConvolutionPart result) {
@@ -39,8 +41,8 @@ std::pair<ConvolutionPart, ConvolutionPart> operands_of(ConvolutionPart result) 
 // from the result's gradient and the other operand.
 class ConvolutionNode final : public GradientNode {
  public:
-  ConvolutionNode(ConvolutionPart result, const Tensor& first, const Tensor& second, const OptionalTensor& bias,
-                  const ConvolutionGeometry& geometry)
+  ConvolutionNode(ConvolutionPart result, const Tensor& first, const Tensor& second,
+                  const OptionalTensor& bias, const ConvolutionGeometry& geometry)
       : GradientNode(name_of(result), bias ? 3 : 2),
         result_(result),
         geometry_(geometry),
@@ -123,8 +125,9 @@ Tensor compute(ConvolutionPart result, const Tensor& first, const Tensor& second
     case ConvolutionPart::weight: shape = {first.size(1), second.size(1) / geometry.groups}; break;
   }
   for (std::size_t d = 0; d < lost.size(); ++d) shape.push_back(lost[d]);
-  const Tensor computed = result == ConvolutionPart::weight ? make_tensor(shape, first.dtype(), first.device())
-                                                            : make_channels_last(shape, first.dtype(), first.device());
+  const Tensor computed = result == ConvolutionPart::weight
+                              ? make_tensor(shape, first.dtype(), first.device())
+                              : make_channels_last(shape, first.dtype(), first.device());
   ConvolutionCall call{};
   call.result = result;
   call.geometry = &geometry;
@@ -136,7 +139,8 @@ Tensor compute(ConvolutionPart result, const Tensor& first, const Tensor& second
   *places[static_cast<int>(result)] = computed.impl();
   device_kernels(first.device()).convolution(call);
   if (needs_gradient(first) || needs_gradient(second) || (bias && needs_gradient(*bias)))
-    set_history(computed, Reference<GradientNode>::adopt(new ConvolutionNode(result, first, second, bias, geometry)));
+    set_history(computed,
+                Reference<GradientNode>::adopt(new ConvolutionNode(result, first, second, bias, geometry)));
   return computed;
 }
 
@@ -163,7 +167,8 @@ Tensor convolve(const Tensor& input, const Tensor& weight, const OptionalTensor&
   for (int d = 0; d < input.rank() - 2; ++d) {
     const std::int64_t reach = geometry.dilation[d] * (weight.size(d + 2) - 1) + 1;
     spatial.push_back((input.size(d + 2) + geometry.padding_before[d] + geometry.padding_after[d] - reach) /
-                          geometry.stride[d] + 1);
+                          geometry.stride[d] +
+                      1);
   }
   return compute(ConvolutionPart::output, input, weight, bias, spatial, geometry);
 }

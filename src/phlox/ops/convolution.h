@@ -14,7 +14,8 @@ struct ConvolutionGeometry {
 
 // input [batch, channels, spatial...] of 1 to 3 spatial dimensions, weight [out, channels / groups, kernel...];
 // gives [batch, out, spatial...], channels-last in memory. `bias` [out] is added. Shapes are the caller's to check.
-Tensor convolve(const Tensor& input, const Tensor& weight, const OptionalTensor& bias, const ConvolutionGeometry& geometry);
+Tensor convolve(const Tensor& input, const Tensor& weight, const OptionalTensor& bias,
+                const ConvolutionGeometry& geometry);
 // The gradient with respect to the input, whose spatial sizes are `spatial`; also the transposed convolution of `output`.
 Tensor convolution_data_gradient(const Tensor& output, const Tensor& weight, const Shape& spatial,
                                  const ConvolutionGeometry& geometry);

@@ -14,19 +14,23 @@ struct Operands {
 };
 
 // Brings the operands to one dtype and checks what does not depend on the direction.
-Operands prepare(const char* operation, int dims, const Tensor& input, const Tensor& weight, const OptionalTensor& bias,
-                 std::int64_t groups, std::int64_t channels, std::int64_t out_channels) {
+Operands prepare(const char* operation, int dims, const Tensor& input, const Tensor& weight,
+                 const OptionalTensor& bias, std::int64_t groups, std::int64_t channels,
+                 std::int64_t out_channels) {
   Operands operands;
   operands.input = with_batch(input, dims, operation, operands.unbatched);
   if (weight.rank() != dims + 2)
-    fail<ShapeError>(ErrorCode::wrong_rank, "{}: weight needs {} dimensions, not {}", operation, dims + 2, weight.rank())
+    fail<ShapeError>(ErrorCode::wrong_rank, "{}: weight needs {} dimensions, not {}", operation, dims + 2,
+                     weight.rank())
         .detail("input", describe(input))
         .detail("weight", describe(weight))
         .raise();
   if (groups < 1)
-    fail<ValueError>(ErrorCode::invalid_value, "{}: groups must be at least 1, not {}", operation, groups).raise();
+    fail<ValueError>(ErrorCode::invalid_value, "{}: groups must be at least 1, not {}", operation, groups)
+        .raise();
   if (weight.size(0) % groups != 0)
-    fail<ShapeError>(ErrorCode::sizes_differ, "{}: the {} channels of the weight do not divide into {} groups", operation,
+    fail<ShapeError>(ErrorCode::sizes_differ,
+                     "{}: the {} channels of the weight do not divide into {} groups", operation,
                      weight.size(0), groups)
         .detail("weight", describe(weight))
         .raise();
@@ -44,7 +48,9 @@ Operands prepare(const char* operation, int dims, const Tensor& input, const Ten
         .raise();
   for (int d = 2; d < weight.rank(); ++d)
     if (weight.size(d) == 0)
-      fail<ShapeError>(ErrorCode::invalid_value, "{}: a kernel of size 0", operation).detail("weight", describe(weight)).raise();
+      fail<ShapeError>(ErrorCode::invalid_value, "{}: a kernel of size 0", operation)
+          .detail("weight", describe(weight))
+          .raise();
   DType dtype = promote(input.dtype(), weight.dtype());
   if (bias) dtype = promote(dtype, bias->dtype());
   if (dtype == DType::bool_ || is_complex(dtype) || !is_computable(dtype))
@@ -63,10 +69,12 @@ Tensor without_batch(const Tensor& result, const Operands& operands) {
   return operands.unbatched ? squeeze(result, 0) : result;
 }
 
-Tensor conv(const char* operation, int dims, const Tensor& input, const Tensor& weight, const OptionalTensor& bias,
-            const DimList& stride, const DimList& padding, const DimList& dilation, std::int64_t groups) {
-  const Operands operands = prepare(operation, dims, input, weight, bias, groups,
-                                    weight.rank() > 1 ? weight.size(1) * groups : 0, weight.rank() ? weight.size(0) : 0);
+Tensor conv(const char* operation, int dims, const Tensor& input, const Tensor& weight,
+            const OptionalTensor& bias, const DimList& stride, const DimList& padding,
+            const DimList& dilation, std::int64_t groups) {
+  const Operands operands =
+      prepare(operation, dims, input, weight, bias, groups, weight.rank() > 1 ? weight.size(1) * groups : 0,
+              weight.rank() ? weight.size(0) : 0);
   ConvolutionGeometry geometry;
   geometry.groups = groups;
   geometry.stride = for_each_dimension(stride, dims, 1, operation, "stride");
@@ -86,11 +94,13 @@ Tensor conv(const char* operation, int dims, const Tensor& input, const Tensor& 
     geometry.padding_after = geometry.padding_before;
   }
   for (int d = 0; d < dims; ++d) {
-    const std::int64_t padded = operands.input.size(2 + d) + geometry.padding_before[d] + geometry.padding_after[d];
+    const std::int64_t padded =
+        operands.input.size(2 + d) + geometry.padding_before[d] + geometry.padding_after[d];
     const std::int64_t reach = geometry.dilation[d] * (weight.size(2 + d) - 1) + 1;
     if (padded < reach)
-      fail<ShapeError>(ErrorCode::sizes_differ, "{}: the kernel reaches over {} positions, the padded input has {}",
-                       operation, reach, padded)
+      fail<ShapeError>(ErrorCode::sizes_differ,
+                       "{}: the kernel reaches over {} positions, the padded input has {}", operation, reach,
+                       padded)
           .detail("input", describe(input))
           .detail("weight", describe(weight))
           .hint("a smaller kernel or dilation, or more padding")
@@ -115,8 +125,8 @@ Tensor conv_transpose(const char* operation, int dims, const Tensor& input, cons
   Shape spatial;
   for (int d = 0; d < dims; ++d) {
     if (extra[d] >= std::max(geometry.stride[d], geometry.dilation[d]))
-      fail<ValueError>(ErrorCode::invalid_value, "{}: output_padding {} must be smaller than stride or dilation",
-                       operation, extra[d])
+      fail<ValueError>(ErrorCode::invalid_value,
+                       "{}: output_padding {} must be smaller than stride or dilation", operation, extra[d])
           .detail("stride", to_string(geometry.stride))
           .detail("dilation", to_string(geometry.dilation))
           .raise();
@@ -124,7 +134,8 @@ Tensor conv_transpose(const char* operation, int dims, const Tensor& input, cons
                       geometry.dilation[d] * (weight.size(2 + d) - 1) + extra[d] + 1);
     if (extra[d] >= geometry.stride[d]) geometry.padding_after[d] -= extra[d];
     if (spatial[d] < 0)
-      fail<ShapeError>(ErrorCode::sizes_differ, "{}: the padding leaves a result of size {}", operation, spatial[d])
+      fail<ShapeError>(ErrorCode::sizes_differ, "{}: the padding leaves a result of size {}", operation,
+                       spatial[d])
           .detail("input", describe(input))
           .detail("weight", describe(weight))
           .hint("less padding")
@@ -141,86 +152,105 @@ Tensor conv_transpose(const char* operation, int dims, const Tensor& input, cons
 
 }  // namespace
 
-PHLOX_OPERATION(Tensor, conv1d, (const Tensor& input, const Tensor& weight, const OptionalTensor& bias = {},
-                                 const DimList& stride = 1, const DimList& padding = 0, const DimList& dilation = 1,
-                                 std::int64_t groups = 1),
-                .doc = "Convolution over one dimension. input [batch, channels, length] or without batch, weight [out, "
-                       "channels / groups, kernel], bias [out]; gives [batch, out, length]. `padding` is one number, or one "
-                       "before and one after.",
-                .source = "LeCun et al. 1989, Backpropagation applied to handwritten zip code recognition",
-                .family = Family::convolution, .home = "nn.functional", .method = false,
-                .samples = "conv1d(A(2, 3, 8), A(4, 3, 3), A(4)); conv1d(A(4, 9), A(6, 2, 3), stride=2, padding=1, "
-                           "groups=2); conv1d(A(1, 2, 9), A(2, 2, 3), dilation=2, padding=[2, 1])",
-                .tolerance = 1e-4, .autocast = AutocastClass::lower_precision) {
+PHLOX_OPERATION(
+    Tensor, conv1d,
+    (const Tensor& input, const Tensor& weight, const OptionalTensor& bias = {}, const DimList& stride = 1,
+     const DimList& padding = 0, const DimList& dilation = 1, std::int64_t groups = 1),
+    .doc =
+        "Convolution over one dimension. input [batch, channels, length] or without batch, weight [out, "
+        "channels / groups, kernel], bias [out]; gives [batch, out, length]. `padding` is one number, or one "
+        "before and one after.",
+    .source = "LeCun et al. 1989, Backpropagation applied to handwritten zip code recognition",
+    .family = Family::convolution, .home = "nn.functional", .method = false,
+    .samples =
+        "conv1d(A(2, 3, 8), A(4, 3, 3), A(4)); conv1d(A(4, 9), A(6, 2, 3), stride=2, padding=1, "
+        "groups=2); conv1d(A(1, 2, 9), A(2, 2, 3), dilation=2, padding=[2, 1])",
+    .tolerance = 1e-4, .autocast = AutocastClass::lower_precision) {
   return conv("conv1d", 1, input, weight, bias, stride, padding, dilation, groups);
 }
 
-PHLOX_OPERATION(Tensor, conv2d, (const Tensor& input, const Tensor& weight, const OptionalTensor& bias = {},
-                                 const DimList& stride = 1, const DimList& padding = 0, const DimList& dilation = 1,
-                                 std::int64_t groups = 1),
-                .doc = "Convolution over two dimensions. input [batch, channels, height, width] or without batch, weight "
-                       "[out, channels / groups, kernel height, kernel width], bias [out]; gives [batch, out, height, "
-                       "width]. `padding` is one number, one a dimension, or before and after for each dimension.",
-                .source = "LeCun et al. 1989, Backpropagation applied to handwritten zip code recognition",
-                .family = Family::convolution, .home = "nn.functional", .method = false,
-                .samples = "conv2d(A(2, 3, 6, 5), A(4, 3, 3, 2), A(4), stride=2, padding=1); conv2d(A(4, 5, 5), A(4, 1, "
-                           "3, 3), groups=4); conv2d(A(1, 2, 7, 6), A(2, 2, 2, 3), dilation=[2, 1], padding=[1, 0, 2, 1])",
-                .tolerance = 1e-4, .autocast = AutocastClass::lower_precision) {
+PHLOX_OPERATION(
+    Tensor, conv2d,
+    (const Tensor& input, const Tensor& weight, const OptionalTensor& bias = {}, const DimList& stride = 1,
+     const DimList& padding = 0, const DimList& dilation = 1, std::int64_t groups = 1),
+    .doc =
+        "Convolution over two dimensions. input [batch, channels, height, width] or without batch, weight "
+        "[out, channels / groups, kernel height, kernel width], bias [out]; gives [batch, out, height, "
+        "width]. `padding` is one number, one a dimension, or before and after for each dimension.",
+    .source = "LeCun et al. 1989, Backpropagation applied to handwritten zip code recognition",
+    .family = Family::convolution, .home = "nn.functional", .method = false,
+    .samples =
+        "conv2d(A(2, 3, 6, 5), A(4, 3, 3, 2), A(4), stride=2, padding=1); conv2d(A(4, 5, 5), A(4, 1, "
+        "3, 3), groups=4); conv2d(A(1, 2, 7, 6), A(2, 2, 2, 3), dilation=[2, 1], padding=[1, 0, 2, 1])",
+    .tolerance = 1e-4, .autocast = AutocastClass::lower_precision) {
   return conv("conv2d", 2, input, weight, bias, stride, padding, dilation, groups);
 }
 
-PHLOX_OPERATION(Tensor, conv3d, (const Tensor& input, const Tensor& weight, const OptionalTensor& bias = {},
-                                 const DimList& stride = 1, const DimList& padding = 0, const DimList& dilation = 1,
-                                 std::int64_t groups = 1),
-                .doc = "Convolution over three dimensions. input [batch, channels, depth, height, width] or without batch, "
-                       "weight [out, channels / groups, kernel...], bias [out]; gives [batch, out, depth, height, width]. "
-                       "`padding` is one number, one a dimension, or before and after for each dimension.",
-                .source = "Ji et al. 2010, 3D convolutional neural networks for human action recognition",
-                .family = Family::convolution, .home = "nn.functional", .method = false,
-                .samples = "conv3d(A(2, 2, 4, 5, 4), A(3, 2, 2, 3, 2), A(3), padding=1, stride=2); conv3d(A(2, 4, 4, 4), "
-                           "A(2, 1, 2, 2, 2), groups=2)",
-                .tolerance = 1e-4, .autocast = AutocastClass::lower_precision) {
+PHLOX_OPERATION(
+    Tensor, conv3d,
+    (const Tensor& input, const Tensor& weight, const OptionalTensor& bias = {}, const DimList& stride = 1,
+     const DimList& padding = 0, const DimList& dilation = 1, std::int64_t groups = 1),
+    .doc =
+        "Convolution over three dimensions. input [batch, channels, depth, height, width] or without batch, "
+        "weight [out, channels / groups, kernel...], bias [out]; gives [batch, out, depth, height, width]. "
+        "`padding` is one number, one a dimension, or before and after for each dimension.",
+    .source = "Ji et al. 2010, 3D convolutional neural networks for human action recognition",
+    .family = Family::convolution, .home = "nn.functional", .method = false,
+    .samples =
+        "conv3d(A(2, 2, 4, 5, 4), A(3, 2, 2, 3, 2), A(3), padding=1, stride=2); conv3d(A(2, 4, 4, 4), "
+        "A(2, 1, 2, 2, 2), groups=2)",
+    .tolerance = 1e-4, .autocast = AutocastClass::lower_precision) {
   return conv("conv3d", 3, input, weight, bias, stride, padding, dilation, groups);
 }
 
-PHLOX_OPERATION(Tensor, conv_transpose1d, (const Tensor& input, const Tensor& weight, const OptionalTensor& bias = {},
-                                           const DimList& stride = 1, const DimList& padding = 0,
-                                           const DimList& output_padding = 0, std::int64_t groups = 1,
-                                           const DimList& dilation = 1),
-                .doc = "The transpose of a convolution over one dimension, which undoes its change of shape. input [batch, "
-                       "channels, length], weight [channels, out / groups, kernel], bias [out].",
-                .source = "Zeiler et al. 2010, Deconvolutional networks", .family = Family::convolution,
-                .home = "nn.functional", .method = false,
-                .samples = "conv_transpose1d(A(2, 3, 5), A(3, 4, 3), A(4), stride=2, padding=1, output_padding=1)",
-                .tolerance = 1e-4, .autocast = AutocastClass::lower_precision) {
-  return conv_transpose("conv_transpose1d", 1, input, weight, bias, stride, padding, output_padding, groups, dilation);
+PHLOX_OPERATION(
+    Tensor, conv_transpose1d,
+    (const Tensor& input, const Tensor& weight, const OptionalTensor& bias = {}, const DimList& stride = 1,
+     const DimList& padding = 0, const DimList& output_padding = 0, std::int64_t groups = 1,
+     const DimList& dilation = 1),
+    .doc =
+        "The transpose of a convolution over one dimension, which undoes its change of shape. input [batch, "
+        "channels, length], weight [channels, out / groups, kernel], bias [out].",
+    .source = "Zeiler et al. 2010, Deconvolutional networks", .family = Family::convolution,
+    .home = "nn.functional", .method = false,
+    .samples = "conv_transpose1d(A(2, 3, 5), A(3, 4, 3), A(4), stride=2, padding=1, output_padding=1)",
+    .tolerance = 1e-4, .autocast = AutocastClass::lower_precision) {
+  return conv_transpose("conv_transpose1d", 1, input, weight, bias, stride, padding, output_padding, groups,
+                        dilation);
 }
 
-PHLOX_OPERATION(Tensor, conv_transpose2d, (const Tensor& input, const Tensor& weight, const OptionalTensor& bias = {},
-                                           const DimList& stride = 1, const DimList& padding = 0,
-                                           const DimList& output_padding = 0, std::int64_t groups = 1,
-                                           const DimList& dilation = 1),
-                .doc = "The transpose of a convolution over two dimensions, which undoes its change of shape. input "
-                       "[batch, channels, height, width], weight [channels, out / groups, kernel...], bias [out].",
-                .source = "Zeiler et al. 2010, Deconvolutional networks", .family = Family::convolution,
-                .home = "nn.functional", .method = false,
-                .samples = "conv_transpose2d(A(2, 4, 3, 4), A(4, 2, 3, 3), A(4), stride=2, padding=1, output_padding=1, "
-                           "groups=2); conv_transpose2d(A(3, 3, 3), A(3, 2, 2, 2), dilation=2)",
-                .tolerance = 1e-4, .autocast = AutocastClass::lower_precision) {
-  return conv_transpose("conv_transpose2d", 2, input, weight, bias, stride, padding, output_padding, groups, dilation);
+PHLOX_OPERATION(
+    Tensor, conv_transpose2d,
+    (const Tensor& input, const Tensor& weight, const OptionalTensor& bias = {}, const DimList& stride = 1,
+     const DimList& padding = 0, const DimList& output_padding = 0, std::int64_t groups = 1,
+     const DimList& dilation = 1),
+    .doc =
+        "The transpose of a convolution over two dimensions, which undoes its change of shape. input "
+        "[batch, channels, height, width], weight [channels, out / groups, kernel...], bias [out].",
+    .source = "Zeiler et al. 2010, Deconvolutional networks", .family = Family::convolution,
+    .home = "nn.functional", .method = false,
+    .samples =
+        "conv_transpose2d(A(2, 4, 3, 4), A(4, 2, 3, 3), A(4), stride=2, padding=1, output_padding=1, "
+        "groups=2); conv_transpose2d(A(3, 3, 3), A(3, 2, 2, 2), dilation=2)",
+    .tolerance = 1e-4, .autocast = AutocastClass::lower_precision) {
+  return conv_transpose("conv_transpose2d", 2, input, weight, bias, stride, padding, output_padding, groups,
+                        dilation);
 }
 
-PHLOX_OPERATION(Tensor, conv_transpose3d, (const Tensor& input, const Tensor& weight, const OptionalTensor& bias = {},
-                                           const DimList& stride = 1, const DimList& padding = 0,
-                                           const DimList& output_padding = 0, std::int64_t groups = 1,
-                                           const DimList& dilation = 1),
-                .doc = "The transpose of a convolution over three dimensions, which undoes its change of shape. input "
-                       "[batch, channels, depth, height, width], weight [channels, out / groups, kernel...], bias [out].",
-                .source = "Zeiler et al. 2010, Deconvolutional networks", .family = Family::convolution,
-                .home = "nn.functional", .method = false,
-                .samples = "conv_transpose3d(A(2, 2, 2, 3, 2), A(2, 3, 2, 2, 2), A(3), stride=2)", .tolerance = 1e-4,
-                .autocast = AutocastClass::lower_precision) {
-  return conv_transpose("conv_transpose3d", 3, input, weight, bias, stride, padding, output_padding, groups, dilation);
+PHLOX_OPERATION(
+    Tensor, conv_transpose3d,
+    (const Tensor& input, const Tensor& weight, const OptionalTensor& bias = {}, const DimList& stride = 1,
+     const DimList& padding = 0, const DimList& output_padding = 0, std::int64_t groups = 1,
+     const DimList& dilation = 1),
+    .doc =
+        "The transpose of a convolution over three dimensions, which undoes its change of shape. input "
+        "[batch, channels, depth, height, width], weight [channels, out / groups, kernel...], bias [out].",
+    .source = "Zeiler et al. 2010, Deconvolutional networks", .family = Family::convolution,
+    .home = "nn.functional", .method = false,
+    .samples = "conv_transpose3d(A(2, 2, 2, 3, 2), A(2, 3, 2, 2, 2), A(3), stride=2)", .tolerance = 1e-4,
+    .autocast = AutocastClass::lower_precision) {
+  return conv_transpose("conv_transpose3d", 3, input, weight, bias, stride, padding, output_padding, groups,
+                        dilation);
 }
 
 }  // namespace phlox

@@ -43,15 +43,17 @@ Runs find_consecutive(const Tensor& input) {
 }  // namespace
 
 PHLOX_OPERATION(Tensor, unique, (const Tensor& input),
-                .doc = "The values that occur, in order, as a vector; NaN counts each time.", .family = Family::sort,
-                .samples = "unique(I(4, 3, 4))", .reference = "np.unique(input)", .differentiable = false) {
+                .doc = "The values that occur, in order, as a vector; NaN counts each time.",
+                .family = Family::sort, .samples = "unique(I(4, 3, 4))", .reference = "np.unique(input)",
+                .differentiable = false) {
   return find_unique(input).values;
 }
 
-PHLOX_OPERATION(TensorPair, unique_inverse, (const Tensor& input),
-                .doc = "The values that occur, in order, and for each element the position of its value among them.",
-                .family = Family::sort, .samples = "unique_inverse(I(4, 3, 4))", .differentiable = false,
-                .results = "values inverse_indices") {
+PHLOX_OPERATION(
+    TensorPair, unique_inverse, (const Tensor& input),
+    .doc = "The values that occur, in order, and for each element the position of its value among them.",
+    .family = Family::sort, .samples = "unique_inverse(I(4, 3, 4))", .differentiable = false,
+    .results = "values inverse_indices") {
   const Runs runs = find_unique(input);
   return {runs.values, runs.number};
 }
@@ -63,11 +65,13 @@ PHLOX_OPERATION(TensorPair, unique_counts, (const Tensor& input),
   return {runs.values, runs.counts};
 }
 
-PHLOX_OPERATION(TensorTriple, unique_all, (const Tensor& input),
-                .doc = "The values that occur, in order, for each element the position of its value among them, and how "
-                       "often each value occurs.",
-                .family = Family::sort, .samples = "unique_all(I(4, 3, 4))", .differentiable = false,
-                .results = "values inverse_indices counts") {
+PHLOX_OPERATION(
+    TensorTriple, unique_all, (const Tensor& input),
+    .doc =
+        "The values that occur, in order, for each element the position of its value among them, and how "
+        "often each value occurs.",
+    .family = Family::sort, .samples = "unique_all(I(4, 3, 4))", .differentiable = false,
+    .results = "values inverse_indices counts") {
   const Runs runs = find_unique(input);
   return {runs.values, runs.number, runs.counts};
 }
@@ -78,22 +82,27 @@ PHLOX_OPERATION(Tensor, unique_consecutive, (const Tensor& input),
   return find_consecutive(input).values;
 }
 
-PHLOX_OPERATION(TensorTriple, unique_consecutive_all, (const Tensor& input),
-                .doc = "As unique_consecutive(), with the number of its run for each element and the lengths of the runs.",
-                .family = Family::sort, .samples = "unique_consecutive_all(I(2, 12))", .differentiable = false,
-                .results = "values inverse_indices counts") {
+PHLOX_OPERATION(
+    TensorTriple, unique_consecutive_all, (const Tensor& input),
+    .doc =
+        "As unique_consecutive(), with the number of its run for each element and the lengths of the runs.",
+    .family = Family::sort, .samples = "unique_consecutive_all(I(2, 12))", .differentiable = false,
+    .results = "values inverse_indices counts") {
   const Runs runs = find_consecutive(input);
   return {runs.values, runs.number, runs.counts};
 }
 
-PHLOX_OPERATION(Tensor, bincount,
-                (const Tensor& input, const OptionalTensor& weights = {}, std::int64_t minlength = 0),
-                .doc = "How often each number from 0 on occurs in a vector of integers, or the sum of their weights; at "
-                       "least `minlength` entries.",
-                .family = Family::sort, .samples = "bincount(I(5, 12)); bincount(I(5, 12), minlength=8)",
-                .reference = "np.bincount(input, weights, minlength)", .differentiable = false) {
+PHLOX_OPERATION(
+    Tensor, bincount, (const Tensor& input, const OptionalTensor& weights = {}, std::int64_t minlength = 0),
+    .doc =
+        "How often each number from 0 on occurs in a vector of integers, or the sum of their weights; at "
+        "least `minlength` entries.",
+    .family = Family::sort, .samples = "bincount(I(5, 12)); bincount(I(5, 12), minlength=8)",
+    .reference = "np.bincount(input, weights, minlength)", .differentiable = false) {
   if (input.rank() != 1 || !is_integer(input.dtype()))
-    fail<ShapeError>(ErrorCode::wrong_rank, "bincount: needs a vector of integers").detail("input", describe(input)).raise();
+    fail<ShapeError>(ErrorCode::wrong_rank, "bincount: needs a vector of integers")
+        .detail("input", describe(input))
+        .raise();
   if (minlength < 0)
     fail<ValueError>(ErrorCode::invalid_value, "bincount: minlength is {}", minlength).raise();
   if (weights && weights->shape() != input.shape())
@@ -105,7 +114,9 @@ PHLOX_OPERATION(Tensor, bincount,
   if (input.numel() > 0) {
     const auto smallest = amin(input).item<std::int64_t>();
     if (smallest < 0)
-      fail<ValueError>(ErrorCode::invalid_value, "bincount: {} is negative", smallest).detail("input", describe(input)).raise();
+      fail<ValueError>(ErrorCode::invalid_value, "bincount: {} is negative", smallest)
+          .detail("input", describe(input))
+          .raise();
     length = std::max(length, amax(input).item<std::int64_t>() + 1);
   }
   const Tensor positions = input.to(DType::int64);
@@ -114,18 +125,20 @@ PHLOX_OPERATION(Tensor, bincount,
   return scatter_add(zeros({length}, dtype), 0, positions, weights->detach().to(dtype));
 }
 
-PHLOX_OPERATION(Tensor, histc,
-                (const Tensor& input, std::int64_t bins = 100, double min = 0.0, double max = 0.0),
-                .doc = "How many elements fall into each of `bins` intervals of equal width from `min` to `max`, or over "
-                       "the range of the elements when both are equal; others do not count.",
-                .family = Family::sort, .samples = "histc(A(3, 8), bins=4, min=-2.0, max=2.0)",
-                .reference = "np.histogram(input, bins, (min, max))[0]", .differentiable = false, .integers = false) {
+PHLOX_OPERATION(
+    Tensor, histc, (const Tensor& input, std::int64_t bins = 100, double min = 0.0, double max = 0.0),
+    .doc =
+        "How many elements fall into each of `bins` intervals of equal width from `min` to `max`, or over "
+        "the range of the elements when both are equal; others do not count.",
+    .family = Family::sort, .samples = "histc(A(3, 8), bins=4, min=-2.0, max=2.0)",
+    .reference = "np.histogram(input, bins, (min, max))[0]", .differentiable = false, .integers = false) {
   if (!is_floating(input.dtype()))
     fail<DTypeError>(ErrorCode::wrong_dtype, "histc: takes floats, not {}", info(input.dtype()).name)
         .detail("input", describe(input))
         .raise();
   if (bins < 1 || min > max || !std::isfinite(min) || !std::isfinite(max))
-    fail<ValueError>(ErrorCode::invalid_value, "histc: {} bins from {} to {} cannot be", bins, min, max).raise();
+    fail<ValueError>(ErrorCode::invalid_value, "histc: {} bins from {} to {} cannot be", bins, min, max)
+        .raise();
   const Tensor x = reshape(input.detach(), {input.numel()}).to(DType::float64);
   double low = min, high = max;
   if (low == high && x.numel() > 0) {

@@ -17,25 +17,28 @@ Tensor one_hot_mask(const Tensor& target, std::int64_t classes) {
 }
 
 // The weight of each row; 0 for those to ignore.
-Tensor weight_of_rows(const Tensor& target, const OptionalTensor& weight, std::int64_t ignore_index, DType dtype) {
+Tensor weight_of_rows(const Tensor& target, const OptionalTensor& weight, std::int64_t ignore_index,
+                      DType dtype) {
   const Tensor counts = ne(target, ignore_index);
   if (!weight) return counts.to(dtype);
   const Tensor safe = phlox::where(counts, target, 0);
-  const Tensor of_class = reshape(index_select(weight->to(dtype), 0, reshape(safe, {target.numel()})), target.shape());
+  const Tensor of_class =
+      reshape(index_select(weight->to(dtype), 0, reshape(safe, {target.numel()})), target.shape());
   return phlox::where(counts, of_class, 0);
 }
 
 // logits f[rows..., classes] and i64[rows...] as the kernel wants them.
 struct CrossEntropyInputs {
   Tensor logits;
-  Tensor target;      // row-major
-  Tensor weight;      // of the working dtype, row-major; or undefined
+  Tensor target;  // row-major
+  Tensor weight;  // of the working dtype, row-major; or undefined
   std::int64_t ignore_index;
   double smoothing;
 
   DType working() const { return logits.dtype() == DType::float64 ? DType::float64 : DType::float32; }
   double weight_sum() const {
-    return weight.defined() ? sum(weight, {}, false, DType::float64).item<double>() : static_cast<double>(logits.size(-1));
+    return weight.defined() ? sum(weight, {}, false, DType::float64).item<double>()
+                            : static_cast<double>(logits.size(-1));
   }
   CrossEntropyCall call() const {
     CrossEntropyCall c{};
@@ -69,8 +72,12 @@ Tensor losses_by_definition(const CrossEntropyInputs& in) {
 class CrossEntropyNode final : public GradientNode {
  public:
   CrossEntropyNode(const CrossEntropyInputs& inputs, const Tensor& statistics)
-      : GradientNode("cross_entropy", 1), target_(inputs.target), weight_(inputs.weight),
-        ignore_index_(inputs.ignore_index), smoothing_(inputs.smoothing), statistics_(statistics) {
+      : GradientNode("cross_entropy", 1),
+        target_(inputs.target),
+        weight_(inputs.weight),
+        ignore_index_(inputs.ignore_index),
+        smoothing_(inputs.smoothing),
+        statistics_(statistics) {
     edges()[0] = gradient_edge(inputs.logits);
     logits_ = SavedTensor(inputs.logits, this);
   }
@@ -127,7 +134,8 @@ class CrossEntropyNode final : public GradientNode {
 };
 
 Tensor row_losses(const CrossEntropyInputs& in) {
-  if (thread_mode.interpreter_count) [[unlikely]] return losses_by_definition(in);
+  if (thread_mode.interpreter_count) [[unlikely]]
+    return losses_by_definition(in);
   const Shape rows = in.target.shape();
   Shape pairs = rows;
   pairs.push_back(2);
@@ -144,7 +152,8 @@ Tensor row_losses(const CrossEntropyInputs& in) {
   return losses;
 }
 
-[[noreturn]] PHLOX_COLD void throw_mismatch(const char* operation, const Tensor& input, const Tensor& target) {
+[[noreturn]] PHLOX_COLD void throw_mismatch(const char* operation, const Tensor& input,
+                                            const Tensor& target) {
   fail<ShapeError>(ErrorCode::sizes_differ, "{}: the target does not fit the input", operation)
       .detail("input", describe(input))
       .detail("target", describe(target))
@@ -161,7 +170,8 @@ Tensor with_classes_last(const Tensor& input, const Tensor& target, const Option
   rows.erase(static_cast<std::size_t>(dim));
   if (rows != target.shape()) throw_mismatch(operation, input, target);
   if (!is_integer(target.dtype()))
-    fail<DTypeError>(ErrorCode::wrong_dtype, "{}: class numbers are integers, not {}", operation, info(target.dtype()).name)
+    fail<DTypeError>(ErrorCode::wrong_dtype, "{}: class numbers are integers, not {}", operation,
+                     info(target.dtype()).name)
         .detail("target", describe(target))
         .hint("target.to(px.int64)")
         .raise();
@@ -171,23 +181,25 @@ Tensor with_classes_last(const Tensor& input, const Tensor& target, const Option
         .hint("input.to(px.float32)")
         .raise();
   if (weight && weight->shape() != Shape({input.size(dim)}))
-    fail<ShapeError>(ErrorCode::sizes_differ, "{}: one weight for each of {} classes is needed", operation, input.size(dim))
+    fail<ShapeError>(ErrorCode::sizes_differ, "{}: one weight for each of {} classes is needed", operation,
+                     input.size(dim))
         .detail("weight", describe(*weight))
         .raise();
   return movedim(input, dim, -1);
 }
 
 // Losses of rows as the result: their mean is weighted by the weights of the targets.
-Tensor finish(const Tensor& losses, const Tensor& target, const OptionalTensor& weight, std::int64_t ignore_index,
-              const std::string& reduction, DType dtype, const char* operation) {
+Tensor finish(const Tensor& losses, const Tensor& target, const OptionalTensor& weight,
+              std::int64_t ignore_index, const std::string& reduction, DType dtype, const char* operation) {
   if (reduction != "mean") return reduce_loss(losses, reduction, operation).to(dtype);
   const Tensor total = sum(weight_of_rows(target, weight, ignore_index, losses.dtype()));
   return div(sum(losses), total).to(dtype);
 }
 
 // Targets that are probabilities, in the shape of the input.
-Tensor cross_entropy_with_probabilities(const Tensor& input, const Tensor& target, const OptionalTensor& weight,
-                                        const std::string& reduction, double smoothing) {
+Tensor cross_entropy_with_probabilities(const Tensor& input, const Tensor& target,
+                                        const OptionalTensor& weight, const std::string& reduction,
+                                        double smoothing) {
   const int dim = input.rank() == 1 ? 0 : 1;
   const double classes = static_cast<double>(input.size(dim));
   Tensor wanted = target;
@@ -204,21 +216,25 @@ Tensor cross_entropy_with_probabilities(const Tensor& input, const Tensor& targe
 
 }  // namespace
 
-PHLOX_OPERATION(Tensor, cross_entropy,
-                (const Tensor& input, const Tensor& target, const OptionalTensor& weight = {},
-                 std::int64_t ignore_index = -100, const std::string& reduction = "mean", double label_smoothing = 0.0),
-                .doc = "The cross-entropy between logits `input` [N, classes, ...] and `target`: class numbers [N, ...], or "
-                       "probabilities in the shape of the input. `weight` has one entry for each class; rows whose "
-                       "target is `ignore_index` do not count. Raises IndexError for a class that does not exist.",
-                .source = "label smoothing: Szegedy et al. 2016, arXiv:1512.00567",
-                .family = Family::loss, .home = "nn.functional", .method = false,
-                .samples = "cross_entropy(A(5, 4), I(4, 5)); cross_entropy(A(2, 4, 3), I(4, 2, 3), reduction='sum'); "
-                           "cross_entropy(A(5, 4), I(4, 5), abs(C(4)), reduction='none', label_smoothing=0.1)",
-                .integers = false) {
+PHLOX_OPERATION(
+    Tensor, cross_entropy,
+    (const Tensor& input, const Tensor& target, const OptionalTensor& weight = {},
+     std::int64_t ignore_index = -100, const std::string& reduction = "mean", double label_smoothing = 0.0),
+    .doc =
+        "The cross-entropy between logits `input` [N, classes, ...] and `target`: class numbers [N, ...], or "
+        "probabilities in the shape of the input. `weight` has one entry for each class; rows whose "
+        "target is `ignore_index` do not count. Raises IndexError for a class that does not exist.",
+    .source = "label smoothing: Szegedy et al. 2016, arXiv:1512.00567", .family = Family::loss,
+    .home = "nn.functional", .method = false,
+    .samples =
+        "cross_entropy(A(5, 4), I(4, 5)); cross_entropy(A(2, 4, 3), I(4, 2, 3), reduction='sum'); "
+        "cross_entropy(A(5, 4), I(4, 5), abs(C(4)), reduction='none', label_smoothing=0.1)",
+    .integers = false) {
   if (is_floating(target.dtype()) && target.shape() == input.shape() && input.rank() > 0)
     return cross_entropy_with_probabilities(input, target, weight, reduction, label_smoothing);
   if (label_smoothing < 0 || label_smoothing > 1)
-    fail<ValueError>(ErrorCode::invalid_value, "cross_entropy: label_smoothing is {}, not between 0 and 1", label_smoothing)
+    fail<ValueError>(ErrorCode::invalid_value, "cross_entropy: label_smoothing is {}, not between 0 and 1",
+                     label_smoothing)
         .raise();
   const Tensor logits = with_classes_last(input, target, weight, "cross_entropy");
   CrossEntropyInputs in{logits, target.to(DType::int64).contiguous(), {}, ignore_index, label_smoothing};
@@ -231,21 +247,24 @@ PHLOX_OPERATION(Tensor, cross_entropy,
   return finish(row_losses(in), in.target, weight, ignore_index, reduction, input.dtype(), "cross_entropy");
 }
 
-PHLOX_OPERATION(Tensor, nll_loss,
-                (const Tensor& input, const Tensor& target, const OptionalTensor& weight = {},
-                 std::int64_t ignore_index = -100, const std::string& reduction = "mean"),
-                .doc = "The negative of the log-probabilities `input` [N, classes, ...] at the classes `target` [N, ...]. "
-                       "Arguments and errors are those of cross_entropy.",
-                .family = Family::loss, .home = "nn.functional", .method = false,
-                .samples = "nll_loss(A(5, 4), I(4, 5)); nll_loss(A(2, 4, 3), I(4, 2, 3), P(4), reduction='sum')",
-                .integers = false) {
+PHLOX_OPERATION(
+    Tensor, nll_loss,
+    (const Tensor& input, const Tensor& target, const OptionalTensor& weight = {},
+     std::int64_t ignore_index = -100, const std::string& reduction = "mean"),
+    .doc =
+        "The negative of the log-probabilities `input` [N, classes, ...] at the classes `target` [N, ...]. "
+        "Arguments and errors are those of cross_entropy.",
+    .family = Family::loss, .home = "nn.functional", .method = false,
+    .samples = "nll_loss(A(5, 4), I(4, 5)); nll_loss(A(2, 4, 3), I(4, 2, 3), P(4), reduction='sum')",
+    .integers = false) {
   const Tensor rows = with_classes_last(input, target, weight, "nll_loss");
   const Tensor counts = ne(target, ignore_index);
   const Tensor safe = phlox::where(counts, target, 0).to(DType::int64);
   const Tensor chosen = squeeze(gather(rows, -1, unsqueeze(safe, -1)), -1);
   const Tensor losses = neg(mul(chosen, weight_of_rows(target, weight, ignore_index, input.dtype())));
   // A value that is left out must not count, even where it is infinite.
-  return finish(phlox::where(counts, losses, 0), target, weight, ignore_index, reduction, input.dtype(), "nll_loss");
+  return finish(phlox::where(counts, losses, 0), target, weight, ignore_index, reduction, input.dtype(),
+                "nll_loss");
 }
 
 }  // namespace phlox

@@ -6,7 +6,8 @@ namespace phlox {
 
 extern const DeviceKernels cpu_device_kernels;  // in device/cpu
 
-static constinit std::atomic<const DeviceKernels*> table[device_type_count] = {&cpu_device_kernels, nullptr, nullptr};
+static constinit std::atomic<const DeviceKernels*> table[device_type_count] = {&cpu_device_kernels, nullptr,
+                                                                               nullptr};
 
 const DeviceKernels& device_kernels(Device device) {
   const DeviceKernels* kernels = table[static_cast<int>(device.type)].load(std::memory_order_acquire);

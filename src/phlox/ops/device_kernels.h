@@ -35,7 +35,8 @@ struct DeviceKernels {
   // Fills a row-major tensor with random numbers.
   void (*random)(const RandomCall& call, TensorImpl& target);
   // Zeros elements with a probability, scales the others; source and target are dense and in the same order.
-  void (*dropout)(const TensorImpl& source, TensorImpl& target, double probability, const GeneratorState& state);
+  void (*dropout)(const TensorImpl& source, TensorImpl& target, double probability,
+                  const GeneratorState& state);
   // Combines elements over dimensions.
   void (*reduce)(const ReduceCall& call);
   // Products of matrices of any strides into a row-major output.

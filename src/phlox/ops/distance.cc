@@ -19,20 +19,23 @@ PHLOX_OPERATION(Tensor, pairwise_distance,
                 (const Tensor& x1, const Tensor& x2, double p = 2.0, double eps = 1e-6, bool keepdim = false),
                 .doc = "The p-norm of x1 - x2 + eps along the last dimension.", .family = Family::reduction,
                 .home = "nn.functional", .method = false, .samples = "pairwise_distance(A(3, 4), A(3, 4))",
-                .reference = "np.linalg.norm(x1 - x2 + eps, ord=p, axis=-1, keepdims=keepdim)", .integers = false) {
+                .reference = "np.linalg.norm(x1 - x2 + eps, ord=p, axis=-1, keepdims=keepdim)",
+                .integers = false) {
   return norm(add(sub(x1, x2), eps), p, DimList(-1), keepdim);
 }
 
-PHLOX_OPERATION(Tensor, cosine_similarity,
-                (const Tensor& x1, const Tensor& x2, std::int64_t dim = 1, double eps = 1e-8),
-                .doc = "The cosine of the angle between x1 and x2 along `dim`; each norm is kept above `eps`.",
-                .family = Family::reduction, .home = "nn.functional", .method = false,
-                .samples = "cosine_similarity(A(3, 4), A(3, 4)); cosine_similarity(A(3, 4), A(3, 4), dim=0)",
-                .reference = "np.sum(x1 * x2, axis=dim) / (np.maximum(np.linalg.norm(x1, axis=dim), eps) * "
-                             "np.maximum(np.linalg.norm(x2, axis=dim), eps))",
-                .integers = false) {
+PHLOX_OPERATION(
+    Tensor, cosine_similarity, (const Tensor& x1, const Tensor& x2, std::int64_t dim = 1, double eps = 1e-8),
+    .doc = "The cosine of the angle between x1 and x2 along `dim`; each norm is kept above `eps`.",
+    .family = Family::reduction, .home = "nn.functional", .method = false,
+    .samples = "cosine_similarity(A(3, 4), A(3, 4)); cosine_similarity(A(3, 4), A(3, 4), dim=0)",
+    .reference =
+        "np.sum(x1 * x2, axis=dim) / (np.maximum(np.linalg.norm(x1, axis=dim), eps) * "
+        "np.maximum(np.linalg.norm(x2, axis=dim), eps))",
+    .integers = false) {
   const DimList dims(dim);
-  const Tensor first = clamp_min(norm(x1, 2.0, dims, true), eps), second = clamp_min(norm(x2, 2.0, dims, true), eps);
+  const Tensor first = clamp_min(norm(x1, 2.0, dims, true), eps),
+               second = clamp_min(norm(x2, 2.0, dims, true), eps);
   return sum(mul(div(x1, first), div(x2, second)), dims);
 }
 
@@ -49,32 +52,36 @@ PHLOX_OPERATION(Tensor, cosine_embedding_loss,
 }
 
 PHLOX_OPERATION(Tensor, hinge_embedding_loss,
-                (const Tensor& input, const Tensor& target, double margin = 1.0, const std::string& reduction = "mean"),
-                .doc = "`input` where the target is 1, max(0, margin - input) where it is -1.", .family = Family::loss,
-                .home = "nn.functional", .method = false,
+                (const Tensor& input, const Tensor& target, double margin = 1.0,
+                 const std::string& reduction = "mean"),
+                .doc = "`input` where the target is 1, max(0, margin - input) where it is -1.",
+                .family = Family::loss, .home = "nn.functional", .method = false,
                 .samples = "hinge_embedding_loss(A(3, 4), sign(C(3, 4)))", .integers = false) {
   const Tensor alike = phlox::where(eq(target, 1), input, 0);
   const Tensor unlike = phlox::where(eq(target, -1), clamp_min(sub(margin, input), 0.0), 0);
   return reduce_loss(add(alike, unlike), reduction, "hinge_embedding_loss");
 }
 
-PHLOX_OPERATION(Tensor, margin_ranking_loss,
-                (const Tensor& input1, const Tensor& input2, const Tensor& target, double margin = 0.0,
-                 const std::string& reduction = "mean"),
-                .doc = "max(0, -target * (input1 - input2) + margin): target 1 wants input1 to be larger, -1 smaller.",
-                .family = Family::loss, .home = "nn.functional", .method = false,
-                .samples = "margin_ranking_loss(A(4), A(4), sign(C(4)), margin=0.5)", .integers = false) {
+PHLOX_OPERATION(
+    Tensor, margin_ranking_loss,
+    (const Tensor& input1, const Tensor& input2, const Tensor& target, double margin = 0.0,
+     const std::string& reduction = "mean"),
+    .doc = "max(0, -target * (input1 - input2) + margin): target 1 wants input1 to be larger, -1 smaller.",
+    .family = Family::loss, .home = "nn.functional", .method = false,
+    .samples = "margin_ranking_loss(A(4), A(4), sign(C(4)), margin=0.5)", .integers = false) {
   const Tensor losses = clamp_min(add(mul(neg(target), sub(input1, input2)), margin), 0.0);
   return reduce_loss(losses, reduction, "margin_ranking_loss");
 }
 
-PHLOX_OPERATION(Tensor, triplet_margin_loss,
-                (const Tensor& anchor, const Tensor& positive, const Tensor& negative, double margin = 1.0,
-                 double p = 2.0, double eps = 1e-6, bool swap = false, const std::string& reduction = "mean"),
-                .doc = "max(0, d(anchor, positive) - d(anchor, negative) + margin) with the p-norm distance along the "
-                       "last dimension; `swap` also considers d(positive, negative).",
-                .source = "Schroff et al. 2015, arXiv:1503.03832", .family = Family::loss, .home = "nn.functional",
-                .method = false, .samples = "triplet_margin_loss(A(3, 4), A(3, 4), A(3, 4))", .integers = false) {
+PHLOX_OPERATION(
+    Tensor, triplet_margin_loss,
+    (const Tensor& anchor, const Tensor& positive, const Tensor& negative, double margin = 1.0,
+     double p = 2.0, double eps = 1e-6, bool swap = false, const std::string& reduction = "mean"),
+    .doc =
+        "max(0, d(anchor, positive) - d(anchor, negative) + margin) with the p-norm distance along the "
+        "last dimension; `swap` also considers d(positive, negative).",
+    .source = "Schroff et al. 2015, arXiv:1503.03832", .family = Family::loss, .home = "nn.functional",
+    .method = false, .samples = "triplet_margin_loss(A(3, 4), A(3, 4), A(3, 4))", .integers = false) {
   const Tensor near = pairwise_distance(anchor, positive, p, eps);
   Tensor far = pairwise_distance(anchor, negative, p, eps);
   if (swap) far = minimum(far, pairwise_distance(positive, negative, p, eps));

@@ -22,7 +22,9 @@ struct Term {
   Labels labels;  // one a dimension
 };
 
-bool contains(const Labels& labels, Label label) { return std::find(labels.begin(), labels.end(), label) != labels.end(); }
+bool contains(const Labels& labels, Label label) {
+  return std::find(labels.begin(), labels.end(), label) != labels.end();
+}
 
 ErrorBuilder<ValueError> bad_equation(const std::string& equation, const std::string& reason) {
   auto error = fail<ValueError>(ErrorCode::bad_equation, "einsum: {}", reason);
@@ -70,13 +72,16 @@ Labels read_labels(const std::string& term, int ellipsis_rank, const std::string
     } else if ((term[i] >= 'a' && term[i] <= 'z') || (term[i] >= 'A' && term[i] <= 'Z')) {
       labels.push_back(term[i]);
     } else {
-      bad_equation(equation, fmt::format("'{}' is not a letter, a comma, an ellipsis or an arrow", term[i])).raise();
+      bad_equation(equation, fmt::format("'{}' is not a letter, a comma, an ellipsis or an arrow", term[i]))
+          .raise();
     }
   }
   return labels;
 }
 
-std::string name_of(Label label) { return label >= first_ellipsis_label ? "..." : std::string(1, static_cast<char>(label)); }
+std::string name_of(Label label) {
+  return label >= first_ellipsis_label ? "..." : std::string(1, static_cast<char>(label));
+}
 
 // Sums over the dimensions whose labels nobody needs.
 void sum_out(Term& term, const std::function<bool(Label)>& needed) {
@@ -102,8 +107,8 @@ void take_diagonals(Term& term, const std::string& equation) {
       }
       const auto a = static_cast<std::int64_t>(i), b = static_cast<std::int64_t>(j);
       if (term.tensor.size(a) != term.tensor.size(b))
-        bad_equation(equation, fmt::format("'{}' has the sizes {} and {} in one term", name_of(term.labels[i]),
-                                           term.tensor.size(a), term.tensor.size(b)))
+        bad_equation(equation, fmt::format("'{}' has the sizes {} and {} in one term",
+                                           name_of(term.labels[i]), term.tensor.size(a), term.tensor.size(b)))
             .detail("operand", describe(term.tensor))
             .raise();
       // diagonal() puts it last.
@@ -175,8 +180,9 @@ Term contract_pair(Term a, Term b, const Sizes& sizes, const std::function<bool(
   }
   const std::int64_t batch = count_of(pair.batch, sizes), m = count_of(pair.left, sizes),
                      n = count_of(pair.right, sizes), k = count_of(pair.inner, sizes);
-  const Tensor product = pair.batch.empty() ? contract(reshape(lhs, {m, k}), reshape(rhs, {k, n}))
-                                            : contract(reshape(lhs, {batch, m, k}), reshape(rhs, {batch, k, n}));
+  const Tensor product = pair.batch.empty()
+                             ? contract(reshape(lhs, {m, k}), reshape(rhs, {k, n}))
+                             : contract(reshape(lhs, {batch, m, k}), reshape(rhs, {batch, k, n}));
   result.tensor = reshape(product, shape);
   return result;
 }
@@ -275,23 +281,26 @@ Path greedy_path(std::vector<Labels> terms, const Labels& output, const Sizes& s
 
 }  // namespace
 
-PHLOX_OPERATION(Tensor, einsum, (const std::string& equation, const TensorList& operands),
-                .doc = "Sums products as an equation says: \"ij,jk->ik\" is the matrix product. A letter names a dimension; "
-                       "letters missing on the right are summed over, one that is twice in a term takes the diagonal, "
-                       "\"...\" stands for any dimensions, which broadcast. Without \"->\" the result has the letters that "
-                       "occur once, in alphabetical order.",
-                .source = "numpy.einsum; order of contraction after Pfeifer et al. 2014, arXiv:1304.6112",
-                .family = Family::matmul, .method = false,
-                .samples = "einsum('ij,jk->ik', [A(3, 4), A(4, 5)]); einsum('ii->i', [A(3, 3)]); einsum('ii', [A(3, 3)]); "
-                           "einsum('...ij,...jk', [A(2, 3, 4), A(4, 5)]); einsum('i,j', [A(3), A(4)]); "
-                           "einsum('bij,bjk,kl->bl', [A(2, 3, 4), A(2, 4, 5), A(5, 2)]); einsum('ij->', [A(3, 4)]); "
-                           "einsum('ba', [A(3, 4)])",
-                .reference = "np.einsum(equation, *operands)", .tolerance = 1e-4,
-                .autocast = AutocastClass::lower_precision) {
+PHLOX_OPERATION(
+    Tensor, einsum, (const std::string& equation, const TensorList& operands),
+    .doc =
+        "Sums products as an equation says: \"ij,jk->ik\" is the matrix product. A letter names a dimension; "
+        "letters missing on the right are summed over, one that is twice in a term takes the diagonal, "
+        "\"...\" stands for any dimensions, which broadcast. Without \"->\" the result has the letters that "
+        "occur once, in alphabetical order.",
+    .source = "numpy.einsum; order of contraction after Pfeifer et al. 2014, arXiv:1304.6112",
+    .family = Family::matmul, .method = false,
+    .samples =
+        "einsum('ij,jk->ik', [A(3, 4), A(4, 5)]); einsum('ii->i', [A(3, 3)]); einsum('ii', [A(3, 3)]); "
+        "einsum('...ij,...jk', [A(2, 3, 4), A(4, 5)]); einsum('i,j', [A(3), A(4)]); "
+        "einsum('bij,bjk,kl->bl', [A(2, 3, 4), A(2, 4, 5), A(5, 2)]); einsum('ij->', [A(3, 4)]); "
+        "einsum('ba', [A(3, 4)])",
+    .reference = "np.einsum(equation, *operands)", .tolerance = 1e-4,
+    .autocast = AutocastClass::lower_precision) {
   const Equation parsed = parse(equation);
   if (parsed.inputs.size() != operands.size())
-    bad_equation(equation, fmt::format("the equation has {} terms, but there are {} operands", parsed.inputs.size(),
-                                       operands.size()))
+    bad_equation(equation, fmt::format("the equation has {} terms, but there are {} operands",
+                                       parsed.inputs.size(), operands.size()))
         .raise();
 
   // Labels of every dimension, and the size of every label.
@@ -320,7 +329,8 @@ PHLOX_OPERATION(Tensor, einsum, (const std::string& equation, const TensorList& 
       auto [known, added] = sizes.emplace(term.labels[d], size);
       if (added || known->second == size || size == 1) continue;
       if (known->second != 1)
-        bad_equation(equation, fmt::format("'{}' has the sizes {} and {}", name_of(term.labels[d]), known->second, size))
+        bad_equation(equation, fmt::format("'{}' has the sizes {} and {}", name_of(term.labels[d]),
+                                           known->second, size))
             .detail("operand", describe(operands[i]))
             .raise();
       known->second = size;

@@ -84,10 +84,8 @@ class ScatterReduceNode final : public GradientNode {
   void backward(std::span<const Tensor> output_gradients, std::span<Tensor> input_gradients) override {
     if (!output_gradients[0].defined()) return;
     const Tensor base = base_.get(*this), index = index_.get(*this), src = src_.get(*this);
-    if (mode_ == ScatterMode::multiply)
-      product(output_gradients[0], base, index, src, input_gradients);
-    else
-      extreme(output_gradients[0], base, index, src, input_gradients);
+    if (mode_ == ScatterMode::multiply) product(output_gradients[0], base, index, src, input_gradients);
+    else extreme(output_gradients[0], base, index, src, input_gradients);
   }
   void release_saved() override {
     for (SavedTensor* saved : {&base_, &index_, &src_, &result_}) saved->release();

@@ -108,10 +108,8 @@ Plan plan_index(const Tensor& input, Indices indices) {
   int first_place = -1, last_item = -1, item = 0;
   bool side_by_side = true;
   const auto note_place = [&](int view_dim) {
-    if (first_place < 0)
-      first_place = view_dim;
-    else if (item != last_item + 1)
-      side_by_side = false;
+    if (first_place < 0) first_place = view_dim;
+    else if (item != last_item + 1) side_by_side = false;
     last_item = item;
   };
 

@@ -31,15 +31,18 @@ Tensor reduce_with_batchmean(const Tensor& losses, const std::string& reduction,
   return losses.rank() == 0 ? losses : div(sum(losses), static_cast<double>(losses.size(0)));
 }
 
-Tensor weighted(const Tensor& losses, const OptionalTensor& weight) { return weight ? mul(losses, *weight) : losses; }
+Tensor weighted(const Tensor& losses, const OptionalTensor& weight) {
+  return weight ? mul(losses, *weight) : losses;
+}
 
 }  // namespace
 
 PHLOX_OPERATION(Tensor, mse_loss,
                 (const Tensor& input, const Tensor& target, const std::string& reduction = "mean",
                  const OptionalTensor& weight = {}),
-                .doc = "The squared error (input - target)^2.", .family = Family::loss, .home = "nn.functional",
-                .method = false, .samples = "mse_loss(A(3, 4), A(3, 4)); mse_loss(A(3), A(3), reduction='sum')",
+                .doc = "The squared error (input - target)^2.", .family = Family::loss,
+                .home = "nn.functional", .method = false,
+                .samples = "mse_loss(A(3, 4), A(3, 4)); mse_loss(A(3), A(3), reduction='sum')",
                 .integers = false) {
   check_same_shape(input, target, "mse_loss");
   return reduce_loss(weighted(squared_difference(input, target), weight), reduction, "mse_loss");
@@ -48,19 +51,21 @@ PHLOX_OPERATION(Tensor, mse_loss,
 PHLOX_OPERATION(Tensor, l1_loss,
                 (const Tensor& input, const Tensor& target, const std::string& reduction = "mean",
                  const OptionalTensor& weight = {}),
-                .doc = "The absolute error |input - target|.", .family = Family::loss, .home = "nn.functional",
-                .method = false, .samples = "l1_loss(A(3, 4), A(3, 4)); l1_loss(A(3), A(3), reduction='none')",
+                .doc = "The absolute error |input - target|.", .family = Family::loss,
+                .home = "nn.functional", .method = false,
+                .samples = "l1_loss(A(3, 4), A(3, 4)); l1_loss(A(3), A(3), reduction='none')",
                 .integers = false) {
   check_same_shape(input, target, "l1_loss");
   return reduce_loss(weighted(abs(sub(input, target)), weight), reduction, "l1_loss");
 }
 
-PHLOX_OPERATION(Tensor, huber_loss,
-                (const Tensor& input, const Tensor& target, const std::string& reduction = "mean", double delta = 1.0,
-                 const OptionalTensor& weight = {}),
-                .doc = "Half the squared error where it is at most `delta`, delta * (|error| - delta / 2) beyond.",
-                .source = "Huber 1964", .family = Family::loss, .home = "nn.functional", .method = false,
-                .samples = "huber_loss(A(3, 4), A(3, 4)); huber_loss(A(3), A(3), delta=0.5)", .integers = false) {
+PHLOX_OPERATION(
+    Tensor, huber_loss,
+    (const Tensor& input, const Tensor& target, const std::string& reduction = "mean", double delta = 1.0,
+     const OptionalTensor& weight = {}),
+    .doc = "Half the squared error where it is at most `delta`, delta * (|error| - delta / 2) beyond.",
+    .source = "Huber 1964", .family = Family::loss, .home = "nn.functional", .method = false,
+    .samples = "huber_loss(A(3, 4), A(3, 4)); huber_loss(A(3), A(3), delta=0.5)", .integers = false) {
   check_same_shape(input, target, "huber_loss");
   check_positive(delta, "delta", "huber_loss");
   const Tensor error = abs(sub(input, target));
@@ -70,10 +75,12 @@ PHLOX_OPERATION(Tensor, huber_loss,
 }
 
 PHLOX_OPERATION(Tensor, smooth_l1_loss,
-                (const Tensor& input, const Tensor& target, const std::string& reduction = "mean", double beta = 1.0),
+                (const Tensor& input, const Tensor& target, const std::string& reduction = "mean",
+                 double beta = 1.0),
                 .doc = "error^2 / (2 beta) where |error| is below `beta`, |error| - beta / 2 beyond.",
                 .source = "Girshick 2015, arXiv:1504.08083", .family = Family::loss, .home = "nn.functional",
-                .method = false, .samples = "smooth_l1_loss(A(3, 4), A(3, 4)); smooth_l1_loss(A(3), A(3), beta=0.5)",
+                .method = false,
+                .samples = "smooth_l1_loss(A(3, 4), A(3, 4)); smooth_l1_loss(A(3), A(3), beta=0.5)",
                 .integers = false) {
   check_same_shape(input, target, "smooth_l1_loss");
   if (beta == 0) return l1_loss(input, target, reduction);
@@ -83,13 +90,15 @@ PHLOX_OPERATION(Tensor, smooth_l1_loss,
   return reduce_loss(losses, reduction, "smooth_l1_loss");
 }
 
-PHLOX_OPERATION(Tensor, binary_cross_entropy,
-                (const Tensor& input, const Tensor& target, const OptionalTensor& weight = {},
-                 const std::string& reduction = "mean"),
-                .doc = "-(target log(input) + (1 - target) log(1 - input)) for probabilities `input`; the logarithms are "
-                       "kept above -100.",
-                .family = Family::loss, .home = "nn.functional", .method = false,
-                .samples = "binary_cross_entropy(sigmoid(A(3, 4)), sigmoid(A(3, 4)))", .integers = false) {
+PHLOX_OPERATION(
+    Tensor, binary_cross_entropy,
+    (const Tensor& input, const Tensor& target, const OptionalTensor& weight = {},
+     const std::string& reduction = "mean"),
+    .doc =
+        "-(target log(input) + (1 - target) log(1 - input)) for probabilities `input`; the logarithms are "
+        "kept above -100.",
+    .family = Family::loss, .home = "nn.functional", .method = false,
+    .samples = "binary_cross_entropy(sigmoid(A(3, 4)), sigmoid(A(3, 4)))", .integers = false) {
   check_same_shape(input, target, "binary_cross_entropy");
   const Tensor yes = clamp_min(phlox::log(input), -100.0);
   const Tensor no = clamp_min(log1p(neg(input)), -100.0);
@@ -97,15 +106,18 @@ PHLOX_OPERATION(Tensor, binary_cross_entropy,
   return reduce_loss(weighted(losses, weight), reduction, "binary_cross_entropy");
 }
 
-PHLOX_OPERATION(Tensor, binary_cross_entropy_with_logits,
-                (const Tensor& input, const Tensor& target, const OptionalTensor& weight = {},
-                 const std::string& reduction = "mean", const OptionalTensor& pos_weight = {}),
-                .doc = "binary_cross_entropy(sigmoid(input), target) without overflow; `pos_weight` multiplies the part "
-                       "of positive targets.",
-                .family = Family::loss, .home = "nn.functional", .method = false,
-                .samples = "binary_cross_entropy_with_logits(A(3, 4), sigmoid(A(3, 4))); "
-                           "binary_cross_entropy_with_logits(A(3, 4), sigmoid(A(3, 4)), pos_weight=P(4))",
-                .integers = false) {
+PHLOX_OPERATION(
+    Tensor, binary_cross_entropy_with_logits,
+    (const Tensor& input, const Tensor& target, const OptionalTensor& weight = {},
+     const std::string& reduction = "mean", const OptionalTensor& pos_weight = {}),
+    .doc =
+        "binary_cross_entropy(sigmoid(input), target) without overflow; `pos_weight` multiplies the part "
+        "of positive targets.",
+    .family = Family::loss, .home = "nn.functional", .method = false,
+    .samples =
+        "binary_cross_entropy_with_logits(A(3, 4), sigmoid(A(3, 4))); "
+        "binary_cross_entropy_with_logits(A(3, 4), sigmoid(A(3, 4)), pos_weight=P(4))",
+    .integers = false) {
   check_same_shape(input, target, "binary_cross_entropy_with_logits");
   // -log(sigmoid(x)) = -logsigmoid(x), -log(1 - sigmoid(x)) = x - logsigmoid(x)
   const Tensor log_yes = logsigmoid(input);
@@ -116,29 +128,35 @@ PHLOX_OPERATION(Tensor, binary_cross_entropy_with_logits,
   return reduce_loss(weighted(losses, weight), reduction, "binary_cross_entropy_with_logits");
 }
 
-PHLOX_OPERATION(Tensor, kl_div,
-                (const Tensor& input, const Tensor& target, const std::string& reduction = "mean",
-                 bool log_target = false),
-                .doc = "target * (log(target) - input) for log-probabilities `input`; with `log_target` the target is "
-                       "given as logarithms. reduction=\"batchmean\" is the divergence as mathematicians write it.",
-                .source = "Kullback, Leibler 1951", .family = Family::loss, .home = "nn.functional", .method = false,
-                .samples = "kl_div(log_softmax(A(3, 4), 1), softmax(A(3, 4), 1)); "
-                           "kl_div(log_softmax(A(3, 4), 1), log_softmax(A(3, 4), 1), log_target=True)",
-                .integers = false) {
-  const Tensor losses = log_target ? mul(exp(target), sub(target, input)) : sub(xlogy(target, target), mul(target, input));
+PHLOX_OPERATION(
+    Tensor, kl_div,
+    (const Tensor& input, const Tensor& target, const std::string& reduction = "mean",
+     bool log_target = false),
+    .doc =
+        "target * (log(target) - input) for log-probabilities `input`; with `log_target` the target is "
+        "given as logarithms. reduction=\"batchmean\" is the divergence as mathematicians write it.",
+    .source = "Kullback, Leibler 1951", .family = Family::loss, .home = "nn.functional", .method = false,
+    .samples =
+        "kl_div(log_softmax(A(3, 4), 1), softmax(A(3, 4), 1)); "
+        "kl_div(log_softmax(A(3, 4), 1), log_softmax(A(3, 4), 1), log_target=True)",
+    .integers = false) {
+  const Tensor losses =
+      log_target ? mul(exp(target), sub(target, input)) : sub(xlogy(target, target), mul(target, input));
   return reduce_with_batchmean(losses, reduction, "kl_div");
 }
 
-PHLOX_OPERATION(Tensor, poisson_nll_loss,
-                (const Tensor& input, const Tensor& target, bool log_input = true, bool full = false, double eps = 1e-8,
-                 const std::string& reduction = "mean"),
-                .doc = "exp(input) - target * input, or input - target * log(input + eps) without `log_input`; `full` "
-                       "adds Stirling's formula for log(target!).",
-                .family = Family::loss, .home = "nn.functional", .method = false,
-                .samples = "poisson_nll_loss(A(3, 4), P(3, 4)); poisson_nll_loss(P(3), P(3), log_input=False, full=True)",
-                .integers = false) {
-  Tensor losses = log_input ? sub(exp(input), mul(target, input))
-                            : sub(input, mul(target, phlox::log(add(input, eps))));
+PHLOX_OPERATION(
+    Tensor, poisson_nll_loss,
+    (const Tensor& input, const Tensor& target, bool log_input = true, bool full = false, double eps = 1e-8,
+     const std::string& reduction = "mean"),
+    .doc =
+        "exp(input) - target * input, or input - target * log(input + eps) without `log_input`; `full` "
+        "adds Stirling's formula for log(target!).",
+    .family = Family::loss, .home = "nn.functional", .method = false,
+    .samples = "poisson_nll_loss(A(3, 4), P(3, 4)); poisson_nll_loss(P(3), P(3), log_input=False, full=True)",
+    .integers = false) {
+  Tensor losses =
+      log_input ? sub(exp(input), mul(target, input)) : sub(input, mul(target, phlox::log(add(input, eps))));
   if (full) {
     const Tensor stirling =
         add(sub(xlogy(target, target), target), mul(phlox::log(mul(target, 2 * std::numbers::pi)), 0.5));
@@ -147,18 +165,24 @@ PHLOX_OPERATION(Tensor, poisson_nll_loss,
   return reduce_loss(losses, reduction, "poisson_nll_loss");
 }
 
-PHLOX_OPERATION(Tensor, gaussian_nll_loss,
-                (const Tensor& input, const Tensor& target, const Tensor& var, bool full = false, double eps = 1e-6,
-                 const std::string& reduction = "mean"),
-                .doc = "(log(var) + (input - target)^2 / var) / 2 with `var` kept above `eps`; `full` adds log(2 pi) / 2. `var` may lack the last dimension or "
-                       "have size 1 there.",
-                .source = "Nix, Weigend 1994", .family = Family::loss, .home = "nn.functional", .method = false,
-                .samples = "gaussian_nll_loss(A(3, 4), A(3, 4), P(3, 4)); gaussian_nll_loss(A(3, 4), A(3, 4), P(3, 1), full=True)",
-                .integers = false) {
+PHLOX_OPERATION(
+    Tensor, gaussian_nll_loss,
+    (const Tensor& input, const Tensor& target, const Tensor& var, bool full = false, double eps = 1e-6,
+     const std::string& reduction = "mean"),
+    .doc =
+        "(log(var) + (input - target)^2 / var) / 2 with `var` kept above `eps`; `full` adds log(2 pi) / 2. `var` may lack the last dimension or "
+        "have size 1 there.",
+    .source = "Nix, Weigend 1994", .family = Family::loss, .home = "nn.functional", .method = false,
+    .samples =
+        "gaussian_nll_loss(A(3, 4), A(3, 4), P(3, 4)); gaussian_nll_loss(A(3, 4), A(3, 4), P(3, 1), full=True)",
+    .integers = false) {
   Tensor variance = var;
-  if (input.rank() > 0 && var.rank() == input.rank() - 1 && var.shape() != input.shape()) variance = unsqueeze(var, -1);
+  if (input.rank() > 0 && var.rank() == input.rank() - 1 && var.shape() != input.shape())
+    variance = unsqueeze(var, -1);
   if (any(lt(variance, 0)).item<bool>())
-    fail<ValueError>(ErrorCode::invalid_value, "gaussian_nll_loss: a variance is negative").detail("var", describe(var)).raise();
+    fail<ValueError>(ErrorCode::invalid_value, "gaussian_nll_loss: a variance is negative")
+        .detail("var", describe(var))
+        .raise();
   // Below eps the value is eps; the gradient passes to var all the same, as in PyTorch.
   const Tensor correction = clamp_min(sub(eps, variance), 0.0).detach();
   variance = add(variance, correction);
@@ -170,8 +194,8 @@ PHLOX_OPERATION(Tensor, gaussian_nll_loss,
 PHLOX_OPERATION(Tensor, soft_margin_loss,
                 (const Tensor& input, const Tensor& target, const std::string& reduction = "mean"),
                 .doc = "log(1 + exp(-target * input)) for targets 1 and -1.", .family = Family::loss,
-                .home = "nn.functional", .method = false, .samples = "soft_margin_loss(A(3, 4), sign(C(3, 4)))",
-                .integers = false) {
+                .home = "nn.functional", .method = false,
+                .samples = "soft_margin_loss(A(3, 4), sign(C(3, 4)))", .integers = false) {
   check_same_shape(input, target, "soft_margin_loss");
   return reduce_loss(neg(logsigmoid(mul(target, input))), reduction, "soft_margin_loss");
 }

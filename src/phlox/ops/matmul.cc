@@ -9,9 +9,10 @@
 namespace phlox {
 namespace {
 
-[[noreturn]] void throw_inner_sizes(const char* operation, const Tensor& lhs, const Tensor& rhs, std::int64_t left,
-                                    std::int64_t right) {
-  auto error = fail<ShapeError>(ErrorCode::inner_sizes_differ, "{}: inner sizes differ, {} and {}", operation, left, right);
+[[noreturn]] void throw_inner_sizes(const char* operation, const Tensor& lhs, const Tensor& rhs,
+                                    std::int64_t left, std::int64_t right) {
+  auto error = fail<ShapeError>(ErrorCode::inner_sizes_differ, "{}: inner sizes differ, {} and {}", operation,
+                                left, right);
   error.detail("lhs", describe(lhs)).detail("rhs", describe(rhs));
   if (lhs.rank() == 2 && rhs.rank() == 2) {
     if (left == rhs.size(1))
@@ -33,8 +34,8 @@ void check_rank(const char* operation, const char* name, const Tensor& tensor, i
 
 DType product_dtype(const char* operation, const Tensor& a, const Tensor& b) {
   if (a.device() != b.device())
-    fail<DeviceError>(ErrorCode::wrong_device, "{}: tensors are on {} and {}", operation, to_string(a.device()),
-                      to_string(b.device()))
+    fail<DeviceError>(ErrorCode::wrong_device, "{}: tensors are on {} and {}", operation,
+                      to_string(a.device()), to_string(b.device()))
         .detail("lhs", describe(a))
         .detail("rhs", describe(b))
         .hint("other.to(input.device)")
@@ -49,7 +50,9 @@ DType product_dtype(const char* operation, const Tensor& a, const Tensor& b) {
   return dtype;
 }
 
-Shape leading(const Shape& shape, int count) { return Shape(std::span<const std::int64_t>(shape.begin(), static_cast<std::size_t>(count))); }
+Shape leading(const Shape& shape, int count) {
+  return Shape(std::span<const std::int64_t>(shape.begin(), static_cast<std::size_t>(count)));
+}
 
 // lhs [..., m, k] with rhs [k, n] as one tall product.
 Tensor tall_product(const Tensor& lhs, const Tensor& rhs, const OptionalTensor& bias) {
@@ -63,7 +66,8 @@ Tensor tall_product(const Tensor& lhs, const Tensor& rhs, const OptionalTensor& 
 }
 
 Tensor batched_product(const Tensor& lhs, const Tensor& rhs) {
-  const Shape batch = broadcast_shapes(leading(lhs.shape(), lhs.rank() - 2), leading(rhs.shape(), rhs.rank() - 2), "matmul");
+  const Shape batch =
+      broadcast_shapes(leading(lhs.shape(), lhs.rank() - 2), leading(rhs.shape(), rhs.rank() - 2), "matmul");
   std::int64_t count = 1;
   for (std::int64_t size : batch) count *= size;
   const auto flatten = [&](const Tensor& x) {
@@ -111,13 +115,16 @@ Tensor combine(const Tensor& input, const Tensor& value, const Scalar& beta, con
 
 }  // namespace
 
-PHLOX_OPERATION(Tensor, matmul, (const Tensor& input, const Tensor& other),
-                .doc = "The matrix product. Vectors act as a row on the left and a column on the right; dimensions before "
-                       "the last two are a batch and broadcast.",
-                .family = Family::matmul,
-                .samples = "matmul(A(3, 4), A(4, 5)); matmul(A(4), A(4)); matmul(A(3, 4), A(4)); matmul(A(4), A(4, 5)); "
-                           "matmul(A(2, 3, 4), A(4, 5)); matmul(A(2, 1, 3, 4), A(5, 4, 2)); matmul(A(4), A(2, 4, 3))",
-                .reference = "np.matmul(input, other)", .tolerance = 1e-4, .autocast = AutocastClass::lower_precision) {
+PHLOX_OPERATION(
+    Tensor, matmul, (const Tensor& input, const Tensor& other),
+    .doc =
+        "The matrix product. Vectors act as a row on the left and a column on the right; dimensions before "
+        "the last two are a batch and broadcast.",
+    .family = Family::matmul,
+    .samples =
+        "matmul(A(3, 4), A(4, 5)); matmul(A(4), A(4)); matmul(A(3, 4), A(4)); matmul(A(4), A(4, 5)); "
+        "matmul(A(2, 3, 4), A(4, 5)); matmul(A(2, 1, 3, 4), A(5, 4, 2)); matmul(A(4), A(2, 4, 3))",
+    .reference = "np.matmul(input, other)", .tolerance = 1e-4, .autocast = AutocastClass::lower_precision) {
   return product("matmul", input, other);
 }
 
@@ -131,13 +138,15 @@ PHLOX_OPERATION(Tensor, mm, (const Tensor& input, const Tensor& mat2),
 }
 
 PHLOX_OPERATION(Tensor, bmm, (const Tensor& input, const Tensor& mat2),
-                .doc = "Products of matrices in a batch, [batch, m, k] and [batch, k, n].", .family = Family::matmul,
-                .samples = "bmm(A(2, 3, 4), A(2, 4, 5))", .reference = "np.matmul(input, mat2)", .tolerance = 1e-4,
+                .doc = "Products of matrices in a batch, [batch, m, k] and [batch, k, n].",
+                .family = Family::matmul, .samples = "bmm(A(2, 3, 4), A(2, 4, 5))",
+                .reference = "np.matmul(input, mat2)", .tolerance = 1e-4,
                 .autocast = AutocastClass::lower_precision) {
   check_rank("bmm", "input", input, 3);
   check_rank("bmm", "mat2", mat2, 3);
   if (input.size(0) != mat2.size(0))
-    fail<ShapeError>(ErrorCode::sizes_differ, "bmm: batch sizes differ, {} and {}", input.size(0), mat2.size(0))
+    fail<ShapeError>(ErrorCode::sizes_differ, "bmm: batch sizes differ, {} and {}", input.size(0),
+                     mat2.size(0))
         .detail("input", describe(input))
         .detail("mat2", describe(mat2))
         .hint("matmul broadcasts a batch of 1")
@@ -164,40 +173,45 @@ PHLOX_OPERATION(Tensor, dot, (const Tensor& input, const Tensor& other),
 
 PHLOX_OPERATION(Tensor, vecdot, (const Tensor& input, const Tensor& other, std::int64_t dim = -1),
                 .doc = "The sum of products along a dimension of real tensors that broadcast.",
-                .family = Family::matmul, .home = "linalg", .samples = "vecdot(A(3, 4), A(3, 4)); vecdot(A(2, 3), A(2, 1), dim=0)",
+                .family = Family::matmul, .home = "linalg",
+                .samples = "vecdot(A(3, 4), A(3, 4)); vecdot(A(2, 3), A(2, 1), dim=0)",
                 .reference = "np.sum(input * other, axis=dim)", .tolerance = 1e-4) {
   return sum(mul(input, other), dim);
 }
 
 PHLOX_OPERATION(Tensor, outer, (const Tensor& input, const Tensor& vec2),
-                .doc = "All products of two vectors: [n] and [m] give [n, m].", .family = Family::matmul, .alias = "ger",
-                .samples = "outer(A(3), A(4))", .reference = "np.outer(input, vec2)") {
+                .doc = "All products of two vectors: [n] and [m] give [n, m].", .family = Family::matmul,
+                .alias = "ger", .samples = "outer(A(3), A(4))", .reference = "np.outer(input, vec2)") {
   check_rank("outer", "input", input, 1);
   check_rank("outer", "vec2", vec2, 1);
   return mul(unsqueeze(input, 1), vec2);
 }
 
-PHLOX_OPERATION(Tensor, tensordot, (const Tensor& input, const Tensor& other, const DimList& dims = 2,
-                                    const OptionalDims& other_dims = {}),
-                .doc = "Sums products over several dimensions: the last `dims` of the first with the first `dims` of the "
-                       "second, or the dimensions `dims` of the first with `other_dims` of the second.",
-                .family = Family::matmul,
-                .samples = "tensordot(A(2, 3, 4), A(3, 4, 5)); tensordot(A(2, 3, 4), A(5, 4, 2), [0, 2], [2, 1])",
-                .reference = "np.tensordot(input, other, dims if other_dims is None else (dims, other_dims))",
-                .tolerance = 1e-4, .autocast = AutocastClass::lower_precision) {
+PHLOX_OPERATION(
+    Tensor, tensordot,
+    (const Tensor& input, const Tensor& other, const DimList& dims = 2, const OptionalDims& other_dims = {}),
+    .doc =
+        "Sums products over several dimensions: the last `dims` of the first with the first `dims` of the "
+        "second, or the dimensions `dims` of the first with `other_dims` of the second.",
+    .family = Family::matmul,
+    .samples = "tensordot(A(2, 3, 4), A(3, 4, 5)); tensordot(A(2, 3, 4), A(5, 4, 2), [0, 2], [2, 1])",
+    .reference = "np.tensordot(input, other, dims if other_dims is None else (dims, other_dims))",
+    .tolerance = 1e-4, .autocast = AutocastClass::lower_precision) {
   Dims left, right;
   if (other_dims) {
     left = normalize_dims(dims, input.rank(), "tensordot", false);
     right = normalize_dims(*other_dims, other.rank(), "tensordot", false);
     if (left.size() != right.size())
-      fail<ValueError>(ErrorCode::invalid_value, "tensordot: {} dimensions meet {}", left.size(), right.size())
+      fail<ValueError>(ErrorCode::invalid_value, "tensordot: {} dimensions meet {}", left.size(),
+                       right.size())
           .detail("dims", to_string(dims))
           .detail("other_dims", to_string(*other_dims))
           .raise();
   } else {
     const std::int64_t count = dims.size() == 1 ? dims[0] : -1;
     if (count < 0 || count > input.rank() || count > other.rank())
-      fail<ValueError>(ErrorCode::invalid_value, "tensordot: dims must be one number up to the ranks, or come with other_dims")
+      fail<ValueError>(ErrorCode::invalid_value,
+                       "tensordot: dims must be one number up to the ranks, or come with other_dims")
           .detail("input", describe(input))
           .detail("other", describe(other))
           .raise();
@@ -235,72 +249,81 @@ PHLOX_OPERATION(Tensor, tensordot, (const Tensor& input, const Tensor& other, co
 
 PHLOX_OPERATION(Tensor, inner, (const Tensor& input, const Tensor& other),
                 .doc = "Sums products over the last dimension of both.", .family = Family::matmul,
-                .samples = "inner(A(4), A(4)); inner(A(2, 3, 4), A(5, 4))", .reference = "np.inner(input, other)",
-                .tolerance = 1e-4) {
+                .samples = "inner(A(4), A(4)); inner(A(2, 3, 4), A(5, 4))",
+                .reference = "np.inner(input, other)", .tolerance = 1e-4) {
   if (input.rank() == 0 || other.rank() == 0) return mul(input, other);
   return tensordot(input, other, DimList(-1), DimList(-1));
 }
 
-PHLOX_OPERATION(Tensor, addmm, (const Tensor& input, const Tensor& mat1, const Tensor& mat2, const Scalar& beta = 1,
-                                const Scalar& alpha = 1),
-                .doc = "beta input + alpha mat1 @ mat2.", .family = Family::matmul,
-                .samples = "addmm(A(3, 5), A(3, 4), A(4, 5)); addmm(A(5), A(3, 4), A(4, 5)); addmm(A(3, 5), A(3, 4), A(4, "
-                           "5), beta=0.5, alpha=2)",
-                .reference = "beta * input + alpha * np.matmul(mat1, mat2)", .tolerance = 1e-4,
-                .autocast = AutocastClass::lower_precision) {
+PHLOX_OPERATION(
+    Tensor, addmm,
+    (const Tensor& input, const Tensor& mat1, const Tensor& mat2, const Scalar& beta = 1,
+     const Scalar& alpha = 1),
+    .doc = "beta input + alpha mat1 @ mat2.", .family = Family::matmul,
+    .samples =
+        "addmm(A(3, 5), A(3, 4), A(4, 5)); addmm(A(5), A(3, 4), A(4, 5)); addmm(A(3, 5), A(3, 4), A(4, "
+        "5), beta=0.5, alpha=2)",
+    .reference = "beta * input + alpha * np.matmul(mat1, mat2)", .tolerance = 1e-4,
+    .autocast = AutocastClass::lower_precision) {
   check_rank("addmm", "mat1", mat1, 2);
   check_rank("addmm", "mat2", mat2, 2);
   return combine(input, product("addmm", mat1, mat2), beta, alpha);
 }
 
-PHLOX_OPERATION(Tensor, addmv, (const Tensor& input, const Tensor& mat, const Tensor& vec, const Scalar& beta = 1,
-                                const Scalar& alpha = 1),
+PHLOX_OPERATION(Tensor, addmv,
+                (const Tensor& input, const Tensor& mat, const Tensor& vec, const Scalar& beta = 1,
+                 const Scalar& alpha = 1),
                 .doc = "beta input + alpha mat @ vec.", .family = Family::matmul,
-                .samples = "addmv(A(3), A(3, 4), A(4), beta=2)", .reference = "beta * input + alpha * np.matmul(mat, vec)",
-                .tolerance = 1e-4, .autocast = AutocastClass::lower_precision) {
+                .samples = "addmv(A(3), A(3, 4), A(4), beta=2)",
+                .reference = "beta * input + alpha * np.matmul(mat, vec)", .tolerance = 1e-4,
+                .autocast = AutocastClass::lower_precision) {
   check_rank("addmv", "mat", mat, 2);
   check_rank("addmv", "vec", vec, 1);
   return combine(input, product("addmv", mat, vec), beta, alpha);
 }
 
-PHLOX_OPERATION(Tensor, addr, (const Tensor& input, const Tensor& vec1, const Tensor& vec2, const Scalar& beta = 1,
-                               const Scalar& alpha = 1),
+PHLOX_OPERATION(Tensor, addr,
+                (const Tensor& input, const Tensor& vec1, const Tensor& vec2, const Scalar& beta = 1,
+                 const Scalar& alpha = 1),
                 .doc = "beta input + alpha outer(vec1, vec2).", .family = Family::matmul,
-                .samples = "addr(A(3, 4), A(3), A(4), alpha=2)", .reference = "beta * input + alpha * np.outer(vec1, vec2)",
-                .tolerance = 1e-4) {
+                .samples = "addr(A(3, 4), A(3), A(4), alpha=2)",
+                .reference = "beta * input + alpha * np.outer(vec1, vec2)", .tolerance = 1e-4) {
   return combine(input, outer(vec1, vec2), beta, alpha);
 }
 
-PHLOX_OPERATION(Tensor, baddbmm, (const Tensor& input, const Tensor& batch1, const Tensor& batch2, const Scalar& beta = 1,
-                                  const Scalar& alpha = 1),
-                .doc = "beta input + alpha batch1 @ batch2, for each matrix of a batch.", .family = Family::matmul,
-                .samples = "baddbmm(A(2, 3, 5), A(2, 3, 4), A(2, 4, 5), beta=0.5)",
+PHLOX_OPERATION(Tensor, baddbmm,
+                (const Tensor& input, const Tensor& batch1, const Tensor& batch2, const Scalar& beta = 1,
+                 const Scalar& alpha = 1),
+                .doc = "beta input + alpha batch1 @ batch2, for each matrix of a batch.",
+                .family = Family::matmul, .samples = "baddbmm(A(2, 3, 5), A(2, 3, 4), A(2, 4, 5), beta=0.5)",
                 .reference = "beta * input + alpha * np.matmul(batch1, batch2)", .tolerance = 1e-4,
                 .autocast = AutocastClass::lower_precision) {
   return combine(input, bmm(batch1, batch2), beta, alpha);
 }
 
-PHLOX_OPERATION(Tensor, addbmm, (const Tensor& input, const Tensor& batch1, const Tensor& batch2, const Scalar& beta = 1,
-                                 const Scalar& alpha = 1),
-                .doc = "beta input + alpha times the sum of batch1 @ batch2 over the batch.", .family = Family::matmul,
-                .samples = "addbmm(A(3, 5), A(2, 3, 4), A(2, 4, 5), alpha=2)",
+PHLOX_OPERATION(Tensor, addbmm,
+                (const Tensor& input, const Tensor& batch1, const Tensor& batch2, const Scalar& beta = 1,
+                 const Scalar& alpha = 1),
+                .doc = "beta input + alpha times the sum of batch1 @ batch2 over the batch.",
+                .family = Family::matmul, .samples = "addbmm(A(3, 5), A(2, 3, 4), A(2, 4, 5), alpha=2)",
                 .reference = "beta * input + alpha * np.matmul(batch1, batch2).sum(0)", .tolerance = 1e-4,
                 .autocast = AutocastClass::lower_precision) {
   return combine(input, sum(bmm(batch1, batch2), 0), beta, alpha);
 }
 
-PHLOX_OPERATION(Tensor, linear, (const Tensor& input, const Tensor& weight, const OptionalTensor& bias = {}),
-                .doc = "input @ weight.T + bias: input [..., in], weight [out, in], bias [out]; gives [..., out].",
-                .family = Family::matmul, .home = "nn.functional", .method = false,
-                .samples = "linear(A(3, 4), A(5, 4), A(5)); linear(A(2, 3, 4), A(5, 4)); linear(A(4), A(5, 4), A(5))",
-                .reference = "np.matmul(input, weight.T) + (0 if bias is None else bias)", .tolerance = 1e-4,
-                .autocast = AutocastClass::lower_precision) {
+PHLOX_OPERATION(
+    Tensor, linear, (const Tensor& input, const Tensor& weight, const OptionalTensor& bias = {}),
+    .doc = "input @ weight.T + bias: input [..., in], weight [out, in], bias [out]; gives [..., out].",
+    .family = Family::matmul, .home = "nn.functional", .method = false,
+    .samples = "linear(A(3, 4), A(5, 4), A(5)); linear(A(2, 3, 4), A(5, 4)); linear(A(4), A(5, 4), A(5))",
+    .reference = "np.matmul(input, weight.T) + (0 if bias is None else bias)", .tolerance = 1e-4,
+    .autocast = AutocastClass::lower_precision) {
   check_rank("linear", "weight", weight, 2);
   DType dtype = product_dtype("linear", input, weight);
   const std::int64_t features = input.rank() ? input.size(-1) : 0;
   if (input.rank() == 0 || features != weight.size(1))
-    fail<ShapeError>(ErrorCode::inner_sizes_differ, "linear: input has {} features, the weight takes {}", features,
-                     weight.size(1))
+    fail<ShapeError>(ErrorCode::inner_sizes_differ, "linear: input has {} features, the weight takes {}",
+                     features, weight.size(1))
         .detail("input", describe(input))
         .detail("weight", describe(weight))
         .hint("x.flatten(1) joins all but the batch dimension")
@@ -319,23 +342,28 @@ PHLOX_OPERATION(Tensor, linear, (const Tensor& input, const Tensor& weight, cons
   return tall_product(x, transposed, addend);
 }
 
-PHLOX_OPERATION(Tensor, bilinear, (const Tensor& input1, const Tensor& input2, const Tensor& weight,
-                                   const OptionalTensor& bias = {}),
-                .doc = "input1 weight input2 + bias for each output: input1 [..., n], input2 [..., m], weight [out, n, m].",
-                .family = Family::matmul, .home = "nn.functional", .method = false,
-                .samples = "bilinear(A(3, 4), A(3, 5), A(2, 4, 5), A(2))",
-                .reference = "np.einsum('...i,oij,...j->...o', input1, weight, input2) + bias", .tolerance = 1e-4,
-                .autocast = AutocastClass::lower_precision) {
+PHLOX_OPERATION(
+    Tensor, bilinear,
+    (const Tensor& input1, const Tensor& input2, const Tensor& weight, const OptionalTensor& bias = {}),
+    .doc =
+        "input1 weight input2 + bias for each output: input1 [..., n], input2 [..., m], weight [out, n, m].",
+    .family = Family::matmul, .home = "nn.functional", .method = false,
+    .samples = "bilinear(A(3, 4), A(3, 5), A(2, 4, 5), A(2))",
+    .reference = "np.einsum('...i,oij,...j->...o', input1, weight, input2) + bias", .tolerance = 1e-4,
+    .autocast = AutocastClass::lower_precision) {
   const Tensor product = einsum("...i,oij,...j->...o", {input1, weight, input2});
   return bias ? add(product, *bias) : product;
 }
 
 PHLOX_OPERATION(Tensor, matrix_power, (const Tensor& input, std::int64_t n),
-                .doc = "The n-th power of square matrices [..., m, m], n not negative.", .family = Family::matmul,
-                .home = "linalg", .samples = "matrix_power(A(3, 3), 3); matrix_power(A(2, 3, 3), 0)",
+                .doc = "The n-th power of square matrices [..., m, m], n not negative.",
+                .family = Family::matmul, .home = "linalg",
+                .samples = "matrix_power(A(3, 3), 3); matrix_power(A(2, 3, 3), 0)",
                 .reference = "np.linalg.matrix_power(input, n)", .tolerance = 1e-4) {
   if (input.rank() < 2 || input.size(-1) != input.size(-2))
-    fail<ShapeError>(ErrorCode::sizes_differ, "matrix_power: needs square matrices").detail("input", describe(input)).raise();
+    fail<ShapeError>(ErrorCode::sizes_differ, "matrix_power: needs square matrices")
+        .detail("input", describe(input))
+        .raise();
   if (n < 0)
     fail<NotSupportedError>(ErrorCode::not_supported, "matrix_power: a negative power, {}", n)
         .hint("the power of the inverse")
@@ -351,14 +379,18 @@ PHLOX_OPERATION(Tensor, matrix_power, (const Tensor& input, std::int64_t n),
   return power.shares_storage_with(input) ? power.clone() : power;
 }
 
-PHLOX_OPERATION(Tensor, multi_dot, (const TensorList& tensors),
-                .doc = "The product of matrices in the order of multiplication that costs least; the first and the last may "
-                       "be vectors.",
-                .source = "Cormen et al., Introduction to algorithms, matrix-chain multiplication", .family = Family::matmul,
-                .alias = "chain_matmul", .home = "linalg", .method = false,
-                .samples = "multi_dot([A(3, 4), A(4, 2), A(2, 5)]); multi_dot([P(4), P(4, 5), P(5)])",
-                .reference = "np.linalg.multi_dot(tensors)", .tolerance = 1e-4, .autocast = AutocastClass::lower_precision) {
-  if (tensors.empty()) fail<ValueError>(ErrorCode::invalid_value, "multi_dot: needs at least one tensor").raise();
+PHLOX_OPERATION(
+    Tensor, multi_dot, (const TensorList& tensors),
+    .doc =
+        "The product of matrices in the order of multiplication that costs least; the first and the last may "
+        "be vectors.",
+    .source = "Cormen et al., Introduction to algorithms, matrix-chain multiplication",
+    .family = Family::matmul, .alias = "chain_matmul", .home = "linalg", .method = false,
+    .samples = "multi_dot([A(3, 4), A(4, 2), A(2, 5)]); multi_dot([P(4), P(4, 5), P(5)])",
+    .reference = "np.linalg.multi_dot(tensors)", .tolerance = 1e-4,
+    .autocast = AutocastClass::lower_precision) {
+  if (tensors.empty())
+    fail<ValueError>(ErrorCode::invalid_value, "multi_dot: needs at least one tensor").raise();
   const std::size_t count = tensors.size();
   if (count == 1) return tensors[0];
   std::vector<Tensor> factors = tensors;
@@ -378,9 +410,10 @@ PHLOX_OPERATION(Tensor, multi_dot, (const TensorList& tensors),
       const std::size_t j = i + length;
       costs[i][j] = std::numeric_limits<double>::infinity();
       for (std::size_t s = i; s < j; ++s) {
-        const double cost = costs[i][s] + costs[s + 1][j] + static_cast<double>(factors[i].size(0)) *
-                                                                static_cast<double>(factors[s].size(1)) *
-                                                                static_cast<double>(factors[j].size(1));
+        const double cost = costs[i][s] + costs[s + 1][j] +
+                            static_cast<double>(factors[i].size(0)) *
+                                static_cast<double>(factors[s].size(1)) *
+                                static_cast<double>(factors[j].size(1));
         if (cost >= costs[i][j]) continue;
         costs[i][j] = cost;
         splits[i][j] = s;

@@ -30,8 +30,8 @@ Tensor apply_statistics(const Tensor& centered, const Tensor& inverse_deviation,
                         const Tensor& bias) {
   Tensor value = centered, factor = inverse_deviation;
   if (weight.defined()) {
-    const bool along_statistics =
-        element_count(broadcast_shapes(factor.shape(), weight.shape())) <= std::max(factor.numel(), weight.numel());
+    const bool along_statistics = element_count(broadcast_shapes(factor.shape(), weight.shape())) <=
+                                  std::max(factor.numel(), weight.numel());
     if (along_statistics) {
       factor = mul(factor, weight);
     } else {
@@ -101,8 +101,8 @@ class NormalizationNode final : public GradientNode {
 };
 
 // The input with mean 0 and variance 1 over `dims`, times weight plus bias.
-Tensor normalize(const Tensor& input, const DimList& dims, const Tensor& weight, const Tensor& bias, double eps,
-                 Statistics* used = nullptr) {
+Tensor normalize(const Tensor& input, const DimList& dims, const Tensor& weight, const Tensor& bias,
+                 double eps, Statistics* used = nullptr) {
   if (thread_mode.interpreter_count) [[unlikely]] {  // the definition, for those who transform it
     const Statistics s = statistics_of(input, dims);
     if (used) *used = {s.mean.detach(), s.variance.detach(), {}};
@@ -126,7 +126,8 @@ Tensor normalize(const Tensor& input, const DimList& dims, const Tensor& weight,
 
 void check_floating(const char* operation, const Tensor& input) {
   if (is_floating(input.dtype())) return;
-  fail<DTypeError>(ErrorCode::wrong_dtype, "{}: takes floating numbers, not {}", operation, info(input.dtype()).name)
+  fail<DTypeError>(ErrorCode::wrong_dtype, "{}: takes floating numbers, not {}", operation,
+                   info(input.dtype()).name)
       .detail("input", describe(input))
       .hint("x.to(px.float32)")
       .raise();
@@ -138,11 +139,12 @@ DType compute_dtype(const Tensor& input) {
 }
 
 // A vector over the channels, shaped to broadcast along dimension 1 of an input of this rank.
-Tensor along_channels(const char* operation, const char* name, const OptionalTensor& vector, const Tensor& input,
-                      DType dtype) {
+Tensor along_channels(const char* operation, const char* name, const OptionalTensor& vector,
+                      const Tensor& input, DType dtype) {
   if (!vector) return {};
   if (vector->rank() != 1 || vector->size(0) != input.size(1))
-    fail<ShapeError>(ErrorCode::sizes_differ, "{}: {} needs the shape [{}], one a channel", operation, name, input.size(1))
+    fail<ShapeError>(ErrorCode::sizes_differ, "{}: {} needs the shape [{}], one a channel", operation, name,
+                     input.size(1))
         .detail("input", describe(input))
         .detail(name, describe(*vector))
         .raise();
@@ -169,7 +171,8 @@ void update_running(const OptionalTensor& running, const Tensor& value, double m
 void check_normalized_shape(const char* operation, const Tensor& input, const DimList& shape,
                             const OptionalTensor& weight, const OptionalTensor& bias) {
   bool fits = !shape.empty() && shape.rank() <= input.rank();
-  for (int d = 0; fits && d < shape.rank(); ++d) fits = input.size(input.rank() - shape.rank() + d) == shape[d];
+  for (int d = 0; fits && d < shape.rank(); ++d)
+    fits = input.size(input.rank() - shape.rank() + d) == shape[d];
   if (!fits)
     fail<ShapeError>(ErrorCode::sizes_differ, "{}: the last dimensions of the input are not [{}]", operation,
                      to_string(shape))
@@ -178,7 +181,8 @@ void check_normalized_shape(const char* operation, const Tensor& input, const Di
         .raise();
   for (const OptionalTensor* parameter : {&weight, &bias})
     if (*parameter && (*parameter)->shape() != shape)
-      fail<ShapeError>(ErrorCode::sizes_differ, "{}: weight and bias need the shape [{}]", operation, to_string(shape))
+      fail<ShapeError>(ErrorCode::sizes_differ, "{}: weight and bias need the shape [{}]", operation,
+                       to_string(shape))
           .detail("parameter", describe(**parameter))
           .raise();
 }
@@ -199,18 +203,21 @@ DimList spatial_dims(const Tensor& input, bool with_batch) {
 
 }  // namespace
 
-PHLOX_OPERATION(Tensor, batch_norm, (const Tensor& input, const OptionalTensor& running_mean = {},
-                                     const OptionalTensor& running_var = {}, const OptionalTensor& weight = {},
-                                     const OptionalTensor& bias = {}, bool training = false, double momentum = 0.1,
-                                     double eps = 1e-5),
-                .doc = "Normalises each channel of [batch, channels, ...] over all other dimensions, then multiplies by "
-                       "`weight` and adds `bias`. In training the batch's own statistics are used, and move the running "
-                       "ones in place by `momentum`; otherwise the running ones are used.",
-                .source = "Ioffe, Szegedy 2015, arXiv:1502.03167", .family = Family::normalization,
-                .home = "nn.functional", .method = false,
-                .samples = "batch_norm(A(4, 3, 5), A(3), P(3), A(3), A(3)); batch_norm(A(4, 3, 2, 5), None, None, A(3), "
-                           "A(3), training=True); batch_norm(A(4, 3), training=True)",
-                .integers = false, .autocast = AutocastClass::full_precision) {
+PHLOX_OPERATION(
+    Tensor, batch_norm,
+    (const Tensor& input, const OptionalTensor& running_mean = {}, const OptionalTensor& running_var = {},
+     const OptionalTensor& weight = {}, const OptionalTensor& bias = {}, bool training = false,
+     double momentum = 0.1, double eps = 1e-5),
+    .doc =
+        "Normalises each channel of [batch, channels, ...] over all other dimensions, then multiplies by "
+        "`weight` and adds `bias`. In training the batch's own statistics are used, and move the running "
+        "ones in place by `momentum`; otherwise the running ones are used.",
+    .source = "Ioffe, Szegedy 2015, arXiv:1502.03167", .family = Family::normalization,
+    .home = "nn.functional", .method = false,
+    .samples =
+        "batch_norm(A(4, 3, 5), A(3), P(3), A(3), A(3)); batch_norm(A(4, 3, 2, 5), None, None, A(3), "
+        "A(3), training=True); batch_norm(A(4, 3), training=True)",
+    .integers = false, .autocast = AutocastClass::full_precision) {
   check_floating("batch_norm", input);
   need_channels("batch_norm", input);
   const DType dtype = compute_dtype(input);
@@ -234,7 +241,8 @@ PHLOX_OPERATION(Tensor, batch_norm, (const Tensor& input, const OptionalTensor& 
   }
   const std::int64_t count = input.size(1) ? input.numel() / input.size(1) : 0;
   if (count == 1)
-    fail<ValueError>(ErrorCode::invalid_value, "batch_norm: one value a channel has no variance to train with")
+    fail<ValueError>(ErrorCode::invalid_value,
+                     "batch_norm: one value a channel has no variance to train with")
         .detail("input", describe(input))
         .hint("a larger batch, or eval()")
         .raise();
@@ -249,16 +257,18 @@ PHLOX_OPERATION(Tensor, batch_norm, (const Tensor& input, const OptionalTensor& 
   return result.to(input.dtype());
 }
 
-PHLOX_OPERATION(Tensor, instance_norm, (const Tensor& input, const OptionalTensor& running_mean = {},
-                                        const OptionalTensor& running_var = {}, const OptionalTensor& weight = {},
-                                        const OptionalTensor& bias = {}, bool use_input_stats = true,
-                                        double momentum = 0.1, double eps = 1e-5),
-                .doc = "Normalises each channel of each sample of [batch, channels, ...] over the spatial dimensions. With "
-                       "use_input_stats=False the running statistics are used.",
-                .source = "Ulyanov et al. 2016, arXiv:1607.08022", .family = Family::normalization,
-                .home = "nn.functional", .method = false,
-                .samples = "instance_norm(A(2, 3, 5)); instance_norm(A(2, 3, 4, 5), weight=A(3), bias=A(3))",
-                .integers = false, .autocast = AutocastClass::full_precision) {
+PHLOX_OPERATION(
+    Tensor, instance_norm,
+    (const Tensor& input, const OptionalTensor& running_mean = {}, const OptionalTensor& running_var = {},
+     const OptionalTensor& weight = {}, const OptionalTensor& bias = {}, bool use_input_stats = true,
+     double momentum = 0.1, double eps = 1e-5),
+    .doc =
+        "Normalises each channel of each sample of [batch, channels, ...] over the spatial dimensions. With "
+        "use_input_stats=False the running statistics are used.",
+    .source = "Ulyanov et al. 2016, arXiv:1607.08022", .family = Family::normalization,
+    .home = "nn.functional", .method = false,
+    .samples = "instance_norm(A(2, 3, 5)); instance_norm(A(2, 3, 4, 5), weight=A(3), bias=A(3))",
+    .integers = false, .autocast = AutocastClass::full_precision) {
   check_floating("instance_norm", input);
   need_channels("instance_norm", input);
   if (!use_input_stats)
@@ -278,37 +288,41 @@ PHLOX_OPERATION(Tensor, instance_norm, (const Tensor& input, const OptionalTenso
   return result.to(input.dtype());
 }
 
-PHLOX_OPERATION(Tensor, layer_norm, (const Tensor& input, const DimList& normalized_shape,
-                                     const OptionalTensor& weight = {}, const OptionalTensor& bias = {},
-                                     double eps = 1e-5),
-                .doc = "Normalises over the last dimensions, whose sizes are `normalized_shape`, then multiplies by "
-                       "`weight` and adds `bias` of that shape.",
-                .source = "Ba et al. 2016, arXiv:1607.06450", .family = Family::normalization, .home = "nn.functional",
-                .method = false,
-                .samples = "layer_norm(A(2, 3, 5), [5], A(5), A(5)); layer_norm(A(2, 3, 5), [3, 5])",
-                .reference = "(lambda d: (input - input.mean(d, keepdims=True)) / np.sqrt(input.var(d, keepdims=True) + "
-                             "eps) * (1 if weight is None else weight) + (0 if bias is None else "
-                             "bias))(tuple(range(-len(np.atleast_1d(normalized_shape)), 0)))",
-                .integers = false, .autocast = AutocastClass::full_precision) {
+PHLOX_OPERATION(
+    Tensor, layer_norm,
+    (const Tensor& input, const DimList& normalized_shape, const OptionalTensor& weight = {},
+     const OptionalTensor& bias = {}, double eps = 1e-5),
+    .doc =
+        "Normalises over the last dimensions, whose sizes are `normalized_shape`, then multiplies by "
+        "`weight` and adds `bias` of that shape.",
+    .source = "Ba et al. 2016, arXiv:1607.06450", .family = Family::normalization, .home = "nn.functional",
+    .method = false, .samples = "layer_norm(A(2, 3, 5), [5], A(5), A(5)); layer_norm(A(2, 3, 5), [3, 5])",
+    .reference =
+        "(lambda d: (input - input.mean(d, keepdims=True)) / np.sqrt(input.var(d, keepdims=True) + "
+        "eps) * (1 if weight is None else weight) + (0 if bias is None else "
+        "bias))(tuple(range(-len(np.atleast_1d(normalized_shape)), 0)))",
+    .integers = false, .autocast = AutocastClass::full_precision) {
   check_floating("layer_norm", input);
   check_normalized_shape("layer_norm", input, normalized_shape, weight, bias);
   const DType dtype = compute_dtype(input);
-  return normalize(input.to(dtype), last_dims(input, normalized_shape.rank()), weight ? weight->to(dtype) : Tensor(),
-                   bias ? bias->to(dtype) : Tensor(), eps)
+  return normalize(input.to(dtype), last_dims(input, normalized_shape.rank()),
+                   weight ? weight->to(dtype) : Tensor(), bias ? bias->to(dtype) : Tensor(), eps)
       .to(input.dtype());
 }
 
-PHLOX_OPERATION(Tensor, group_norm, (const Tensor& input, std::int64_t num_groups, const OptionalTensor& weight = {},
-                                     const OptionalTensor& bias = {}, double eps = 1e-5),
+PHLOX_OPERATION(Tensor, group_norm,
+                (const Tensor& input, std::int64_t num_groups, const OptionalTensor& weight = {},
+                 const OptionalTensor& bias = {}, double eps = 1e-5),
                 .doc = "Normalises groups of channels of [batch, channels, ...], each sample by itself.",
-                .source = "Wu, He 2018, arXiv:1803.08494", .family = Family::normalization, .home = "nn.functional",
-                .method = false,
-                .samples = "group_norm(A(2, 6, 5), 3, A(6), A(6)); group_norm(A(2, 4, 3, 2), 2)", .integers = false,
-                .autocast = AutocastClass::full_precision) {
+                .source = "Wu, He 2018, arXiv:1803.08494", .family = Family::normalization,
+                .home = "nn.functional", .method = false,
+                .samples = "group_norm(A(2, 6, 5), 3, A(6), A(6)); group_norm(A(2, 4, 3, 2), 2)",
+                .integers = false, .autocast = AutocastClass::full_precision) {
   check_floating("group_norm", input);
   need_channels("group_norm", input);
   if (num_groups < 1 || input.size(1) % num_groups != 0)
-    fail<ShapeError>(ErrorCode::sizes_differ, "group_norm: {} channels do not divide into {} groups", input.size(1), num_groups)
+    fail<ShapeError>(ErrorCode::sizes_differ, "group_norm: {} channels do not divide into {} groups",
+                     input.size(1), num_groups)
         .detail("input", describe(input))
         .raise();
   const DType dtype = compute_dtype(input);
@@ -331,17 +345,21 @@ PHLOX_OPERATION(Tensor, group_norm, (const Tensor& input, std::int64_t num_group
   return reshape(result, input.shape()).to(input.dtype());
 }
 
-PHLOX_OPERATION(Tensor, rms_norm, (const Tensor& input, const DimList& normalized_shape,
-                                   const OptionalTensor& weight = {}, OptionalDouble eps = {}),
-                .doc = "Divides by the root of the mean square over the last dimensions, whose sizes are "
-                       "`normalized_shape`, then multiplies by `weight`. `eps` is the dtype's machine epsilon when not "
-                       "given.",
-                .source = "Zhang, Sennrich 2019, arXiv:1910.07467", .family = Family::normalization,
-                .home = "nn.functional", .method = false,
-                .samples = "rms_norm(A(2, 3, 5), [5], A(5), 1e-5); rms_norm(A(2, 3, 5), [3, 5], None, 1e-3)",
-                .reference = "input / np.sqrt((input ** 2).mean(tuple(range(-len(np.atleast_1d(normalized_shape)), 0)), "
-                             "keepdims=True) + eps) * (1 if weight is None else weight)",
-                .integers = false, .autocast = AutocastClass::full_precision) {
+PHLOX_OPERATION(
+    Tensor, rms_norm,
+    (const Tensor& input, const DimList& normalized_shape, const OptionalTensor& weight = {},
+     OptionalDouble eps = {}),
+    .doc =
+        "Divides by the root of the mean square over the last dimensions, whose sizes are "
+        "`normalized_shape`, then multiplies by `weight`. `eps` is the dtype's machine epsilon when not "
+        "given.",
+    .source = "Zhang, Sennrich 2019, arXiv:1910.07467", .family = Family::normalization,
+    .home = "nn.functional", .method = false,
+    .samples = "rms_norm(A(2, 3, 5), [5], A(5), 1e-5); rms_norm(A(2, 3, 5), [3, 5], None, 1e-3)",
+    .reference =
+        "input / np.sqrt((input ** 2).mean(tuple(range(-len(np.atleast_1d(normalized_shape)), 0)), "
+        "keepdims=True) + eps) * (1 if weight is None else weight)",
+    .integers = false, .autocast = AutocastClass::full_precision) {
   check_floating("rms_norm", input);
   check_normalized_shape("rms_norm", input, normalized_shape, weight, {});
   const DType dtype = compute_dtype(input);
@@ -352,18 +370,21 @@ PHLOX_OPERATION(Tensor, rms_norm, (const Tensor& input, const DimList& normalize
   return (weight ? mul(result, weight->to(dtype)) : result).to(input.dtype());
 }
 
-PHLOX_OPERATION(Tensor, local_response_norm, (const Tensor& input, std::int64_t size, double alpha = 1e-4,
-                                              double beta = 0.75, double k = 1.0),
-                .doc = "Divides each element of [batch, channels, ...] by a power of the mean square of its `size` "
-                       "neighbouring channels.",
-                .source = "Krizhevsky et al. 2012, ImageNet classification with deep convolutional neural networks",
-                .family = Family::normalization, .home = "nn.functional", .method = false,
-                .samples = "local_response_norm(A(2, 6, 4), 3); local_response_norm(A(2, 5, 3, 3), 4, alpha=0.5)",
-                .integers = false, .autocast = AutocastClass::full_precision) {
+PHLOX_OPERATION(
+    Tensor, local_response_norm,
+    (const Tensor& input, std::int64_t size, double alpha = 1e-4, double beta = 0.75, double k = 1.0),
+    .doc =
+        "Divides each element of [batch, channels, ...] by a power of the mean square of its `size` "
+        "neighbouring channels.",
+    .source = "Krizhevsky et al. 2012, ImageNet classification with deep convolutional neural networks",
+    .family = Family::normalization, .home = "nn.functional", .method = false,
+    .samples = "local_response_norm(A(2, 6, 4), 3); local_response_norm(A(2, 5, 3, 3), 4, alpha=0.5)",
+    .integers = false, .autocast = AutocastClass::full_precision) {
   check_floating("local_response_norm", input);
   need_channels("local_response_norm", input);
   if (size < 1)
-    fail<ValueError>(ErrorCode::invalid_value, "local_response_norm: size must be at least 1, not {}", size).raise();
+    fail<ValueError>(ErrorCode::invalid_value, "local_response_norm: size must be at least 1, not {}", size)
+        .raise();
   if (input.numel() == 0) return input.clone();
   const std::int64_t rest = input.numel() / (input.size(0) * input.size(1));
   const Tensor squares = reshape(mul(input, input), {input.size(0), 1, input.size(1), rest});

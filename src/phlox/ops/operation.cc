@@ -110,7 +110,9 @@ struct ParsedSignature {
   std::vector<std::unique_ptr<std::vector<std::int64_t>>> integers;
 };
 
-bool is_list(ParameterKind kind) { return kind == ParameterKind::integers || kind == ParameterKind::optional_integers; }
+bool is_list(ParameterKind kind) {
+  return kind == ParameterKind::integers || kind == ParameterKind::optional_integers;
+}
 
 void read_default(ParsedSignature& parsed, Parameter& parameter, std::string_view text) {
   Value& value = parameter.default_value;
@@ -192,7 +194,8 @@ Result call(const Operation& operation, std::span<const Value> arguments) {
   const auto& expected = parameters(operation);
   for (std::size_t i = 0; i < expected.size(); ++i)
     if (expected[i].required && arguments[i].kind == Value::Kind::missing)
-      fail<TypeError>(ErrorCode::missing_argument, "{}: the argument '{}' is missing", operation.name, expected[i].name)
+      fail<TypeError>(ErrorCode::missing_argument, "{}: the argument '{}' is missing", operation.name,
+                      expected[i].name)
           .raise();
   return operation.call(arguments, operation);
 }

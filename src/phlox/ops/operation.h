@@ -30,33 +30,64 @@
 namespace phlox {
 
 enum class Family : std::uint8_t {
-  pointwise, creation, view, join, index, reduction, scan, sort, matmul, convolution, pooling, normalization,
-  activation, loss, random, linalg, fft, conversion, in_place,
+  pointwise,
+  creation,
+  view,
+  join,
+  index,
+  reduction,
+  scan,
+  sort,
+  matmul,
+  convolution,
+  pooling,
+  normalization,
+  activation,
+  loss,
+  random,
+  linalg,
+  fft,
+  conversion,
+  in_place,
 };
 const char* to_string(Family family);
 
 // What an operation says about itself besides its code.
 struct OperationTraits {
-  const char* doc = "";          // first sentence: what it computes; then shapes, dtypes, errors
-  const char* source = "";       // paper or standard
+  const char* doc = "";     // first sentence: what it computes; then shapes, dtypes, errors
+  const char* source = "";  // paper or standard
   Family family = Family::pointwise;
-  const char* alias = "";        // other names, separated by spaces
-  const char* home = "";         // "nn.functional", "linalg", ...; empty: top level only
-  bool method = true;            // Tensor has it as a method (when the first parameter is a tensor)
-  const char* samples = "";      // calls for the generated tests, separated by ';': "sum(A(3, 4), dim=1)"
-  const char* reference = "";    // the same in NumPy or SciPy, over the parameter names
+  const char* alias = "";      // other names, separated by spaces
+  const char* home = "";       // "nn.functional", "linalg", ...; empty: top level only
+  bool method = true;          // Tensor has it as a method (when the first parameter is a tensor)
+  const char* samples = "";    // calls for the generated tests, separated by ';': "sum(A(3, 4), dim=1)"
+  const char* reference = "";  // the same in NumPy or SciPy, over the parameter names
   bool differentiable = true;
-  bool integers = true;          // takes integer tensors
-  double tolerance = 1e-5;       // relative, f32 against the reference in f64
+  bool integers = true;     // takes integer tensors
+  double tolerance = 1e-5;  // relative, f32 against the reference in f64
   AutocastClass autocast = AutocastClass::follow;
-  const char* results = "";      // names of several results: "values indices"
-  const char* overload_of = "";  // a name that in Python also means this one where its arguments fit: max_dim for max
+  const char* results = "";  // names of several results: "values indices"
+  const char* overload_of =
+      "";  // a name that in Python also means this one where its arguments fit: max_dim for max
 };
 
 // An argument or result in uniform clothes. It borrows what it points to.
 struct Value {
   enum class Kind : std::uint8_t {
-    missing, none, tensor, boolean, integer, floating, complex, integers, tensors, text, dtype, device, generator, floats,
+    missing,
+    none,
+    tensor,
+    boolean,
+    integer,
+    floating,
+    complex,
+    integers,
+    tensors,
+    text,
+    dtype,
+    device,
+    generator,
+    floats,
   };
   Kind kind = Kind::missing;
   DType dtype = DType::float32;
@@ -78,9 +109,28 @@ struct Value {
 
 // What a parameter accepts; bindings convert to it.
 enum class ParameterKind : std::uint8_t {
-  tensor, optional_tensor, operand, scalar, optional_scalar, boolean, optional_boolean, integer, optional_integer,
-  floating, optional_floating, integers, optional_integers, tensors, text, optional_text, dtype, optional_dtype, optional_device, generator,
-  optional_floats, optional_operand,
+  tensor,
+  optional_tensor,
+  operand,
+  scalar,
+  optional_scalar,
+  boolean,
+  optional_boolean,
+  integer,
+  optional_integer,
+  floating,
+  optional_floating,
+  integers,
+  optional_integers,
+  tensors,
+  text,
+  optional_text,
+  dtype,
+  optional_dtype,
+  optional_device,
+  generator,
+  optional_floats,
+  optional_operand,
 };
 
 struct Parameter {
@@ -91,17 +141,28 @@ struct Parameter {
   Value default_value;
 };
 
-enum class ResultKind : std::uint8_t { tensor, tensors, tuple, boolean, integer, floating, integers, dtype, text, nothing };
+enum class ResultKind : std::uint8_t {
+  tensor,
+  tensors,
+  tuple,
+  boolean,
+  integer,
+  floating,
+  integers,
+  dtype,
+  text,
+  nothing
+};
 
-using Result = std::variant<Tensor, TensorList, bool, std::int64_t, double, std::vector<std::int64_t>, DType, std::string,
-                            std::monostate>;
+using Result = std::variant<Tensor, TensorList, bool, std::int64_t, double, std::vector<std::int64_t>, DType,
+                            std::string, std::monostate>;
 
 struct Operation {
   const char* name;
   const char* signature;  // "(const Tensor& input, ...)", as written
   OperationTraits traits;
-  const char* file;       // where it is defined
-  const PointwiseFunction* pointwise;      // null for the rest
+  const char* file;                    // where it is defined
+  const PointwiseFunction* pointwise;  // null for the rest
   const PointwiseTraits* pointwise_traits;
   Result (*call)(std::span<const Value> arguments, const Operation& self);
   const ParameterKind* kinds;
@@ -111,7 +172,9 @@ struct Operation {
   const char* doc() const { return pointwise_traits ? pointwise_traits->doc : traits.doc; }
   const char* source() const { return pointwise_traits ? pointwise_traits->source : traits.source; }
   const char* alias() const { return pointwise_traits ? pointwise_traits->alias : traits.alias; }
-  const char* overload_of() const { return pointwise_traits ? pointwise_traits->overload_of : traits.overload_of; }
+  const char* overload_of() const {
+    return pointwise_traits ? pointwise_traits->overload_of : traits.overload_of;
+  }
 };
 
 // All operations of the program, sorted by name.
@@ -131,16 +194,16 @@ PHLOX_TABLE(Operation, phlox_operations);
 #include "phlox/ops/declarations.h"
 
 // operation_NAME is declared, without default values, in the generated declarations.h; the definition adds them.
-#define PHLOX_OPERATION(result_type, operation_name, parameter_list, ...)                                        \
-  static constexpr ::phlox::Operation operation_name##_entry PHLOX_TABLE_ENTRY(phlox_operations) = {             \
-      #operation_name,                                                                                           \
-      #parameter_list,                                                                                           \
-      ::phlox::OperationTraits{__VA_ARGS__},                                                                     \
-      __FILE__,                                                                                                  \
-      nullptr,                                                                                                   \
-      nullptr,                                                                                                   \
-      ::phlox::detail::Boxed<decltype(operation_##operation_name)>::call<operation_##operation_name>,            \
-      ::phlox::detail::Boxed<decltype(operation_##operation_name)>::kinds,                                       \
-      ::phlox::detail::Boxed<decltype(operation_##operation_name)>::count,                                       \
-      ::phlox::detail::Boxed<decltype(operation_##operation_name)>::result};                                     \
+#define PHLOX_OPERATION(result_type, operation_name, parameter_list, ...)                             \
+  static constexpr ::phlox::Operation operation_name##_entry PHLOX_TABLE_ENTRY(phlox_operations) = {  \
+      #operation_name,                                                                                \
+      #parameter_list,                                                                                \
+      ::phlox::OperationTraits{__VA_ARGS__},                                                          \
+      __FILE__,                                                                                       \
+      nullptr,                                                                                        \
+      nullptr,                                                                                        \
+      ::phlox::detail::Boxed<decltype(operation_##operation_name)>::call<operation_##operation_name>, \
+      ::phlox::detail::Boxed<decltype(operation_##operation_name)>::kinds,                            \
+      ::phlox::detail::Boxed<decltype(operation_##operation_name)>::count,                            \
+      ::phlox::detail::Boxed<decltype(operation_##operation_name)>::result};                          \
   result_type operation_##operation_name parameter_list

@@ -67,7 +67,10 @@ const char* name_of(ScanKind kind) {
 class ScanNode final : public GradientNode {
  public:
   ScanNode(const ScanAttributes& attributes, const Tensor& input, const Tensor& indices)
-      : GradientNode(name_of(attributes.kind), 1), attributes_(attributes), dtype_(input.dtype()), shape_(input.shape()),
+      : GradientNode(name_of(attributes.kind), 1),
+        attributes_(attributes),
+        dtype_(input.dtype()),
+        shape_(input.shape()),
         indices_(indices) {
     edges()[0] = gradient_edge(input);
     if (saves()) input_ = SavedTensor(input, this);
@@ -85,7 +88,8 @@ class ScanNode final : public GradientNode {
       case ScanKind::sum: result = sum_to_end(gradient, dim); break;
       case ScanKind::product: result = product_gradient(gradient); break;
       case ScanKind::log_sum_exp: result = log_sum_exp_gradient(gradient); break;
-      default: result = scatter_add(zeros(shape_, gradient.dtype(), gradient.device()), dim, indices_, gradient);
+      default:
+        result = scatter_add(zeros(shape_, gradient.dtype(), gradient.device()), dim, indices_, gradient);
     }
     input_gradients[0] = result.to(dtype_);
   }
@@ -97,7 +101,9 @@ class ScanNode final : public GradientNode {
   bool released() const override { return released_ && saves(); }
 
  private:
-  bool saves() const { return attributes_.kind == ScanKind::product || attributes_.kind == ScanKind::log_sum_exp; }
+  bool saves() const {
+    return attributes_.kind == ScanKind::product || attributes_.kind == ScanKind::log_sum_exp;
+  }
 
   // The sum over j >= i of g[j] y[j] / x[i]. Up to the first zero that is safe; at the first zero itself the products
   // are made without it; behind it they all are zero.
@@ -123,7 +129,8 @@ class ScanNode final : public GradientNode {
       // As far below all others as if it were the logarithm of 0, but without infinities in the next gradient.
       constexpr double nothing = -1e30;
       const Tensor counts = logical_and(gt(positive, 0), isfinite(result));
-      const Tensor logs = phlox::where(counts, sub(phlox::log(phlox::where(counts, positive, 1)), result), nothing);
+      const Tensor logs =
+          phlox::where(counts, sub(phlox::log(phlox::where(counts, positive, 1)), result), nothing);
       return exp(add(flip(logcumsumexp(flip(logs, dims), dim), dims), input));
     };
     const Tensor up = part(clamp_min(gradient, 0)), down = part(clamp_min(neg(gradient), 0));
@@ -168,7 +175,8 @@ class SortNode final : public GradientNode {
   void backward(std::span<const Tensor> output_gradients, std::span<Tensor> input_gradients) override {
     const Tensor& gradient = output_gradients[0];
     if (!gradient.defined() || !wants(0)) return;
-    input_gradients[0] = scatter(zeros(shape_, gradient.dtype(), gradient.device()), dim_, indices_, gradient);
+    input_gradients[0] =
+        scatter(zeros(shape_, gradient.dtype(), gradient.device()), dim_, indices_, gradient);
   }
   void release_saved() override {}
 
@@ -196,7 +204,8 @@ Tensor apply_arg_reduce(const Tensor& input, int dim, bool maximum, const char* 
     shape[static_cast<std::size_t>(dim)] = 1;
   }
   const Tensor output = make_tensor(shape, DType::int64, input.device());
-  if (output.numel() > 0) device_kernels(input.device()).arg_reduce({input.impl(), dim, maximum, output.impl()});
+  if (output.numel() > 0)
+    device_kernels(input.device()).arg_reduce({input.impl(), dim, maximum, output.impl()});
   return output;
 }
 
@@ -231,7 +240,8 @@ TensorPair apply_sort(const Tensor& input, int dim, bool descending, std::int64_
   const Tensor indices = make_tensor_like(input, shape, DType::int64);
   if (values.numel() > 0)
     device_kernels(input.device()).sort({input.impl(), dim, descending, values.impl(), indices.impl()});
-  if (needs_gradient(input)) set_history(values, Reference<GradientNode>::adopt(new SortNode(input, dim, indices)));
+  if (needs_gradient(input))
+    set_history(values, Reference<GradientNode>::adopt(new SortNode(input, dim, indices)));
   return {values, indices};
 }
 

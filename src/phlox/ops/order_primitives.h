@@ -20,9 +20,10 @@ struct ScanCall {
   ScanKind kind;
   const TensorImpl* input;
   int dim;
-  DType compute;        // float64, int64 or uint64; for extrema the dtype that compares without loss
-  TensorImpl* output;   // like the input; cast to its dtype
-  TensorImpl* indices;  // int64, for extrema: where the running extremum stands, the last one of equals; or null
+  DType compute;       // float64, int64 or uint64; for extrema the dtype that compares without loss
+  TensorImpl* output;  // like the input; cast to its dtype
+  TensorImpl*
+      indices;  // int64, for extrema: where the running extremum stands, the last one of equals; or null
 };
 
 // Rows in order; equal elements stay in theirs. NaN is greater than every number, -0 equals 0.

@@ -50,7 +50,8 @@ class PointwiseNode final : public GradientNode {
       if (!wants(k)) continue;
       saved_ |= gradient_rule(function, k).saved;
       const TensorImpl* impl = input.impl();
-      record.stretched = impl->rank != output->rank || !std::equal(impl->sizes, impl->sizes + impl->rank, output->sizes);
+      record.stretched =
+          impl->rank != output->rank || !std::equal(impl->sizes, impl->sizes + impl->rank, output->sizes);
       if (record.stretched) record.shape = std::make_unique<Shape>(input.shape());
     }
     for (int k = 0; k < input_count(); ++k) {
@@ -84,7 +85,9 @@ class PointwiseNode final : public GradientNode {
       const GradientRule& rule = gradient_rule(function_, k);
       if (rule.form == math::GradientForm::none) continue;
       if (rule.form == math::GradientForm::unknown)
-        fail<NotSupportedError>(ErrorCode::not_supported, "{}: a derivative of this order is not known", name()).raise();
+        fail<NotSupportedError>(ErrorCode::not_supported, "{}: a derivative of this order is not known",
+                                name())
+            .raise();
       Tensor part = gradient;
       if (rule.form == math::GradientForm::computed) {
         Operand inputs[max_pointwise_inputs] = {gradient, 0, 0, 0, 0, 0};
@@ -112,7 +115,8 @@ class PointwiseNode final : public GradientNode {
 
  private:
   static Scalar number(const InputRecord& record) {
-    return record.number_kind == Scalar::Kind::floating ? Scalar(record.number_real) : Scalar(record.number_integer);
+    return record.number_kind == Scalar::Kind::floating ? Scalar(record.number_real)
+                                                        : Scalar(record.number_integer);
   }
 
   const PointwiseFunction& function_;
@@ -129,8 +133,9 @@ class PointwiseNode final : public GradientNode {
 
 const char* user_name(const PointwiseFunction& function) { return function.name; }
 
-[[noreturn]] PHLOX_COLD void throw_wrong_dtype(const PointwiseFunction& function, std::span<const Operand> inputs,
-                                               DType dtype, const char* wants, const char* hint) {
+[[noreturn]] PHLOX_COLD void throw_wrong_dtype(const PointwiseFunction& function,
+                                               std::span<const Operand> inputs, DType dtype,
+                                               const char* wants, const char* hint) {
   auto error = fail<DTypeError>(ErrorCode::wrong_dtype, "{}: takes {}, not {}", user_name(function), wants,
                                 info(dtype).name);
   for (std::size_t i = 0; i < inputs.size(); ++i)
@@ -144,7 +149,8 @@ DType promoted_dtype(const PointwiseFunction& function, std::span<const Operand>
   for (std::size_t i = 0; i < inputs.size(); ++i) {
     if (!inputs[i].is_tensor() || function.is_mask(static_cast<int>(i))) continue;
     DType next = inputs[i].tensor().dtype();
-    if (!is_computable(next)) throw_wrong_dtype(function, inputs, next, "dtypes one can compute with", "x.to(px.float32)");
+    if (!is_computable(next))
+      throw_wrong_dtype(function, inputs, next, "dtypes one can compute with", "x.to(px.float32)");
     dtype = any ? promote(dtype, next) : next;
     any = true;
   }
@@ -189,7 +195,10 @@ Device common_device(const PointwiseFunction& function, std::span<const Operand>
   for (const Operand& input : inputs) {
     if (!input.is_tensor()) continue;
     const Tensor& tensor = input.tensor();
-    if (!first) { first = &tensor; continue; }
+    if (!first) {
+      first = &tensor;
+      continue;
+    }
     if (tensor.device() == first->device()) continue;
     fail<DeviceError>(ErrorCode::wrong_device, "{}: tensors are on {} and {}", user_name(function),
                       to_string(first->device()), to_string(tensor.device()))
@@ -201,8 +210,8 @@ Device common_device(const PointwiseFunction& function, std::span<const Operand>
   return first ? first->device() : default_device();
 }
 
-void run(const PointwiseFunction& function, std::span<const Operand> inputs, std::span<const KernelScalar> scalars,
-         DType compute, const Tensor& output) {
+void run(const PointwiseFunction& function, std::span<const Operand> inputs,
+         std::span<const KernelScalar> scalars, DType compute, const Tensor& output) {
   PointwiseCall call{};
   call.function = &function;
   call.input_count = static_cast<int>(inputs.size());
@@ -255,8 +264,10 @@ Tensor try_direct(const PointwiseFunction& function, std::span<const Operand> in
   constexpr std::int64_t small = 16384, small_with_numbers = 256;
   if (function.masks || !inputs[0].is_tensor()) return {};
   const TensorImpl* first = inputs[0].tensor().impl();
-  const PointwiseKernel kernel = function.kernels[static_cast<int>(first->dtype)].load(std::memory_order_relaxed);
-  if (!kernel || first->count > small || !first->contiguous || first->device.type != DeviceType::cpu) return {};
+  const PointwiseKernel kernel =
+      function.kernels[static_cast<int>(first->dtype)].load(std::memory_order_relaxed);
+  if (!kernel || first->count > small || !first->contiguous || first->device.type != DeviceType::cpu)
+    return {};
   const void* addresses[max_pointwise_inputs];
   alignas(64) char repeated[small_with_numbers * 8];
   bool used = false;
@@ -264,18 +275,19 @@ Tensor try_direct(const PointwiseFunction& function, std::span<const Operand> in
   for (std::size_t i = 1; i < inputs.size(); ++i) {
     if (!inputs[i].is_tensor()) {
       const Scalar& number = inputs[i].scalar();
-      if (used || first->count > small_with_numbers || !is_floating(first->dtype) || number.kind() > Scalar::Kind::floating)
+      if (used || first->count > small_with_numbers || !is_floating(first->dtype) ||
+          number.kind() > Scalar::Kind::floating)
         return {};
       used = true;
       addresses[i] = repeated;
       if (first->dtype == DType::float32)
         std::fill_n(reinterpret_cast<float*>(repeated), first->count, static_cast<float>(number.real()));
-      else
-        std::fill_n(reinterpret_cast<double*>(repeated), first->count, number.real());
+      else std::fill_n(reinterpret_cast<double*>(repeated), first->count, number.real());
       continue;
     }
     const TensorImpl* next = inputs[i].tensor().impl();
-    if (next->dtype != first->dtype || next->rank != first->rank || !next->contiguous || next->device != first->device)
+    if (next->dtype != first->dtype || next->rank != first->rank || !next->contiguous ||
+        next->device != first->device)
       return {};
     for (int d = 0; d < first->rank; ++d)
       if (next->sizes[d] != first->sizes[d]) return {};
@@ -314,7 +326,10 @@ Tensor apply_pointwise(const PointwiseFunction& function, std::span<const Operan
     const DType result = function.predicate() ? DType::bool_ : compute;
     const Tensor* like = nullptr;
     for (const Operand& input : inputs)
-      if (input.is_tensor() && input.tensor().shape() == shape) { like = &input.tensor(); break; }
+      if (input.is_tensor() && input.tensor().shape() == shape) {
+        like = &input.tensor();
+        break;
+      }
     output = like ? make_tensor_like(*like, shape, result) : make_tensor(shape, result, device);
     run(function, inputs, scalars, compute, output);
   }
@@ -323,11 +338,13 @@ Tensor apply_pointwise(const PointwiseFunction& function, std::span<const Operan
 }
 
 const Tensor& apply_pointwise_into(const PointwiseFunction& function, std::span<const Operand> inputs,
-                                   std::span<const KernelScalar> scalars, const Tensor& target, bool in_place) {
+                                   std::span<const KernelScalar> scalars, const Tensor& target,
+                                   bool in_place) {
   const bool recorded = wants_record(function, inputs);
   check_in_place_allowed(target, function.name, recorded);
   if (!in_place && (recorded || target.requires_grad()) && gradients_enabled())
-    fail<GradientError>(ErrorCode::leaf_modified_in_place, "{}: out= cannot take part in gradients", function.name)
+    fail<GradientError>(ErrorCode::leaf_modified_in_place, "{}: out= cannot take part in gradients",
+                        function.name)
         .hint("leave out= away, or write under px.no_grad()")
         .raise();
   const Shape shape = broadcast_all(function, inputs);
@@ -340,8 +357,8 @@ const Tensor& apply_pointwise_into(const PointwiseFunction& function, std::span<
   const DType result = function.predicate() ? DType::bool_ : compute;
   const auto level = [](DType d) { return is_complex(d) ? 3 : is_floating(d) ? 2 : is_integer(d) ? 1 : 0; };
   if (level(result) > level(target.dtype()))
-    fail<DTypeError>(ErrorCode::cast_loses, "{}: a {} result does not fit into a {} tensor in place", function.name,
-                     info(result).name, info(target.dtype()).name)
+    fail<DTypeError>(ErrorCode::cast_loses, "{}: a {} result does not fit into a {} tensor in place",
+                     function.name, info(result).name, info(target.dtype()).name)
         .detail("target", describe(target))
         .hint("use the form that returns a new tensor")
         .raise();
@@ -369,7 +386,8 @@ const Tensor& apply_pointwise_into(const PointwiseFunction& function, std::span<
   for (const Operand& input : inputs) {
     if (!input.is_tensor() || !input.tensor().shares_storage_with(target)) continue;
     const Tensor& t = input.tensor();
-    if (t.storage_offset() != target.storage_offset() || t.strides() != target.strides() || t.shape() != target.shape())
+    if (t.storage_offset() != target.storage_offset() || t.strides() != target.strides() ||
+        t.shape() != target.shape())
       overlaps = true;
   }
   if (overlaps) {
@@ -433,24 +451,26 @@ std::optional<Dual> run_dual(const PointwiseFunction& function, int k, Expressio
       case Opcode::mask_or: masks[i] = masks[a] | masks[b]; break;
       case Opcode::mask_xor: masks[i] = masks[a] ^ masks[b]; break;
       case Opcode::mask_not: masks[i] = !masks[a]; break;
-      case Opcode::select: values[i] = select(masks[a], values[b], values[c]); break;
+      case Opcode::select:
+        values[i] = select(masks[a], values[b], values[c]);
+        break;
 // A generic lambda, because only in a template may `requires` ask whether a function has a derivative.
-#define PHLOX_DUAL_UNARY(f, cost)                                                                       \
-  case Opcode::f:                                                                                       \
-    values[i] = [&](auto x) -> Dual {                                                                      \
-      if constexpr (requires { f(x); }) return f(x);                                                 \
-      else return known = false, x;                                                                         \
-    }(values[a]);                                                                                          \
+#define PHLOX_DUAL_UNARY(f, cost)                    \
+  case Opcode::f:                                    \
+    values[i] = [&](auto x) -> Dual {                \
+      if constexpr (requires { f(x); }) return f(x); \
+      else return known = false, x;                  \
+    }(values[a]);                                    \
     break;
-#define PHLOX_DUAL_BINARY(f, cost)                                                                      \
-  case Opcode::f:                                                                                       \
-    values[i] = [&](auto x, auto y) -> Dual {                                                              \
-      if constexpr (requires { f(x, y); }) return f(x, y);                                           \
-      else return known = false, x;                                                                         \
-    }(values[a], values[b]);                                                                               \
+#define PHLOX_DUAL_BINARY(f, cost)                         \
+  case Opcode::f:                                          \
+    values[i] = [&](auto x, auto y) -> Dual {              \
+      if constexpr (requires { f(x, y); }) return f(x, y); \
+      else return known = false, x;                        \
+    }(values[a], values[b]);                               \
     break;
-      PHLOX_UNARY_FUNCTIONS(PHLOX_DUAL_UNARY)
-      PHLOX_BINARY_FUNCTIONS(PHLOX_DUAL_BINARY)
+        PHLOX_UNARY_FUNCTIONS(PHLOX_DUAL_UNARY)
+        PHLOX_BINARY_FUNCTIONS(PHLOX_DUAL_BINARY)
 #undef PHLOX_DUAL_UNARY
 #undef PHLOX_DUAL_BINARY
     }
@@ -479,7 +499,8 @@ const GradientRule* derive_rules(const PointwiseFunction& function) {
     }
     const int value = result->value.in(&arena);
     auto derived = std::make_unique<DerivedFunction>();
-    derived->gradient = math::detail::extract(arena, result->tangent, value, function.tensors, function.masks);
+    derived->gradient =
+        math::detail::extract(arena, result->tangent, value, function.tensors, function.masks);
     rules[k].form = derived->gradient.form;
     rules[k].saved = derived->gradient.saved;
     if (derived->gradient.form != math::GradientForm::computed) continue;

@@ -34,10 +34,10 @@ struct PointwiseFunction {
   const math::ExpressionProgram* program;
   std::uint8_t tensors;
   std::uint8_t scalars;
-  std::uint8_t masks;             // inputs that are truth values
-  std::int8_t gradient_of = -1;   // k for the gradient of operation `name` with respect to input k
+  std::uint8_t masks;            // inputs that are truth values
+  std::int8_t gradient_of = -1;  // k for the gradient of operation `name` with respect to input k
   const PointwiseTraits* traits;
-  bool compiled = false;          // kernels of this name exist; what is derived at run time is interpreted
+  bool compiled = false;  // kernels of this name exist; what is derived at run time is interpreted
   // Known at compile time for operations; otherwise made on the first request.
   const GradientRule* rules = nullptr;
 
@@ -60,7 +60,8 @@ Tensor apply_pointwise(const PointwiseFunction& function, std::span<const Operan
 // The same into an existing tensor, which keeps its dtype: in-place when it is also the first input.
 // Throws ShapeError when the result does not have the target's shape, DTypeError when its kind does not fit.
 const Tensor& apply_pointwise_into(const PointwiseFunction& function, std::span<const Operand> inputs,
-                                   std::span<const KernelScalar> scalars, const Tensor& target, bool in_place);
+                                   std::span<const KernelScalar> scalars, const Tensor& target,
+                                   bool in_place);
 
 // What a device must do for this primitive.
 struct PointwiseCall {
@@ -69,7 +70,7 @@ struct PointwiseCall {
   const TensorImpl* inputs[max_pointwise_inputs];  // null: the weak scalar below
   Scalar weak[max_pointwise_inputs];
   KernelScalar scalars[max_pointwise_scalars];
-  DType compute;     // the promoted dtype
+  DType compute;  // the promoted dtype
   TensorImpl* output;
 };
 

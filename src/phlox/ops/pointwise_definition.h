@@ -50,27 +50,31 @@ constexpr PointwiseFunction make_function(const char* name, const GradientRule* 
 }  // namespace definitions
 }  // namespace phlox
 
-#define PHLOX_BEGIN_POINTWISE namespace phlox { namespace definitions {
-#define PHLOX_END_POINTWISE } }
-#define PHLOX_POINTWISE(operation_name, B, parameter_list)                                                        \
-  static constinit PointwiseFunction operation_name##_gradients[3] = {                                            \
-      make_gradient_function<B, 0>(#operation_name), make_gradient_function<B, 1>(#operation_name),               \
-      make_gradient_function<B, 2>(#operation_name)};                                                             \
-  static constexpr GradientRule operation_name##_rules[3] = {make_rule<B, 0>(&operation_name##_gradients[0]),     \
-                                                             make_rule<B, 1>(&operation_name##_gradients[1]),     \
-                                                             make_rule<B, 2>(&operation_name##_gradients[2])};    \
-  static constinit PointwiseFunction operation_name##_function =                                                  \
-      make_function<B>(#operation_name, operation_name##_rules);                                                  \
-  extern const PointwiseFunction& pointwise_##operation_name;                                                     \
-  const PointwiseFunction& pointwise_##operation_name = operation_name##_function;                                \
-  static constexpr Operation operation_name##_entry PHLOX_TABLE_ENTRY(phlox_operations) = {                       \
-      #operation_name,                                                                                            \
-      #parameter_list,                                                                                            \
-      OperationTraits{},                                                                                          \
-      __FILE__,                                                                                                   \
-      &operation_name##_function,                                                                                 \
-      &B::traits,                                                                                                 \
-      ::phlox::detail::Boxed<decltype(::phlox::operation_name)>::call<::phlox::operation_name>,                            \
-      ::phlox::detail::Boxed<decltype(::phlox::operation_name)>::kinds,                                                    \
-      ::phlox::detail::Boxed<decltype(::phlox::operation_name)>::count,                                                    \
+#define PHLOX_BEGIN_POINTWISE \
+  namespace phlox {           \
+  namespace definitions {
+#define PHLOX_END_POINTWISE \
+  }                         \
+  }
+#define PHLOX_POINTWISE(operation_name, B, parameter_list)                                              \
+  static constinit PointwiseFunction operation_name##_gradients[3] = {                                  \
+      make_gradient_function<B, 0>(#operation_name), make_gradient_function<B, 1>(#operation_name),     \
+      make_gradient_function<B, 2>(#operation_name)};                                                   \
+  static constexpr GradientRule operation_name##_rules[3] = {                                           \
+      make_rule<B, 0>(&operation_name##_gradients[0]), make_rule<B, 1>(&operation_name##_gradients[1]), \
+      make_rule<B, 2>(&operation_name##_gradients[2])};                                                 \
+  static constinit PointwiseFunction operation_name##_function =                                        \
+      make_function<B>(#operation_name, operation_name##_rules);                                        \
+  extern const PointwiseFunction& pointwise_##operation_name;                                           \
+  const PointwiseFunction& pointwise_##operation_name = operation_name##_function;                      \
+  static constexpr Operation operation_name##_entry PHLOX_TABLE_ENTRY(phlox_operations) = {             \
+      #operation_name,                                                                                  \
+      #parameter_list,                                                                                  \
+      OperationTraits{},                                                                                \
+      __FILE__,                                                                                         \
+      &operation_name##_function,                                                                       \
+      &B::traits,                                                                                       \
+      ::phlox::detail::Boxed<decltype(::phlox::operation_name)>::call<::phlox::operation_name>,         \
+      ::phlox::detail::Boxed<decltype(::phlox::operation_name)>::kinds,                                 \
+      ::phlox::detail::Boxed<decltype(::phlox::operation_name)>::count,                                 \
       ::phlox::detail::Boxed<decltype(::phlox::operation_name)>::result};

@@ -27,7 +27,9 @@ PoolGeometry::Window PoolGeometry::window(int dim, std::int64_t position, std::i
 
 namespace {
 
-Shape spatial_sizes(const Tensor& t) { return Shape(std::span<const std::int64_t>(t.impl()->sizes + 2, t.rank() - 2)); }
+Shape spatial_sizes(const Tensor& t) {
+  return Shape(std::span<const std::int64_t>(t.impl()->sizes + 2, t.rank() - 2));
+}
 
 Shape with_spatial(const Tensor& like, const Shape& spatial) {
   Shape shape{like.size(0), like.size(1)};
@@ -56,8 +58,9 @@ class MaxPoolNode final : public GradientNode {
   void backward(std::span<const Tensor> output_gradients, std::span<Tensor> input_gradients) override {
     if (!output_gradients[0].defined()) return;
     const Tensor indices = indices_.get(*this);
-    input_gradients[0] = task_ == MaxPoolTask::scatter ? gather_pooled(output_gradients[0], indices)
-                                                       : scatter_pooled(output_gradients[0], indices, spatial_);
+    input_gradients[0] = task_ == MaxPoolTask::scatter
+                             ? gather_pooled(output_gradients[0], indices)
+                             : scatter_pooled(output_gradients[0], indices, spatial_);
   }
   void release_saved() override { indices_.release(); }
   bool released() const override { return indices_.released(); }
@@ -68,8 +71,8 @@ class MaxPoolNode final : public GradientNode {
   SavedTensor indices_;
 };
 
-void record(const char* name, MaxPoolTask task, const Tensor& input, const Tensor& result, const Tensor& indices,
-            int outputs) {
+void record(const char* name, MaxPoolTask task, const Tensor& input, const Tensor& result,
+            const Tensor& indices, int outputs) {
   if (!needs_gradient(input)) return;
   auto* node = new MaxPoolNode(name, task, input, outputs);
   set_history(result, Reference<GradientNode>::adopt(node));

@@ -20,8 +20,8 @@ PHLOX_TABLE(Primitive, phlox_primitives);
 // All primitives, in the order of their numbers.
 std::span<const Primitive* const> primitives();
 
-#define PHLOX_PRIMITIVE(primitive_name, primitive_number, evaluate_function)                             \
-  constexpr ::phlox::Primitive primitive_name##_primitive PHLOX_TABLE_ENTRY(phlox_primitives) = {        \
+#define PHLOX_PRIMITIVE(primitive_name, primitive_number, evaluate_function)                      \
+  constexpr ::phlox::Primitive primitive_name##_primitive PHLOX_TABLE_ENTRY(phlox_primitives) = { \
       primitive_number, #primitive_name, evaluate_function}
 
 // Sees each primitive in its scope: tracing, batching, autocast, profiling. Interpreters stack; while one runs, it
@@ -29,7 +29,8 @@ std::span<const Primitive* const> primitives();
 class Interpreter {
  public:
   virtual ~Interpreter() = default;
-  virtual TensorList run(const Primitive& primitive, std::span<const Operand> inputs, const void* attributes) = 0;
+  virtual TensorList run(const Primitive& primitive, std::span<const Operand> inputs,
+                         const void* attributes) = 0;
 
  private:
   friend class InterpreterScope;

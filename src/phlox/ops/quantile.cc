@@ -42,7 +42,8 @@ TensorPair without_dim(const TensorPair& pair, std::int64_t dim, bool keepdim) {
 
 Tensor median_of_all(const Tensor& input, bool leave_out_nan, const char* operation) {
   if (input.numel() == 0 && is_floating(input.dtype())) return nan_of(input);
-  return reshape(std::get<0>(median_of_rows(reshape(input, {input.numel()}), 0, leave_out_nan, operation)), {});
+  return reshape(std::get<0>(median_of_rows(reshape(input, {input.numel()}), 0, leave_out_nan, operation)),
+                 {});
 }
 
 // Quantiles along the last dimension of sorted rows; the result has the shape of q in front.
@@ -52,15 +53,21 @@ Tensor quantile_of(const Tensor& input, const Operand& q, OptionalDim dim, bool 
     return quantile_of(input.to(DType::float32), q, dim, keepdim, interpolation, leave_out_nan, operation)
         .to(input.dtype());
   if (!is_floating(input.dtype()))
-    fail<DTypeError>(ErrorCode::wrong_dtype, "{}: takes floating tensors, not {}", operation, info(input.dtype()).name)
+    fail<DTypeError>(ErrorCode::wrong_dtype, "{}: takes floating tensors, not {}", operation,
+                     info(input.dtype()).name)
         .detail("input", describe(input))
         .hint("x.to(px.float32)")
         .raise();
-  const Tensor points = q.is_tensor() ? q.tensor().to(input.dtype()) : Tensor(q.scalar(), {.dtype = input.dtype()});
+  const Tensor points =
+      q.is_tensor() ? q.tensor().to(input.dtype()) : Tensor(q.scalar(), {.dtype = input.dtype()});
   if (points.rank() > 1)
-    fail<ShapeError>(ErrorCode::wrong_rank, "{}: q is a number or a vector", operation).detail("q", describe(points)).raise();
+    fail<ShapeError>(ErrorCode::wrong_rank, "{}: q is a number or a vector", operation)
+        .detail("q", describe(points))
+        .raise();
   if (points.numel() > 0 && any(logical_or(lt(points, 0), gt(points, 1))).item<bool>())
-    fail<ValueError>(ErrorCode::invalid_value, "{}: q lies between 0 and 1", operation).detail("q", describe(points)).raise();
+    fail<ValueError>(ErrorCode::invalid_value, "{}: q lies between 0 and 1", operation)
+        .detail("q", describe(points))
+        .raise();
   const Tensor rows = dim ? movedim(input, *dim, -1) : reshape(input, {input.numel()});
   const std::int64_t length = rows.rank() == 0 ? 1 : rows.size(-1);
   if (length == 0) throw_empty(input, operation);
@@ -69,7 +76,8 @@ Tensor quantile_of(const Tensor& input, const Operand& q, OptionalDim dim, bool 
 
   // Places on the axis 0..n-1 of what is sorted: [rows..., points].
   const Tensor flat = reshape(points, {points.numel()});
-  const Tensor last = (leave_out_nan ? clamp_min(sub(length - 1, nans), 0) : full_like(nans, length - 1)).to(input.dtype());
+  const Tensor last =
+      (leave_out_nan ? clamp_min(sub(length - 1, nans), 0) : full_like(nans, length - 1)).to(input.dtype());
   Tensor place = mul(last, flat);
   if (!leave_out_nan) place = where(gt(nans, 0), static_cast<double>(length - 1), place);
   const Tensor below = floor(place), above = ceil(place);
@@ -108,9 +116,10 @@ Tensor quantile_of(const Tensor& input, const Operand& q, OptionalDim dim, bool 
 
 }  // namespace
 
-PHLOX_OPERATION(Tensor, median, (const Tensor& input),
-                .doc = "The median of all elements: of two in the middle the smaller one. NaN if there is one.",
-                .family = Family::sort, .samples = "median(A(3, 5))", .reference = "np.median(input)") {
+PHLOX_OPERATION(
+    Tensor, median, (const Tensor& input),
+    .doc = "The median of all elements: of two in the middle the smaller one. NaN if there is one.",
+    .family = Family::sort, .samples = "median(A(3, 5))", .reference = "np.median(input)") {
   return median_of_all(input, false, "median");
 }
 
@@ -134,15 +143,18 @@ PHLOX_OPERATION(TensorPair, nanmedian_dim, (const Tensor& input, std::int64_t di
   return without_dim(median_of_rows(input, dim, true, "nanmedian"), dim, keepdim);
 }
 
-PHLOX_OPERATION(Tensor, quantile,
-                (const Tensor& input, const Operand& q, OptionalDim dim = {}, bool keepdim = false,
-                 const std::string& interpolation = "linear"),
-                .doc = "The q-th quantiles along `dim`, or of all elements, for `q` from 0 to 1, a number or a vector, "
-                       "whose dimension comes first in the result. Between two elements it is interpolated. NaN if a row "
-                       "has one.",
-                .family = Family::sort,
-                .samples = "quantile(A(3, 5), 0.3); quantile(A(3, 5), 0.25, dim=1); quantile(A(4, 3), 0.5, dim=0, keepdim=True)",
-                .reference = "np.quantile(input, q, axis=dim, keepdims=keepdim)", .integers = false) {
+PHLOX_OPERATION(
+    Tensor, quantile,
+    (const Tensor& input, const Operand& q, OptionalDim dim = {}, bool keepdim = false,
+     const std::string& interpolation = "linear"),
+    .doc =
+        "The q-th quantiles along `dim`, or of all elements, for `q` from 0 to 1, a number or a vector, "
+        "whose dimension comes first in the result. Between two elements it is interpolated. NaN if a row "
+        "has one.",
+    .family = Family::sort,
+    .samples =
+        "quantile(A(3, 5), 0.3); quantile(A(3, 5), 0.25, dim=1); quantile(A(4, 3), 0.5, dim=0, keepdim=True)",
+    .reference = "np.quantile(input, q, axis=dim, keepdims=keepdim)", .integers = false) {
   return quantile_of(input, q, dim, keepdim, interpolation, false, "quantile");
 }
 

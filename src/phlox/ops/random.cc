@@ -323,21 +323,11 @@ PHLOX_OPERATION(
   std::int64_t high = to.value_or(0);
   if (!to) {
     switch (input.dtype()) {
-      case DType::bool_:
-        high = 2;
-        break;
-      case DType::float16:
-        high = (1 << 11) + 1;
-        break;
-      case DType::bfloat16:
-        high = (1 << 8) + 1;
-        break;
-      case DType::float32:
-        high = (1 << 24) + 1;
-        break;
-      case DType::float64:
-        high = (std::int64_t{1} << 53) + 1;
-        break;
+      case DType::bool_: high = 2; break;
+      case DType::float16: high = (1 << 11) + 1; break;
+      case DType::bfloat16: high = (1 << 8) + 1; break;
+      case DType::float32: high = (1 << 24) + 1; break;
+      case DType::float64: high = (std::int64_t{1} << 53) + 1; break;
       default: {
         const int bits = std::min(info(input.dtype()).bits - (is_unsigned(input.dtype()) ? 0 : 1), 62);
         high = std::int64_t{1} << bits;

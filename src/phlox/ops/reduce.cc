@@ -24,8 +24,12 @@ Dims dims_of(const Tensor& input, const OptionalDims& dim, const char* operation
 // What a sum or product is computed in.
 DType accumulation_dtype(DType result) {
   switch (result) {
-    case DType::float64: case DType::complex128: return DType::float64;
-    case DType::float16: case DType::bfloat16: case DType::float32: case DType::complex64: return DType::float32;
+    case DType::float64:
+    case DType::complex128: return DType::float64;
+    case DType::float16:
+    case DType::bfloat16:
+    case DType::float32:
+    case DType::complex64: return DType::float32;
     case DType::uint64: return DType::uint64;
     default: return DType::int64;
   }
@@ -36,8 +40,8 @@ DType sum_dtype(DType input) {
   return input == DType::uint64 ? input : DType::int64;
 }
 
-Tensor sum_or_product(ReduceKind kind, const Tensor& input, const Dims& dims, bool keepdim, OptionalDType dtype,
-                      const char* operation) {
+Tensor sum_or_product(ReduceKind kind, const Tensor& input, const Dims& dims, bool keepdim,
+                      OptionalDType dtype, const char* operation) {
   check_computable(input, operation, kind == ReduceKind::sum);
   const DType result = dtype.value_or(sum_dtype(input.dtype()));
   if (is_complex(result) != is_complex(input.dtype()))
@@ -45,7 +49,8 @@ Tensor sum_or_product(ReduceKind kind, const Tensor& input, const Dims& dims, bo
   return apply_reduce(kind, input, dims, keepdim, accumulation_dtype(result), result, operation);
 }
 
-Tensor extremum(ReduceKind kind, const Tensor& input, const OptionalDims& dim, bool keepdim, const char* operation) {
+Tensor extremum(ReduceKind kind, const Tensor& input, const OptionalDims& dim, bool keepdim,
+                const char* operation) {
   check_computable(input, operation);
   return apply_reduce(kind, input, dims_of(input, dim, operation), keepdim, comparison_dtype(input.dtype()),
                       input.dtype(), operation);
@@ -53,23 +58,27 @@ Tensor extremum(ReduceKind kind, const Tensor& input, const OptionalDims& dim, b
 
 }  // namespace
 
-PHLOX_OPERATION(Tensor, sum,
-                (const Tensor& input, const OptionalDims& dim = {}, bool keepdim = false, OptionalDType dtype = {}),
-                .doc = "The sum over the dimensions `dim`, or over all elements. Integers and bool give int64; f16 and "
-                       "bf16 are added up in f32.",
-                .family = Family::reduction,
-                .samples = "sum(A(3, 4)); sum(A(3, 4), dim=1); sum(A(2, 3, 4), dim=(0, 2), keepdim=True); sum(A())",
-                .reference = "np.sum(input, axis=dim, keepdims=keepdim)") {
+PHLOX_OPERATION(
+    Tensor, sum,
+    (const Tensor& input, const OptionalDims& dim = {}, bool keepdim = false, OptionalDType dtype = {}),
+    .doc =
+        "The sum over the dimensions `dim`, or over all elements. Integers and bool give int64; f16 and "
+        "bf16 are added up in f32.",
+    .family = Family::reduction,
+    .samples = "sum(A(3, 4)); sum(A(3, 4), dim=1); sum(A(2, 3, 4), dim=(0, 2), keepdim=True); sum(A())",
+    .reference = "np.sum(input, axis=dim, keepdims=keepdim)") {
   return sum_or_product(ReduceKind::sum, input, dims_of(input, dim, "sum"), keepdim, dtype, "sum");
 }
 
-PHLOX_OPERATION(Tensor, mean,
-                (const Tensor& input, const OptionalDims& dim = {}, bool keepdim = false, OptionalDType dtype = {}),
-                .doc = "The arithmetic mean over the dimensions `dim`, or over all elements. Integers give the default "
-                       "dtype; over no elements it is NaN.",
-                .family = Family::reduction,
-                .samples = "mean(A(3, 4)); mean(A(3, 4), dim=1); mean(A(2, 3, 4), dim=(0, 2), keepdim=True)",
-                .reference = "np.mean(input, axis=dim, keepdims=keepdim)") {
+PHLOX_OPERATION(
+    Tensor, mean,
+    (const Tensor& input, const OptionalDims& dim = {}, bool keepdim = false, OptionalDType dtype = {}),
+    .doc =
+        "The arithmetic mean over the dimensions `dim`, or over all elements. Integers give the default "
+        "dtype; over no elements it is NaN.",
+    .family = Family::reduction,
+    .samples = "mean(A(3, 4)); mean(A(3, 4), dim=1); mean(A(2, 3, 4), dim=(0, 2), keepdim=True)",
+    .reference = "np.mean(input, axis=dim, keepdims=keepdim)") {
   const Dims dims = dims_of(input, dim, "mean");
   const DType result = dtype.value_or(is_differentiable(input.dtype()) ? input.dtype() : default_dtype());
   std::int64_t count = 1;
@@ -81,59 +90,65 @@ PHLOX_OPERATION(Tensor, mean,
   return div(total, static_cast<double>(count)).to(result);
 }
 
-PHLOX_OPERATION(Tensor, prod,
-                (const Tensor& input, const OptionalDims& dim = {}, bool keepdim = false, OptionalDType dtype = {}),
-                .doc = "The product over the dimensions `dim`, or over all elements. Integers and bool give int64.",
-                .family = Family::reduction,
-                .samples = "prod(A(3, 4)); prod(A(3, 4), dim=1); prod(A(2, 3, 4), dim=(0, 2), keepdim=True)",
-                .reference = "np.prod(input, axis=dim, keepdims=keepdim)") {
+PHLOX_OPERATION(
+    Tensor, prod,
+    (const Tensor& input, const OptionalDims& dim = {}, bool keepdim = false, OptionalDType dtype = {}),
+    .doc = "The product over the dimensions `dim`, or over all elements. Integers and bool give int64.",
+    .family = Family::reduction,
+    .samples = "prod(A(3, 4)); prod(A(3, 4), dim=1); prod(A(2, 3, 4), dim=(0, 2), keepdim=True)",
+    .reference = "np.prod(input, axis=dim, keepdims=keepdim)") {
   return sum_or_product(ReduceKind::product, input, dims_of(input, dim, "prod"), keepdim, dtype, "prod");
 }
 
-PHLOX_OPERATION(Tensor, amax, (const Tensor& input, const OptionalDims& dim = {}, bool keepdim = false),
-                .doc = "The largest element over the dimensions `dim`, or of all. NaN wins; the gradient is shared "
-                       "equally among equals. Raises ShapeError over no elements.",
-                .family = Family::reduction,
-                .samples = "amax(A(3, 4)); amax(A(3, 4), dim=1); amax(A(2, 3, 4), dim=(0, 2), keepdim=True)",
-                .reference = "np.amax(input, axis=dim, keepdims=keepdim)") {
+PHLOX_OPERATION(
+    Tensor, amax, (const Tensor& input, const OptionalDims& dim = {}, bool keepdim = false),
+    .doc =
+        "The largest element over the dimensions `dim`, or of all. NaN wins; the gradient is shared "
+        "equally among equals. Raises ShapeError over no elements.",
+    .family = Family::reduction,
+    .samples = "amax(A(3, 4)); amax(A(3, 4), dim=1); amax(A(2, 3, 4), dim=(0, 2), keepdim=True)",
+    .reference = "np.amax(input, axis=dim, keepdims=keepdim)") {
   return extremum(ReduceKind::maximum, input, dim, keepdim, "amax");
 }
 
-PHLOX_OPERATION(Tensor, amin, (const Tensor& input, const OptionalDims& dim = {}, bool keepdim = false),
-                .doc = "The smallest element over the dimensions `dim`, or of all. NaN wins; the gradient is shared "
-                       "equally among equals. Raises ShapeError over no elements.",
-                .family = Family::reduction,
-                .samples = "amin(A(3, 4)); amin(A(3, 4), dim=1); amin(A(2, 3, 4), dim=(0, 2), keepdim=True)",
-                .reference = "np.amin(input, axis=dim, keepdims=keepdim)") {
+PHLOX_OPERATION(
+    Tensor, amin, (const Tensor& input, const OptionalDims& dim = {}, bool keepdim = false),
+    .doc =
+        "The smallest element over the dimensions `dim`, or of all. NaN wins; the gradient is shared "
+        "equally among equals. Raises ShapeError over no elements.",
+    .family = Family::reduction,
+    .samples = "amin(A(3, 4)); amin(A(3, 4), dim=1); amin(A(2, 3, 4), dim=(0, 2), keepdim=True)",
+    .reference = "np.amin(input, axis=dim, keepdims=keepdim)") {
   return extremum(ReduceKind::minimum, input, dim, keepdim, "amin");
 }
 
-PHLOX_OPERATION(Tensor, any, (const Tensor& input, const OptionalDims& dim = {}, bool keepdim = false),
-                .doc = "Whether an element over the dimensions `dim`, or any at all, is not zero; NaN is not.",
-                .family = Family::reduction,
-                .samples = "any(B(3, 4)); any(B(3, 4), dim=1); any(A(2, 3, 4), dim=(0, 2), keepdim=True)",
-                .reference = "np.any(input, axis=dim, keepdims=keepdim)",
-                .differentiable = false) {
+PHLOX_OPERATION(
+    Tensor, any, (const Tensor& input, const OptionalDims& dim = {}, bool keepdim = false),
+    .doc = "Whether an element over the dimensions `dim`, or any at all, is not zero; NaN is not.",
+    .family = Family::reduction,
+    .samples = "any(B(3, 4)); any(B(3, 4), dim=1); any(A(2, 3, 4), dim=(0, 2), keepdim=True)",
+    .reference = "np.any(input, axis=dim, keepdims=keepdim)", .differentiable = false) {
   check_computable(input, "any", true);
-  return apply_reduce(ReduceKind::maximum, input, dims_of(input, dim, "any"), keepdim, DType::bool_, DType::bool_, "any");
+  return apply_reduce(ReduceKind::maximum, input, dims_of(input, dim, "any"), keepdim, DType::bool_,
+                      DType::bool_, "any");
 }
 
-PHLOX_OPERATION(Tensor, all, (const Tensor& input, const OptionalDims& dim = {}, bool keepdim = false),
-                .doc = "Whether all elements over the dimensions `dim`, or all at all, are not zero; NaN is not.",
-                .family = Family::reduction,
-                .samples = "all(B(3, 4)); all(B(3, 4), dim=1); all(A(2, 3, 4), dim=(0, 2), keepdim=True)",
-                .reference = "np.all(input, axis=dim, keepdims=keepdim)",
-                .differentiable = false) {
+PHLOX_OPERATION(
+    Tensor, all, (const Tensor& input, const OptionalDims& dim = {}, bool keepdim = false),
+    .doc = "Whether all elements over the dimensions `dim`, or all at all, are not zero; NaN is not.",
+    .family = Family::reduction,
+    .samples = "all(B(3, 4)); all(B(3, 4), dim=1); all(A(2, 3, 4), dim=(0, 2), keepdim=True)",
+    .reference = "np.all(input, axis=dim, keepdims=keepdim)", .differentiable = false) {
   check_computable(input, "all", true);
-  return apply_reduce(ReduceKind::minimum, input, dims_of(input, dim, "all"), keepdim, DType::bool_, DType::bool_, "all");
+  return apply_reduce(ReduceKind::minimum, input, dims_of(input, dim, "all"), keepdim, DType::bool_,
+                      DType::bool_, "all");
 }
 
-PHLOX_OPERATION(Tensor, count_nonzero, (const Tensor& input, const OptionalDims& dim = {}, bool keepdim = false),
-                .doc = "The number of elements that are not zero, over the dimensions `dim` or of all, in int64.",
-                .family = Family::reduction,
-                .samples = "count_nonzero(B(3, 4)); count_nonzero(A(3, 4), dim=1)",
-                .reference = "np.count_nonzero(input, axis=dim, keepdims=keepdim)",
-                .differentiable = false) {
+PHLOX_OPERATION(
+    Tensor, count_nonzero, (const Tensor& input, const OptionalDims& dim = {}, bool keepdim = false),
+    .doc = "The number of elements that are not zero, over the dimensions `dim` or of all, in int64.",
+    .family = Family::reduction, .samples = "count_nonzero(B(3, 4)); count_nonzero(A(3, 4), dim=1)",
+    .reference = "np.count_nonzero(input, axis=dim, keepdims=keepdim)", .differentiable = false) {
   return sum(ne(input, 0), dim, keepdim);
 }
 

@@ -19,8 +19,13 @@ Shape reduced_shape(const Shape& shape, const Dims& dims, bool keepdim) {
 
 DType comparison_dtype(DType dtype) {
   switch (dtype) {
-    case DType::float16: case DType::bfloat16: return DType::float32;
-    case DType::bool_: case DType::uint8: case DType::uint64: case DType::float32: case DType::float64: return dtype;
+    case DType::float16:
+    case DType::bfloat16: return DType::float32;
+    case DType::bool_:
+    case DType::uint8:
+    case DType::uint64:
+    case DType::float32:
+    case DType::float64: return dtype;
     default: return DType::int64;
   }
 }
@@ -51,7 +56,10 @@ Tensor expand_to_input(const Tensor& gradient, const Shape& shape, const Dims& d
 class ReduceNode final : public GradientNode {
  public:
   ReduceNode(const ReduceAttributes& attributes, const Tensor& input)
-      : GradientNode(attributes.operation, 1), attributes_(attributes), shape_(input.shape()), dtype_(input.dtype()) {
+      : GradientNode(attributes.operation, 1),
+        attributes_(attributes),
+        shape_(input.shape()),
+        dtype_(input.dtype()) {
     edges()[0] = gradient_edge(input);
     if (attributes.kind != ReduceKind::sum) input_ = SavedTensor(input, this);
   }
@@ -76,7 +84,9 @@ class ReduceNode final : public GradientNode {
   bool released() const override { return released_ && attributes_.kind != ReduceKind::sum; }
 
  private:
-  Tensor spread(const Tensor& t) const { return expand_to_input(t, shape_, attributes_.dims, attributes_.keepdim); }
+  Tensor spread(const Tensor& t) const {
+    return expand_to_input(t, shape_, attributes_.dims, attributes_.keepdim);
+  }
 
   // Shared equally among the elements that attain the extremum.
   Tensor extremum_gradient(const Tensor& gradient) {
@@ -120,8 +130,8 @@ Scalar identity_of(ReduceKind kind, const Tensor& input, DType compute, const ch
 
 }  // namespace
 
-Tensor apply_reduce(ReduceKind kind, const Tensor& input, const Dims& dims, bool keepdim, DType compute, DType result,
-                    const char* operation) {
+Tensor apply_reduce(ReduceKind kind, const Tensor& input, const Dims& dims, bool keepdim, DType compute,
+                    DType result, const char* operation) {
   const ReduceAttributes attributes{kind, dims, keepdim, compute, result, operation};
   if (thread_mode.interpreter_count) [[unlikely]] {
     const Operand operand(input);

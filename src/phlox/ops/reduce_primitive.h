@@ -15,13 +15,13 @@ struct ReduceCall {
   bool reduced[max_rank];  // by dimension of the input
   DType compute;           // float32, float64, int64, uint64, uint8 or bool: elements are cast to it
   bool keepdim;
-  TensorImpl* output;      // row-major; results are cast to its dtype
+  TensorImpl* output;  // row-major; results are cast to its dtype
 };
 
 // Reduces without gradient; `result` is the dtype of the result. Over no elements sum gives 0, product 1; the others
 // throw ShapeError naming `operation`. With `compute` bool, maximum is "any" and minimum "all".
-Tensor apply_reduce(ReduceKind kind, const Tensor& input, const Dims& dims, bool keepdim, DType compute, DType result,
-                    const char* operation);
+Tensor apply_reduce(ReduceKind kind, const Tensor& input, const Dims& dims, bool keepdim, DType compute,
+                    DType result, const char* operation);
 
 // The shape after a reduction over `dims`, which are in range and unlike.
 Shape reduced_shape(const Shape& shape, const Dims& dims, bool keepdim);

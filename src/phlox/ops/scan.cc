@@ -9,14 +9,16 @@ namespace {
 
 Tensor checked(const Tensor& input, const char* operation) {
   if (!is_computable(input.dtype()) || is_complex(input.dtype()))
-    fail<DTypeError>(ErrorCode::wrong_dtype, "{}: takes real numbers, not {}", operation, info(input.dtype()).name)
+    fail<DTypeError>(ErrorCode::wrong_dtype, "{}: takes real numbers, not {}", operation,
+                     info(input.dtype()).name)
         .detail("input", describe(input))
         .raise();
   return input;
 }
 
 // Sums and products of integers and bool are int64.
-Tensor accumulate(ScanKind kind, const Tensor& input, std::int64_t dim, OptionalDType dtype, const char* operation) {
+Tensor accumulate(ScanKind kind, const Tensor& input, std::int64_t dim, OptionalDType dtype,
+                  const char* operation) {
   checked(input, operation);
   const bool wide = is_floating(input.dtype()) || input.dtype() == DType::uint64;
   const DType result = dtype.value_or(wide ? input.dtype() : DType::int64);
@@ -25,32 +27,40 @@ Tensor accumulate(ScanKind kind, const Tensor& input, std::int64_t dim, Optional
 
 }  // namespace
 
-PHLOX_OPERATION(Tensor, cumsum, (const Tensor& input, std::int64_t dim, OptionalDType dtype = {}),
-                .doc = "The sums of the elements along `dim` from the first to each. Integers and bool give int64.",
-                .family = Family::scan, .samples = "cumsum(A(3, 4), 1); cumsum(A(3, 4), 0); cumsum(A(5), -1)",
-                .reference = "np.cumsum(input, axis=dim)") {
+PHLOX_OPERATION(
+    Tensor, cumsum, (const Tensor& input, std::int64_t dim, OptionalDType dtype = {}),
+    .doc = "The sums of the elements along `dim` from the first to each. Integers and bool give int64.",
+    .family = Family::scan, .samples = "cumsum(A(3, 4), 1); cumsum(A(3, 4), 0); cumsum(A(5), -1)",
+    .reference = "np.cumsum(input, axis=dim)") {
   return accumulate(ScanKind::sum, input, dim, dtype, "cumsum");
 }
 
-PHLOX_OPERATION(Tensor, cumprod, (const Tensor& input, std::int64_t dim, OptionalDType dtype = {}),
-                .doc = "The products of the elements along `dim` from the first to each. Integers and bool give int64.",
-                .family = Family::scan, .samples = "cumprod(A(3, 4), 1); cumprod(A(3, 4), 0)",
-                .reference = "np.cumprod(input, axis=dim)") {
+PHLOX_OPERATION(
+    Tensor, cumprod, (const Tensor& input, std::int64_t dim, OptionalDType dtype = {}),
+    .doc = "The products of the elements along `dim` from the first to each. Integers and bool give int64.",
+    .family = Family::scan, .samples = "cumprod(A(3, 4), 1); cumprod(A(3, 4), 0)",
+    .reference = "np.cumprod(input, axis=dim)") {
   return accumulate(ScanKind::product, input, dim, dtype, "cumprod");
 }
 
-PHLOX_OPERATION(TensorPair, cummax, (const Tensor& input, std::int64_t dim),
-                .doc = "The largest element along `dim` from the first to each, and where it stands: the last one of "
-                       "equals. NaN stays once it has come.",
-                .family = Family::scan, .samples = "cummax(A(3, 4), 1); cummax(A(3, 4), 0)", .results = "values indices") {
+PHLOX_OPERATION(
+    TensorPair, cummax, (const Tensor& input, std::int64_t dim),
+    .doc =
+        "The largest element along `dim` from the first to each, and where it stands: the last one of "
+        "equals. NaN stays once it has come.",
+    .family = Family::scan, .samples = "cummax(A(3, 4), 1); cummax(A(3, 4), 0)",
+    .results = "values indices") {
   checked(input, "cummax");
   return apply_scan(ScanKind::maximum, input, normalize_dim(dim, input.rank(), "cummax"), input.dtype());
 }
 
-PHLOX_OPERATION(TensorPair, cummin, (const Tensor& input, std::int64_t dim),
-                .doc = "The smallest element along `dim` from the first to each, and where it stands: the last one of "
-                       "equals. NaN stays once it has come.",
-                .family = Family::scan, .samples = "cummin(A(3, 4), 1); cummin(A(3, 4), 0)", .results = "values indices") {
+PHLOX_OPERATION(
+    TensorPair, cummin, (const Tensor& input, std::int64_t dim),
+    .doc =
+        "The smallest element along `dim` from the first to each, and where it stands: the last one of "
+        "equals. NaN stays once it has come.",
+    .family = Family::scan, .samples = "cummin(A(3, 4), 1); cummin(A(3, 4), 0)",
+    .results = "values indices") {
   checked(input, "cummin");
   return apply_scan(ScanKind::minimum, input, normalize_dim(dim, input.rank(), "cummin"), input.dtype());
 }
@@ -61,19 +71,24 @@ PHLOX_OPERATION(Tensor, logcumsumexp, (const Tensor& input, std::int64_t dim),
                 .reference = "np.logaddexp.accumulate(input, axis=dim)", .integers = false) {
   checked(input, "logcumsumexp");
   const DType result = is_floating(input.dtype()) ? input.dtype() : default_dtype();
-  return std::get<0>(apply_scan(ScanKind::log_sum_exp, input, normalize_dim(dim, input.rank(), "logcumsumexp"), result));
+  return std::get<0>(
+      apply_scan(ScanKind::log_sum_exp, input, normalize_dim(dim, input.rank(), "logcumsumexp"), result));
 }
 
-PHLOX_OPERATION(Tensor, diff,
-                (const Tensor& input, std::int64_t n = 1, std::int64_t dim = -1, const OptionalTensor& prepend = {},
-                 const OptionalTensor& append = {}),
-                .doc = "The differences of neighbours along `dim`, `n` times over; `prepend` and `append` are joined on "
-                       "before.",
-                .family = Family::scan, .samples = "diff(A(3, 4)); diff(A(5, 2), n=2, dim=0)",
-                .reference = "np.diff(input, n, dim)") {
+PHLOX_OPERATION(
+    Tensor, diff,
+    (const Tensor& input, std::int64_t n = 1, std::int64_t dim = -1, const OptionalTensor& prepend = {},
+     const OptionalTensor& append = {}),
+    .doc =
+        "The differences of neighbours along `dim`, `n` times over; `prepend` and `append` are joined on "
+        "before.",
+    .family = Family::scan, .samples = "diff(A(3, 4)); diff(A(5, 2), n=2, dim=0)",
+    .reference = "np.diff(input, n, dim)") {
   const int d = normalize_dim(dim, input.rank(), "diff");
   if (input.rank() == 0)
-    fail<ShapeError>(ErrorCode::wrong_rank, "diff: needs at least one dimension").detail("input", describe(input)).raise();
+    fail<ShapeError>(ErrorCode::wrong_rank, "diff: needs at least one dimension")
+        .detail("input", describe(input))
+        .raise();
   Tensor x = input;
   if (prepend) x = cat({*prepend, x}, d);
   if (append) x = cat({x, *append}, d);

@@ -344,14 +344,10 @@ PHLOX_OPERATION(
     fail<ShapeError>(ErrorCode::wrong_rank, "rot90: a plane has two dimensions, not {}", plane.size())
         .raise();
   switch ((k % 4 + 4) % 4) {
-    case 1:
-      return transpose(flip(input, plane[1]), plane[0], plane[1]);
-    case 2:
-      return flip(input, plane);
-    case 3:
-      return flip(transpose(input, plane[0], plane[1]), plane[1]);
-    default:
-      return flip(input, {});
+    case 1: return transpose(flip(input, plane[1]), plane[0], plane[1]);
+    case 2: return flip(input, plane);
+    case 3: return flip(transpose(input, plane[0], plane[1]), plane[1]);
+    default: return flip(input, {});
   }
 }
 

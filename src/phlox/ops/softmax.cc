@@ -39,7 +39,8 @@ class SoftmaxNode final : public GradientNode {
     }
     const Tensor output = make_tensor_like(result, result.shape(), result.dtype());
     if (output.numel() > 0)
-      device_kernels(result.device()).softmax_gradient({result.impl(), gradient.impl(), dim_, log_, output.impl()});
+      device_kernels(result.device())
+          .softmax_gradient({result.impl(), gradient.impl(), dim_, log_, output.impl()});
     input_gradients[0] = output;
   }
   void release_saved() override { result_.release(); }
@@ -51,9 +52,11 @@ class SoftmaxNode final : public GradientNode {
   SavedTensor result_;
 };
 
-Tensor softmax_of(const Tensor& input, std::int64_t dim, OptionalDType dtype, bool log, const char* operation) {
+Tensor softmax_of(const Tensor& input, std::int64_t dim, OptionalDType dtype, bool log,
+                  const char* operation) {
   if (is_complex(input.dtype()) || !is_computable(input.dtype()))
-    fail<DTypeError>(ErrorCode::wrong_dtype, "{}: takes real numbers, not {}", operation, info(input.dtype()).name)
+    fail<DTypeError>(ErrorCode::wrong_dtype, "{}: takes real numbers, not {}", operation,
+                     info(input.dtype()).name)
         .detail("input", describe(input))
         .raise();
   const DType wanted = dtype.value_or(is_floating(input.dtype()) ? input.dtype() : default_dtype());
@@ -63,7 +66,8 @@ Tensor softmax_of(const Tensor& input, std::int64_t dim, OptionalDType dtype, bo
 }  // namespace
 
 Tensor apply_softmax(const Tensor& input, int dim, bool log) {
-  if (thread_mode.interpreter_count) [[unlikely]] return softmax_by_definition(input, dim, log);
+  if (thread_mode.interpreter_count) [[unlikely]]
+    return softmax_by_definition(input, dim, log);
   const Tensor output = make_tensor_like(input, input.shape(), input.dtype());
   if (output.numel() > 0) device_kernels(input.device()).softmax({input.impl(), dim, log, output.impl()});
   if (needs_gradient(input)) {
@@ -83,17 +87,19 @@ PHLOX_OPERATION(Tensor, softmax, (const Tensor& input, std::int64_t dim = -1, Op
   return softmax_of(input, dim, dtype, false, "softmax");
 }
 
-PHLOX_OPERATION(Tensor, log_softmax, (const Tensor& input, std::int64_t dim = -1, OptionalDType dtype = {}),
-                .doc = "The logarithm of softmax along `dim`, computed without loss of small probabilities.",
-                .family = Family::activation,
-                .samples = "log_softmax(A(3, 4), dim=1); log_softmax(A(2, 3, 4), dim=1); log_softmax(A(5), dim=0)",
-                .reference = "scipy.special.log_softmax(input * 1.0, axis=dim)") {
+PHLOX_OPERATION(
+    Tensor, log_softmax, (const Tensor& input, std::int64_t dim = -1, OptionalDType dtype = {}),
+    .doc = "The logarithm of softmax along `dim`, computed without loss of small probabilities.",
+    .family = Family::activation,
+    .samples = "log_softmax(A(3, 4), dim=1); log_softmax(A(2, 3, 4), dim=1); log_softmax(A(5), dim=0)",
+    .reference = "scipy.special.log_softmax(input * 1.0, axis=dim)") {
   return softmax_of(input, dim, dtype, true, "log_softmax");
 }
 
 PHLOX_OPERATION(Tensor, softmin, (const Tensor& input, std::int64_t dim = -1, OptionalDType dtype = {}),
                 .doc = "softmax(-input) along `dim`.", .family = Family::activation, .home = "nn.functional",
-                .samples = "softmin(A(3, 4), dim=1)", .reference = "scipy.special.softmax(-input * 1.0, axis=dim)") {
+                .samples = "softmin(A(3, 4), dim=1)",
+                .reference = "scipy.special.softmax(-input * 1.0, axis=dim)") {
   return softmax_of(neg(input), dim, dtype, false, "softmin");
 }
 

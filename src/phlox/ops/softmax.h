@@ -24,13 +24,13 @@ struct SoftmaxGradientCall {
 // The loss of each row of logits, f[rows..., classes], against its class.
 struct CrossEntropyCall {
   const TensorImpl* logits;
-  const TensorImpl* target;    // i64[rows], row-major; rows with ignore_index have loss and gradient 0
-  const TensorImpl* weight;    // f[classes] of the working dtype, row-major; or null
+  const TensorImpl* target;  // i64[rows], row-major; rows with ignore_index have loss and gradient 0
+  const TensorImpl* weight;  // f[classes] of the working dtype, row-major; or null
   std::int64_t ignore_index;
   double smoothing;
-  double weight_sum;           // of all classes
-  TensorImpl* losses;          // [rows] of the working dtype (f32 or f64), row-major
-  TensorImpl* statistics;      // [rows, 2] of the working dtype: maximum, log of the sum of shifted exponentials
+  double weight_sum;       // of all classes
+  TensorImpl* losses;      // [rows] of the working dtype (f32 or f64), row-major
+  TensorImpl* statistics;  // [rows, 2] of the working dtype: maximum, log of the sum of shifted exponentials
   const TensorImpl* gradient;  // of the losses, row-major; for cross_entropy_gradient only
   TensorImpl* output;          // the gradient of the logits; for cross_entropy_gradient only
 };

@@ -11,7 +11,8 @@ namespace {
 
 int ordered_dim(const Tensor& input, std::int64_t dim, const char* operation) {
   if (!is_computable(input.dtype()) || is_complex(input.dtype()))
-    fail<DTypeError>(ErrorCode::wrong_dtype, "{}: takes real numbers, not {}", operation, info(input.dtype()).name)
+    fail<DTypeError>(ErrorCode::wrong_dtype, "{}: takes real numbers, not {}", operation,
+                     info(input.dtype()).name)
         .detail("input", describe(input))
         .raise();
   return normalize_dim(dim, input.rank(), operation);
@@ -19,9 +20,11 @@ int ordered_dim(const Tensor& input, std::int64_t dim, const char* operation) {
 
 std::int64_t length_along(const Tensor& input, int dim) { return input.rank() == 0 ? 1 : input.size(dim); }
 
-void check_count(const Tensor& input, std::int64_t k, std::int64_t least, std::int64_t length, const char* operation) {
+void check_count(const Tensor& input, std::int64_t k, std::int64_t least, std::int64_t length,
+                 const char* operation) {
   if (k >= least && k <= length) return;
-  fail<IndexError>(ErrorCode::index_out_of_range, "{}: k is {}, but the dimension has {} elements", operation, k, length)
+  fail<IndexError>(ErrorCode::index_out_of_range, "{}: k is {}, but the dimension has {} elements", operation,
+                   k, length)
       .detail("input", describe(input))
       .raise();
 }
@@ -33,7 +36,8 @@ struct SearchAttributes {
 Tensor apply_search(const Tensor& sorted, const Tensor& values, bool right);
 
 TensorList evaluate_search(std::span<const Operand> inputs, const void* attributes) {
-  return {apply_search(inputs[0].tensor(), inputs[1].tensor(), static_cast<const SearchAttributes*>(attributes)->right)};
+  return {apply_search(inputs[0].tensor(), inputs[1].tensor(),
+                       static_cast<const SearchAttributes*>(attributes)->right)};
 }
 PHLOX_PRIMITIVE(search, 14, evaluate_search);
 
@@ -51,21 +55,23 @@ Tensor apply_search(const Tensor& sorted, const Tensor& values, bool right) {
 
 // Searches in the dtype that holds both without loss.
 Tensor search_sorted(const Tensor& sorted, const Operand& wanted, bool right, const char* operation) {
-  const Tensor values = wanted.is_tensor()
-                            ? wanted.tensor()
-                            : Tensor(wanted.scalar(), {.dtype = wanted.scalar().promote_with(sorted.dtype())});
+  const Tensor values =
+      wanted.is_tensor() ? wanted.tensor()
+                         : Tensor(wanted.scalar(), {.dtype = wanted.scalar().promote_with(sorted.dtype())});
   const DType common = promote(sorted.dtype(), values.dtype());
   DType dtype = common == DType::float64 || common == DType::uint64 ? common : DType::int64;
   if (is_floating(common)) dtype = common == DType::float64 ? common : DType::float32;
   if (is_complex(common))
-    fail<DTypeError>(ErrorCode::wrong_dtype, "{}: takes real numbers, not {}", operation, info(common).name).raise();
+    fail<DTypeError>(ErrorCode::wrong_dtype, "{}: takes real numbers, not {}", operation, info(common).name)
+        .raise();
   bool fits = sorted.rank() == 1;
   if (sorted.rank() > 1 && sorted.rank() == values.rank()) {
     fits = true;
     for (int d = 0; d < sorted.rank() - 1; ++d) fits = fits && sorted.size(d) == values.size(d);
   }
   if (!fits)
-    fail<ShapeError>(ErrorCode::sizes_differ, "{}: the sorted rows and the values have different leading dimensions", operation)
+    fail<ShapeError>(ErrorCode::sizes_differ,
+                     "{}: the sorted rows and the values have different leading dimensions", operation)
         .detail("sorted", describe(sorted))
         .detail("values", describe(values))
         .hint("a vector of sorted values goes with values of any shape")
@@ -79,12 +85,14 @@ Tensor as_index_dtype(const Tensor& positions, bool out_int32) {
 
 }  // namespace
 
-PHLOX_OPERATION(TensorPair, sort,
-                (const Tensor& input, std::int64_t dim = -1, bool descending = false, bool stable = true),
-                .doc = "The elements along `dim` in order, and where they stood. NaN counts as the largest. Equal elements "
-                       "keep their order, whatever `stable` says.",
-                .family = Family::sort, .samples = "sort(A(3, 4)); sort(A(3, 4), 0); sort(A(3, 4), 1, True)",
-                .results = "values indices") {
+PHLOX_OPERATION(
+    TensorPair, sort,
+    (const Tensor& input, std::int64_t dim = -1, bool descending = false, bool stable = true),
+    .doc =
+        "The elements along `dim` in order, and where they stood. NaN counts as the largest. Equal elements "
+        "keep their order, whatever `stable` says.",
+    .family = Family::sort, .samples = "sort(A(3, 4)); sort(A(3, 4), 0); sort(A(3, 4), 1, True)",
+    .results = "values indices") {
   (void)stable;  // the sort always is
   const int d = ordered_dim(input, dim, "sort");
   return apply_sort(input, d, descending, length_along(input, d));
@@ -92,23 +100,26 @@ PHLOX_OPERATION(TensorPair, sort,
 
 PHLOX_OPERATION(Tensor, argsort,
                 (const Tensor& input, std::int64_t dim = -1, bool descending = false, bool stable = true),
-                .doc = "The positions that put the elements along `dim` in order; as sort().", .family = Family::sort,
-                .samples = "argsort(A(3, 4)); argsort(A(3, 4), 0)",
+                .doc = "The positions that put the elements along `dim` in order; as sort().",
+                .family = Family::sort, .samples = "argsort(A(3, 4)); argsort(A(3, 4), 0)",
                 .reference = "np.argsort(input, axis=dim, kind='stable')", .differentiable = false) {
   return std::get<1>(sort(input.detach(), dim, descending, stable));
 }
 
-PHLOX_OPERATION(Tensor, msort, (const Tensor& input), .doc = "The elements along the first dimension in order.",
-                .family = Family::sort, .samples = "msort(A(4, 3))", .reference = "np.sort(input, axis=0)") {
+PHLOX_OPERATION(Tensor, msort, (const Tensor& input),
+                .doc = "The elements along the first dimension in order.", .family = Family::sort,
+                .samples = "msort(A(4, 3))", .reference = "np.sort(input, axis=0)") {
   return std::get<0>(sort(input, 0));
 }
 
-PHLOX_OPERATION(TensorPair, topk,
-                (const Tensor& input, std::int64_t k, std::int64_t dim = -1, bool largest = true, bool sorted = true),
-                .doc = "The `k` largest elements along `dim`, or the smallest, in order, and their positions. Among equals "
-                       "the first ones are taken. Raises IndexError when there are fewer than k.",
-                .family = Family::sort, .samples = "topk(A(3, 5), 2); topk(A(5, 3), 2, 0, False)",
-                .results = "values indices") {
+PHLOX_OPERATION(
+    TensorPair, topk,
+    (const Tensor& input, std::int64_t k, std::int64_t dim = -1, bool largest = true, bool sorted = true),
+    .doc =
+        "The `k` largest elements along `dim`, or the smallest, in order, and their positions. Among equals "
+        "the first ones are taken. Raises IndexError when there are fewer than k.",
+    .family = Family::sort, .samples = "topk(A(3, 5), 2); topk(A(5, 3), 2, 0, False)",
+    .results = "values indices") {
   (void)sorted;  // the result always is
   const int d = ordered_dim(input, dim, "topk");
   check_count(input, k, 0, length_along(input, d), "topk");
@@ -116,12 +127,13 @@ PHLOX_OPERATION(TensorPair, topk,
   return apply_sort(input, d, largest, k);
 }
 
-PHLOX_OPERATION(TensorPair, kthvalue,
-                (const Tensor& input, std::int64_t k, std::int64_t dim = -1, bool keepdim = false),
-                .doc = "The k-th smallest element along `dim`, counting from 1, and its position. Raises IndexError when "
-                       "there is none.",
-                .family = Family::sort, .samples = "kthvalue(A(3, 5), 2); kthvalue(A(5, 3), 1, 0, True)",
-                .results = "values indices") {
+PHLOX_OPERATION(
+    TensorPair, kthvalue, (const Tensor& input, std::int64_t k, std::int64_t dim = -1, bool keepdim = false),
+    .doc =
+        "The k-th smallest element along `dim`, counting from 1, and its position. Raises IndexError when "
+        "there is none.",
+    .family = Family::sort, .samples = "kthvalue(A(3, 5), 2); kthvalue(A(5, 3), 1, 0, True)",
+    .results = "values indices") {
   const int d = ordered_dim(input, dim, "kthvalue");
   check_count(input, k, 1, length_along(input, d), "kthvalue");
   auto [values, indices] = apply_sort(input, d, false, k);
@@ -132,16 +144,18 @@ PHLOX_OPERATION(TensorPair, kthvalue,
   return {squeeze(values, DimList(d)), squeeze(indices, DimList(d))};
 }
 
-PHLOX_OPERATION(Tensor, searchsorted,
-                (const Tensor& sorted_sequence, const Operand& input, bool out_int32 = false, bool right = false,
-                 const OptionalString& side = {}, const OptionalTensor& sorter = {}),
-                .doc = "Where `input` would have to be inserted to keep `sorted_sequence` sorted along its last dimension: "
-                       "before equal elements, or behind them with right=True or side=\"right\". `sorter` holds the "
-                       "positions that sort the sequence.",
-                .family = Family::sort, .method = false,
-                .samples = "searchsorted(msort(A(6)), A(3, 4)); searchsorted(msort(A(6)), A(5), right=True)",
-                .reference = "np.searchsorted(sorted_sequence, input, side='right' if right else 'left')",
-                .differentiable = false) {
+PHLOX_OPERATION(
+    Tensor, searchsorted,
+    (const Tensor& sorted_sequence, const Operand& input, bool out_int32 = false, bool right = false,
+     const OptionalString& side = {}, const OptionalTensor& sorter = {}),
+    .doc =
+        "Where `input` would have to be inserted to keep `sorted_sequence` sorted along its last dimension: "
+        "before equal elements, or behind them with right=True or side=\"right\". `sorter` holds the "
+        "positions that sort the sequence.",
+    .family = Family::sort, .method = false,
+    .samples = "searchsorted(msort(A(6)), A(3, 4)); searchsorted(msort(A(6)), A(5), right=True)",
+    .reference = "np.searchsorted(sorted_sequence, input, side='right' if right else 'left')",
+    .differentiable = false) {
   if (side && *side != "left" && *side != "right")
     fail<ValueError>(ErrorCode::invalid_value, "searchsorted: side is '{}'", *side)
         .hint("side=\"left\" or side=\"right\"")
@@ -151,15 +165,18 @@ PHLOX_OPERATION(Tensor, searchsorted,
   return as_index_dtype(search_sorted(sorted, input, behind, "searchsorted"), out_int32);
 }
 
-PHLOX_OPERATION(Tensor, bucketize,
-                (const Operand& input, const Tensor& boundaries, bool out_int32 = false, bool right = false),
-                .doc = "The number of the interval between sorted `boundaries` that each element falls into; intervals "
-                       "include their right end, or their left end with right=True.",
-                .family = Family::sort, .samples = "bucketize(A(3, 4), msort(A(5)))",
-                .reference = "np.searchsorted(boundaries, input, side='right' if right else 'left')",
-                .differentiable = false) {
+PHLOX_OPERATION(
+    Tensor, bucketize,
+    (const Operand& input, const Tensor& boundaries, bool out_int32 = false, bool right = false),
+    .doc =
+        "The number of the interval between sorted `boundaries` that each element falls into; intervals "
+        "include their right end, or their left end with right=True.",
+    .family = Family::sort, .samples = "bucketize(A(3, 4), msort(A(5)))",
+    .reference = "np.searchsorted(boundaries, input, side='right' if right else 'left')",
+    .differentiable = false) {
   if (boundaries.rank() != 1)
-    fail<ShapeError>(ErrorCode::wrong_rank, "bucketize: boundaries have {} dimensions, not 1", boundaries.rank())
+    fail<ShapeError>(ErrorCode::wrong_rank, "bucketize: boundaries have {} dimensions, not 1",
+                     boundaries.rank())
         .detail("boundaries", describe(boundaries))
         .raise();
   return as_index_dtype(search_sorted(boundaries, input, right, "bucketize"), out_int32);

@@ -18,13 +18,15 @@ void check_floating(const Tensor& input, const char* operation) {
 
 std::int64_t reduced_count(const Tensor& input, const OptionalDims& dim, const char* operation) {
   std::int64_t count = 1;
-  for (std::int64_t d : normalize_dims(dim ? Dims(*dim) : Dims(), input.rank(), operation)) count *= input.size(d);
+  for (std::int64_t d : normalize_dims(dim ? Dims(*dim) : Dims(), input.rank(), operation))
+    count *= input.size(d);
   return count;
 }
 
 // Halves are widened, as squares and sums of them overflow early.
 Tensor widened(const Tensor& input) {
-  return input.dtype() == DType::float16 || input.dtype() == DType::bfloat16 ? input.to(DType::float32) : input;
+  return input.dtype() == DType::float16 || input.dtype() == DType::bfloat16 ? input.to(DType::float32)
+                                                                             : input;
 }
 
 struct Moments {
@@ -33,37 +35,44 @@ struct Moments {
 };
 
 // Two passes: the mean, then the mean of squared distances from it.
-Moments moments(const Tensor& input, const OptionalDims& dim, double correction, bool keepdim, const char* operation) {
+Moments moments(const Tensor& input, const OptionalDims& dim, double correction, bool keepdim,
+                const char* operation) {
   check_floating(input, operation);
   const double count = static_cast<double>(reduced_count(input, dim, operation));
   const Tensor x = widened(input);
   const Tensor center = mean(x, dim, true);
   const Tensor squares = sum(square(sub(x, center)), dim, keepdim);
-  return {div(squares, std::max(0.0, count - correction)), keepdim ? center : reshape(center, squares.shape())};
+  return {div(squares, std::max(0.0, count - correction)),
+          keepdim ? center : reshape(center, squares.shape())};
 }
 
 }  // namespace
 
-PHLOX_OPERATION(Tensor, var,
-                (const Tensor& input, const OptionalDims& dim = {}, double correction = 1.0, bool keepdim = false),
-                .doc = "The variance over the dimensions `dim`, or over all: squared distances from the mean, divided by "
-                       "the number of elements less `correction`.",
-                .family = Family::reduction,
-                .samples = "var(A(3, 4)); var(A(3, 4), dim=1); var(A(2, 3, 4), dim=(0, 2), correction=0, keepdim=True)",
-                .reference = "np.var(input, axis=dim, ddof=correction, keepdims=keepdim)", .integers = false) {
+PHLOX_OPERATION(
+    Tensor, var,
+    (const Tensor& input, const OptionalDims& dim = {}, double correction = 1.0, bool keepdim = false),
+    .doc =
+        "The variance over the dimensions `dim`, or over all: squared distances from the mean, divided by "
+        "the number of elements less `correction`.",
+    .family = Family::reduction,
+    .samples = "var(A(3, 4)); var(A(3, 4), dim=1); var(A(2, 3, 4), dim=(0, 2), correction=0, keepdim=True)",
+    .reference = "np.var(input, axis=dim, ddof=correction, keepdims=keepdim)", .integers = false) {
   return moments(input, dim, correction, keepdim, "var").variance.to(input.dtype());
 }
 
 PHLOX_OPERATION(Tensor, std,
-                (const Tensor& input, const OptionalDims& dim = {}, double correction = 1.0, bool keepdim = false),
+                (const Tensor& input, const OptionalDims& dim = {}, double correction = 1.0,
+                 bool keepdim = false),
                 .doc = "The standard deviation: the square root of var().", .family = Family::reduction,
                 .samples = "std(A(3, 4)); std(A(3, 4), dim=1, correction=0)",
-                .reference = "np.std(input, axis=dim, ddof=correction, keepdims=keepdim)", .integers = false) {
+                .reference = "np.std(input, axis=dim, ddof=correction, keepdims=keepdim)",
+                .integers = false) {
   return sqrt(moments(input, dim, correction, keepdim, "std").variance).to(input.dtype());
 }
 
 PHLOX_OPERATION(TensorPair, var_mean,
-                (const Tensor& input, const OptionalDims& dim = {}, double correction = 1.0, bool keepdim = false),
+                (const Tensor& input, const OptionalDims& dim = {}, double correction = 1.0,
+                 bool keepdim = false),
                 .doc = "The variance, as var() gives it, and the mean.", .family = Family::reduction,
                 .samples = "var_mean(A(3, 4), dim=1)", .integers = false, .results = "variance mean") {
   const Moments m = moments(input, dim, correction, keepdim, "var_mean");
@@ -71,22 +80,27 @@ PHLOX_OPERATION(TensorPair, var_mean,
 }
 
 PHLOX_OPERATION(TensorPair, std_mean,
-                (const Tensor& input, const OptionalDims& dim = {}, double correction = 1.0, bool keepdim = false),
-                .doc = "The standard deviation, as std() gives it, and the mean.", .family = Family::reduction,
-                .samples = "std_mean(A(3, 4), dim=1)", .integers = false, .results = "deviation mean") {
+                (const Tensor& input, const OptionalDims& dim = {}, double correction = 1.0,
+                 bool keepdim = false),
+                .doc = "The standard deviation, as std() gives it, and the mean.",
+                .family = Family::reduction, .samples = "std_mean(A(3, 4), dim=1)", .integers = false,
+                .results = "deviation mean") {
   const Moments m = moments(input, dim, correction, keepdim, "std_mean");
   return {sqrt(m.variance).to(input.dtype()), m.mean.to(input.dtype())};
 }
 
-PHLOX_OPERATION(Tensor, norm,
-                (const Tensor& input, double p = 2.0, const OptionalDims& dim = {}, bool keepdim = false,
-                 OptionalDType dtype = {}),
-                .doc = "The p-norm of the elements over the dimensions `dim`, or of all: (sum |x|^p)^(1/p); p = inf gives "
-                       "the largest, -inf the smallest |x|, 0 the number of elements that are not zero. The gradient "
-                       "at 0 is 0.",
-                .family = Family::reduction,
-                .samples = "norm(A(3, 4)); norm(A(3, 4), dim=1); norm(A(3, 4), 1.0, dim=0); norm(A(3, 4), 3.0, dim=1, keepdim=True)",
-                .reference = "(np.abs(input) ** p).sum(axis=dim, keepdims=keepdim) ** (1 / p)", .integers = false) {
+PHLOX_OPERATION(
+    Tensor, norm,
+    (const Tensor& input, double p = 2.0, const OptionalDims& dim = {}, bool keepdim = false,
+     OptionalDType dtype = {}),
+    .doc =
+        "The p-norm of the elements over the dimensions `dim`, or of all: (sum |x|^p)^(1/p); p = inf gives "
+        "the largest, -inf the smallest |x|, 0 the number of elements that are not zero. The gradient "
+        "at 0 is 0.",
+    .family = Family::reduction,
+    .samples =
+        "norm(A(3, 4)); norm(A(3, 4), dim=1); norm(A(3, 4), 1.0, dim=0); norm(A(3, 4), 3.0, dim=1, keepdim=True)",
+    .reference = "(np.abs(input) ** p).sum(axis=dim, keepdims=keepdim) ** (1 / p)", .integers = false) {
   check_floating(input, "norm");
   const DType result = dtype.value_or(input.dtype());
   const Tensor x = widened(input.to(result));
@@ -102,17 +116,20 @@ PHLOX_OPERATION(Tensor, norm,
 }
 
 PHLOX_OPERATION(Tensor, nansum,
-                (const Tensor& input, const OptionalDims& dim = {}, bool keepdim = false, OptionalDType dtype = {}),
+                (const Tensor& input, const OptionalDims& dim = {}, bool keepdim = false,
+                 OptionalDType dtype = {}),
                 .doc = "The sum over `dim`, or of all, where NaN counts as 0.", .family = Family::reduction,
-                .samples = "nansum(A(3, 4), dim=1)", .reference = "np.nansum(input, axis=dim, keepdims=keepdim)") {
+                .samples = "nansum(A(3, 4), dim=1)",
+                .reference = "np.nansum(input, axis=dim, keepdims=keepdim)") {
   return sum(is_floating(input.dtype()) ? where(isnan(input), 0, input) : input, dim, keepdim, dtype);
 }
 
 PHLOX_OPERATION(Tensor, nanmean,
-                (const Tensor& input, const OptionalDims& dim = {}, bool keepdim = false, OptionalDType dtype = {}),
-                .doc = "The mean over `dim`, or of all, of the elements that are not NaN.", .family = Family::reduction,
-                .samples = "nanmean(A(3, 4), dim=1)", .reference = "np.nanmean(input, axis=dim, keepdims=keepdim)",
-                .integers = false) {
+                (const Tensor& input, const OptionalDims& dim = {}, bool keepdim = false,
+                 OptionalDType dtype = {}),
+                .doc = "The mean over `dim`, or of all, of the elements that are not NaN.",
+                .family = Family::reduction, .samples = "nanmean(A(3, 4), dim=1)",
+                .reference = "np.nanmean(input, axis=dim, keepdims=keepdim)", .integers = false) {
   check_floating(input, "nanmean");
   const DType result = dtype.value_or(input.dtype());
   const Tensor x = widened(input.to(result));
@@ -127,12 +144,13 @@ PHLOX_OPERATION(TensorPair, aminmax, (const Tensor& input, OptionalDim dim = {},
   return {amin(input, dims, keepdim), amax(input, dims, keepdim)};
 }
 
-PHLOX_OPERATION(Tensor, trapezoid,
-                (const Tensor& y, const OptionalTensor& x = {}, double dx = 1.0, std::int64_t dim = -1),
-                .doc = "The integral of samples `y` along `dim` by the trapezoidal rule, at points `x` or `dx` apart.",
-                .family = Family::reduction, .alias = "trapz", .method = false,
-                .samples = "trapezoid(A(3, 4)); trapezoid(A(4), P(4)); trapezoid(A(3, 4), dx=0.5, dim=0)",
-                .reference = "np.trapezoid(y, x, dx, axis=dim)") {
+PHLOX_OPERATION(
+    Tensor, trapezoid,
+    (const Tensor& y, const OptionalTensor& x = {}, double dx = 1.0, std::int64_t dim = -1),
+    .doc = "The integral of samples `y` along `dim` by the trapezoidal rule, at points `x` or `dx` apart.",
+    .family = Family::reduction, .alias = "trapz", .method = false,
+    .samples = "trapezoid(A(3, 4)); trapezoid(A(4), P(4)); trapezoid(A(3, 4), dx=0.5, dim=0)",
+    .reference = "np.trapezoid(y, x, dx, axis=dim)") {
   const std::int64_t d = normalize_dim(dim, y.rank(), "trapezoid");
   const std::int64_t n = y.size(d);
   if (n < 2) return sum(mul(y, 0.0), d);
@@ -149,13 +167,15 @@ PHLOX_OPERATION(Tensor, trapezoid,
   return mul(sum(mul(heights, widths), d), 0.5);
 }
 
-PHLOX_OPERATION(Tensor, cov,
-                (const Tensor& input, std::int64_t correction = 1, const OptionalTensor& fweights = {},
-                 const OptionalTensor& aweights = {}),
-                .doc = "The covariance matrix of variables in rows and observations in columns, which may be counted "
-                       "`fweights` times and weighted by `aweights`.",
-                .family = Family::reduction, .samples = "cov(A(3, 5)); cov(A(6), correction=0)",
-                .reference = "np.cov(input, ddof=correction)", .integers = false, .tolerance = 1e-4) {
+PHLOX_OPERATION(
+    Tensor, cov,
+    (const Tensor& input, std::int64_t correction = 1, const OptionalTensor& fweights = {},
+     const OptionalTensor& aweights = {}),
+    .doc =
+        "The covariance matrix of variables in rows and observations in columns, which may be counted "
+        "`fweights` times and weighted by `aweights`.",
+    .family = Family::reduction, .samples = "cov(A(3, 5)); cov(A(6), correction=0)",
+    .reference = "np.cov(input, ddof=correction)", .integers = false, .tolerance = 1e-4) {
   check_floating(input, "cov");
   if (input.rank() > 2)
     fail<ShapeError>(ErrorCode::wrong_rank, "cov: needs at most 2 dimensions, not {}", input.rank())
@@ -181,11 +201,13 @@ PHLOX_OPERATION(Tensor, cov,
   return input.rank() == 2 ? product : reshape(product, {});
 }
 
-PHLOX_OPERATION(Tensor, corrcoef, (const Tensor& input),
-                .doc = "The matrix of Pearson's correlation coefficients of variables in rows and observations in "
-                       "columns.",
-                .family = Family::reduction, .samples = "corrcoef(A(3, 5))", .reference = "np.corrcoef(input)",
-                .integers = false, .tolerance = 1e-4) {
+PHLOX_OPERATION(
+    Tensor, corrcoef, (const Tensor& input),
+    .doc =
+        "The matrix of Pearson's correlation coefficients of variables in rows and observations in "
+        "columns.",
+    .family = Family::reduction, .samples = "corrcoef(A(3, 5))", .reference = "np.corrcoef(input)",
+    .integers = false, .tolerance = 1e-4) {
   const Tensor c = cov(input);
   if (c.rank() == 0) return div(c, c);
   const Tensor deviation = sqrt(diagonal(c));

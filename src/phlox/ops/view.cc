@@ -58,9 +58,7 @@ bool layout_of(const TensorImpl& from, const ViewAttributes& v, Layout& to) {
   to.offset = from.offset;
   const auto at = [](const IntList& list, int i) { return list[static_cast<std::size_t>(i)]; };
   switch (v.kind) {
-    case ViewKind::reshape:
-      to.sizes = v.a;
-      return reshape_strides(from, to.sizes, to.strides);
+    case ViewKind::reshape: to.sizes = v.a; return reshape_strides(from, to.sizes, to.strides);
     case ViewKind::expand: {
       to.sizes = v.a;
       to.strides.resize(v.a.size());
@@ -160,12 +158,8 @@ class ViewNode final : public GradientNode {
     const Tensor& gradient = output_gradients[0];
     if (!gradient.defined()) return;
     switch (attributes_.kind) {
-      case ViewKind::reshape:
-        input_gradients[0] = reshape(gradient, shape_);
-        break;
-      case ViewKind::expand:
-        input_gradients[0] = sum_to_shape(gradient, shape_);
-        break;
+      case ViewKind::reshape: input_gradients[0] = reshape(gradient, shape_); break;
+      case ViewKind::expand: input_gradients[0] = sum_to_shape(gradient, shape_); break;
       case ViewKind::permute: {
         ViewAttributes inverse{ViewKind::permute, {}};
         inverse.a.resize(attributes_.a.size());
@@ -174,11 +168,8 @@ class ViewNode final : public GradientNode {
         input_gradients[0] = apply_view(gradient, inverse);
         break;
       }
-      case ViewKind::strided:
-        input_gradients[0] = strided_gradient(gradient, shape_, attributes_);
-        break;
-      default:
-        input_gradients[0] = apply_view_gradient(gradient, shape_, attributes_);
+      case ViewKind::strided: input_gradients[0] = strided_gradient(gradient, shape_, attributes_); break;
+      default: input_gradients[0] = apply_view_gradient(gradient, shape_, attributes_);
     }
   }
   void release_saved() override {}
@@ -310,15 +301,13 @@ Shape infer_shape(const Shape& asked, std::int64_t count, const char* operation)
   std::int64_t known = 1;
   for (int d = 0; d < shape.rank(); ++d) {
     const std::int64_t size = shape[static_cast<std::size_t>(d)];
-    if (size == -1 && unknown < 0)
-      unknown = d;
+    if (size == -1 && unknown < 0) unknown = d;
     else if (size < 0)
       fail<ShapeError>(ErrorCode::invalid_value, "{}: {} in [{}]", operation,
                        size == -1 ? "a second -1" : "a negative size", to_string(asked))
           .hint("one size may be -1, all others are counts")
           .raise();
-    else
-      known *= size;
+    else known *= size;
   }
   if (unknown >= 0 && known != 0 && count % known == 0) {
     shape[static_cast<std::size_t>(unknown)] = count / known;
@@ -539,10 +528,8 @@ PHLOX_OPERATION(
   Shape shape;
   std::int64_t joined = 1;
   for (int d = 0; d < input.rank(); ++d) {
-    if (d < first || d > last)
-      shape.push_back(input.impl()->sizes[d]);
-    else
-      joined *= input.impl()->sizes[d];
+    if (d < first || d > last) shape.push_back(input.impl()->sizes[d]);
+    else joined *= input.impl()->sizes[d];
     if (d == last) shape.push_back(joined);
   }
   if (input.rank() == 0) shape.push_back(1);
@@ -563,8 +550,7 @@ PHLOX_OPERATION(Tensor, unflatten, (const Tensor& input, std::int64_t dim, const
   const Shape parts = infer_shape(sizes, input.size(position), "unflatten");
   Shape shape;
   for (int d = 0; d < input.rank(); ++d) {
-    if (d != position)
-      shape.push_back(input.impl()->sizes[d]);
+    if (d != position) shape.push_back(input.impl()->sizes[d]);
     else
       for (std::int64_t size : parts) shape.push_back(size);
   }

@@ -15,7 +15,8 @@ void check(bool fits, const char* schedule, const char* rule) {
 
 std::vector<double> Schedule::learning_rates() const {
   std::vector<double> rates;
-  for (std::size_t group = 0; group < optimizer_.group_count(); ++group) rates.push_back(optimizer_.lr(group));
+  for (std::size_t group = 0; group < optimizer_.group_count(); ++group)
+    rates.push_back(optimizer_.lr(group));
   return rates;
 }
 

@@ -33,7 +33,8 @@ std::int64_t find_in_long_row(ExtremumIndex find, const char* row, std::int64_t 
   parallel_for(0, chunks, 1, [&](std::int64_t first, std::int64_t last) {
     for (std::int64_t c = first; c < last; ++c)
       indices[static_cast<std::size_t>(c)] =
-          c * chunk + find(row + c * chunk * bytes, std::min(chunk, count - c * chunk), values.data() + c * bytes);
+          c * chunk +
+          find(row + c * chunk * bytes, std::min(chunk, count - c * chunk), values.data() + c * bytes);
   });
   char unused[8];
   return indices[static_cast<std::size_t>(find(values.data(), chunks, unused))];
@@ -59,7 +60,8 @@ void arg_reduce(const ArgReduceCall& call) {
   for_row_ranges(input.rows(), length, [&](std::int64_t first, std::int64_t last) {
     const Scratch scratch(length * bytes);
     char unused[8];
-    for (std::int64_t row = first; row < last; ++row) write(row, find(input.read(row, scratch.at(0)), length, unused));
+    for (std::int64_t row = first; row < last; ++row)
+      write(row, find(input.read(row, scratch.at(0)), length, unused));
   });
 }
 

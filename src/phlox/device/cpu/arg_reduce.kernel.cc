@@ -29,8 +29,8 @@ std::int64_t extremum_index(const void* row, std::int64_t count, void* value) {
   return find_first(x, count, found);
 }
 
-#define PHLOX_TYPES(Op)                                                                                       \
-  {extremum_index<Op, float>, extremum_index<Op, double>, extremum_index<Op, std::int64_t>,                   \
+#define PHLOX_TYPES(Op)                                                                     \
+  {extremum_index<Op, float>, extremum_index<Op, double>, extremum_index<Op, std::int64_t>, \
    extremum_index<Op, std::uint64_t>, extremum_index<Op, std::uint8_t>}
 #define PHLOX_STRINGIFY_(x) #x
 #define PHLOX_STRINGIFY(x) PHLOX_STRINGIFY_(x)

@@ -33,8 +33,10 @@ struct Matrix {
   bool transposed;
 };
 
-bool has_row_order(std::int64_t rows, std::int64_t columns, std::int64_t row_stride, std::int64_t column_stride) {
-  return (columns == 1 || column_stride == 1) && (rows == 1 || row_stride >= std::max<std::int64_t>(columns, 1));
+bool has_row_order(std::int64_t rows, std::int64_t columns, std::int64_t row_stride,
+                   std::int64_t column_stride) {
+  return (columns == 1 || column_stride == 1) &&
+         (rows == 1 || row_stride >= std::max<std::int64_t>(columns, 1));
 }
 
 // Copies what the libraries cannot take; `copy` keeps it alive.
@@ -51,8 +53,7 @@ Matrix as_matrix(const TensorImpl& t, Tensor& copy) {
   const Tensor self{Reference<TensorImpl>::share(impl)};
   const bool once = r && batch_stride == 0;
   const Shape shape = once ? Shape{rows, columns} : self.shape();
-  const Tensor source =
-      once ? make_view(self, shape, {t.strides[r], t.strides[r + 1]}, t.offset) : self;
+  const Tensor source = once ? make_view(self, shape, {t.strides[r], t.strides[r + 1]}, t.offset) : self;
   copy = make_tensor(shape, t.dtype, t.device);
   convert(*source.impl(), *copy.impl());
   return {copy.data_pointer(), rows, columns, columns, r && !once ? rows * columns : 0, false};
@@ -64,35 +65,38 @@ template <class T>
 void multiply(const Matrix& a, const Matrix& b, const T* lhs, const T* rhs, T* output, bool add) {
   const std::int64_t m = a.rows, k = a.columns, n = b.columns;
   const auto index = [](std::int64_t x) { return static_cast<blasint>(x); };
-  const auto lhs_form = a.transposed ? CblasTrans : CblasNoTrans, rhs_form = b.transposed ? CblasTrans : CblasNoTrans;
+  const auto lhs_form = a.transposed ? CblasTrans : CblasNoTrans,
+             rhs_form = b.transposed ? CblasTrans : CblasNoTrans;
   const T one(1), beta(add ? 1 : 0);
   if constexpr (std::is_same_v<T, float>) {
 #if defined(PHLOX_ONEDNN)
     // Twice as fast as OpenBLAS with AVX-512 here.
-    const dnnl_status_t status = dnnl_sgemm(a.transposed ? 'T' : 'N', b.transposed ? 'T' : 'N', m, n, k, 1, lhs,
-                                            a.leading, rhs, b.leading, beta, output, n);
+    const dnnl_status_t status = dnnl_sgemm(a.transposed ? 'T' : 'N', b.transposed ? 'T' : 'N', m, n, k, 1,
+                                            lhs, a.leading, rhs, b.leading, beta, output, n);
     if (status != dnnl_success)
-      fail<StateError>(ErrorCode::not_supported, "matmul: oneDNN failed with status {}", static_cast<int>(status))
+      fail<StateError>(ErrorCode::not_supported, "matmul: oneDNN failed with status {}",
+                       static_cast<int>(status))
           .raise();
 #else
-    cblas_sgemm(CblasRowMajor, lhs_form, rhs_form, index(m), index(n), index(k), one, lhs, index(a.leading), rhs,
-                index(b.leading), beta, output, index(n));
+    cblas_sgemm(CblasRowMajor, lhs_form, rhs_form, index(m), index(n), index(k), one, lhs, index(a.leading),
+                rhs, index(b.leading), beta, output, index(n));
 #endif
   } else if constexpr (std::is_same_v<T, double>) {
-    cblas_dgemm(CblasRowMajor, lhs_form, rhs_form, index(m), index(n), index(k), one, lhs, index(a.leading), rhs,
-                index(b.leading), beta, output, index(n));
+    cblas_dgemm(CblasRowMajor, lhs_form, rhs_form, index(m), index(n), index(k), one, lhs, index(a.leading),
+                rhs, index(b.leading), beta, output, index(n));
   } else if constexpr (std::is_same_v<T, std::complex<float>>) {
-    cblas_cgemm(CblasRowMajor, lhs_form, rhs_form, index(m), index(n), index(k), &one, lhs, index(a.leading), rhs,
-                index(b.leading), &beta, output, index(n));
+    cblas_cgemm(CblasRowMajor, lhs_form, rhs_form, index(m), index(n), index(k), &one, lhs, index(a.leading),
+                rhs, index(b.leading), &beta, output, index(n));
   } else {
-    cblas_zgemm(CblasRowMajor, lhs_form, rhs_form, index(m), index(n), index(k), &one, lhs, index(a.leading), rhs,
-                index(b.leading), &beta, output, index(n));
+    cblas_zgemm(CblasRowMajor, lhs_form, rhs_form, index(m), index(n), index(k), &one, lhs, index(a.leading),
+                rhs, index(b.leading), &beta, output, index(n));
   }
 }
 
 template <class T>
-constexpr bool has_library = std::is_same_v<T, float> || std::is_same_v<T, double> ||
-                             std::is_same_v<T, std::complex<float>> || std::is_same_v<T, std::complex<double>>;
+constexpr bool has_library =
+    std::is_same_v<T, float> || std::is_same_v<T, double> || std::is_same_v<T, std::complex<float>> ||
+    std::is_same_v<T, std::complex<double>>;
 
 template <class T>
 void run(Matrix a, Matrix b, std::int64_t batch, const TensorImpl* bias, TensorImpl& output) {
@@ -119,7 +123,8 @@ void run(Matrix a, Matrix b, std::int64_t batch, const TensorImpl* bias, TensorI
     if (!portable_kernels()) {
       const auto products = [&](std::int64_t first, std::int64_t last) {
         for (std::int64_t i = first; i < last; ++i)
-          multiply(a, b, lhs + i * a.batch_stride, rhs + i * b.batch_stride, result + i * m * n, bias != nullptr);
+          multiply(a, b, lhs + i * a.batch_stride, rhs + i * b.batch_stride, result + i * m * n,
+                   bias != nullptr);
       };
       if (batch > 1 && work < large_product && work * static_cast<double>(batch) > parallel_work) {
         const auto grain = static_cast<std::int64_t>(parallel_work / 2 / work);
@@ -136,15 +141,18 @@ void run(Matrix a, Matrix b, std::int64_t batch, const TensorImpl* bias, TensorI
   }
   const PortableMatrix left{a.transposed ? 1 : a.leading, a.transposed ? a.leading : 1};
   const PortableMatrix right{b.transposed ? 1 : b.leading, b.transposed ? b.leading : 1};
-  parallel_for(0, batch * m, std::max<std::int64_t>(1, static_cast<std::int64_t>(parallel_work * static_cast<double>(m) / std::max(work, 1.0))),
-               [&](std::int64_t first, std::int64_t last) {
-                 while (first < last) {
-                   const std::int64_t i = first / m, row = first % m, rows = std::min(m - row, last - first);
-                   portable_multiply(lhs + i * a.batch_stride + row * left.row_stride, left,
-                                     rhs + i * b.batch_stride, right, result + first * n, rows, n, k, bias != nullptr);
-                   first += rows;
-                 }
-               });
+  parallel_for(
+      0, batch * m,
+      std::max<std::int64_t>(
+          1, static_cast<std::int64_t>(parallel_work * static_cast<double>(m) / std::max(work, 1.0))),
+      [&](std::int64_t first, std::int64_t last) {
+        while (first < last) {
+          const std::int64_t i = first / m, row = first % m, rows = std::min(m - row, last - first);
+          portable_multiply(lhs + i * a.batch_stride + row * left.row_stride, left, rhs + i * b.batch_stride,
+                            right, result + first * n, rows, n, k, bias != nullptr);
+          first += rows;
+        }
+      });
 }
 
 #if defined(PHLOX_ONEDNN)
@@ -156,16 +164,31 @@ void run_bfloat16(Matrix a, Matrix b, std::int64_t batch, const TensorImpl* bias
     batch = 1;
   }
   const std::int64_t m = a.rows, k = a.columns, n = b.columns;
-  Team team(static_cast<double>(m) * static_cast<double>(n) * static_cast<double>(k) * static_cast<double>(batch) < parallel_work ? 1 : 0);
+  Team team(static_cast<double>(m) * static_cast<double>(n) * static_cast<double>(k) *
+                        static_cast<double>(batch) <
+                    parallel_work
+                ? 1
+                : 0);
   // oneDNN has no stride 0: a broadcast operand has a batch of 1.
   const auto describe = [&](const Matrix& x) {
     const std::int64_t count = x.batch_stride ? batch : 1;
     return Description({count, x.rows, x.columns}, Memory::data_type::bf16,
-                       Memory::dims{x.batch_stride ? x.batch_stride : x.rows * x.columns * x.leading, x.transposed ? 1 : x.leading,
-                                    x.transposed ? x.leading : 1});
+                       Memory::dims{x.batch_stride ? x.batch_stride : x.rows * x.columns * x.leading,
+                                    x.transposed ? 1 : x.leading, x.transposed ? x.leading : 1});
   };
-  Key key{40, team.threads(), m, k, n, batch, a.leading, b.leading, a.batch_stride, b.batch_stride, a.transposed,
-          b.transposed, bias != nullptr};
+  Key key{40,
+          team.threads(),
+          m,
+          k,
+          n,
+          batch,
+          a.leading,
+          b.leading,
+          a.batch_stride,
+          b.batch_stride,
+          a.transposed,
+          b.transposed,
+          bias != nullptr};
   guard("matmul", [&] {
     Executable& product = cached<Executable>(key, [&] {
       const Description output_description({batch, m, n}, Memory::data_type::bf16, Memory::format_tag::abc);
@@ -173,15 +196,18 @@ void run_bfloat16(Matrix a, Matrix b, std::int64_t batch, const TensorImpl* bias
       attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);
       if (bias) {
         const Description bias_description({1, 1, n}, Memory::data_type::bf16, Memory::format_tag::abc);
-        dnnl::matmul::primitive_desc d(engine(), describe(a), describe(b), bias_description, output_description,
-                                       attributes);
+        dnnl::matmul::primitive_desc d(engine(), describe(a), describe(b), bias_description,
+                                       output_description, attributes);
         return Executable(dnnl::matmul(d), d.scratchpad_desc(),
-                          {{DNNL_ARG_SRC, d.src_desc()}, {DNNL_ARG_WEIGHTS, d.weights_desc()},
-                           {DNNL_ARG_DST, d.dst_desc()}, {DNNL_ARG_BIAS, bias_description}});
+                          {{DNNL_ARG_SRC, d.src_desc()},
+                           {DNNL_ARG_WEIGHTS, d.weights_desc()},
+                           {DNNL_ARG_DST, d.dst_desc()},
+                           {DNNL_ARG_BIAS, bias_description}});
       }
       dnnl::matmul::primitive_desc d(engine(), describe(a), describe(b), output_description, attributes);
-      return Executable(dnnl::matmul(d), d.scratchpad_desc(),
-                        {{DNNL_ARG_SRC, d.src_desc()}, {DNNL_ARG_WEIGHTS, d.weights_desc()}, {DNNL_ARG_DST, d.dst_desc()}});
+      return Executable(
+          dnnl::matmul(d), d.scratchpad_desc(),
+          {{DNNL_ARG_SRC, d.src_desc()}, {DNNL_ARG_WEIGHTS, d.weights_desc()}, {DNNL_ARG_DST, d.dst_desc()}});
     });
     if (bias) product.run({a.data, b.data, output.address(), bias->address()});
     else product.run({a.data, b.data, output.address()});
@@ -210,7 +236,9 @@ void contraction(const ContractionCall& call) {
       Strides strides(static_cast<std::size_t>(output.rank), 0);
       strides[strides.size() - 1] = call.bias->strides[0];
       const Tensor bias{Reference<TensorImpl>::share(const_cast<TensorImpl*>(call.bias))};
-      convert(*make_view(bias, Shape(std::span(output.sizes, output.rank)), strides, call.bias->offset).impl(), output);
+      convert(
+          *make_view(bias, Shape(std::span(output.sizes, output.rank)), strides, call.bias->offset).impl(),
+          output);
     }
     return;
   }
@@ -223,7 +251,8 @@ void contraction(const ContractionCall& call) {
   if (through_float) {
     const Tensor lhs = cast(*call.lhs, DType::float32), rhs = cast(*call.rhs, DType::float32);
     const Tensor bias = call.bias ? cast(*call.bias, DType::float32) : Tensor();
-    const Tensor result = make_tensor(Shape(std::span(output.sizes, output.rank)), DType::float32, output.device);
+    const Tensor result =
+        make_tensor(Shape(std::span(output.sizes, output.rank)), DType::float32, output.device);
     contraction({lhs.impl(), rhs.impl(), bias.unsafe_impl(), result.impl()});
     convert(*result.impl(), output);
     return;
@@ -244,8 +273,7 @@ void contraction(const ContractionCall& call) {
   visit_dtype(dtype, [&]<class T>() {
     if constexpr (!std::is_same_v<T, Half> && !std::is_same_v<T, BFloat16> && !std::is_same_v<T, bool>)
       run<T>(a, b, batch, call.bias, output);
-    else
-      fail<DTypeError>(ErrorCode::wrong_dtype, "matmul: takes numbers, not {}", info(dtype).name).raise();
+    else fail<DTypeError>(ErrorCode::wrong_dtype, "matmul: takes numbers, not {}", info(dtype).name).raise();
   });
 }
 

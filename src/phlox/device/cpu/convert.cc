@@ -183,16 +183,11 @@ struct Wide {
 using TransposeTile = void (*)(const char*, std::int64_t, char*, std::int64_t, std::int64_t, std::int64_t);
 TransposeTile transpose_of(std::int64_t bytes) {
   switch (bytes) {
-    case 1:
-      return transpose_tile<std::uint8_t>;
-    case 2:
-      return transpose_tile<std::uint16_t>;
-    case 4:
-      return transpose_tile<std::uint32_t>;
-    case 8:
-      return transpose_tile<std::uint64_t>;
-    default:
-      return transpose_tile<Wide>;
+    case 1: return transpose_tile<std::uint8_t>;
+    case 2: return transpose_tile<std::uint16_t>;
+    case 4: return transpose_tile<std::uint32_t>;
+    case 8: return transpose_tile<std::uint64_t>;
+    default: return transpose_tile<Wide>;
   }
 }
 
@@ -242,16 +237,11 @@ void require_computable(DType dtype, const char* name) {
 DType storage_dtype(DType dtype) {
   if (is_computable(dtype)) return dtype;
   switch (element_size(dtype)) {
-    case 1:
-      return DType::uint8;
-    case 2:
-      return DType::uint16;
-    case 4:
-      return DType::uint32;
-    case 8:
-      return DType::uint64;
-    default:
-      return DType::complex128;
+    case 1: return DType::uint8;
+    case 2: return DType::uint16;
+    case 4: return DType::uint32;
+    case 8: return DType::uint64;
+    default: return DType::complex128;
   }
 }
 
@@ -290,10 +280,8 @@ void convert(const TensorImpl& source, TensorImpl& target) {
       0, count, parallel_elements,
       [&](std::int64_t first, std::int64_t last) {
         for_rows(plan, first, last, [&](const char* from, char* to, std::int64_t n) {
-          if (stream)
-            stream_row(run, plain, from, source_stride, source_bytes, to, target_bytes, n);
-          else
-            run(from, source_stride, to, target_stride, n);
+          if (stream) stream_row(run, plain, from, source_stride, source_bytes, to, target_bytes, n);
+          else run(from, source_stride, to, target_stride, n);
         });
         if (stream) kernels().stream_fence();
       },
@@ -341,10 +329,8 @@ void fill(TensorImpl& target, const Scalar& value) {
           }
           for (; n > 0; n -= repeats, to += repeats * bytes) {
             const std::int64_t part = std::min(n, repeats) * bytes;
-            if (stream)
-              kernels().stream_copy(pattern, to, part);
-            else
-              std::memcpy(to, pattern, static_cast<std::size_t>(part));
+            if (stream) kernels().stream_copy(pattern, to, part);
+            else std::memcpy(to, pattern, static_cast<std::size_t>(part));
           }
         });
         if (stream) kernels().stream_fence();
@@ -366,10 +352,8 @@ void arange(TensorImpl& target, const Scalar& start, const Scalar& step) {
     for (std::int64_t i = first; i < last; i += block) {
       const std::int64_t n = std::min(block, last - i);
       for (std::int64_t j = 0; j < n; ++j) {
-        if (integers)
-          stage.integer[j] = start.integer() + (i + j) * step.integer();
-        else
-          stage.floating[j] = start.real() + static_cast<double>(i + j) * step.real();
+        if (integers) stage.integer[j] = start.integer() + (i + j) * step.integer();
+        else stage.floating[j] = start.real() + static_cast<double>(i + j) * step.real();
       }
       const std::int64_t stride = target.strides[0] * bytes;
       run(&stage, 8, static_cast<char*>(target.address()) + i * stride, stride, n);

@@ -147,10 +147,8 @@ PHLOX_INLINE Target float_to_integer(Source x) {
   Source clamped = x > low ? x : low;  // NaN becomes `low`
   clamped = clamped < high ? clamped : high;
   Target result;
-  if constexpr (sizeof(Target) < 4)
-    result = static_cast<Target>(static_cast<std::int32_t>(clamped));
-  else
-    result = static_cast<Target>(clamped);
+  if constexpr (sizeof(Target) < 4) result = static_cast<Target>(static_cast<std::int32_t>(clamped));
+  else result = static_cast<Target>(clamped);
   if constexpr (value_bits > mantissa_bits) result = x > high ? most : result;
   return x == x ? result : static_cast<Target>(0);
 }
@@ -164,30 +162,22 @@ PHLOX_INLINE Target cast(Source x) {
   } else if constexpr (S::complex) {
     if constexpr (T::complex)
       return {static_cast<decltype(Target::real)>(x.real), static_cast<decltype(Target::real)>(x.imaginary)};
-    else if constexpr (T::boolean)
-      return {static_cast<std::uint8_t>((x.real != 0) | (x.imaginary != 0))};
-    else
-      return cast<Target>(x.real);
+    else if constexpr (T::boolean) return {static_cast<std::uint8_t>((x.real != 0) | (x.imaginary != 0))};
+    else return cast<Target>(x.real);
   } else if constexpr (T::complex) {
     return {cast<decltype(Target::real)>(x), 0};
   } else if constexpr (S::boolean) {
     return cast<Target>(static_cast<std::uint8_t>(x.value != 0));
   } else if constexpr (S::narrow) {
-    if constexpr (T::boolean)
-      return {static_cast<std::uint8_t>(widen(x) != 0)};
-    else
-      return cast<Target>(widen(x));
+    if constexpr (T::boolean) return {static_cast<std::uint8_t>(widen(x) != 0)};
+    else return cast<Target>(widen(x));
   } else if constexpr (T::boolean) {
     return {static_cast<std::uint8_t>(x != 0)};
   } else if constexpr (T::narrow) {
-    if constexpr (same<Source, float>)
-      return narrow_to(Target{}, x);
-    else if constexpr (S::floating)
-      return narrow_to(Target{}, round_to_odd(x));
-    else if constexpr (sizeof(Source) <= 2)
-      return narrow_to(Target{}, static_cast<float>(x));
-    else
-      return narrow_to(Target{}, round_to_odd(round_to_odd_double(x)));
+    if constexpr (same<Source, float>) return narrow_to(Target{}, x);
+    else if constexpr (S::floating) return narrow_to(Target{}, round_to_odd(x));
+    else if constexpr (sizeof(Source) <= 2) return narrow_to(Target{}, static_cast<float>(x));
+    else return narrow_to(Target{}, round_to_odd(round_to_odd_double(x)));
   } else if constexpr (S::floating && !T::floating) {
     return float_to_integer<Target>(x);
   } else {

@@ -62,7 +62,8 @@ void for_each_position(const std::int64_t (&sizes)[3], const std::int64_t* strid
 }
 
 // The input position under kernel position `k` of output position `o`; false in the padding.
-bool input_offset(const Loops& l, const std::int64_t (&o)[3], const std::int64_t (&k)[3], std::int64_t& offset) {
+bool input_offset(const Loops& l, const std::int64_t (&o)[3], const std::int64_t (&k)[3],
+                  std::int64_t& offset) {
   offset = 0;
   for (int d = 0; d < 3; ++d) {
     const std::int64_t i = o[d] * l.stride[d] - l.padding[d] + k[d] * l.dilation[d];
@@ -73,7 +74,8 @@ bool input_offset(const Loops& l, const std::int64_t (&o)[3], const std::int64_t
 }
 
 // The output position whose window has input position `i` at kernel position `k`; false when there is none.
-bool output_offset(const Loops& l, const std::int64_t (&i)[3], const std::int64_t (&k)[3], std::int64_t& offset) {
+bool output_offset(const Loops& l, const std::int64_t (&i)[3], const std::int64_t (&k)[3],
+                   std::int64_t& offset) {
   offset = 0;
   for (int d = 0; d < 3; ++d) {
     const std::int64_t position = i[d] + l.padding[d] - k[d] * l.dilation[d];
@@ -101,68 +103,82 @@ void run_portable(const ConvolutionCall& call) {
   };
   switch (call.result) {
     case ConvolutionPart::output:
-      parallel_for(0, l.batch * l.groups * l.output_channels, grain(l.batch * l.groups * l.output_channels), [&](std::int64_t first, std::int64_t last) {
-        for (std::int64_t item = first; item < last; ++item) {
-          const std::int64_t n = item / (l.groups * l.output_channels), c = item % (l.groups * l.output_channels);
-          const std::int64_t group = c / l.output_channels;
-          T* const target = output + n * l.output_strides[0] + c * l.output_strides[1];
-          const T* const source = input + n * l.input_strides[0] + group * l.input_channels * l.input_strides[1];
-          const T* const filter = weight + c * l.weight_strides[0];
-          for_each_position(l.output, l.output_strides + 2, [&](const auto& o, std::int64_t at) {
-            Sum sum = bias ? static_cast<Sum>(bias[c * call.bias->strides[0]]) : Sum(0);
-            for_each_position(l.kernel, l.weight_strides + 2, [&](const auto& k, std::int64_t tap) {
-              std::int64_t from;
-              if (!input_offset(l, o, k, from)) return;
-              for (std::int64_t ic = 0; ic < l.input_channels; ++ic)
-                sum += product(source[from + ic * l.input_strides[1]], filter[tap + ic * l.weight_strides[1]]);
-            });
-            target[at] = static_cast<T>(sum);
-          });
-        }
-      });
+      parallel_for(0, l.batch * l.groups * l.output_channels, grain(l.batch * l.groups * l.output_channels),
+                   [&](std::int64_t first, std::int64_t last) {
+                     for (std::int64_t item = first; item < last; ++item) {
+                       const std::int64_t n = item / (l.groups * l.output_channels),
+                                          c = item % (l.groups * l.output_channels);
+                       const std::int64_t group = c / l.output_channels;
+                       T* const target = output + n * l.output_strides[0] + c * l.output_strides[1];
+                       const T* const source =
+                           input + n * l.input_strides[0] + group * l.input_channels * l.input_strides[1];
+                       const T* const filter = weight + c * l.weight_strides[0];
+                       for_each_position(l.output, l.output_strides + 2, [&](const auto& o, std::int64_t at) {
+                         Sum sum = bias ? static_cast<Sum>(bias[c * call.bias->strides[0]]) : Sum(0);
+                         for_each_position(l.kernel, l.weight_strides + 2,
+                                           [&](const auto& k, std::int64_t tap) {
+                                             std::int64_t from;
+                                             if (!input_offset(l, o, k, from)) return;
+                                             for (std::int64_t ic = 0; ic < l.input_channels; ++ic)
+                                               sum += product(source[from + ic * l.input_strides[1]],
+                                                              filter[tap + ic * l.weight_strides[1]]);
+                                           });
+                         target[at] = static_cast<T>(sum);
+                       });
+                     }
+                   });
       return;
     case ConvolutionPart::input:
-      parallel_for(0, l.batch * l.groups * l.input_channels, grain(l.batch * l.groups * l.input_channels), [&](std::int64_t first, std::int64_t last) {
-        for (std::int64_t item = first; item < last; ++item) {
-          const std::int64_t n = item / (l.groups * l.input_channels), c = item % (l.groups * l.input_channels);
-          const std::int64_t group = c / l.input_channels, ic = c % l.input_channels;
-          T* const target = input + n * l.input_strides[0] + c * l.input_strides[1];
-          const T* const source = output + n * l.output_strides[0] + group * l.output_channels * l.output_strides[1];
-          const T* const filter = weight + group * l.output_channels * l.weight_strides[0] + ic * l.weight_strides[1];
-          for_each_position(l.input, l.input_strides + 2, [&](const auto& i, std::int64_t at) {
-            Sum sum(0);
-            for_each_position(l.kernel, l.weight_strides + 2, [&](const auto& k, std::int64_t tap) {
-              std::int64_t from;
-              if (!output_offset(l, i, k, from)) return;
-              for (std::int64_t oc = 0; oc < l.output_channels; ++oc)
-                sum += product(source[from + oc * l.output_strides[1]], filter[tap + oc * l.weight_strides[0]]);
-            });
-            target[at] = static_cast<T>(sum);
+      parallel_for(
+          0, l.batch * l.groups * l.input_channels, grain(l.batch * l.groups * l.input_channels),
+          [&](std::int64_t first, std::int64_t last) {
+            for (std::int64_t item = first; item < last; ++item) {
+              const std::int64_t n = item / (l.groups * l.input_channels),
+                                 c = item % (l.groups * l.input_channels);
+              const std::int64_t group = c / l.input_channels, ic = c % l.input_channels;
+              T* const target = input + n * l.input_strides[0] + c * l.input_strides[1];
+              const T* const source =
+                  output + n * l.output_strides[0] + group * l.output_channels * l.output_strides[1];
+              const T* const filter =
+                  weight + group * l.output_channels * l.weight_strides[0] + ic * l.weight_strides[1];
+              for_each_position(l.input, l.input_strides + 2, [&](const auto& i, std::int64_t at) {
+                Sum sum(0);
+                for_each_position(l.kernel, l.weight_strides + 2, [&](const auto& k, std::int64_t tap) {
+                  std::int64_t from;
+                  if (!output_offset(l, i, k, from)) return;
+                  for (std::int64_t oc = 0; oc < l.output_channels; ++oc)
+                    sum += product(source[from + oc * l.output_strides[1]],
+                                   filter[tap + oc * l.weight_strides[0]]);
+                });
+                target[at] = static_cast<T>(sum);
+              });
+            }
           });
-        }
-      });
       return;
     case ConvolutionPart::weight:
-      parallel_for(0, l.groups * l.output_channels, grain(l.groups * l.output_channels), [&](std::int64_t first, std::int64_t last) {
-        for (std::int64_t c = first; c < last; ++c) {
-          const std::int64_t group = c / l.output_channels;
-          for (std::int64_t ic = 0; ic < l.input_channels; ++ic) {
-            T* const target = weight + c * l.weight_strides[0] + ic * l.weight_strides[1];
-            const T* const source = input + (group * l.input_channels + ic) * l.input_strides[1];
-            const T* const gradient = output + c * l.output_strides[1];
-            for_each_position(l.kernel, l.weight_strides + 2, [&](const auto& k, std::int64_t tap) {
-              Sum sum(0);
-              for (std::int64_t n = 0; n < l.batch; ++n)
-                for_each_position(l.output, l.output_strides + 2, [&](const auto& o, std::int64_t at) {
-                  std::int64_t from;
-                  if (input_offset(l, o, k, from))
-                    sum += product(gradient[n * l.output_strides[0] + at], source[n * l.input_strides[0] + from]);
+      parallel_for(
+          0, l.groups * l.output_channels, grain(l.groups * l.output_channels),
+          [&](std::int64_t first, std::int64_t last) {
+            for (std::int64_t c = first; c < last; ++c) {
+              const std::int64_t group = c / l.output_channels;
+              for (std::int64_t ic = 0; ic < l.input_channels; ++ic) {
+                T* const target = weight + c * l.weight_strides[0] + ic * l.weight_strides[1];
+                const T* const source = input + (group * l.input_channels + ic) * l.input_strides[1];
+                const T* const gradient = output + c * l.output_strides[1];
+                for_each_position(l.kernel, l.weight_strides + 2, [&](const auto& k, std::int64_t tap) {
+                  Sum sum(0);
+                  for (std::int64_t n = 0; n < l.batch; ++n)
+                    for_each_position(l.output, l.output_strides + 2, [&](const auto& o, std::int64_t at) {
+                      std::int64_t from;
+                      if (input_offset(l, o, k, from))
+                        sum += product(gradient[n * l.output_strides[0] + at],
+                                       source[n * l.input_strides[0] + from]);
+                    });
+                  target[tap] = static_cast<T>(sum);
                 });
-              target[tap] = static_cast<T>(sum);
-            });
-          }
-        }
-      });
+              }
+            }
+          });
       return;
   }
 }
@@ -209,7 +225,8 @@ void convolution(const ConvolutionCall& call) {
                   (std::is_integral_v<T> && !std::is_same_v<T, bool>))
       run_portable<T>(call);
     else
-      fail<DTypeError>(ErrorCode::wrong_dtype, "convolution: takes real numbers, not {}", info(dtype).name).raise();
+      fail<DTypeError>(ErrorCode::wrong_dtype, "convolution: takes real numbers, not {}", info(dtype).name)
+          .raise();
   });
 }
 

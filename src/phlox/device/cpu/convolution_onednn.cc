@@ -94,7 +94,8 @@ class Activation {
     key.add(std::span(tensor_.strides, tensor_.rank));
     cached<Executable>(key, [&] {
       Memory::dims strides(tensor_.strides, tensor_.strides + tensor_.rank);
-      const Description from(Memory::dims(tensor_.sizes, tensor_.sizes + tensor_.rank), data_type(tensor_.dtype), strides);
+      const Description from(Memory::dims(tensor_.sizes, tensor_.sizes + tensor_.rank),
+                             data_type(tensor_.dtype), strides);
       const Description to = activation_description(tensor_);
       dnnl::primitive_attr attributes;
       attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);
@@ -134,18 +135,19 @@ Plan build(const ConvolutionCall& call) {
   const auto list = [](const IntList& values) { return Memory::dims(values.begin(), values.end()); };
   Memory::dims dilation = list(g.dilation);
   for (auto& d : dilation) --d;  // oneDNN counts the gaps
-  const Description input = activation_description(*call.input), output = activation_description(*call.output);
+  const Description input = activation_description(*call.input),
+                    output = activation_description(*call.output);
   const Description weight = weight_description(*call.weight, g.groups, true);
   dnnl::primitive_attr attributes;
   attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);
   const bool with_bias = call.bias != nullptr;
-  const Description bias = with_bias ? Description({call.bias->sizes[0]}, data_type(call.bias->dtype),
-                                                   Memory::format_tag::a)
-                                     : Description();
+  const Description bias =
+      with_bias ? Description({call.bias->sizes[0]}, data_type(call.bias->dtype), Memory::format_tag::a)
+                : Description();
   const auto forward = [&](dnnl::prop_kind kind, const Description& b) {
-    return dnnl::convolution_forward::primitive_desc(engine(), kind, dnnl::algorithm::convolution_direct, input, weight,
-                                                     b, output, list(g.stride), dilation, list(g.padding_before),
-                                                     list(g.padding_after), attributes);
+    return dnnl::convolution_forward::primitive_desc(
+        engine(), kind, dnnl::algorithm::convolution_direct, input, weight, b, output, list(g.stride),
+        dilation, list(g.padding_before), list(g.padding_after), attributes);
   };
   const Description user_weight = weight_description(*call.weight, g.groups, false);
   const auto finish = [&](Executable executable, const Description& chosen) {
@@ -155,9 +157,9 @@ Plan build(const ConvolutionCall& call) {
       const Description& from = out ? chosen : user_weight;
       const Description& to = out ? user_weight : chosen;
       dnnl::reorder::primitive_desc reorder(engine(), from, engine(), to, attributes);
-      plan.weight_reorder.emplace(dnnl::reorder(reorder), reorder.scratchpad_desc(),
-                                  std::initializer_list<std::pair<int, Description>>{{DNNL_ARG_FROM, from},
-                                                                                     {DNNL_ARG_TO, to}});
+      plan.weight_reorder.emplace(
+          dnnl::reorder(reorder), reorder.scratchpad_desc(),
+          std::initializer_list<std::pair<int, Description>>{{DNNL_ARG_FROM, from}, {DNNL_ARG_TO, to}});
       plan.weight_bytes = chosen.get_size();
     }
     return plan;
@@ -167,12 +169,15 @@ Plan build(const ConvolutionCall& call) {
       const auto d = forward(dnnl::prop_kind::forward_inference, bias);
       if (with_bias)
         return finish(Executable(dnnl::convolution_forward(d), d.scratchpad_desc(),
-                                 {{DNNL_ARG_SRC, input}, {DNNL_ARG_WEIGHTS, d.weights_desc()}, {DNNL_ARG_DST, output},
+                                 {{DNNL_ARG_SRC, input},
+                                  {DNNL_ARG_WEIGHTS, d.weights_desc()},
+                                  {DNNL_ARG_DST, output},
                                   {DNNL_ARG_BIAS, bias}}),
                       d.weights_desc());
-      return finish(Executable(dnnl::convolution_forward(d), d.scratchpad_desc(),
-                               {{DNNL_ARG_SRC, input}, {DNNL_ARG_WEIGHTS, d.weights_desc()}, {DNNL_ARG_DST, output}}),
-                    d.weights_desc());
+      return finish(
+          Executable(dnnl::convolution_forward(d), d.scratchpad_desc(),
+                     {{DNNL_ARG_SRC, input}, {DNNL_ARG_WEIGHTS, d.weights_desc()}, {DNNL_ARG_DST, output}}),
+          d.weights_desc());
     }
     case ConvolutionPart::input: {
       const auto hint = forward(dnnl::prop_kind::forward_training, Description());
@@ -180,7 +185,8 @@ Plan build(const ConvolutionCall& call) {
           engine(), dnnl::algorithm::convolution_direct, input, weight, output, list(g.stride), dilation,
           list(g.padding_before), list(g.padding_after), hint, attributes);
       return finish(Executable(dnnl::convolution_backward_data(d), d.scratchpad_desc(),
-                               {{DNNL_ARG_DIFF_SRC, input}, {DNNL_ARG_WEIGHTS, d.weights_desc()},
+                               {{DNNL_ARG_DIFF_SRC, input},
+                                {DNNL_ARG_WEIGHTS, d.weights_desc()},
                                 {DNNL_ARG_DIFF_DST, output}}),
                     d.weights_desc());
     }
@@ -190,7 +196,8 @@ Plan build(const ConvolutionCall& call) {
           engine(), dnnl::algorithm::convolution_direct, input, weight, output, list(g.stride), dilation,
           list(g.padding_before), list(g.padding_after), hint, attributes);
       return finish(Executable(dnnl::convolution_backward_weights(d), d.scratchpad_desc(),
-                               {{DNNL_ARG_SRC, input}, {DNNL_ARG_DIFF_WEIGHTS, d.diff_weights_desc()},
+                               {{DNNL_ARG_SRC, input},
+                                {DNNL_ARG_DIFF_WEIGHTS, d.diff_weights_desc()},
                                 {DNNL_ARG_DIFF_DST, output}}),
                     d.diff_weights_desc());
     }
@@ -215,8 +222,12 @@ void convolution_onednn(const ConvolutionCall& call) {
   const double work = static_cast<double>(call.output->count) * static_cast<double>(call.weight->count) /
                       static_cast<double>(call.weight->sizes[0]);
   Team team(work < 300e3 ? 1 : 0);
-  Key key{41, static_cast<std::int64_t>(call.result), team.threads(), static_cast<std::int64_t>(call.input->dtype),
-          call.bias != nullptr, g.groups};
+  Key key{41,
+          static_cast<std::int64_t>(call.result),
+          team.threads(),
+          static_cast<std::int64_t>(call.input->dtype),
+          call.bias != nullptr,
+          g.groups};
   key.add(sizes_of(*call.input));
   key.add(sizes_of(*call.weight));
   key.add(sizes_of(*call.output));

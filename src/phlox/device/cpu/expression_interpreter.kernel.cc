@@ -41,8 +41,7 @@ void run_block(const ExpressionProgram& program, unsigned mask_inputs, const voi
         for (int j = 0; j < vectors; ++j) {
           if (mask_inputs >> index & 1u)
             m[j] = D::Mask::load(static_cast<const std::uint8_t*>(inputs[index]) + j * D::lanes);
-          else
-            v[j] = D::load(static_cast<const T*>(inputs[index]) + j * D::lanes);
+          else v[j] = D::load(static_cast<const T*>(inputs[index]) + j * D::lanes);
         }
         break;
       case Opcode::scalar:
@@ -51,34 +50,37 @@ void run_block(const ExpressionProgram& program, unsigned mask_inputs, const voi
       case Opcode::constant:
         for (int j = 0; j < vectors; ++j) v[j] = D(n.value);
         break;
-#define PHLOX_LOOP(opcode, target, expression) \
-  case Opcode::opcode:                         \
+#define PHLOX_LOOP(opcode, target, expression)                \
+  case Opcode::opcode:                                        \
     for (int j = 0; j < vectors; ++j) target[j] = expression; \
     break;
-      PHLOX_LOOP(neg, v, -x[j])
-      PHLOX_LOOP(add, v, x[j] + y[j])
-      PHLOX_LOOP(sub, v, x[j] - y[j])
-      PHLOX_LOOP(mul, v, x[j] * y[j])
-      PHLOX_LOOP(div, v, x[j] / y[j])
-      PHLOX_LOOP(lt, m, x[j] < y[j])
-      PHLOX_LOOP(le, m, x[j] <= y[j])
-      PHLOX_LOOP(gt, m, x[j] > y[j])
-      PHLOX_LOOP(ge, m, x[j] >= y[j])
-      PHLOX_LOOP(eq, m, x[j] == y[j])
-      PHLOX_LOOP(ne, m, x[j] != y[j])
-      PHLOX_LOOP(mask_and, m, p[j] & q[j])
-      PHLOX_LOOP(mask_or, m, p[j] | q[j])
-      PHLOX_LOOP(mask_xor, m, p[j] ^ q[j])
-      PHLOX_LOOP(mask_not, m, !p[j])
-      PHLOX_LOOP(select, v, select(p[j], y[j], z[j]))
+        PHLOX_LOOP(neg, v, -x[j])
+        PHLOX_LOOP(add, v, x[j] + y[j])
+        PHLOX_LOOP(sub, v, x[j] - y[j])
+        PHLOX_LOOP(mul, v, x[j] * y[j])
+        PHLOX_LOOP(div, v, x[j] / y[j])
+        PHLOX_LOOP(lt, m, x[j] < y[j])
+        PHLOX_LOOP(le, m, x[j] <= y[j])
+        PHLOX_LOOP(gt, m, x[j] > y[j])
+        PHLOX_LOOP(ge, m, x[j] >= y[j])
+        PHLOX_LOOP(eq, m, x[j] == y[j])
+        PHLOX_LOOP(ne, m, x[j] != y[j])
+        PHLOX_LOOP(mask_and, m, p[j] & q[j])
+        PHLOX_LOOP(mask_or, m, p[j] | q[j])
+        PHLOX_LOOP(mask_xor, m, p[j] ^ q[j])
+        PHLOX_LOOP(mask_not, m, !p[j])
+        PHLOX_LOOP(select, v, select(p[j], y[j], z[j]))
       // Bits are for integers, which have kernels for all that exists.
-      case Opcode::bitwise_and: case Opcode::bitwise_or: case Opcode::bitwise_xor: case Opcode::bitwise_not:
-      case Opcode::shift_left: case Opcode::shift_right:
-        break;
+      case Opcode::bitwise_and:
+      case Opcode::bitwise_or:
+      case Opcode::bitwise_xor:
+      case Opcode::bitwise_not:
+      case Opcode::shift_left:
+      case Opcode::shift_right: break;
 #define PHLOX_UNARY(f, cost) PHLOX_LOOP(f, v, f(x[j]))
 #define PHLOX_BINARY(f, cost) PHLOX_LOOP(f, v, f(x[j], y[j]))
-      PHLOX_UNARY_FLOAT_FUNCTIONS(PHLOX_UNARY)
-      PHLOX_BINARY_FLOAT_FUNCTIONS(PHLOX_BINARY)
+        PHLOX_UNARY_FLOAT_FUNCTIONS(PHLOX_UNARY)
+        PHLOX_BINARY_FLOAT_FUNCTIONS(PHLOX_BINARY)
     }
   }
 }
@@ -110,7 +112,8 @@ void interpret(const ExpressionProgram& program, unsigned mask_inputs, const voi
     alignas(64) char result[block * sizeof(T)];
     const int bytes = program.is_mask ? 1 : static_cast<int>(sizeof(T));
     for (int j = 0; j < Registers<T>::vectors; ++j) {
-      if (program.is_mask) registers.masks[program.result][j].store(reinterpret_cast<std::uint8_t*>(result) + j * D::lanes);
+      if (program.is_mask)
+        registers.masks[program.result][j].store(reinterpret_cast<std::uint8_t*>(result) + j * D::lanes);
       else registers.values[program.result][j].store(reinterpret_cast<T*>(result) + j * D::lanes);
     }
     __builtin_memcpy(static_cast<char*>(output) + start * bytes, result, static_cast<std::size_t>(n * bytes));

@@ -26,16 +26,11 @@ struct Wide {
 template <class F>
 void visit_bytes(int bytes, const F& f) {
   switch (bytes) {
-    case 1:
-      return f.template operator()<std::uint8_t>();
-    case 2:
-      return f.template operator()<std::uint16_t>();
-    case 4:
-      return f.template operator()<std::uint32_t>();
-    case 8:
-      return f.template operator()<std::uint64_t>();
-    default:
-      return f.template operator()<Wide>();
+    case 1: return f.template operator()<std::uint8_t>();
+    case 2: return f.template operator()<std::uint16_t>();
+    case 4: return f.template operator()<std::uint32_t>();
+    case 8: return f.template operator()<std::uint64_t>();
+    default: return f.template operator()<Wide>();
   }
 }
 
@@ -234,17 +229,12 @@ void scatter_as(const IndexedLoop& loop, ScatterMode mode) {
     return [f](T a, T b) {
       if constexpr (std::is_same_v<T, Half> || std::is_same_v<T, BFloat16>)
         return T(f(static_cast<float>(a), static_cast<float>(b)));
-      else
-        return static_cast<T>(f(a, b));
+      else return static_cast<T>(f(a, b));
     };
   };
   switch (mode) {
-    case ScatterMode::add:
-      scatter_with<T>(loop, compute([](auto a, auto b) { return a + b; }));
-      break;
-    case ScatterMode::multiply:
-      scatter_with<T>(loop, compute([](auto a, auto b) { return a * b; }));
-      break;
+    case ScatterMode::add: scatter_with<T>(loop, compute([](auto a, auto b) { return a + b; })); break;
+    case ScatterMode::multiply: scatter_with<T>(loop, compute([](auto a, auto b) { return a * b; })); break;
     case ScatterMode::minimum:
       if constexpr (ordered || std::is_same_v<T, Half> || std::is_same_v<T, BFloat16>)
         scatter_with<T>(loop, compute([](auto a, auto b) { return b < a || b != b ? b : a; }));
@@ -253,8 +243,7 @@ void scatter_as(const IndexedLoop& loop, ScatterMode mode) {
       if constexpr (ordered || std::is_same_v<T, Half> || std::is_same_v<T, BFloat16>)
         scatter_with<T>(loop, compute([](auto a, auto b) { return b > a || b != b ? b : a; }));
       break;
-    case ScatterMode::assign:
-      break;
+    case ScatterMode::assign: break;
   }
 }
 

@@ -97,7 +97,8 @@ void guard(const char* operation, const std::function<void()>& body) {
       case dnnl_out_of_memory:
         fail<OutOfMemoryError>(ErrorCode::out_of_memory, "{}: oneDNN ran out of memory", operation).raise();
       case dnnl_unimplemented:
-        fail<NotSupportedError>(ErrorCode::no_kernel, "{}: oneDNN has no kernel for these sizes and dtypes", operation)
+        fail<NotSupportedError>(ErrorCode::no_kernel, "{}: oneDNN has no kernel for these sizes and dtypes",
+                                operation)
             .raise();
       default:
         fail<StateError>(ErrorCode::not_supported, "{}: oneDNN failed: {}", operation, error.what()).raise();

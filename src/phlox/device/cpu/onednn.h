@@ -32,9 +32,7 @@ Memory::data_type data_type(DType dtype);
 class Key {
  public:
   Key(std::initializer_list<std::int64_t> values) { add(values); }
-  void add(std::int64_t value) {
-    values_[size_++] = value;
-  }
+  void add(std::int64_t value) { values_[size_++] = value; }
   void add(std::span<const std::int64_t> values) {
     add(static_cast<std::int64_t>(values.size()));
     for (std::int64_t value : values) add(value);
@@ -42,7 +40,8 @@ class Key {
   void add(std::initializer_list<std::int64_t> values) { add(std::span(values.begin(), values.size())); }
   std::uint64_t hash() const;
   friend bool operator==(const Key& a, const Key& b) {
-    return a.size_ == b.size_ && std::equal(a.values_.begin(), a.values_.begin() + a.size_, b.values_.begin());
+    return a.size_ == b.size_ &&
+           std::equal(a.values_.begin(), a.values_.begin() + a.size_, b.values_.begin());
   }
 
  private:

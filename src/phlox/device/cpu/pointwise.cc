@@ -28,7 +28,8 @@ PointwiseKernel find_pointwise_kernel(const PointwiseFunction& function, DType d
   int best = -1;
   for (const PointwiseKernelEntry& entry : PHLOX_TABLE_SPAN(phlox_kernels)) {
     if (std::string_view(entry.name) != function.name) continue;
-    const PointwiseKernelSet& set = function.gradient_of < 0 ? entry.forward : entry.gradients[function.gradient_of];
+    const PointwiseKernelSet& set =
+        function.gradient_of < 0 ? entry.forward : entry.gradients[function.gradient_of];
     const int rank = cpu::usable_rank(entry.instruction_set);
     if (rank <= best || !set.by_dtype[static_cast<int>(dtype)]) continue;
     best = rank;
@@ -50,7 +51,8 @@ const PointwiseInterpreterEntry* interpreter() {
   static const PointwiseInterpreterEntry* best = [] {
     const PointwiseInterpreterEntry* found = nullptr;
     for (const PointwiseInterpreterEntry& entry : PHLOX_TABLE_SPAN(phlox_interpreters))
-      if (usable_rank(entry.instruction_set) > (found ? usable_rank(found->instruction_set) : -1)) found = &entry;
+      if (usable_rank(entry.instruction_set) > (found ? usable_rank(found->instruction_set) : -1))
+        found = &entry;
     return found;
   }();
   return best;
@@ -76,7 +78,8 @@ struct Runner {
     if (!kernel && !interpret)
       fail<DTypeError>(ErrorCode::wrong_dtype, "{}: is not defined for {}", f.name, info(dtype).name).raise();
   }
-  void operator()(const void* const* inputs, const KernelScalar* scalars, void* output, std::int64_t count) const {
+  void operator()(const void* const* inputs, const KernelScalar* scalars, void* output,
+                  std::int64_t count) const {
     if (kernel) kernel(inputs, scalars, output, count);
     else interpret(*function.program, function.masks, inputs, scalars, output, count);
   }
@@ -110,7 +113,8 @@ void add_operand(Loop& loop, const TensorImpl& tensor, const TensorImpl& output,
   operand.bytes = element_size(tensor.dtype);
   operand.kernel_bytes = element_size(wanted);
   // Truth values are bytes 0 and 1, which is also how uint8 kernels read bool.
-  operand.same_dtype = tensor.dtype == wanted || (tensor.dtype == DType::bool_ && wanted == DType::uint8 && &tensor != &output);
+  operand.same_dtype = tensor.dtype == wanted ||
+                       (tensor.dtype == DType::bool_ && wanted == DType::uint8 && &tensor != &output);
   if (!operand.same_dtype) {
     operand.load = convert_run(tensor.dtype, wanted);
     operand.store = convert_run(wanted, tensor.dtype);
@@ -133,16 +137,16 @@ void simplify(Loop& loop, const TensorImpl& output) {
     if (output.sizes[d] != 1) order[rank++] = d;
   }
   const LoopOperand& target = loop.operands[loop.operand_count - 1];
-  std::stable_sort(order, order + rank, [&](int a, int b) {
-    return std::abs(target.strides[a]) > std::abs(target.strides[b]);
-  });
+  std::stable_sort(order, order + rank,
+                   [&](int a, int b) { return std::abs(target.strides[a]) > std::abs(target.strides[b]); });
   std::int64_t strides[max_operands][max_rank];
   int joined = 0;
   for (int i = 0; i < rank; ++i) {
     const int d = order[i];
     bool runs_on = joined > 0;
     for (int k = 0; k < loop.operand_count && runs_on; ++k)
-      runs_on = loop.operands[k].weak || strides[k][joined - 1] == loop.operands[k].strides[d] * output.sizes[d];
+      runs_on =
+          loop.operands[k].weak || strides[k][joined - 1] == loop.operands[k].strides[d] * output.sizes[d];
     if (!runs_on) {
       loop.sizes[joined] = 1;
       ++joined;
@@ -193,7 +197,8 @@ struct Position {
 
 // Calls piece(address, offset, n) for the rows that `count` elements from `position` cover.
 template <class Piece>
-void for_rows(const Loop& loop, const LoopOperand& operand, Position position, std::int64_t count, const Piece& piece) {
+void for_rows(const Loop& loop, const LoopOperand& operand, Position position, std::int64_t count,
+              const Piece& piece) {
   std::int64_t done = 0;
   while (done < count) {
     const std::int64_t n = std::min(count - done, loop.row() - position.index[loop.rank - 1]);
@@ -209,7 +214,8 @@ struct Buffers {
 
 void splat(char* buffer, int bytes, std::int64_t count) {
   for (std::int64_t filled = 1; filled < count; filled *= 2)
-    std::memcpy(buffer + filled * bytes, buffer, static_cast<std::size_t>(std::min(filled, count - filled) * bytes));
+    std::memcpy(buffer + filled * bytes, buffer,
+                static_cast<std::size_t>(std::min(filled, count - filled) * bytes));
 }
 
 void run_part(const Loop& loop, const Runner& run, const KernelScalar* scalars, bool buffered, bool streamed,
@@ -221,7 +227,8 @@ void run_part(const Loop& loop, const Runner& run, const KernelScalar* scalars, 
   const char* splatted[max_operands] = {};
   for (int k = 0; k < inputs; ++k) {
     if (!loop.operands[k].weak) continue;
-    std::memcpy(buffers.bytes[k], loop.operands[k].base, static_cast<std::size_t>(loop.operands[k].kernel_bytes));
+    std::memcpy(buffers.bytes[k], loop.operands[k].base,
+                static_cast<std::size_t>(loop.operands[k].kernel_bytes));
     splat(buffers.bytes[k], loop.operands[k].kernel_bytes, std::min(step, end - begin));
   }
 
@@ -259,7 +266,8 @@ void run_part(const Loop& loop, const Runner& run, const KernelScalar* scalars, 
         continue;
       }
       for_rows(loop, operand, position, n, [&](const char* p, std::int64_t offset, std::int64_t m) {
-        operand.load(p, operand.strides[inner], buffer + offset * operand.kernel_bytes, operand.kernel_bytes, m);
+        operand.load(p, operand.strides[inner], buffer + offset * operand.kernel_bytes, operand.kernel_bytes,
+                     m);
       });
     }
 
@@ -273,7 +281,8 @@ void run_part(const Loop& loop, const Runner& run, const KernelScalar* scalars, 
         stream_copy(output.base + i * output.bytes, target, n * output.bytes);
       } else {
         for_rows(loop, output, position, n, [&](char* p, std::int64_t offset, std::int64_t m) {
-          output.store(target + offset * output.kernel_bytes, output.kernel_bytes, p, output.strides[inner], m);
+          output.store(target + offset * output.kernel_bytes, output.kernel_bytes, p, output.strides[inner],
+                       m);
         });
       }
     }
@@ -319,7 +328,8 @@ void pointwise(const PointwiseCall& call) {
     buffered |= !direct;
   }
   const LoopOperand& target = loop.operands[loop.operand_count - 1];
-  const bool streamed = target.dense && loop.count * target.bytes >= streaming_threshold && !reads_output(call);
+  const bool streamed =
+      target.dense && loop.count * target.bytes >= streaming_threshold && !reads_output(call);
   parallel_for(
       0, loop.count, parallel_grain,
       [&](std::int64_t begin, std::int64_t end) {

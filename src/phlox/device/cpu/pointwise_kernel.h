@@ -64,8 +64,14 @@ PHLOX_INLINE void evaluate_node(D* v, typename D::Mask* m, const D* inputs, cons
   } else if constexpr (n.opcode == Opcode::select) {
     v[i] = select(m[a], v[b], v[c]);
   }
-#define PHLOX_CASE_UNARY(name, cost) else if constexpr (n.opcode == Opcode::name) { v[i] = name(v[a]); }
-#define PHLOX_CASE_BINARY(name, cost) else if constexpr (n.opcode == Opcode::name) { v[i] = name(v[a], v[b]); }
+#define PHLOX_CASE_UNARY(name, cost)             \
+  else if constexpr (n.opcode == Opcode::name) { \
+    v[i] = name(v[a]);                           \
+  }
+#define PHLOX_CASE_BINARY(name, cost)            \
+  else if constexpr (n.opcode == Opcode::name) { \
+    v[i] = name(v[a], v[b]);                     \
+  }
   PHLOX_UNARY_FLOAT_FUNCTIONS(PHLOX_CASE_UNARY)
   PHLOX_BINARY_FLOAT_FUNCTIONS(PHLOX_CASE_BINARY)
 #undef PHLOX_CASE_UNARY
@@ -113,12 +119,14 @@ struct GradientBody {
   static constexpr unsigned masks = gradient.masks;
   template <class D>
   PHLOX_INLINE static D run(const D* v, const typename D::Mask* m, const D* s) {
-    return evaluate<gradient_of<B, k>.program>(v, m, s, std::make_integer_sequence<int, gradient.program.count>{});
+    return evaluate<gradient_of<B, k>.program>(v, m, s,
+                                               std::make_integer_sequence<int, gradient.program.count>{});
   }
 };
 
 template <class Body, class T, int scalar_count>
-void pointwise_kernel(const void* const* inputs, const KernelScalar* scalars, void* output, std::int64_t count) {
+void pointwise_kernel(const void* const* inputs, const KernelScalar* scalars, void* output,
+                      std::int64_t count) {
   using D = Native<T>;
   using Mask = typename D::Mask;
   constexpr int width = D::lanes;
@@ -145,7 +153,8 @@ void pointwise_kernel(const void* const* inputs, const KernelScalar* scalars, vo
         else v[k] = D::load(reinterpret_cast<const T*>(in[k]) + i);
       }
       auto result = Body::run(v, m, s);
-      if constexpr (std::is_same_v<decltype(result), Mask>) result.store(reinterpret_cast<std::uint8_t*>(out) + i);
+      if constexpr (std::is_same_v<decltype(result), Mask>)
+        result.store(reinterpret_cast<std::uint8_t*>(out) + i);
       else result.store(reinterpret_cast<T*>(out) + i);
     }
     if (in_tail || rest == 0) break;
@@ -161,9 +170,13 @@ void pointwise_kernel(const void* const* inputs, const KernelScalar* scalars, vo
     whole = width;
   }
   if (rest) {
-    constexpr bool predicate = std::is_same_v<decltype(Body::run(static_cast<const D*>(nullptr), static_cast<const Mask*>(nullptr), static_cast<const D*>(nullptr))), Mask>;
+    constexpr bool predicate =
+        std::is_same_v<decltype(Body::run(static_cast<const D*>(nullptr), static_cast<const Mask*>(nullptr),
+                                          static_cast<const D*>(nullptr))),
+                       Mask>;
     const int bytes = predicate ? 1 : static_cast<int>(sizeof(T));
-    __builtin_memcpy(static_cast<char*>(output) + (count - rest) * bytes, tail_out, static_cast<std::size_t>(rest * bytes));
+    __builtin_memcpy(static_cast<char*>(output) + (count - rest) * bytes, tail_out,
+                     static_cast<std::size_t>(rest * bytes));
   }
 }
 
@@ -207,11 +220,17 @@ constexpr PointwiseKernelSet gradient_kernels() {
 
 #define PHLOX_STRINGIFY_(x) #x
 #define PHLOX_STRINGIFY(x) PHLOX_STRINGIFY_(x)
-#define PHLOX_POINTWISE(name, Body, ...)                                                                         \
-  static constexpr ::phlox::PointwiseKernelEntry name##_kernels PHLOX_TABLE_ENTRY(phlox_kernels) = {             \
-      #name, PHLOX_STRINGIFY(PHLOX_ISA), forward_kernels<Body>(),                                                \
+#define PHLOX_POINTWISE(name, Body, ...)                                                             \
+  static constexpr ::phlox::PointwiseKernelEntry name##_kernels PHLOX_TABLE_ENTRY(phlox_kernels) = { \
+      #name,                                                                                         \
+      PHLOX_STRINGIFY(PHLOX_ISA),                                                                    \
+      forward_kernels<Body>(),                                                                       \
       {gradient_kernels<Body, 0>(), gradient_kernels<Body, 1>(), gradient_kernels<Body, 2>()}};
 
 // Each file in ops/pointwise opens and closes its namespace with these.
-#define PHLOX_BEGIN_POINTWISE namespace phlox { namespace PHLOX_ISA {
-#define PHLOX_END_POINTWISE } }
+#define PHLOX_BEGIN_POINTWISE \
+  namespace phlox {           \
+  namespace PHLOX_ISA {
+#define PHLOX_END_POINTWISE \
+  }                         \
+  }

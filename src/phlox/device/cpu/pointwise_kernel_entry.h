@@ -7,7 +7,9 @@
 
 namespace phlox {
 
-namespace math { struct ExpressionProgram; }
+namespace math {
+struct ExpressionProgram;
+}
 
 struct PointwiseKernelSet {
   PointwiseKernel by_dtype[computable_dtype_count] = {};

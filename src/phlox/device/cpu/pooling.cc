@@ -84,8 +84,9 @@ void for_each_part(const TensorImpl& output, std::int64_t positions, bool split_
   const std::int64_t batch = output.sizes[0], channels = output.sizes[1];
   const std::int64_t blocks = (channels + channel_block - 1) / channel_block;
   const std::int64_t piece =
-      split_positions ? std::clamp<std::int64_t>(grain_elements / std::min(channels, channel_block), 1, positions)
-                      : positions;
+      split_positions
+          ? std::clamp<std::int64_t>(grain_elements / std::min(channels, channel_block), 1, positions)
+          : positions;
   const std::int64_t pieces = (positions + piece - 1) / piece;
   const std::int64_t work = std::max<std::int64_t>(piece * std::min(channels, channel_block), 1);
   parallel_for(0, batch * blocks * pieces, std::max<std::int64_t>(1, grain_elements / work),
@@ -120,44 +121,45 @@ void select(const MaxPoolCall& call) {
   auto* const where = static_cast<std::int32_t*>(indices.address());
   const bool neighbours = channels_are_neighbours(input, output);
   for_each_part(output, static_cast<std::int64_t>(w.targets.size()), true,
-                [&](std::int64_t n, std::int64_t first, std::int64_t last, std::int64_t channel, std::int64_t channels) {
-    const T* const from = source + n * input.strides[0] + channel * input.strides[1];
-    const std::int64_t base = n * output.strides[0] + channel * output.strides[1];
-    if constexpr (std::is_same_v<T, float>) {
-      if (neighbours) {
-        for (std::int64_t p = first; p < last; ++p) {
-          const std::int64_t start = w.starts[p], to = base + w.targets[p];
-          if (start == w.starts[p + 1]) {
-            std::fill_n(values + to, channels, lowest<T>());
-            std::fill_n(where + to, channels, 0);
-            continue;
-          }
-          kernels().maximum(from, w.taps.data() + start, w.positions.data() + start, w.starts[p + 1] - start,
-                            values + to, where + to, channels);
-        }
-        return;
-      }
-    }
-    for (std::int64_t c = 0; c < channels; ++c) {
-      const T* const plane = from + c * input.strides[1];
-      for (std::int64_t p = first; p < last; ++p) {
-        const std::int64_t start = w.starts[p];
-        const bool empty = start == w.starts[p + 1];
-        T best = empty ? lowest<T>() : plane[w.taps[start]];
-        std::int32_t position = empty ? 0 : w.positions[start];
-        for (std::int64_t t = start + 1; t < w.starts[p + 1]; ++t) {
-          const T x = plane[w.taps[t]];
-          if (exceeds(x, best)) {
-            best = x;
-            position = w.positions[t];
-          }
-        }
-        const std::int64_t to = base + c * output.strides[1] + w.targets[p];
-        values[to] = best;
-        where[to] = position;
-      }
-    }
-  });
+                [&](std::int64_t n, std::int64_t first, std::int64_t last, std::int64_t channel,
+                    std::int64_t channels) {
+                  const T* const from = source + n * input.strides[0] + channel * input.strides[1];
+                  const std::int64_t base = n * output.strides[0] + channel * output.strides[1];
+                  if constexpr (std::is_same_v<T, float>) {
+                    if (neighbours) {
+                      for (std::int64_t p = first; p < last; ++p) {
+                        const std::int64_t start = w.starts[p], to = base + w.targets[p];
+                        if (start == w.starts[p + 1]) {
+                          std::fill_n(values + to, channels, lowest<T>());
+                          std::fill_n(where + to, channels, 0);
+                          continue;
+                        }
+                        kernels().maximum(from, w.taps.data() + start, w.positions.data() + start,
+                                          w.starts[p + 1] - start, values + to, where + to, channels);
+                      }
+                      return;
+                    }
+                  }
+                  for (std::int64_t c = 0; c < channels; ++c) {
+                    const T* const plane = from + c * input.strides[1];
+                    for (std::int64_t p = first; p < last; ++p) {
+                      const std::int64_t start = w.starts[p];
+                      const bool empty = start == w.starts[p + 1];
+                      T best = empty ? lowest<T>() : plane[w.taps[start]];
+                      std::int32_t position = empty ? 0 : w.positions[start];
+                      for (std::int64_t t = start + 1; t < w.starts[p + 1]; ++t) {
+                        const T x = plane[w.taps[t]];
+                        if (exceeds(x, best)) {
+                          best = x;
+                          position = w.positions[t];
+                        }
+                      }
+                      const std::int64_t to = base + c * output.strides[1] + w.targets[p];
+                      values[to] = best;
+                      where[to] = position;
+                    }
+                  }
+                });
 }
 
 // Offsets of all spatial positions, row-major, in a tensor's strides.
@@ -179,27 +181,31 @@ void move_selected(const MaxPoolCall& call) {
   T* const inside = static_cast<T*>(input.address());
   T* const pooled = static_cast<T*>(output.address());
   const auto* const where = static_cast<const std::int32_t*>(indices.address());
-  const std::vector<std::int64_t> from = spatial_offsets(input), to = spatial_offsets(output), at = spatial_offsets(indices);
+  const std::vector<std::int64_t> from = spatial_offsets(input), to = spatial_offsets(output),
+                                  at = spatial_offsets(indices);
   const bool scatter = call.task == MaxPoolTask::scatter;
   // Windows may overlap, so an image's positions are scattered by one thread.
-  for_each_part(output, static_cast<std::int64_t>(to.size()), !scatter,
-                [&](std::int64_t n, std::int64_t first, std::int64_t last, std::int64_t channel, std::int64_t channels) {
-    const auto base = [&](const TensorImpl& t) { return n * t.strides[0] + channel * t.strides[1]; };
-    const std::int64_t input_base = base(input), output_base = base(output), index_base = base(indices);
-    const auto move = [&](std::int64_t p, std::int64_t c) {
-      T& a = inside[input_base + c * input.strides[1] + from[where[index_base + c * indices.strides[1] + at[p]]]];
-      T& b = pooled[output_base + c * output.strides[1] + to[p]];
-      if (scatter) a = static_cast<T>(a + b);
-      else b = a;
-    };
-    if (indices.strides[1] == 1) {
-      for (std::int64_t p = first; p < last; ++p)
-        for (std::int64_t c = 0; c < channels; ++c) move(p, c);
-    } else {
-      for (std::int64_t c = 0; c < channels; ++c)
-        for (std::int64_t p = first; p < last; ++p) move(p, c);
-    }
-  });
+  for_each_part(
+      output, static_cast<std::int64_t>(to.size()), !scatter,
+      [&](std::int64_t n, std::int64_t first, std::int64_t last, std::int64_t channel,
+          std::int64_t channels) {
+        const auto base = [&](const TensorImpl& t) { return n * t.strides[0] + channel * t.strides[1]; };
+        const std::int64_t input_base = base(input), output_base = base(output), index_base = base(indices);
+        const auto move = [&](std::int64_t p, std::int64_t c) {
+          T& a = inside[input_base + c * input.strides[1] +
+                        from[where[index_base + c * indices.strides[1] + at[p]]]];
+          T& b = pooled[output_base + c * output.strides[1] + to[p]];
+          if (scatter) a = static_cast<T>(a + b);
+          else b = a;
+        };
+        if (indices.strides[1] == 1) {
+          for (std::int64_t p = first; p < last; ++p)
+            for (std::int64_t c = 0; c < channels; ++c) move(p, c);
+        } else {
+          for (std::int64_t c = 0; c < channels; ++c)
+            for (std::int64_t p = first; p < last; ++p) move(p, c);
+        }
+      });
 }
 
 template <class T>
@@ -209,39 +215,40 @@ void average(const AveragePoolCall& call) {
   T* const inside = static_cast<T*>(input.address());
   T* const pooled = static_cast<T*>(output.address());
   const bool neighbours = channels_are_neighbours(input, output);
-  for_each_part(output, static_cast<std::int64_t>(w.targets.size()), !call.transposed,
-                [&](std::int64_t n, std::int64_t first, std::int64_t last, std::int64_t channel, std::int64_t channels) {
-    T* const plane = inside + n * input.strides[0] + channel * input.strides[1];
-    T* const result = pooled + n * output.strides[0] + channel * output.strides[1];
-    if constexpr (std::is_same_v<T, float>) {
-      if (neighbours) {
-        for (std::int64_t p = first; p < last; ++p) {
-          const std::int64_t start = w.starts[p], count = w.starts[p + 1] - start;
-          const auto scale = static_cast<float>(w.scales[p]);
-          if (call.transposed)
-            kernels().spread(plane, w.taps.data() + start, count, scale, result + w.targets[p], channels);
-          else
-            kernels().sum(plane, w.taps.data() + start, count, scale, result + w.targets[p], channels);
+  for_each_part(
+      output, static_cast<std::int64_t>(w.targets.size()), !call.transposed,
+      [&](std::int64_t n, std::int64_t first, std::int64_t last, std::int64_t channel,
+          std::int64_t channels) {
+        T* const plane = inside + n * input.strides[0] + channel * input.strides[1];
+        T* const result = pooled + n * output.strides[0] + channel * output.strides[1];
+        if constexpr (std::is_same_v<T, float>) {
+          if (neighbours) {
+            for (std::int64_t p = first; p < last; ++p) {
+              const std::int64_t start = w.starts[p], count = w.starts[p + 1] - start;
+              const auto scale = static_cast<float>(w.scales[p]);
+              if (call.transposed)
+                kernels().spread(plane, w.taps.data() + start, count, scale, result + w.targets[p], channels);
+              else kernels().sum(plane, w.taps.data() + start, count, scale, result + w.targets[p], channels);
+            }
+            return;
+          }
         }
-        return;
-      }
-    }
-    for (std::int64_t c = 0; c < channels; ++c) {
-      T* const row = plane + c * input.strides[1];
-      for (std::int64_t p = first; p < last; ++p) {
-        T& value = result[c * output.strides[1] + w.targets[p]];
-        const T scale = static_cast<T>(w.scales[p]);
-        if (call.transposed) {
-          const T part = value * scale;
-          for (std::int64_t t = w.starts[p]; t < w.starts[p + 1]; ++t) row[w.taps[t]] += part;
-        } else {
-          T total(0);
-          for (std::int64_t t = w.starts[p]; t < w.starts[p + 1]; ++t) total += row[w.taps[t]];
-          value = total * scale;
+        for (std::int64_t c = 0; c < channels; ++c) {
+          T* const row = plane + c * input.strides[1];
+          for (std::int64_t p = first; p < last; ++p) {
+            T& value = result[c * output.strides[1] + w.targets[p]];
+            const T scale = static_cast<T>(w.scales[p]);
+            if (call.transposed) {
+              const T part = value * scale;
+              for (std::int64_t t = w.starts[p]; t < w.starts[p + 1]; ++t) row[w.taps[t]] += part;
+            } else {
+              T total(0);
+              for (std::int64_t t = w.starts[p]; t < w.starts[p + 1]; ++t) total += row[w.taps[t]];
+              value = total * scale;
+            }
+          }
         }
-      }
-    }
-  });
+      });
 }
 
 bool is_half(DType dtype) { return dtype == DType::float16 || dtype == DType::bfloat16; }
@@ -271,7 +278,8 @@ void max_pool(const MaxPoolCall& call) {
       if (call.task == MaxPoolTask::select) select<T>(call);
       else move_selected<T>(call);
     } else {
-      fail<DTypeError>(ErrorCode::wrong_dtype, "max_pool: takes real numbers, not {}", info(dtype).name).raise();
+      fail<DTypeError>(ErrorCode::wrong_dtype, "max_pool: takes real numbers, not {}", info(dtype).name)
+          .raise();
     }
   });
 }
@@ -279,7 +287,8 @@ void max_pool(const MaxPoolCall& call) {
 void average_pool(const AveragePoolCall& call) {
   const DType dtype = call.input->dtype;
   if (is_half(dtype)) {
-    const Tensor input = widened(*call.input, !call.transposed), output = widened(*call.output, call.transposed);
+    const Tensor input = widened(*call.input, !call.transposed),
+                 output = widened(*call.output, call.transposed);
     average_pool({call.transposed, input.impl(), output.impl(), call.geometry});
     return call.transposed ? convert(*input.impl(), *call.input) : convert(*output.impl(), *call.output);
   }
@@ -287,7 +296,8 @@ void average_pool(const AveragePoolCall& call) {
   if (call.output->count == 0) return;
   if (dtype == DType::float32) return average<float>(call);
   if (dtype == DType::float64) return average<double>(call);
-  fail<DTypeError>(ErrorCode::wrong_dtype, "avg_pool: takes floating numbers, not {}", info(dtype).name).raise();
+  fail<DTypeError>(ErrorCode::wrong_dtype, "avg_pool: takes floating numbers, not {}", info(dtype).name)
+      .raise();
 }
 
 }  // namespace phlox::cpu

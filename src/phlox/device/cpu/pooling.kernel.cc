@@ -31,8 +31,8 @@ PHLOX_INLINE void for_vectors(std::int64_t channels, F&& f) {
   if (c < channels) f(c, static_cast<int>(channels - c));
 }
 
-void maximum(const float* source, const std::int64_t* taps, const std::int32_t* positions, std::int64_t tap_count,
-             float* values, std::int32_t* indices, std::int64_t channels) {
+void maximum(const float* source, const std::int64_t* taps, const std::int32_t* positions,
+             std::int64_t tap_count, float* values, std::int32_t* indices, std::int64_t channels) {
   for_vectors(channels, [&](std::int64_t c, int count) __attribute__((always_inline)) {
     Floats best = load<Floats>(source + taps[0] + c, count);
     Integers where = Integers{} + positions[0];
@@ -70,8 +70,8 @@ void spread(float* target, const std::int64_t* taps, std::int64_t tap_count, flo
 #define PHLOX_STRINGIFY_(x) #x
 #define PHLOX_STRINGIFY(x) PHLOX_STRINGIFY_(x)
 
-constexpr cpu::PoolingKernels pooling_kernels PHLOX_TABLE_ENTRY(phlox_pooling_kernels) = {PHLOX_STRINGIFY(PHLOX_ISA),
-                                                                                        maximum, sum, spread};
+constexpr cpu::PoolingKernels pooling_kernels PHLOX_TABLE_ENTRY(phlox_pooling_kernels) = {
+    PHLOX_STRINGIFY(PHLOX_ISA), maximum, sum, spread};
 
 }  // namespace
 }  // namespace PHLOX_ISA

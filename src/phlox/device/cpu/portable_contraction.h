@@ -10,9 +10,13 @@ namespace phlox::cpu {
 
 // Integers wrap around; unsigned arithmetic does so without undefined behaviour.
 template <class T, bool = std::is_integral_v<T>>
-struct Accumulator { using type = T; };
+struct Accumulator {
+  using type = T;
+};
 template <class T>
-struct Accumulator<T, true> { using type = std::uint64_t; };
+struct Accumulator<T, true> {
+  using type = std::uint64_t;
+};
 
 // Strides of a matrix, in elements.
 struct PortableMatrix {
@@ -22,8 +26,8 @@ struct PortableMatrix {
 // output [m, n], row-major, = lhs [m, k] rhs [k, n], or += when `add`. Each element is the sum over k in ascending
 // order, whatever the blocks.
 template <class T>
-void portable_multiply(const T* lhs, PortableMatrix left, const T* rhs, PortableMatrix right, T* output, std::int64_t m,
-                       std::int64_t n, std::int64_t k, bool add) {
+void portable_multiply(const T* lhs, PortableMatrix left, const T* rhs, PortableMatrix right, T* output,
+                       std::int64_t m, std::int64_t n, std::int64_t k, bool add) {
   using Sum = typename Accumulator<T>::type;
   constexpr std::int64_t block = 64;
   Sum sums[block];

@@ -115,10 +115,8 @@ PHLOX_INLINE void exponential(const std::uint32_t* words, std::int64_t count, T*
   for (std::int64_t done = 0; done < count; done += stage) {
     const int n = static_cast<int>(count - done < stage ? count - done : stage);
     for (int i = 0; i < n; ++i) {
-      if constexpr (sizeof(T) == 4)
-        a[i] = open_unit(words[done + i]);
-      else
-        a[i] = open_unit(words[2 * (done + i)], words[2 * (done + i) + 1]);
+      if constexpr (sizeof(T) == 4) a[i] = open_unit(words[done + i]);
+      else a[i] = open_unit(words[2 * (done + i)], words[2 * (done + i) + 1]);
     }
     for (int i = n; i < stage && i % D::lanes; ++i) a[i] = T(0.5);
     for (int i = 0; i < n; i += D::lanes) (D(0.0) - log(D::load(a + i))).store(result + i);

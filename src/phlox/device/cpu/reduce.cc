@@ -18,8 +18,8 @@ PHLOX_TABLE(ReduceKernels, phlox_reduce_kernels);
 namespace {
 
 constexpr std::int64_t parallel_elements = 32768;
-constexpr std::int64_t short_reduction = 32;        // below, several results share a vector
-constexpr std::int64_t staged_elements = 1 << 16;   // of a block that has to be gathered first
+constexpr std::int64_t short_reduction = 32;       // below, several results share a vector
+constexpr std::int64_t staged_elements = 1 << 16;  // of a block that has to be gathered first
 
 const ReduceKernels& kernels() {
   static const ReduceKernels* best = [] {
@@ -33,7 +33,7 @@ const ReduceKernels& kernels() {
 
 struct Dim {
   std::int64_t size;
-  std::int64_t input;   // strides in bytes
+  std::int64_t input;  // strides in bytes
   std::int64_t output;
 };
 
@@ -80,20 +80,21 @@ class Reduction {
   const char* tile_base(std::int64_t tile, std::int64_t& columns, std::int64_t& output) const;
 
   const ReduceFunctions& functions_;
-  int bytes_;                 // of an element that the kernels see
+  int bytes_;  // of an element that the kernels see
   ConvertRun load_;
   ConvertRun save_;
   const char* input_;
   char* output_;
-  Loop kept_;                 // without the columns
-  Loop reduced_;              // in logical order
-  Dim column_{1, 0, 0};       // results that are computed side by side
-  std::int64_t width_ = 1;    // of them at a time
-  bool direct_ = false;       // kernels can read the input where it lies
+  Loop kept_;               // without the columns
+  Loop reduced_;            // in logical order
+  Dim column_{1, 0, 0};     // results that are computed side by side
+  std::int64_t width_ = 1;  // of them at a time
+  bool direct_ = false;     // kernels can read the input where it lies
 };
 
 Reduction::Reduction(const ReduceCall& call)
-    : functions_(kernels().functions[static_cast<int>(call.kind)][static_cast<int>(reduce_type(call.compute))]),
+    : functions_(
+          kernels().functions[static_cast<int>(call.kind)][static_cast<int>(reduce_type(call.compute))]),
       bytes_(element_size(call.compute)),
       input_(static_cast<const char*>(call.input->address())),
       output_(static_cast<char*>(call.output->address())) {
@@ -110,7 +111,8 @@ Reduction::Reduction(const ReduceCall& call)
   direct_ = from == call.compute;
   int k = 0;
   for (int d = 0; d < call.input->rank; ++d) {
-    const std::int64_t size = call.input->sizes[d], stride = call.input->strides[d] * element_size(call.input->dtype);
+    const std::int64_t size = call.input->sizes[d],
+                       stride = call.input->strides[d] * element_size(call.input->dtype);
     if (call.reduced[d]) {
       reduced_.add({size, stride, 0});
       k += call.keepdim;
@@ -256,12 +258,14 @@ void Reduction::run() {
   std::int64_t part = 1;  // blocks that one thread takes at a time: a power of two
   while (part < blocks) part *= 2;
   const std::int64_t wanted = 4 * thread_count();
-  while (part > 1 && tiles * ((blocks + part - 1) / part) < wanted && part * reduction_block * width_ > parallel_elements)
+  while (part > 1 && tiles * ((blocks + part - 1) / part) < wanted &&
+         part * reduction_block * width_ > parallel_elements)
     part /= 2;
   const std::int64_t parts = (blocks + part - 1) / part;
   const std::int64_t row_bytes = width_ * bytes_;
-  const std::int64_t grain =
-      std::max<std::int64_t>(1, parallel_elements / std::max<std::int64_t>(1, std::min(part * reduction_block, reduced_.count) * width_));
+  const std::int64_t grain = std::max<std::int64_t>(
+      1, parallel_elements /
+             std::max<std::int64_t>(1, std::min(part * reduction_block, reduced_.count) * width_));
   const auto level_bytes = static_cast<std::size_t>(reduce_levels * row_bytes);
 
   if (parts == 1) {

@@ -55,14 +55,15 @@ constexpr ReduceFunctions functions_of() {
   return {dense_block<Op, T>, spread_block<Op, T>, whole<Op, T>, combine_rows<Op, T>};
 }
 
-#define PHLOX_REDUCE_TYPES(Op)                                                                              \
-  {functions_of<Op, float>(), functions_of<Op, double>(), functions_of<Op, std::int64_t>(),                 \
+#define PHLOX_REDUCE_TYPES(Op)                                                              \
+  {functions_of<Op, float>(), functions_of<Op, double>(), functions_of<Op, std::int64_t>(), \
    functions_of<Op, std::uint64_t>(), functions_of<Op, std::uint8_t>()}
 #define PHLOX_STRINGIFY_(x) #x
 #define PHLOX_STRINGIFY(x) PHLOX_STRINGIFY_(x)
 static constexpr ReduceKernels entry PHLOX_TABLE_ENTRY(phlox_reduce_kernels) = {
     PHLOX_STRINGIFY(PHLOX_ISA),
-    {PHLOX_REDUCE_TYPES(Sum), PHLOX_REDUCE_TYPES(Product), PHLOX_REDUCE_TYPES(Minimum), PHLOX_REDUCE_TYPES(Maximum)}};
+    {PHLOX_REDUCE_TYPES(Sum), PHLOX_REDUCE_TYPES(Product), PHLOX_REDUCE_TYPES(Minimum),
+     PHLOX_REDUCE_TYPES(Maximum)}};
 
 }  // namespace PHLOX_ISA
 }  // namespace phlox

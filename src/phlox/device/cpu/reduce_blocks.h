@@ -13,26 +13,49 @@ using namespace cpu;
 constexpr int lanes = reduction_lanes;
 
 struct Sum {
-  template <class D> PHLOX_INLINE static D combine(D a, D b) { return a + b; }
-  template <class T> static constexpr T identity() { return T(0); }
+  template <class D>
+  PHLOX_INLINE static D combine(D a, D b) {
+    return a + b;
+  }
+  template <class T>
+  static constexpr T identity() {
+    return T(0);
+  }
 };
 struct Product {
-  template <class D> PHLOX_INLINE static D combine(D a, D b) { return a * b; }
-  template <class T> static constexpr T identity() { return T(1); }
+  template <class D>
+  PHLOX_INLINE static D combine(D a, D b) {
+    return a * b;
+  }
+  template <class T>
+  static constexpr T identity() {
+    return T(1);
+  }
 };
 // NaN stays: a comparison with it is false.
 struct Minimum {
-  template <class D> PHLOX_INLINE static D combine(D a, D b) { return select((b < a) | (b != b), b, a); }
-  template <class T> static constexpr T identity() {
+  template <class D>
+  PHLOX_INLINE static D combine(D a, D b) {
+    return select((b < a) | (b != b), b, a);
+  }
+  template <class T>
+  static constexpr T identity() {
     if constexpr (std::is_floating_point_v<T>) return static_cast<T>(__builtin_inf());
-    else return static_cast<T>(std::is_signed_v<T> ? ~std::uint64_t{0} >> (65 - 8 * sizeof(T)) : ~std::uint64_t{0});
+    else
+      return static_cast<T>(std::is_signed_v<T> ? ~std::uint64_t{0} >> (65 - 8 * sizeof(T))
+                                                : ~std::uint64_t{0});
   }
 };
 struct Maximum {
-  template <class D> PHLOX_INLINE static D combine(D a, D b) { return select((a < b) | (b != b), b, a); }
-  template <class T> static constexpr T identity() {
+  template <class D>
+  PHLOX_INLINE static D combine(D a, D b) {
+    return select((a < b) | (b != b), b, a);
+  }
+  template <class T>
+  static constexpr T identity() {
     if constexpr (std::is_floating_point_v<T>) return static_cast<T>(-__builtin_inf());
-    else return static_cast<T>(std::is_signed_v<T> ? std::uint64_t{1} << (8 * sizeof(T) - 1) : std::uint64_t{0});
+    else
+      return static_cast<T>(std::is_signed_v<T> ? std::uint64_t{1} << (8 * sizeof(T) - 1) : std::uint64_t{0});
   }
 };
 
@@ -45,14 +68,16 @@ template <class Op, class T>
 PHLOX_INLINE void add_row(T* target, const T* source, std::int64_t count) {
   using V = Vector<T>;
   std::int64_t i = 0;
-  for (; i + V::lanes <= count; i += V::lanes) Op::combine(V::load(target + i), V::load(source + i)).store(target + i);
+  for (; i + V::lanes <= count; i += V::lanes)
+    Op::combine(V::load(target + i), V::load(source + i)).store(target + i);
   for (; i < count; ++i)
     target[i] = Op::combine(math::Scalar<T>(target[i]), math::Scalar<T>(source[i])).value;
 }
 
 // Four rows that go to the same lane, in order: the accumulator passes through a register only once.
 template <class Op, class T>
-PHLOX_INLINE void add_four_rows(T* target, const T* a, const T* b, const T* c, const T* d, std::int64_t count) {
+PHLOX_INLINE void add_four_rows(T* target, const T* a, const T* b, const T* c, const T* d,
+                                std::int64_t count) {
   using V = Vector<T>;
   std::int64_t i = 0;
   for (; i + V::lanes <= count; i += V::lanes) {

@@ -36,7 +36,8 @@ PHLOX_INLINE ReduceType reduce_type(DType compute) {
     case DType::float64: return ReduceType::float64;
     case DType::int64: return ReduceType::int64;
     case DType::uint64: return ReduceType::uint64;
-    case DType::uint8: case DType::bool_: return ReduceType::uint8;
+    case DType::uint8:
+    case DType::bool_: return ReduceType::uint8;
     default: return ReduceType::float32;
   }
 }

@@ -19,7 +19,9 @@ class RowOperand {
  public:
   // `wanted`: the dtype that the operation works in. A 0-d tensor is one row of one element.
   RowOperand(const TensorImpl& tensor, int dim, DType wanted)
-      : base_(static_cast<char*>(tensor.address())), bytes_(element_size(tensor.dtype)), wanted_bytes_(element_size(wanted)) {
+      : base_(static_cast<char*>(tensor.address())),
+        bytes_(element_size(tensor.dtype)),
+        wanted_bytes_(element_size(wanted)) {
     for (int d = 0; d < tensor.rank; ++d) {
       if (d == dim) {
         length_ = tensor.sizes[d];

@@ -8,7 +8,9 @@ namespace phlox::cpu {
 namespace {
 
 template <class T>
-bool is_nan(T x) { return x != x; }
+bool is_nan(T x) {
+  return x != x;
+}
 
 template <class T>
 void scan_sum(const T* x, T* y, std::int64_t count) {
@@ -59,7 +61,8 @@ template <class T>
 void scan_rows(const ScanCall& call) {
   const RowsLast source(*call.input, call.dim, RowsLast::Use::read);
   RowsLast result(*call.output, call.dim, RowsLast::Use::write);
-  const RowOperand input(source.impl(), source.dim(), call.compute), output(result.impl(), result.dim(), call.compute);
+  const RowOperand input(source.impl(), source.dim(), call.compute),
+      output(result.impl(), result.dim(), call.compute);
   const std::int64_t length = input.length(), row_bytes = length * static_cast<std::int64_t>(sizeof(T));
   const bool extremum = call.kind == ScanKind::minimum || call.kind == ScanKind::maximum;
   const RowOperand indices = extremum ? RowOperand(*call.indices, call.dim, DType::int64) : output;
@@ -93,7 +96,8 @@ void scan(const ScanCall& call) {
     case DType::float32: return scan_rows<float>(call);
     case DType::float64: return scan_rows<double>(call);
     case DType::uint64: return scan_rows<std::uint64_t>(call);
-    case DType::uint8: case DType::bool_: return scan_rows<std::uint8_t>(call);
+    case DType::uint8:
+    case DType::bool_: return scan_rows<std::uint8_t>(call);
     default: return scan_rows<std::int64_t>(call);
   }
 }

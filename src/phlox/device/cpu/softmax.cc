@@ -26,14 +26,16 @@ const SoftmaxFunctions& functions(DType working) {
 DType working_dtype(DType dtype) { return dtype == DType::float64 ? dtype : DType::float32; }
 
 PHLOX_COLD [[noreturn]] void throw_bad_target(std::int64_t target, std::int64_t classes) {
-  fail<IndexError>(ErrorCode::index_out_of_range, "cross_entropy: target {} is not one of {} classes", target, classes)
+  fail<IndexError>(ErrorCode::index_out_of_range, "cross_entropy: target {} is not one of {} classes", target,
+                   classes)
       .hint("targets count from 0; ignore_index marks those to leave out")
       .raise();
 }
 
 CrossEntropyRow describe_row(const CrossEntropyCall& call, std::int64_t target, DType working) {
   double weight = 1;
-  if (call.weight && working == DType::float64) weight = static_cast<const double*>(call.weight->address())[target];
+  if (call.weight && working == DType::float64)
+    weight = static_cast<const double*>(call.weight->address())[target];
   else if (call.weight) weight = static_cast<const float*>(call.weight->address())[target];
   return {target, weight, call.smoothing, call.weight_sum};
 }
@@ -63,10 +65,11 @@ void softmax_gradient(const SoftmaxGradientCall& call) {
   const DType working = working_dtype(call.result->dtype);
   const SoftmaxFunctions& f = functions(working);
   const auto run = call.log ? f.log_softmax_gradient : f.softmax_gradient;
-  const RowsLast values(*call.result, call.dim, RowsLast::Use::read), slopes(*call.gradient, call.dim, RowsLast::Use::read);
+  const RowsLast values(*call.result, call.dim, RowsLast::Use::read),
+      slopes(*call.gradient, call.dim, RowsLast::Use::read);
   RowsLast target_rows(*call.output, call.dim, RowsLast::Use::write);
-  const RowOperand result(values.impl(), values.dim(), working), gradient(slopes.impl(), slopes.dim(), working),
-      output(target_rows.impl(), target_rows.dim(), working);
+  const RowOperand result(values.impl(), values.dim(), working),
+      gradient(slopes.impl(), slopes.dim(), working), output(target_rows.impl(), target_rows.dim(), working);
   const std::int64_t length = result.length(), row_bytes = length * element_size(working);
   for_row_ranges(result.rows(), length * cost_of_element, [&](std::int64_t first, std::int64_t last) {
     const Scratch scratch(3 * row_bytes);
@@ -125,8 +128,9 @@ void cross_entropy_gradient(const CrossEntropyCall& call) {
       if (targets[row] == call.ignore_index) {
         std::fill_n(target, row_bytes, 0);
       } else {
-        f.cross_entropy_gradient(logits.read(row, scratch.at(0)), describe_row(call, targets[row], working), weights,
-                                 statistics + 2 * row * bytes, gradient_of_row(row), target, classes);
+        f.cross_entropy_gradient(logits.read(row, scratch.at(0)), describe_row(call, targets[row], working),
+                                 weights, statistics + 2 * row * bytes, gradient_of_row(row), target,
+                                 classes);
       }
       output.write(row, target);
     }

@@ -25,7 +25,9 @@ PHLOX_INLINE void map_rows(T* output, std::int64_t count, F f, const Rows*... ro
 }
 
 template <class T>
-PHLOX_INLINE T logarithm(T x) { return math::log(math::Scalar<T>(x)).value; }
+PHLOX_INLINE T logarithm(T x) {
+  return math::log(math::Scalar<T>(x)).value;
+}
 
 template <class T>
 void softmax(const void* input, void* output, std::int64_t count) {
@@ -78,12 +80,14 @@ void log_softmax_gradient(const void* result, const void* gradient, void* output
   using V = math::Native<T>;
   const T *y = static_cast<const T*>(result), *g = static_cast<const T*>(gradient);
   const V total(reduce_whole<Sum>(g, count));
-  map_rows(static_cast<T*>(output), count, [=](V a, V b) __attribute__((always_inline)) { return b - exp(a) * total; }, y, g);
+  map_rows(
+      static_cast<T*>(output), count,
+      [=](V a, V b) __attribute__((always_inline)) { return b - exp(a) * total; }, y, g);
 }
 
 template <class T>
-void cross_entropy(const void* input, const CrossEntropyRow& row, const void* weights, void* scratch, void* loss,
-                   void* statistics, std::int64_t count) {
+void cross_entropy(const void* input, const CrossEntropyRow& row, const void* weights, void* scratch,
+                   void* loss, void* statistics, std::int64_t count) {
   using V = math::Native<T>;
   const T *x = static_cast<const T*>(input), *w = static_cast<const T*>(weights);
   T* e = static_cast<T*>(scratch);
@@ -95,7 +99,10 @@ void cross_entropy(const void* input, const CrossEntropyRow& row, const void* we
   T value = -static_cast<T>(row.weight) * ((x[row.target] - largest) - log_sum) * (1 - smoothing);
   if (smoothing != 0) {
     const V offset(log_sum);
-    if (w) map_rows(e, count, [=](V v, V u) __attribute__((always_inline)) { return ((v - shift) - offset) * u; }, x, w);
+    if (w)
+      map_rows(
+          e, count, [=](V v, V u) __attribute__((always_inline)) { return ((v - shift) - offset) * u; }, x,
+          w);
     else map_rows(e, count, [=](V v) __attribute__((always_inline)) { return (v - shift) - offset; }, x);
     value -= reduce_whole<Sum>(e, count) * (smoothing / static_cast<T>(count));
   }
@@ -114,12 +121,19 @@ void cross_entropy_gradient(const void* input, const CrossEntropyRow& row, const
   const double each = row.smoothing / static_cast<double>(count);
   const V total(gradient * ((1 - row.smoothing) * row.weight + each * row.weight_sum)), part(gradient * each);
   if (each == 0) {
-    map_rows(out, count, [=](V v) __attribute__((always_inline)) { return exp((v - shift) - log_sum) * total; }, x);
+    map_rows(
+        out, count, [=](V v) __attribute__((always_inline)) { return exp((v - shift) - log_sum) * total; },
+        x);
   } else if (w) {
-    map_rows(out, count,
-             [=](V v, V u) __attribute__((always_inline)) { return exp((v - shift) - log_sum) * total - u * part; }, x, w);
+    map_rows(
+        out, count,
+        [=](V v, V u)
+            __attribute__((always_inline)) { return exp((v - shift) - log_sum) * total - u * part; },
+        x, w);
   } else {
-    map_rows(out, count, [=](V v) __attribute__((always_inline)) { return exp((v - shift) - log_sum) * total - part; }, x);
+    map_rows(
+        out, count,
+        [=](V v) __attribute__((always_inline)) { return exp((v - shift) - log_sum) * total - part; }, x);
   }
   out[row.target] -= static_cast<T>(gradient * (1 - row.smoothing) * row.weight);
 }

@@ -9,10 +9,10 @@ namespace phlox::cpu {
 
 // How one row of logits enters the cross-entropy loss.
 struct CrossEntropyRow {
-  std::int64_t target;   // the class
-  double weight;         // of the target's class
-  double smoothing;      // label smoothing
-  double weight_sum;     // of all classes
+  std::int64_t target;  // the class
+  double weight;        // of the target's class
+  double smoothing;     // label smoothing
+  double weight_sum;    // of all classes
 };
 
 // On rows of consecutive elements of one dtype.
@@ -24,8 +24,8 @@ struct SoftmaxFunctions {
   void (*log_softmax_gradient)(const void* result, const void* gradient, void* output, std::int64_t count);
   // Writes the loss, and as `statistics` the maximum and the logarithm of the sum of exp(input - maximum).
   // `weights` of the classes may be null; `scratch` has room for a row.
-  void (*cross_entropy)(const void* input, const CrossEntropyRow& row, const void* weights, void* scratch, void* loss,
-                        void* statistics, std::int64_t count);
+  void (*cross_entropy)(const void* input, const CrossEntropyRow& row, const void* weights, void* scratch,
+                        void* loss, void* statistics, std::int64_t count);
   void (*cross_entropy_gradient)(const void* input, const CrossEntropyRow& row, const void* weights,
                                  const void* statistics, double gradient, void* output, std::int64_t count);
 };

@@ -77,7 +77,8 @@ Item<Key>* sort_items(Item<Key>* items, Item<Key>* other, std::int64_t count, st
 template <class T, class Key>
 void sort_rows(const SortCall& call, DType compute) {
   const RowsLast source(*call.input, call.dim, RowsLast::Use::read);
-  RowsLast best(*call.values, call.dim, RowsLast::Use::write), places(*call.indices, call.dim, RowsLast::Use::write);
+  RowsLast best(*call.values, call.dim, RowsLast::Use::write),
+      places(*call.indices, call.dim, RowsLast::Use::write);
   const RowOperand input(source.impl(), source.dim(), compute), values(best.impl(), best.dim(), compute),
       indices(places.impl(), places.dim(), DType::int64);
   const std::int64_t count = input.length(), wanted = values.length();
@@ -86,7 +87,8 @@ void sort_rows(const SortCall& call, DType compute) {
   for_row_ranges(input.rows(), 20 * count, [&](std::int64_t first, std::int64_t last) {
     const Scratch scratch(count * bytes + wanted * (bytes + 8));
     const auto size = static_cast<std::size_t>(count);
-    const auto items = std::make_unique_for_overwrite<Item<Key>[]>(size), other = std::make_unique_for_overwrite<Item<Key>[]>(size);
+    const auto items = std::make_unique_for_overwrite<Item<Key>[]>(size),
+               other = std::make_unique_for_overwrite<Item<Key>[]>(size);
     for (std::int64_t row = first; row < last; ++row) {
       const T* x = input.read(row, reinterpret_cast<T*>(scratch.at(wanted * 8)));
       T* y = values.target(row, reinterpret_cast<T*>(scratch.at(wanted * 8 + count * bytes)));
@@ -109,12 +111,16 @@ void sort_rows(const SortCall& call, DType compute) {
 }  // namespace
 
 void sort(const SortCall& call) {
-  const bool long_rows = RowOperand(*call.input, call.dim, call.input->dtype).length() > std::int64_t{0xffffffff};
+  const bool long_rows =
+      RowOperand(*call.input, call.dim, call.input->dtype).length() > std::int64_t{0xffffffff};
   switch (call.input->dtype) {
     case DType::uint64: return sort_rows<std::uint64_t, std::uint64_t>(call, DType::uint64);
-    case DType::int64: case DType::uint32: return sort_rows<std::int64_t, std::uint64_t>(call, DType::int64);
+    case DType::int64:
+    case DType::uint32: return sort_rows<std::int64_t, std::uint64_t>(call, DType::int64);
     case DType::float64: return sort_rows<double, std::uint64_t>(call, DType::float64);
-    case DType::float16: case DType::bfloat16: case DType::float32:
+    case DType::float16:
+    case DType::bfloat16:
+    case DType::float32:
       if (long_rows) return sort_rows<double, std::uint64_t>(call, DType::float64);
       return sort_rows<float, std::uint32_t>(call, DType::float32);
     default:
@@ -138,8 +144,9 @@ void search_rows(const SearchCall& call) {
     for (std::int64_t i = first; i < last; ++i) {
       const T* row = shared ? sorted : sorted + i / per_row * length;
       const auto wanted = key_of(values[i]);
-      const T* found = call.right ? std::upper_bound(row, row + length, wanted, [&](auto k, T x) { return k < key(x); })
-                                  : std::lower_bound(row, row + length, wanted, [&](T x, auto k) { return key(x) < k; });
+      const T* found =
+          call.right ? std::upper_bound(row, row + length, wanted, [&](auto k, T x) { return k < key(x); })
+                     : std::lower_bound(row, row + length, wanted, [&](T x, auto k) { return key(x) < k; });
       output[i] = found - row;
     }
   });

@@ -3,43 +3,39 @@
 PHLOX_BEGIN_POINTWISE
 
 struct Add : Binary<> {
-  static constexpr PointwiseTraits traits{
-      .doc = "The sum `input + other`.",
-      .types = PointwiseTypes::any,
-      .reference = "np.add(input, other)",
-      .python_operator = "add"};
+  static constexpr PointwiseTraits traits{.doc = "The sum `input + other`.",
+                                          .types = PointwiseTypes::any,
+                                          .reference = "np.add(input, other)",
+                                          .python_operator = "add"};
   PHLOX_INLINE static constexpr auto body(auto x, auto y) { return x + y; }
 };
 PHLOX_POINTWISE(add, Add, (const Operand& input, const Operand& other))
 
 struct Sub : Binary<> {
-  static constexpr PointwiseTraits traits{
-      .doc = "The difference `input - other`.",
-      .types = PointwiseTypes::numeric,
-      .reference = "np.subtract(input, other)",
-      .alias = "subtract",
-      .python_operator = "sub"};
+  static constexpr PointwiseTraits traits{.doc = "The difference `input - other`.",
+                                          .types = PointwiseTypes::numeric,
+                                          .reference = "np.subtract(input, other)",
+                                          .alias = "subtract",
+                                          .python_operator = "sub"};
   PHLOX_INLINE static constexpr auto body(auto x, auto y) { return x - y; }
 };
 PHLOX_POINTWISE(sub, Sub, (const Operand& input, const Operand& other))
 
 struct Mul : Binary<> {
-  static constexpr PointwiseTraits traits{
-      .doc = "The product `input * other`.",
-      .types = PointwiseTypes::any,
-      .reference = "np.multiply(input, other)",
-      .alias = "multiply",
-      .python_operator = "mul"};
+  static constexpr PointwiseTraits traits{.doc = "The product `input * other`.",
+                                          .types = PointwiseTypes::any,
+                                          .reference = "np.multiply(input, other)",
+                                          .alias = "multiply",
+                                          .python_operator = "mul"};
   PHLOX_INLINE static constexpr auto body(auto x, auto y) { return x * y; }
 };
 PHLOX_POINTWISE(mul, Mul, (const Operand& input, const Operand& other))
 
 struct Div : Binary<> {
-  static constexpr PointwiseTraits traits{
-      .doc = "The quotient `input / other`; integers give floats.",
-      .reference = "np.divide(input, other)",
-      .alias = "divide true_divide",
-      .python_operator = "truediv"};
+  static constexpr PointwiseTraits traits{.doc = "The quotient `input / other`; integers give floats.",
+                                          .reference = "np.divide(input, other)",
+                                          .alias = "divide true_divide",
+                                          .python_operator = "truediv"};
   PHLOX_INLINE static constexpr auto body(auto x, auto y) { return x / y; }
 };
 PHLOX_POINTWISE(div, Div, (const Operand& input, const Operand& other))
@@ -66,42 +62,38 @@ struct Remainder : Binary<> {
 PHLOX_POINTWISE(remainder, Remainder, (const Operand& input, const Operand& other))
 
 struct Fmod : Binary<> {
-  static constexpr PointwiseTraits traits{
-      .doc = "The remainder with the sign of the dividend, as C's fmod.",
-      .types = PointwiseTypes::numeric,
-      .reference = "np.fmod(input, other)"};
+  static constexpr PointwiseTraits traits{.doc = "The remainder with the sign of the dividend, as C's fmod.",
+                                          .types = PointwiseTypes::numeric,
+                                          .reference = "np.fmod(input, other)"};
   PHLOX_INLINE static constexpr auto body(auto x, auto y) { return fmod(x, y); }
 };
 PHLOX_POINTWISE(fmod, Fmod, (const Operand& input, const Operand& other))
 
 struct Neg : Unary<> {
-  static constexpr PointwiseTraits traits{
-      .doc = "The negative.",
-      .types = PointwiseTypes::numeric,
-      .reference = "np.negative(input)",
-      .alias = "negative",
-      .python_operator = "neg"};
+  static constexpr PointwiseTraits traits{.doc = "The negative.",
+                                          .types = PointwiseTypes::numeric,
+                                          .reference = "np.negative(input)",
+                                          .alias = "negative",
+                                          .python_operator = "neg"};
   PHLOX_INLINE static constexpr auto body(auto x) { return -x; }
 };
 PHLOX_POINTWISE(neg, Neg, (const Tensor& input))
 
 struct Abs : Unary<> {
-  static constexpr PointwiseTraits traits{
-      .doc = "The absolute value.",
-      .types = PointwiseTypes::numeric,
-      .reference = "np.abs(input)",
-      .alias = "absolute",
-      .python_operator = "abs"};
+  static constexpr PointwiseTraits traits{.doc = "The absolute value.",
+                                          .types = PointwiseTypes::numeric,
+                                          .reference = "np.abs(input)",
+                                          .alias = "absolute",
+                                          .python_operator = "abs"};
   PHLOX_INLINE static constexpr auto body(auto x) { return abs(x); }
 };
 PHLOX_POINTWISE(abs, Abs, (const Tensor& input))
 
 struct Sign : Unary<> {
-  static constexpr PointwiseTraits traits{
-      .doc = "-1, 0 or 1 by the sign; NaN stays.",
-      .types = PointwiseTypes::numeric,
-      .reference = "np.sign(input)",
-      .alias = "sgn"};
+  static constexpr PointwiseTraits traits{.doc = "-1, 0 or 1 by the sign; NaN stays.",
+                                          .types = PointwiseTypes::numeric,
+                                          .reference = "np.sign(input)",
+                                          .alias = "sgn"};
   PHLOX_INLINE static constexpr auto body(auto x) {
     return select(x > 0.0, decltype(x)(1.0), select(x < 0.0, decltype(x)(-1.0), x));
   }
@@ -110,81 +102,74 @@ PHLOX_POINTWISE(sign, Sign, (const Tensor& input))
 
 struct Square : Unary<> {
   static constexpr PointwiseTraits traits{
-      .doc = "The square.",
-      .types = PointwiseTypes::numeric,
-      .reference = "np.square(input)"};
+      .doc = "The square.", .types = PointwiseTypes::numeric, .reference = "np.square(input)"};
   PHLOX_INLINE static constexpr auto body(auto x) { return x * x; }
 };
 PHLOX_POINTWISE(square, Square, (const Tensor& input))
 
 struct Reciprocal : Unary<> {
-  static constexpr PointwiseTraits traits{
-      .doc = "One divided by the element.",
-      .reference = "np.reciprocal(input)"};
+  static constexpr PointwiseTraits traits{.doc = "One divided by the element.",
+                                          .reference = "np.reciprocal(input)"};
   PHLOX_INLINE static constexpr auto body(auto x) { return 1.0 / x; }
 };
 PHLOX_POINTWISE(reciprocal, Reciprocal, (const Tensor& input))
 
 struct Positive : Unary<> {
   static constexpr PointwiseTraits traits{
-      .doc = "The element itself.",
-      .types = PointwiseTypes::numeric,
-      .reference = "np.positive(input)"};
+      .doc = "The element itself.", .types = PointwiseTypes::numeric, .reference = "np.positive(input)"};
   PHLOX_INLINE static constexpr auto body(auto x) { return x; }
 };
 PHLOX_POINTWISE(positive, Positive, (const Tensor& input))
 
 struct Maximum : Binary<> {
-  static constexpr PointwiseTraits traits{
-      .doc = "The larger of two; NaN if either is.",
-      .types = PointwiseTypes::any,
-      .reference = "np.maximum(input, other)",
-      .overload_of = "max"};
+  static constexpr PointwiseTraits traits{.doc = "The larger of two; NaN if either is.",
+                                          .types = PointwiseTypes::any,
+                                          .reference = "np.maximum(input, other)",
+                                          .overload_of = "max"};
   PHLOX_INLINE static constexpr auto body(auto x, auto y) { return max(x, y); }
 };
 PHLOX_POINTWISE(maximum, Maximum, (const Operand& input, const Operand& other))
 
 struct Minimum : Binary<> {
-  static constexpr PointwiseTraits traits{
-      .doc = "The smaller of two; NaN if either is.",
-      .types = PointwiseTypes::any,
-      .reference = "np.minimum(input, other)",
-      .overload_of = "min"};
+  static constexpr PointwiseTraits traits{.doc = "The smaller of two; NaN if either is.",
+                                          .types = PointwiseTypes::any,
+                                          .reference = "np.minimum(input, other)",
+                                          .overload_of = "min"};
   PHLOX_INLINE static constexpr auto body(auto x, auto y) { return min(x, y); }
 };
 PHLOX_POINTWISE(minimum, Minimum, (const Operand& input, const Operand& other))
 
 struct Fmax : Binary<> {
-  static constexpr PointwiseTraits traits{
-      .doc = "The larger of two; a NaN loses.",
-      .reference = "np.fmax(input, other)"};
+  static constexpr PointwiseTraits traits{.doc = "The larger of two; a NaN loses.",
+                                          .reference = "np.fmax(input, other)"};
   PHLOX_INLINE static constexpr auto body(auto x, auto y) { return select((x >= y) | (y != y), x, y); }
 };
 PHLOX_POINTWISE(fmax, Fmax, (const Operand& input, const Operand& other))
 
 struct Fmin : Binary<> {
-  static constexpr PointwiseTraits traits{
-      .doc = "The smaller of two; a NaN loses.",
-      .reference = "np.fmin(input, other)"};
+  static constexpr PointwiseTraits traits{.doc = "The smaller of two; a NaN loses.",
+                                          .reference = "np.fmin(input, other)"};
   PHLOX_INLINE static constexpr auto body(auto x, auto y) { return select((x <= y) | (y != y), x, y); }
 };
 PHLOX_POINTWISE(fmin, Fmin, (const Operand& input, const Operand& other))
 
 struct ClampMin : Binary<> {
-  static constexpr PointwiseTraits traits{
-      .doc = "Elements below `min` become `min`.",
-      .types = PointwiseTypes::any,
-      .reference = "np.maximum(input, min)"};
-  PHLOX_INLINE static constexpr auto body(auto x, auto low) { return select((x < low) | (low != low), low, x); }
+  static constexpr PointwiseTraits traits{.doc = "Elements below `min` become `min`.",
+                                          .types = PointwiseTypes::any,
+                                          .reference = "np.maximum(input, min)"};
+  PHLOX_INLINE static constexpr auto body(auto x, auto low) {
+    return select((x < low) | (low != low), low, x);
+  }
 };
 PHLOX_POINTWISE(clamp_min, ClampMin, (const Tensor& input, const Operand& min))
 
 struct ClampMax : Binary<> {
-  static constexpr PointwiseTraits traits{
-      .doc = "Elements above `max` become `max`.",
-      .types = PointwiseTypes::any,
-      .reference = "np.minimum(input, max)"};
-  PHLOX_INLINE static constexpr auto body(auto x, auto high) { return select((x > high) | (high != high), high, x); }
+  static constexpr PointwiseTraits traits{.doc = "Elements above `max` become `max`.",
+                                          .types = PointwiseTypes::any,
+                                          .reference = "np.minimum(input, max)"};
+  PHLOX_INLINE static constexpr auto body(auto x, auto high) {
+    return select((x > high) | (high != high), high, x);
+  }
 };
 PHLOX_POINTWISE(clamp_max, ClampMax, (const Tensor& input, const Operand& max))
 
@@ -201,25 +186,26 @@ struct ClampRange : Ternary<> {
 PHLOX_POINTWISE(clamp_range, ClampRange, (const Tensor& input, const Operand& min, const Operand& max))
 
 struct Addcmul : Ternary<1> {
-  static constexpr PointwiseTraits traits{
-      .doc = "`input + value * tensor1 * tensor2`.",
-      .reference = "input + value * tensor1 * tensor2"};
+  static constexpr PointwiseTraits traits{.doc = "`input + value * tensor1 * tensor2`.",
+                                          .reference = "input + value * tensor1 * tensor2"};
   PHLOX_INLINE static constexpr auto body(auto x, auto y, auto z, auto value) { return x + y * z * value; }
 };
-PHLOX_POINTWISE(addcmul, Addcmul, (const Tensor& input, const Operand& tensor1, const Operand& tensor2, double value = 1))
+PHLOX_POINTWISE(addcmul, Addcmul,
+                (const Tensor& input, const Operand& tensor1, const Operand& tensor2, double value = 1))
 
 struct Addcdiv : Ternary<1> {
-  static constexpr PointwiseTraits traits{
-      .doc = "`input + value * tensor1 / tensor2`.",
-      .reference = "input + value * tensor1 / tensor2"};
+  static constexpr PointwiseTraits traits{.doc = "`input + value * tensor1 / tensor2`.",
+                                          .reference = "input + value * tensor1 / tensor2"};
   PHLOX_INLINE static constexpr auto body(auto x, auto y, auto z, auto value) { return x + y / z * value; }
 };
-PHLOX_POINTWISE(addcdiv, Addcdiv, (const Tensor& input, const Operand& tensor1, const Operand& tensor2, double value = 1))
+PHLOX_POINTWISE(addcdiv, Addcdiv,
+                (const Tensor& input, const Operand& tensor1, const Operand& tensor2, double value = 1))
 
 struct Lerp : Ternary<> {
   static constexpr PointwiseTraits traits{
       .doc = "Linear interpolation `input + weight * (end - input)`, exact at both ends.",
-      .reference = "np.where(np.abs(weight) < 0.5, input + weight * (end - input), end - (end - input) * (1 - weight))"};
+      .reference =
+          "np.where(np.abs(weight) < 0.5, input + weight * (end - input), end - (end - input) * (1 - weight))"};
   PHLOX_INLINE static constexpr auto body(auto x, auto y, auto w) {
     return select(abs(w) < 0.5, x + w * (y - x), y - (y - x) * (1.0 - w));
   }
@@ -227,10 +213,9 @@ struct Lerp : Ternary<> {
 PHLOX_POINTWISE(lerp, Lerp, (const Tensor& input, const Operand& end, const Operand& weight))
 
 struct SquaredDifference : Binary<> {
-  static constexpr PointwiseTraits traits{
-      .doc = "The square of the difference.",
-      .types = PointwiseTypes::numeric,
-      .reference = "np.square(input - other)"};
+  static constexpr PointwiseTraits traits{.doc = "The square of the difference.",
+                                          .types = PointwiseTypes::numeric,
+                                          .reference = "np.square(input - other)"};
   PHLOX_INLINE static constexpr auto body(auto x, auto y) { return (x - y) * (x - y); }
 };
 PHLOX_POINTWISE(squared_difference, SquaredDifference, (const Operand& input, const Operand& other))
@@ -239,7 +224,9 @@ struct DivideNoNan : Binary<> {
   static constexpr PointwiseTraits traits{
       .doc = "The quotient, or 0 where the divisor is 0.",
       .reference = "np.where(other == 0, 0, input / np.where(other == 0, 1, other))"};
-  PHLOX_INLINE static constexpr auto body(auto x, auto y) { return select(y == 0.0, decltype(x)(0.0), x / y); }
+  PHLOX_INLINE static constexpr auto body(auto x, auto y) {
+    return select(y == 0.0, decltype(x)(0.0), x / y);
+  }
 };
 PHLOX_POINTWISE(divide_no_nan, DivideNoNan, (const Operand& input, const Operand& other))
 
@@ -257,9 +244,12 @@ struct NanToNum : Unary<3> {
       .doc = "Replaces NaN and the infinities by numbers.",
       .reference = "np.nan_to_num(input, nan=nan, posinf=posinf, neginf=neginf)"};
   PHLOX_INLINE static constexpr auto body(auto x, auto nan, auto posinf, auto neginf) {
-    return select(x != x, nan, select(x == __builtin_inf(), posinf, select(x == -__builtin_inf(), neginf, x)));
+    return select(x != x, nan,
+                  select(x == __builtin_inf(), posinf, select(x == -__builtin_inf(), neginf, x)));
   }
 };
-PHLOX_POINTWISE(nan_to_num, NanToNum, (const Tensor& input, double nan = 0, double posinf = 3.4028234663852886e38, double neginf = -3.4028234663852886e38))
+PHLOX_POINTWISE(nan_to_num, NanToNum,
+                (const Tensor& input, double nan = 0, double posinf = 3.4028234663852886e38,
+                 double neginf = -3.4028234663852886e38))
 
 PHLOX_END_POINTWISE

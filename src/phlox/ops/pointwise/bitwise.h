@@ -3,62 +3,57 @@
 PHLOX_BEGIN_POINTWISE
 
 struct BitwiseAnd : Binary<> {
-  static constexpr PointwiseTraits traits{
-      .doc = "Bits set in both.",
-      .types = PointwiseTypes::integral,
-      .differentiable = false,
-      .reference = "np.bitwise_and(input, other)",
-      .python_operator = "and"};
+  static constexpr PointwiseTraits traits{.doc = "Bits set in both.",
+                                          .types = PointwiseTypes::integral,
+                                          .differentiable = false,
+                                          .reference = "np.bitwise_and(input, other)",
+                                          .python_operator = "and"};
   PHLOX_INLINE static constexpr auto body(auto x, auto y) { return x & y; }
 };
 PHLOX_POINTWISE(bitwise_and, BitwiseAnd, (const Operand& input, const Operand& other))
 
 struct BitwiseOr : Binary<> {
-  static constexpr PointwiseTraits traits{
-      .doc = "Bits set in either.",
-      .types = PointwiseTypes::integral,
-      .differentiable = false,
-      .reference = "np.bitwise_or(input, other)",
-      .python_operator = "or"};
+  static constexpr PointwiseTraits traits{.doc = "Bits set in either.",
+                                          .types = PointwiseTypes::integral,
+                                          .differentiable = false,
+                                          .reference = "np.bitwise_or(input, other)",
+                                          .python_operator = "or"};
   PHLOX_INLINE static constexpr auto body(auto x, auto y) { return x | y; }
 };
 PHLOX_POINTWISE(bitwise_or, BitwiseOr, (const Operand& input, const Operand& other))
 
 struct BitwiseXor : Binary<> {
-  static constexpr PointwiseTraits traits{
-      .doc = "Bits set in exactly one.",
-      .types = PointwiseTypes::integral,
-      .differentiable = false,
-      .reference = "np.bitwise_xor(input, other)",
-      .python_operator = "xor"};
+  static constexpr PointwiseTraits traits{.doc = "Bits set in exactly one.",
+                                          .types = PointwiseTypes::integral,
+                                          .differentiable = false,
+                                          .reference = "np.bitwise_xor(input, other)",
+                                          .python_operator = "xor"};
   PHLOX_INLINE static constexpr auto body(auto x, auto y) { return x ^ y; }
 };
 PHLOX_POINTWISE(bitwise_xor, BitwiseXor, (const Operand& input, const Operand& other))
 
 struct BitwiseLeftShift : Binary<> {
-  static constexpr PointwiseTraits traits{
-      .doc = "Bits moved up; 0 when the count is not below the width.",
-      .types = PointwiseTypes::integral,
-      .other_low = 0,
-      .other_high = 6,
-      .differentiable = false,
-      .reference = "np.left_shift(input, other)",
-      .alias = "left_shift",
-      .python_operator = "lshift"};
+  static constexpr PointwiseTraits traits{.doc = "Bits moved up; 0 when the count is not below the width.",
+                                          .types = PointwiseTypes::integral,
+                                          .other_low = 0,
+                                          .other_high = 6,
+                                          .differentiable = false,
+                                          .reference = "np.left_shift(input, other)",
+                                          .alias = "left_shift",
+                                          .python_operator = "lshift"};
   PHLOX_INLINE static constexpr auto body(auto x, auto y) { return shift_left(x, y); }
 };
 PHLOX_POINTWISE(bitwise_left_shift, BitwiseLeftShift, (const Operand& input, const Operand& other))
 
 struct BitwiseRightShift : Binary<> {
-  static constexpr PointwiseTraits traits{
-      .doc = "Bits moved down; the sign is kept.",
-      .types = PointwiseTypes::integral,
-      .other_low = 0,
-      .other_high = 6,
-      .differentiable = false,
-      .reference = "np.right_shift(input, other)",
-      .alias = "right_shift",
-      .python_operator = "rshift"};
+  static constexpr PointwiseTraits traits{.doc = "Bits moved down; the sign is kept.",
+                                          .types = PointwiseTypes::integral,
+                                          .other_low = 0,
+                                          .other_high = 6,
+                                          .differentiable = false,
+                                          .reference = "np.right_shift(input, other)",
+                                          .alias = "right_shift",
+                                          .python_operator = "rshift"};
   PHLOX_INLINE static constexpr auto body(auto x, auto y) { return shift_right(x, y); }
 };
 PHLOX_POINTWISE(bitwise_right_shift, BitwiseRightShift, (const Operand& input, const Operand& other))

@@ -3,81 +3,72 @@
 PHLOX_BEGIN_POINTWISE
 
 struct Floor : Unary<> {
-  static constexpr PointwiseTraits traits{
-      .doc = "The largest whole number not above.",
-      .types = PointwiseTypes::numeric,
-      .reference = "np.floor(input)"};
+  static constexpr PointwiseTraits traits{.doc = "The largest whole number not above.",
+                                          .types = PointwiseTypes::numeric,
+                                          .reference = "np.floor(input)"};
   PHLOX_INLINE static constexpr auto body(auto x) { return floor(x); }
 };
 PHLOX_POINTWISE(floor, Floor, (const Tensor& input))
 
 struct Ceil : Unary<> {
-  static constexpr PointwiseTraits traits{
-      .doc = "The smallest whole number not below.",
-      .types = PointwiseTypes::numeric,
-      .reference = "np.ceil(input)"};
+  static constexpr PointwiseTraits traits{.doc = "The smallest whole number not below.",
+                                          .types = PointwiseTypes::numeric,
+                                          .reference = "np.ceil(input)"};
   PHLOX_INLINE static constexpr auto body(auto x) { return ceil(x); }
 };
 PHLOX_POINTWISE(ceil, Ceil, (const Tensor& input))
 
 struct Trunc : Unary<> {
-  static constexpr PointwiseTraits traits{
-      .doc = "The whole number towards zero.",
-      .types = PointwiseTypes::numeric,
-      .reference = "np.trunc(input)",
-      .alias = "fix"};
+  static constexpr PointwiseTraits traits{.doc = "The whole number towards zero.",
+                                          .types = PointwiseTypes::numeric,
+                                          .reference = "np.trunc(input)",
+                                          .alias = "fix"};
   PHLOX_INLINE static constexpr auto body(auto x) { return trunc(x); }
 };
 PHLOX_POINTWISE(trunc, Trunc, (const Tensor& input))
 
 struct Round : Unary<> {
-  static constexpr PointwiseTraits traits{
-      .doc = "The nearest whole number, halves to even.",
-      .types = PointwiseTypes::numeric,
-      .reference = "np.round(input)"};
+  static constexpr PointwiseTraits traits{.doc = "The nearest whole number, halves to even.",
+                                          .types = PointwiseTypes::numeric,
+                                          .reference = "np.round(input)"};
   PHLOX_INLINE static constexpr auto body(auto x) { return round(x); }
 };
 PHLOX_POINTWISE(round, Round, (const Tensor& input))
 
 struct Frac : Unary<> {
-  static constexpr PointwiseTraits traits{
-      .doc = "The part behind the point, with the sign of the element.",
-      .reference = "input - np.trunc(input)"};
+  static constexpr PointwiseTraits traits{.doc = "The part behind the point, with the sign of the element.",
+                                          .reference = "input - np.trunc(input)"};
   PHLOX_INLINE static constexpr auto body(auto x) { return x - trunc(x); }
 };
 PHLOX_POINTWISE(frac, Frac, (const Tensor& input))
 
 struct Copysign : Binary<> {
-  static constexpr PointwiseTraits traits{
-      .doc = "The size of `input` with the sign of `other`.",
-      .reference = "np.copysign(input, other)"};
+  static constexpr PointwiseTraits traits{.doc = "The size of `input` with the sign of `other`.",
+                                          .reference = "np.copysign(input, other)"};
   PHLOX_INLINE static constexpr auto body(auto x, auto y) { return copysign(x, y); }
 };
 PHLOX_POINTWISE(copysign, Copysign, (const Operand& input, const Operand& other))
 
 struct Nextafter : Binary<> {
-  static constexpr PointwiseTraits traits{
-      .doc = "The next number from `input` towards `other`.",
-      .differentiable = false,
-      .reference = "np.nextafter(input, other)"};
+  static constexpr PointwiseTraits traits{.doc = "The next number from `input` towards `other`.",
+                                          .differentiable = false,
+                                          .reference = "np.nextafter(input, other)"};
   PHLOX_INLINE static constexpr auto body(auto x, auto y) { return nextafter(x, y); }
 };
 PHLOX_POINTWISE(nextafter, Nextafter, (const Operand& input, const Operand& other))
 
 struct Ldexp : Binary<> {
-  static constexpr PointwiseTraits traits{
-      .doc = "`input` times 2 to the power of `other`.",
-      .reference = "input * np.exp2(other)"};
+  static constexpr PointwiseTraits traits{.doc = "`input` times 2 to the power of `other`.",
+                                          .reference = "input * np.exp2(other)"};
   PHLOX_INLINE static constexpr auto body(auto x, auto y) { return x * exp2(y); }
 };
 PHLOX_POINTWISE(ldexp, Ldexp, (const Operand& input, const Operand& other))
 
 struct Heaviside : Binary<> {
-  static constexpr PointwiseTraits traits{
-      .doc = "0 where negative, 1 where positive, `other` where zero.",
-      .types = PointwiseTypes::numeric,
-      .differentiable = false,
-      .reference = "np.heaviside(input, other)"};
+  static constexpr PointwiseTraits traits{.doc = "0 where negative, 1 where positive, `other` where zero.",
+                                          .types = PointwiseTypes::numeric,
+                                          .differentiable = false,
+                                          .reference = "np.heaviside(input, other)"};
   PHLOX_INLINE static constexpr auto body(auto x, auto y) {
     return select(x < 0.0, decltype(x)(0.0), select(x > 0.0, decltype(x)(1.0), select(x == 0.0, y, x)));
   }
