@@ -265,34 +265,63 @@ bool is_unwatched(const Tensor& input) {
 
 }  // namespace
 
+namespace {
+
+// A view written at once, because positions and slices are taken more often than anything else. `kept` tells the
+// dimensions of `from` that stay, with size and stride.
+template <class Kept>
+Tensor direct_view(const TensorImpl& from, int rank, std::int64_t offset, const Kept& kept) {
+  auto* impl = new (allocate(sizeof(TensorImpl))) TensorImpl;
+  impl->dtype = from.dtype;
+  impl->device = from.device;
+  impl->rank = static_cast<std::uint8_t>(rank);
+  impl->inference = thread_mode.inference || from.inference;
+  impl->is_view = true;
+  impl->offset = offset;
+  impl->storage = from.storage;
+  impl->storage->references.acquire();
+  impl->history = impl->storage->history.load(std::memory_order_relaxed);
+  std::int64_t expected = 1;
+  bool dense = true;
+  for (int d = rank - 1; d >= 0; --d) {
+    kept(d, impl->sizes[d], impl->strides[d]);
+    if (impl->sizes[d] != 1) dense &= impl->strides[d] == expected;
+    expected *= impl->sizes[d];
+  }
+  impl->count = expected;
+  impl->contiguous = dense || expected == 0;
+  return Tensor(Reference<TensorImpl>::adopt(impl));
+}
+
+}  // namespace
+
 Tensor select_dim(const Tensor& input, int dim, std::int64_t position) {
   if (!is_unwatched(input)) return apply_view(input, {ViewKind::select, {dim, position}});
   const TensorImpl& from = *input.impl();
-  const auto d = static_cast<std::size_t>(dim);
-  Shape sizes = input.shape();
-  Strides strides = input.strides();
-  sizes.erase(d);
-  strides.erase(d);
-  return make_view(input, sizes, strides, from.offset + position * from.strides[dim]);
+  return direct_view(from, from.rank - 1, from.offset + position * from.strides[dim],
+                     [&](int d, std::int64_t& size, std::int64_t& stride) {
+                       const int source = d < dim ? d : d + 1;
+                       size = from.sizes[source];
+                       stride = from.strides[source];
+                     });
 }
 
 Tensor slice_dim(const Tensor& input, int dim, std::int64_t start, std::int64_t size, std::int64_t step) {
-  const auto d = static_cast<std::size_t>(dim);
+  const TensorImpl& from = *input.impl();
   if (!is_unwatched(input)) {
-    const auto rank = static_cast<std::size_t>(input.rank());
+    const auto rank = static_cast<std::size_t>(from.rank), d = static_cast<std::size_t>(dim);
     ViewAttributes v{ViewKind::slice, input.shape(), IntList(rank, 0), IntList(rank, 1)};
     v.a[d] = size;
     v.b[d] = start;
     v.c[d] = step;
     return apply_view(input, v);
   }
-  const TensorImpl& from = *input.impl();
-  Shape sizes = input.shape();
-  Strides strides = input.strides();
-  sizes[d] = size;
-  strides[d] *= step;
   // An empty slice may begin beyond the end.
-  return make_view(input, sizes, strides, size > 0 ? from.offset + start * from.strides[dim] : from.offset);
+  const std::int64_t offset = size > 0 ? from.offset + start * from.strides[dim] : from.offset;
+  return direct_view(from, from.rank, offset, [&](int d, std::int64_t& to_size, std::int64_t& to_stride) {
+    to_size = d == dim ? size : from.sizes[d];
+    to_stride = d == dim ? from.strides[d] * step : from.strides[d];
+  });
 }
 
 Shape infer_shape(const Shape& asked, std::int64_t count, const char* operation) {

@@ -17,7 +17,7 @@ namespace {
 constexpr std::int64_t parallel_elements = 32768;
 constexpr std::int64_t stream_threshold_bytes = std::int64_t{16} << 20;
 constexpr std::int64_t stage_bytes = 4096;
-constexpr std::int64_t tile = 32;
+constexpr std::int64_t tile_bytes = 256;  // of a row of a tile
 
 const ConvertKernels& kernels() {
   static const ConvertKernels* best = [] {
@@ -195,6 +195,7 @@ TransposeTile transpose_of(std::int64_t bytes) {
 void copy_transposed(const CopyPlan& plan, int row_dim, ConvertRun run, std::int64_t source_bytes,
                      std::int64_t target_bytes) {
   const int inner = plan.rank - 1;
+  const std::int64_t tile = std::max<std::int64_t>(tile_bytes / std::max<std::int64_t>(target_bytes, 4), 16);
   const std::int64_t rows = plan.sizes[row_dim], columns = plan.sizes[inner];
   const std::int64_t row_tiles = (rows + tile - 1) / tile, column_tiles = (columns + tile - 1) / tile;
   std::int64_t outer = 1;
@@ -202,7 +203,7 @@ void copy_transposed(const CopyPlan& plan, int row_dim, ConvertRun run, std::int
     if (d != row_dim) outer *= plan.sizes[d];
   const TransposeTile transpose = transpose_of(target_bytes);
   const auto body = [&](std::int64_t first, std::int64_t last) {
-    alignas(64) char stage[tile * tile * 16];
+    alignas(64) char stage[tile_bytes * tile_bytes / 4];  // the most for any size of element
     for (std::int64_t t = first; t < last; ++t) {
       const std::int64_t c0 = t % column_tiles * tile, r0 = t / column_tiles % row_tiles * tile;
       std::int64_t rest = t / column_tiles / row_tiles;

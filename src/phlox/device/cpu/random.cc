@@ -4,6 +4,7 @@
 #endif
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 
 #include "phlox/core/parallel.h"
@@ -183,7 +184,10 @@ void dropout(const TensorImpl& source, TensorImpl& target, double probability, c
     const float* from = plain ? reinterpret_cast<const float*>(in) + first : staged;
     float* to = plain ? reinterpret_cast<float*>(out) + first : staged;
     if (!plain) load(in + first * bytes, bytes, staged, 4, n);
-    for (std::int64_t i = 0; i < n; ++i) to[i] = words[i] >= threshold ? from[i] * factor : 0.0f;
+    for (std::int64_t i = 0; i < n; ++i) {  // by bits: a branch on chance costs more than the rest
+      const std::uint32_t kept = words[i] >= threshold ? ~0u : 0u;
+      to[i] = std::bit_cast<float>(std::bit_cast<std::uint32_t>(from[i] * factor) & kept);
+    }
     if (!plain) store(staged, 4, out + first * bytes, bytes, n);
   });
 }
