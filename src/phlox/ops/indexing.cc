@@ -29,6 +29,7 @@ Range range_of(const Slice& slice, std::int64_t size, int dim) {
   if (slice.step > 0) {
     const std::int64_t first = slice.start ? bound(*slice.start, 0, size) : 0;
     const std::int64_t last = slice.stop ? bound(*slice.stop, 0, size) : size;
+    if (slice.step == 1) return {first, std::max<std::int64_t>(last - first, 0)};  // without a division
     return {first, last > first ? (last - first - 1) / slice.step + 1 : 0};
   }
   const std::int64_t first = slice.start ? bound(*slice.start, -1, size - 1) : size - 1;

@@ -89,7 +89,7 @@ PHLOX_OPERATION(
   if (step > 0) {
     first = bound(start.value_or(0), 0, size);
     const std::int64_t last = bound(end.value_or(size), 0, size);
-    count = last > first ? (last - first - 1) / step + 1 : 0;
+    count = last <= first ? 0 : step == 1 ? last - first : (last - first - 1) / step + 1;
   } else {
     first = start ? bound(*start, -1, size - 1) : size - 1;
     const std::int64_t last = end ? bound(*end, -1, size - 1) : -1;
