@@ -1,0 +1,21 @@
+// The texts that the `phlox` command prints. Everything in them is read from the registry and from the machine.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace phlox::cli {
+
+// All that is known about an operation, on a page. Throws ValueError for an unknown name, with the closest ones.
+std::string explain_operation(std::string_view name);
+
+// Names and first sentences of the operations whose name or documentation has `part`; all for an empty one.
+std::string list_operations(std::string_view part);
+
+// Errors and operations that have all of the words, which are separated by spaces.
+std::string search_help(std::string_view words);
+
+// Version, processor, threads and libraries, with one line for each thing that is wrong.
+std::string diagnose();
+
+}  // namespace phlox::cli

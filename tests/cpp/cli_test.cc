@@ -1,0 +1,45 @@
+#include "phlox/cli/pages.h"
+
+#include <gtest/gtest.h>
+
+#include "phlox/base/error.h"
+#include "phlox/ops/operation.h"
+
+namespace {
+
+bool contains(const std::string& text, std::string_view part) { return text.find(part) != std::string::npos; }
+
+TEST(CommandPagesTest, EveryOperationHasAPageThatNamesItsDefinition) {
+  for (const phlox::Operation* operation : phlox::operations()) {
+    const std::string page = phlox::cli::explain_operation(operation->name);
+    EXPECT_TRUE(page.starts_with(operation->name)) << page;
+    EXPECT_TRUE(contains(page, operation->doc())) << page;
+    EXPECT_TRUE(contains(page, "gradient")) << page;
+  }
+}
+
+TEST(CommandPagesTest, ATanhSavesOnlyItsResultForTheGradient) {
+  EXPECT_TRUE(contains(phlox::cli::explain_operation("tanh"), "input: derived, saves the result\n"))
+      << phlox::cli::explain_operation("tanh");
+}
+
+TEST(CommandPagesTest, AnUnknownNameIsAnErrorThatNamesTheClosest) {
+  try {
+    phlox::cli::explain_operation("sigmod");
+    FAIL() << "no error";
+  } catch (const phlox::ValueError& error) {
+    EXPECT_TRUE(contains(error.what(), "sigmoid")) << error.what();
+  }
+}
+
+TEST(CommandPagesTest, HelpFindsErrorsByAnyWordsOfTheirTitle) {
+  const std::string found = phlox::cli::search_help("Broadcast shapes");
+  EXPECT_TRUE(contains(found, "E0201")) << found;
+  EXPECT_TRUE(contains(phlox::cli::search_help("qqq"), "nothing has all of the words"));
+}
+
+TEST(CommandPagesTest, TheDoctorFindsThisBuildWell) {
+  EXPECT_TRUE(contains(phlox::cli::diagnose(), "all is well")) << phlox::cli::diagnose();
+}
+
+}  // namespace
