@@ -113,6 +113,25 @@ PHLOX_INLINE void fold_lanes(T* accumulators, std::int64_t used, std::int64_t co
   }
 }
 
+// Lane j with lane j + half, for half = N / 2, ..., 1, without leaving the registers. In small vectors all lanes move.
+template <class Op, int half, class T, int N, int... i>
+PHLOX_INLINE T fold_small_vector(math::Simd<T, N> v, std::integer_sequence<int, i...> all) {
+  if constexpr (half == 0) return v.value[0];
+  else return fold_small_vector<Op, half / 2>(
+      Op::combine(v, math::Simd<T, N>(__builtin_shufflevector(v.value, v.value, ((i + half) % N)...))), all);
+}
+template <class Op, class T, int N, int... i>
+PHLOX_INLINE T fold_vector(math::Simd<T, N> v, std::integer_sequence<int, i...>) {
+  if constexpr (N * sizeof(T) > 16) {
+    using Half = math::Simd<T, N / 2>;
+    return fold_vector<Op>(Op::combine(Half(__builtin_shufflevector(v.value, v.value, i...)),
+                                       Half(__builtin_shufflevector(v.value, v.value, (i + N / 2)...))),
+                           std::make_integer_sequence<int, N / 4>{});
+  } else {
+    return fold_small_vector<Op, N / 2>(v, std::make_integer_sequence<int, N>{});
+  }
+}
+
 // One block with its lanes in registers.
 template <class Op, class T>
 PHLOX_INLINE T block_in_registers(const T* source, std::int64_t count) {
@@ -125,17 +144,19 @@ PHLOX_INLINE T block_in_registers(const T* source, std::int64_t count) {
 #pragma GCC unroll 16
     for (int k = 0; k < vectors; ++k) sums[k] = Op::combine(sums[k], V::load(source + i + k * V::lanes));
   }
-  alignas(64) T accumulators[lanes];
-  for (int k = 0; k < vectors; ++k) sums[k].store(accumulators + k * V::lanes);
-  if (i < count) add_row<Op>(accumulators, source + i, count - i);
-  using S = math::Scalar<T>;
-#pragma GCC unroll 4
-  for (int half = lanes / 2; half >= 1; half /= 2) {
-#pragma GCC unroll 8
-    for (int j = 0; j < half; ++j)
-      accumulators[j] = Op::combine(S(accumulators[j]), S(accumulators[j + half])).value;
+  if (i < count) {  // filled up with the identity, which changes no lane
+    alignas(64) T padded[lanes];
+    for (int k = 0; k < vectors; ++k) V(Op::template identity<T>()).store(padded + k * V::lanes);
+    __builtin_memcpy(padded, source + i, static_cast<std::size_t>(count - i) * sizeof(T));
+#pragma GCC unroll 16
+    for (int k = 0; k < vectors; ++k) sums[k] = Op::combine(sums[k], V::load(padded + k * V::lanes));
   }
-  return accumulators[0];
+#pragma GCC unroll 4
+  for (int half = vectors / 2; half >= 1; half /= 2) {
+#pragma GCC unroll 8
+    for (int k = 0; k < half; ++k) sums[k] = Op::combine(sums[k], sums[k + half]);
+  }
+  return fold_vector<Op>(sums[0], std::make_integer_sequence<int, V::lanes / 2>{});
 }
 
 // All blocks of consecutive elements, combined to one result.
