@@ -139,7 +139,7 @@ class _Methods(Module):
         parameters = dict(self.named_parameters(recurse=False))
         buffers = dict(self.named_buffers(recurse=False))
         saved = set(self.state_dict())
-        tensors = [(name, value, None) for name, value in parameters.items()]
+        tensors: list[tuple] = [(name, value, None) for name, value in parameters.items()]
         tensors += [(name, value, name in saved) for name, value in buffers.items()]
         known = {*parameters, *buffers, *_cpp_attributes}
         attributes = {name: value for name, value in self.__dict__.items() if name not in known}
