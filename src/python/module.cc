@@ -7,6 +7,7 @@
 #include "autograd.h"
 #include "convert.h"
 #include "creation.h"
+#include "data.h"
 #include "errors.h"
 #include "files.h"
 #include "nn.h"
@@ -87,7 +88,9 @@ NB_MODULE(_phlox, m) {
   add_operations(m.ptr());
   add_module_class(m.ptr());
   add_layers(m.ptr());
+  add_activations_and_losses(m.ptr());
   add_initialisers(m.ptr());
+  add_data(m.ptr());
   add_files(m.ptr());
   add_optimizers(m.ptr());
 }

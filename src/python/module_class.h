@@ -65,6 +65,13 @@ class Maker {
   nanobind::pointer_and_handle<Layer> place_;
 };
 
+// The forward() of the class itself, past what a subclass overrides. Losses take a second tensor and add their own.
+template <class Layer>
+Tensor call_own_forward(Layer& self, const Tensor& input) {
+  if constexpr (requires { self.Layer::forward(input); }) return self.Layer::forward(input);
+  else return self.nn::Module::forward(input);
+}
+
 template <class Layer>
 using LayerClass = nanobind::class_<Layer, nn::Module, PythonModule<Layer>>;
 
@@ -89,11 +96,12 @@ LayerClass<Layer> add_layer(nanobind::module_& m, const char* name, const char* 
       },
       named...);
   for (const char* argument : names) {
-    if (std::string_view(argument) == "bias") continue;  // the parameter has this name
+    const std::string_view text = argument;
+    if (text == "bias" || text == "weight" || text == "pos_weight") continue;  // tensors have these names
     type.def_prop_ro(argument, [argument](nb::handle self) { return self.attr("_arguments")[argument]; });
   }
   type.def(
-      "forward", [](Layer& self, const Tensor& input) { return self.Layer::forward(input); },
+      "forward", [](Layer& self, const Tensor& input) { return call_own_forward(self, input); },
       nb::arg("input"), nb::call_guard<nb::gil_scoped_release>());
   type.def("extra_repr", [](const Layer& self) { return self.Layer::settings(); });
   type.attr("__module__") = "phlox.nn";

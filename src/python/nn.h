@@ -7,6 +7,7 @@ namespace phlox::python {
 
 void add_module_class(PyObject* module);
 void add_layers(PyObject* module);
+void add_activations_and_losses(PyObject* module);
 void add_initialisers(PyObject* module);
 
 }  // namespace phlox::python

@@ -247,3 +247,17 @@ def test_files_of_states(tmp_path):
         px.load(tmp_path / "none.safetensors")
     with pytest.raises(px.errors.TypeError):
         px.save({"a": object()}, tmp_path / "c.safetensors")
+
+
+def test_activations_and_losses():
+    x = px.tensor([-1.0, 2.0])
+    assert nn.ReLU()(x).tolist() == [0, 2]
+    assert nn.LeakyReLU(0.5)(x).tolist() == [-0.5, 2]
+    assert nn.PReLU()(x).tolist() == [-0.25, 2]
+    assert nn.Softmax(dim=0)(x).sum().item() == pytest.approx(1)
+    scores, classes = px.randn(3, 4), px.tensor([0, 1, 3])
+    loss = nn.CrossEntropyLoss(label_smoothing=0.1)(scores, classes)
+    assert loss.item() == pytest.approx(px.cross_entropy(scores, classes, label_smoothing=0.1).item())
+    assert nn.MSELoss(reduction="sum")(x, px.zeros(2)).item() == 5
+    with pytest.raises(px.StateError):
+        nn.MSELoss()(x)

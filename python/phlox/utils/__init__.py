@@ -1,0 +1,3 @@
+"""What scripts expect under torch.utils."""
+
+from . import data as data
