@@ -80,6 +80,8 @@ for _name, _function in vars(_phlox).items():
 newaxis = None
 pi, e, inf, nan = _math.pi, _math.e, _math.inf, _math.nan
 FloatTensor = Tensor
+channels_last, contiguous_format, preserve_format = "channels_last", "row_major", "preserve"
+strided = "strided"
 
 
 def operations():

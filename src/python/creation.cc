@@ -4,6 +4,7 @@
 #include <nanobind/nanobind.h>
 #include <nanobind/stl/vector.h>
 
+#include <algorithm>
 #include <cstring>
 #include <vector>
 
@@ -33,6 +34,13 @@ class SequenceReader {
 
   Tensor make(std::optional<DType> asked) const {
     const DType dtype = asked.value_or(natural_dtype());
+    if (!floats_.empty()) return from_values(std::span<const double>(floats_), shape_).to(dtype);
+    if (!integers_.empty()) {
+      const auto [least, most] = std::minmax_element(integers_.begin(), integers_.end());
+      Scalar(*least).check_fits(dtype);
+      Scalar(*most).check_fits(dtype);
+      return from_values(std::span<const std::int64_t>(integers_), shape_).to(dtype);
+    }
     Tensor tensor = make_tensor(shape_, dtype, Device{});
     auto* element = static_cast<char*>(tensor.data_pointer());
     for (const Scalar& number : numbers_) {
@@ -74,6 +82,27 @@ class SequenceReader {
   }
 
   void read_number(PyObject* data) {
+    // Data are nearly always all floats or all integers.
+    if (numbers_.empty()) {
+      if (PyFloat_CheckExact(data) && integers_.empty()) {
+        floats_.push_back(PyFloat_AS_DOUBLE(data));
+        kind_ = Scalar::Kind::floating;
+        return;
+      }
+      if (PyLong_CheckExact(data) && floats_.empty()) {
+        int overflow;
+        const long long value = PyLong_AsLongLongAndOverflow(data, &overflow);
+        if (!overflow) {
+          integers_.push_back(value);
+          kind_ = Scalar::Kind::integer;
+          return;
+        }
+      }
+      numbers_.assign(floats_.begin(), floats_.end());
+      numbers_.insert(numbers_.end(), integers_.begin(), integers_.end());
+      floats_.clear();
+      integers_.clear();
+    }
     Scalar scalar;
     if (is_tensor(data)) {
       const Tensor& tensor = tensor_of(data);
@@ -97,7 +126,7 @@ class SequenceReader {
   }
 
   DType natural_dtype() const {
-    if (numbers_.empty()) return default_dtype();
+    if (numbers_.empty() && floats_.empty() && integers_.empty()) return default_dtype();
     switch (kind_) {
       case Scalar::Kind::boolean: return DType::bool_;
       case Scalar::Kind::integer: return DType::int64;
@@ -107,6 +136,9 @@ class SequenceReader {
   }
 
   Shape shape_;
+  // The numbers, in one of these.
+  std::vector<double> floats_;
+  std::vector<std::int64_t> integers_;
   std::vector<Scalar> numbers_;
   Scalar::Kind kind_ = Scalar::Kind::boolean;
 };
@@ -160,13 +192,32 @@ Tensor tensor_from_python(PyObject* data, std::optional<DType> dtype, std::optio
 
 namespace {
 
+// One row of Python numbers.
+void fill_row(PyObject* list, DType dtype, const char* address, std::int64_t step) {
+  const Py_ssize_t count = PyList_GET_SIZE(list);
+  const auto each = [&](auto make) {
+    for (Py_ssize_t i = 0; i < count; ++i, address += step) PyList_SET_ITEM(list, i, make());
+  };
+  switch (dtype) {
+    case DType::float32:
+      return each([&] { return PyFloat_FromDouble(static_cast<double>(*reinterpret_cast<const float*>(address))); });
+    case DType::float64: return each([&] { return PyFloat_FromDouble(*reinterpret_cast<const double*>(address)); });
+    case DType::int64: return each([&] { return PyLong_FromLongLong(*reinterpret_cast<const std::int64_t*>(address)); });
+    default: return each([&] { return scalar_to_python(Scalar::load(dtype, address), dtype); });
+  }
+}
+
 PyObject* list_of(const TensorImpl& t, int dim, const char* address) {
   if (dim == t.rank) return scalar_to_python(Scalar::load(t.dtype, address), t.dtype);
   nb::object list = nb::steal(PyList_New(static_cast<Py_ssize_t>(t.sizes[dim])));
   if (!list.is_valid()) throw_python_error();
   const std::int64_t step = t.strides[dim] * element_size(t.dtype);
-  for (std::int64_t i = 0; i < t.sizes[dim]; ++i)
-    PyList_SET_ITEM(list.ptr(), static_cast<Py_ssize_t>(i), list_of(t, dim + 1, address + i * step));
+  if (dim == t.rank - 1) {
+    fill_row(list.ptr(), t.dtype, address, step);
+  } else {
+    for (std::int64_t i = 0; i < t.sizes[dim]; ++i)
+      PyList_SET_ITEM(list.ptr(), static_cast<Py_ssize_t>(i), list_of(t, dim + 1, address + i * step));
+  }
   return list.release().ptr();
 }
 
