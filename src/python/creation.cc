@@ -200,9 +200,12 @@ void fill_row(PyObject* list, DType dtype, const char* address, std::int64_t ste
   };
   switch (dtype) {
     case DType::float32:
-      return each([&] { return PyFloat_FromDouble(static_cast<double>(*reinterpret_cast<const float*>(address))); });
-    case DType::float64: return each([&] { return PyFloat_FromDouble(*reinterpret_cast<const double*>(address)); });
-    case DType::int64: return each([&] { return PyLong_FromLongLong(*reinterpret_cast<const std::int64_t*>(address)); });
+      return each(
+          [&] { return PyFloat_FromDouble(static_cast<double>(*reinterpret_cast<const float*>(address))); });
+    case DType::float64:
+      return each([&] { return PyFloat_FromDouble(*reinterpret_cast<const double*>(address)); });
+    case DType::int64:
+      return each([&] { return PyLong_FromLongLong(*reinterpret_cast<const std::int64_t*>(address)); });
     default: return each([&] { return scalar_to_python(Scalar::load(dtype, address), dtype); });
   }
 }

@@ -34,7 +34,8 @@ PyObject* tensors_to_python(TensorList&& tensors, const Binding& binding) {
         fields->push_back({name, nullptr});
       fields->push_back({nullptr, nullptr});
       const std::string shared_name = binding.operation->overload_of();
-      auto* type_name = new std::string("phlox.return_types." + (shared_name.empty() ? binding.name : shared_name));
+      auto* type_name =
+          new std::string("phlox.return_types." + (shared_name.empty() ? binding.name : shared_name));
       PyStructSequence_Desc description = {type_name->c_str(), nullptr, fields->data(),
                                            static_cast<int>(fields->size()) - 1};
       binding.result_type = PyStructSequence_NewType(&description);
