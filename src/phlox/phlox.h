@@ -24,6 +24,7 @@
 #include "phlox/ops/functions.h"
 #include "phlox/ops/indexing.h"
 #include "phlox/ops/operation.h"
+#include "phlox/ops/operators.h"
 #include "phlox/optim/optim.h"
 #include "phlox/train/interrupt.h"
 #include "phlox/train/progress.h"
