@@ -109,11 +109,7 @@ void add_data(PyObject* module) {
           "seed"_a.none())
       .def("__len__", &data::Loader::size)
       .def(
-          "__iter__",
-          [](data::Loader& self) {
-            return Epoch{&self, {}};
-          },
-          nb::keep_alive<0, 1>())
+          "__iter__", [](data::Loader& self) { return Epoch{&self, {}}; }, nb::keep_alive<0, 1>())
       .def("state_dict", [](const data::Loader& self) { return state_to_python(self.state_dict()); })
       .def(
           "load_state_dict",

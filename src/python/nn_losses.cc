@@ -53,9 +53,7 @@ void add_losses(nb::module_& m) {
   add_loss<nn::NLLLoss>(
       m, "NLLLoss", "Of logarithms of probabilities [N, C, ...] and classes int64[N, ...].",
       [](const Maker<nn::NLLLoss>& make, const Tensor& weight, std::int64_t ignore_index,
-         const String& reduction) {
-        make(nn::NLLOptions{weight, ignore_index, reduction});
-      },
+         const String& reduction) { make(nn::NLLOptions{weight, ignore_index, reduction}); },
       "weight"_a.none() = nb::none(), "ignore_index"_a = -100, "reduction"_a = "mean");
   add_loss<nn::MSELoss>(
       m, "MSELoss", "The mean square of the differences.",
@@ -84,9 +82,7 @@ void add_losses(nb::module_& m) {
   add_loss<nn::BCEWithLogitsLoss>(
       m, "BCEWithLogitsLoss", "Binary cross-entropy of scores.",
       [](const Maker<nn::BCEWithLogitsLoss>& make, const Tensor& weight, const String& reduction,
-         const Tensor& pos_weight) {
-        make(nn::BCEWithLogitsOptions{weight, pos_weight, reduction});
-      },
+         const Tensor& pos_weight) { make(nn::BCEWithLogitsOptions{weight, pos_weight, reduction}); },
       "weight"_a.none() = nb::none(), "reduction"_a = "mean", "pos_weight"_a.none() = nb::none());
   add_loss<nn::KLDivLoss>(
       m, "KLDivLoss", "target * (log target - input); the input holds logarithms.",

@@ -117,8 +117,10 @@ PHLOX_INLINE void fold_lanes(T* accumulators, std::int64_t used, std::int64_t co
 template <class Op, int half, class T, int N, int... i>
 PHLOX_INLINE T fold_small_vector(math::Simd<T, N> v, std::integer_sequence<int, i...> all) {
   if constexpr (half == 0) return v.value[0];
-  else return fold_small_vector<Op, half / 2>(
-      Op::combine(v, math::Simd<T, N>(__builtin_shufflevector(v.value, v.value, ((i + half) % N)...))), all);
+  else
+    return fold_small_vector<Op, half / 2>(
+        Op::combine(v, math::Simd<T, N>(__builtin_shufflevector(v.value, v.value, ((i + half) % N)...))),
+        all);
 }
 template <class Op, class T, int N, int... i>
 PHLOX_INLINE T fold_vector(math::Simd<T, N> v, std::integer_sequence<int, i...>) {

@@ -25,7 +25,7 @@ const SoftmaxFunctions& functions(DType working) {
 
 DType working_dtype(DType dtype) { return dtype == DType::float64 ? dtype : DType::float32; }
 
-PHLOX_COLD [[noreturn]] void throw_bad_target(std::int64_t target, std::int64_t classes) {
+[[noreturn]] PHLOX_COLD void throw_bad_target(std::int64_t target, std::int64_t classes) {
   fail<IndexError>(ErrorCode::index_out_of_range, "cross_entropy: target {} is not one of {} classes", target,
                    classes)
       .hint("targets count from 0; ignore_index marks those to leave out")
