@@ -60,21 +60,16 @@ struct GradientProgram {
 namespace detail {
 
 // Runs a body with arguments made by `input(i)` (truth values by `mask(i)`) and `scalar(i)`.
-template <class B, int First, class Mask, class Input, int... Rest, int... Scalars>
-constexpr auto run_body(Mask mask, Input input, auto scalar, std::integer_sequence<int, Rest...>,
+template <class B, int... Rest, int... Scalars>
+constexpr auto run_body(auto mask, auto input, auto scalar, std::integer_sequence<int, Rest...>,
                         std::integer_sequence<int, Scalars...>) {
   if constexpr (B::masks & 1u) return B::body(mask(0), input(Rest + 1)..., scalar(Scalars)...);
   else return B::body(input(0), input(Rest + 1)..., scalar(Scalars)...);
 }
 template <class B>
 constexpr auto run_body(auto mask, auto input, auto scalar) {
-  return run_body<B, 0>(mask, input, scalar, std::make_integer_sequence<int, B::tensors - 1>{},
-                        std::make_integer_sequence<int, B::scalars>{});
-}
-
-template <class B>
-constexpr Expression input_node(ExpressionArena& arena, int i) {
-  return {&arena, arena.intern(Opcode::input, i)};
+  return run_body<B>(mask, input, scalar, std::make_integer_sequence<int, B::tensors - 1>{},
+                     std::make_integer_sequence<int, B::scalars>{});
 }
 
 // Marks what `node` needs; false when it needs an input or result that is not in `saved`.

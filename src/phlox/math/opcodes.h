@@ -13,7 +13,8 @@ namespace phlox::math {
   V(abs, 1) V(sqrt, 4) V(rsqrt, 6) V(exp, 10) V(exp2, 10) V(expm1, 12) V(log, 10) V(log2, 10) V(log10, 10)   \
   V(log1p, 12) V(sin, 12) V(cos, 12) V(tan, 16) V(asin, 16) V(acos, 16) V(atan, 16) V(sinh, 16) V(cosh, 16)  \
   V(tanh, 12) V(asinh, 16) V(acosh, 16) V(atanh, 16) V(sigmoid, 12) V(erf, 12) V(erfc, 16) V(erfinv, 20)     \
-  V(lgamma, 40) V(digamma, 40) V(trigamma, 40) V(cbrt, 16) V(floor, 1) V(ceil, 1) V(trunc, 1) V(round, 1)
+  V(lgamma, 40) V(digamma, 40) V(trigamma, 40) V(cbrt, 16) V(floor, 1) V(ceil, 1) V(trunc, 1) V(round, 1)  \
+  V(ndtr, 16)
 #define PHLOX_BINARY_FLOAT_FUNCTIONS(V)                                                                      \
   V(pow, 30) V(atan2, 20) V(hypot, 8) V(fmod, 10) V(remainder, 10) V(floor_divide, 10) V(copysign, 1)        \
   V(min, 2) V(max, 2) V(nextafter, 4)

@@ -1,4 +1,4 @@
-// erf, erfc, erfinv, ndtr, lgamma, digamma, trigamma. erf, erfc at most 2 ULP; the others at most 4 away from
+// erf, erfc, erfinv, ndtr, lgamma, digamma, trigamma. erf, erfc and ndtr at most 2 ULP; the others at most 4 away from
 // their zeros other than those at 0, 1 and 2, and near these an absolute error of a few rounding units.
 //
 // Coefficients: tools/fit_polynomial.py. erfc(x) = e^(-x^2) W(t) / (1 + 2x) with t = (x - 4) / (x + 4), which

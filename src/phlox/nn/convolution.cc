@@ -121,91 +121,27 @@ std::string ConvTransposeBase::settings() const {
   return text;
 }
 
-Conv1d::Conv1d(std::int64_t in_channels, std::int64_t out_channels, ConvOptions conv_options)
-    : ConvolutionBase(1, in_channels, out_channels, conv_options) {}
-
-Conv1d::Conv1d(Module* parent, const std::string& name, std::int64_t in_channels, std::int64_t out_channels,
-               ConvOptions conv_options)
-    : Conv1d(in_channels, out_channels, conv_options) {
-  parent->register_module(name, *this);
-}
-
-Tensor Conv1d::forward(Tensor input) {
+template <int dimensions>
+Tensor Conv<dimensions>::forward(Tensor input) {
+  constexpr auto* operation = dimensions == 1 ? conv1d : dimensions == 2 ? conv2d : conv3d;
   const auto [padded, padding] = pad_input(input);
-  return conv1d(padded, weight, optional_bias(), options.stride, padding, options.dilation, options.groups);
+  return operation(padded, weight, optional_bias(), options.stride, padding, options.dilation,
+                   options.groups);
 }
+template class Conv<1>;
+template class Conv<2>;
+template class Conv<3>;
 
-Conv2d::Conv2d(std::int64_t in_channels, std::int64_t out_channels, ConvOptions conv_options)
-    : ConvolutionBase(2, in_channels, out_channels, conv_options) {}
-
-Conv2d::Conv2d(Module* parent, const std::string& name, std::int64_t in_channels, std::int64_t out_channels,
-               ConvOptions conv_options)
-    : Conv2d(in_channels, out_channels, conv_options) {
-  parent->register_module(name, *this);
+template <int dimensions>
+Tensor ConvTranspose<dimensions>::forward(Tensor input) {
+  constexpr auto* operation = dimensions == 1   ? conv_transpose1d
+                              : dimensions == 2 ? conv_transpose2d
+                                                : conv_transpose3d;
+  return operation(input, weight, optional_bias(), options.stride, options.padding, options.output_padding,
+                   options.groups, options.dilation);
 }
-
-Tensor Conv2d::forward(Tensor input) {
-  const auto [padded, padding] = pad_input(input);
-  return conv2d(padded, weight, optional_bias(), options.stride, padding, options.dilation, options.groups);
-}
-
-Conv3d::Conv3d(std::int64_t in_channels, std::int64_t out_channels, ConvOptions conv_options)
-    : ConvolutionBase(3, in_channels, out_channels, conv_options) {}
-
-Conv3d::Conv3d(Module* parent, const std::string& name, std::int64_t in_channels, std::int64_t out_channels,
-               ConvOptions conv_options)
-    : Conv3d(in_channels, out_channels, conv_options) {
-  parent->register_module(name, *this);
-}
-
-Tensor Conv3d::forward(Tensor input) {
-  const auto [padded, padding] = pad_input(input);
-  return conv3d(padded, weight, optional_bias(), options.stride, padding, options.dilation, options.groups);
-}
-
-ConvTranspose1d::ConvTranspose1d(std::int64_t in_channels, std::int64_t out_channels,
-                                 ConvTransposeOptions conv_options)
-    : ConvTransposeBase(1, in_channels, out_channels, conv_options) {}
-
-ConvTranspose1d::ConvTranspose1d(Module* parent, const std::string& name, std::int64_t in_channels,
-                                 std::int64_t out_channels, ConvTransposeOptions conv_options)
-    : ConvTranspose1d(in_channels, out_channels, conv_options) {
-  parent->register_module(name, *this);
-}
-
-Tensor ConvTranspose1d::forward(Tensor input) {
-  return conv_transpose1d(input, weight, optional_bias(), options.stride, options.padding,
-                          options.output_padding, options.groups, options.dilation);
-}
-
-ConvTranspose2d::ConvTranspose2d(std::int64_t in_channels, std::int64_t out_channels,
-                                 ConvTransposeOptions conv_options)
-    : ConvTransposeBase(2, in_channels, out_channels, conv_options) {}
-
-ConvTranspose2d::ConvTranspose2d(Module* parent, const std::string& name, std::int64_t in_channels,
-                                 std::int64_t out_channels, ConvTransposeOptions conv_options)
-    : ConvTranspose2d(in_channels, out_channels, conv_options) {
-  parent->register_module(name, *this);
-}
-
-Tensor ConvTranspose2d::forward(Tensor input) {
-  return conv_transpose2d(input, weight, optional_bias(), options.stride, options.padding,
-                          options.output_padding, options.groups, options.dilation);
-}
-
-ConvTranspose3d::ConvTranspose3d(std::int64_t in_channels, std::int64_t out_channels,
-                                 ConvTransposeOptions conv_options)
-    : ConvTransposeBase(3, in_channels, out_channels, conv_options) {}
-
-ConvTranspose3d::ConvTranspose3d(Module* parent, const std::string& name, std::int64_t in_channels,
-                                 std::int64_t out_channels, ConvTransposeOptions conv_options)
-    : ConvTranspose3d(in_channels, out_channels, conv_options) {
-  parent->register_module(name, *this);
-}
-
-Tensor ConvTranspose3d::forward(Tensor input) {
-  return conv_transpose3d(input, weight, optional_bias(), options.stride, options.padding,
-                          options.output_padding, options.groups, options.dilation);
-}
+template class ConvTranspose<1>;
+template class ConvTranspose<2>;
+template class ConvTranspose<3>;
 
 }  // namespace phlox::nn

@@ -48,28 +48,26 @@ class ConvolutionBase : public Module {
   OptionalTensor optional_bias() const { return bias.defined() ? OptionalTensor(bias) : OptionalTensor(); }
 };
 
-class Conv1d : public ConvolutionBase {
+template <int dimensions>
+class Conv : public ConvolutionBase {
  public:
-  Conv1d(std::int64_t in_channels, std::int64_t out_channels, ConvOptions options = {});
-  Conv1d(Module* parent, const std::string& name, std::int64_t in_channels, std::int64_t out_channels,
-         ConvOptions options = {});
+  Conv(std::int64_t in_channels, std::int64_t out_channels, const ConvOptions& conv_options = {})
+      : ConvolutionBase(dimensions, in_channels, out_channels, conv_options) {}
+  Conv(Module* parent, const std::string& name, std::int64_t in_channels, std::int64_t out_channels,
+       const ConvOptions& conv_options = {})
+      : Conv(in_channels, out_channels, conv_options) {
+    parent->register_module(name, *this);
+  }
   Tensor forward(Tensor input) override;
 };
-
-class Conv2d : public ConvolutionBase {
- public:
-  Conv2d(std::int64_t in_channels, std::int64_t out_channels, ConvOptions options = {});
-  Conv2d(Module* parent, const std::string& name, std::int64_t in_channels, std::int64_t out_channels,
-         ConvOptions options = {});
-  Tensor forward(Tensor input) override;
+struct Conv1d : Conv<1> {
+  using Conv::Conv;
 };
-
-class Conv3d : public ConvolutionBase {
- public:
-  Conv3d(std::int64_t in_channels, std::int64_t out_channels, ConvOptions options = {});
-  Conv3d(Module* parent, const std::string& name, std::int64_t in_channels, std::int64_t out_channels,
-         ConvOptions options = {});
-  Tensor forward(Tensor input) override;
+struct Conv2d : Conv<2> {
+  using Conv::Conv;
+};
+struct Conv3d : Conv<3> {
+  using Conv::Conv;
 };
 
 // The gradient of a convolution with respect to its input, as a layer. weight is [in, out / groups, kernel...]; the
@@ -88,28 +86,27 @@ class ConvTransposeBase : public Module {
   OptionalTensor optional_bias() const { return bias.defined() ? OptionalTensor(bias) : OptionalTensor(); }
 };
 
-class ConvTranspose1d : public ConvTransposeBase {
+template <int dimensions>
+class ConvTranspose : public ConvTransposeBase {
  public:
-  ConvTranspose1d(std::int64_t in_channels, std::int64_t out_channels, ConvTransposeOptions options = {});
-  ConvTranspose1d(Module* parent, const std::string& name, std::int64_t in_channels,
-                  std::int64_t out_channels, ConvTransposeOptions options = {});
+  ConvTranspose(std::int64_t in_channels, std::int64_t out_channels,
+                const ConvTransposeOptions& conv_options = {})
+      : ConvTransposeBase(dimensions, in_channels, out_channels, conv_options) {}
+  ConvTranspose(Module* parent, const std::string& name, std::int64_t in_channels, std::int64_t out_channels,
+                const ConvTransposeOptions& conv_options = {})
+      : ConvTranspose(in_channels, out_channels, conv_options) {
+    parent->register_module(name, *this);
+  }
   Tensor forward(Tensor input) override;
 };
-
-class ConvTranspose2d : public ConvTransposeBase {
- public:
-  ConvTranspose2d(std::int64_t in_channels, std::int64_t out_channels, ConvTransposeOptions options = {});
-  ConvTranspose2d(Module* parent, const std::string& name, std::int64_t in_channels,
-                  std::int64_t out_channels, ConvTransposeOptions options = {});
-  Tensor forward(Tensor input) override;
+struct ConvTranspose1d : ConvTranspose<1> {
+  using ConvTranspose::ConvTranspose;
 };
-
-class ConvTranspose3d : public ConvTransposeBase {
- public:
-  ConvTranspose3d(std::int64_t in_channels, std::int64_t out_channels, ConvTransposeOptions options = {});
-  ConvTranspose3d(Module* parent, const std::string& name, std::int64_t in_channels,
-                  std::int64_t out_channels, ConvTransposeOptions options = {});
-  Tensor forward(Tensor input) override;
+struct ConvTranspose2d : ConvTranspose<2> {
+  using ConvTranspose::ConvTranspose;
+};
+struct ConvTranspose3d : ConvTranspose<3> {
+  using ConvTranspose::ConvTranspose;
 };
 
 }  // namespace phlox::nn

@@ -26,26 +26,22 @@ class Dropout : public Module {
 
 // Whole channels of [N, C, L], [N, C, H, W] and [N, C, D, H, W] fall, with or without N.
 // Source: Tompson et al. 2015, arXiv:1411.4280.
-class Dropout1d : public Dropout {
+template <int dimensions>
+class ChannelDropout : public Dropout {
  public:
-  explicit Dropout1d(double p = 0.5) : Dropout(p, 3) {}
-  Dropout1d(Module* parent, const std::string& name, double p = 0.5) : Dropout1d(p) {
+  explicit ChannelDropout(double p = 0.5) : Dropout(p, dimensions + 2) {}
+  ChannelDropout(Module* parent, const std::string& name, double p = 0.5) : ChannelDropout(p) {
     parent->register_module(name, *this);
   }
 };
-class Dropout2d : public Dropout {
- public:
-  explicit Dropout2d(double p = 0.5) : Dropout(p, 4) {}
-  Dropout2d(Module* parent, const std::string& name, double p = 0.5) : Dropout2d(p) {
-    parent->register_module(name, *this);
-  }
+struct Dropout1d : ChannelDropout<1> {
+  using ChannelDropout::ChannelDropout;
 };
-class Dropout3d : public Dropout {
- public:
-  explicit Dropout3d(double p = 0.5) : Dropout(p, 5) {}
-  Dropout3d(Module* parent, const std::string& name, double p = 0.5) : Dropout3d(p) {
-    parent->register_module(name, *this);
-  }
+struct Dropout2d : ChannelDropout<2> {
+  using ChannelDropout::ChannelDropout;
+};
+struct Dropout3d : ChannelDropout<3> {
+  using ChannelDropout::ChannelDropout;
 };
 
 }  // namespace phlox::nn

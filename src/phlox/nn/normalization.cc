@@ -77,30 +77,6 @@ std::string BatchNormBase::settings() const {
   return fmt::format("{}, eps={}, affine={}", channels_, options.eps, options.affine);
 }
 
-BatchNorm1d::BatchNorm1d(std::int64_t channels, BatchNormOptions norm_options)
-    : BatchNormBase(channels, norm_options, 2, 3) {}
-BatchNorm1d::BatchNorm1d(Module* parent, const std::string& name, std::int64_t channels,
-                         BatchNormOptions norm_options)
-    : BatchNorm1d(channels, norm_options) {
-  parent->register_module(name, *this);
-}
-
-BatchNorm2d::BatchNorm2d(std::int64_t channels, BatchNormOptions norm_options)
-    : BatchNormBase(channels, norm_options, 4, 4) {}
-BatchNorm2d::BatchNorm2d(Module* parent, const std::string& name, std::int64_t channels,
-                         BatchNormOptions norm_options)
-    : BatchNorm2d(channels, norm_options) {
-  parent->register_module(name, *this);
-}
-
-BatchNorm3d::BatchNorm3d(std::int64_t channels, BatchNormOptions norm_options)
-    : BatchNormBase(channels, norm_options, 5, 5) {}
-BatchNorm3d::BatchNorm3d(Module* parent, const std::string& name, std::int64_t channels,
-                         BatchNormOptions norm_options)
-    : BatchNorm3d(channels, norm_options) {
-  parent->register_module(name, *this);
-}
-
 InstanceNorm::InstanceNorm(std::int64_t channels, InstanceNormOptions norm_options)
     : options(norm_options), channels_(channels) {
   check_channels("InstanceNorm", channels);

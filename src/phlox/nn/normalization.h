@@ -31,25 +31,26 @@ class BatchNormBase : public Module {
   int min_rank_, max_rank_;
 };
 
-// Input [N, C] or [N, C, L].
-class BatchNorm1d : public BatchNormBase {
+// Input [N, C, spatial...]; with one spatial dimension also [N, C].
+template <int dimensions>
+class BatchNorm : public BatchNormBase {
  public:
-  explicit BatchNorm1d(std::int64_t channels, BatchNormOptions options = {});
-  BatchNorm1d(Module* parent, const std::string& name, std::int64_t channels, BatchNormOptions options = {});
+  explicit BatchNorm(std::int64_t channels, BatchNormOptions norm_options = {})
+      : BatchNormBase(channels, norm_options, dimensions == 1 ? 2 : dimensions + 2, dimensions + 2) {}
+  BatchNorm(Module* parent, const std::string& name, std::int64_t channels,
+            BatchNormOptions norm_options = {})
+      : BatchNorm(channels, norm_options) {
+    parent->register_module(name, *this);
+  }
 };
-
-// Input [N, C, H, W].
-class BatchNorm2d : public BatchNormBase {
- public:
-  explicit BatchNorm2d(std::int64_t channels, BatchNormOptions options = {});
-  BatchNorm2d(Module* parent, const std::string& name, std::int64_t channels, BatchNormOptions options = {});
+struct BatchNorm1d : BatchNorm<1> {
+  using BatchNorm::BatchNorm;
 };
-
-// Input [N, C, D, H, W].
-class BatchNorm3d : public BatchNormBase {
- public:
-  explicit BatchNorm3d(std::int64_t channels, BatchNormOptions options = {});
-  BatchNorm3d(Module* parent, const std::string& name, std::int64_t channels, BatchNormOptions options = {});
+struct BatchNorm2d : BatchNorm<2> {
+  using BatchNorm::BatchNorm;
+};
+struct BatchNorm3d : BatchNorm<3> {
+  using BatchNorm::BatchNorm;
 };
 
 struct InstanceNormOptions {

@@ -22,121 +22,95 @@ class Padding : public Module {
   double value_;
 };
 
-class ZeroPad1d : public Padding {
+template <int dimensions>
+class ZeroPad : public Padding {
  public:
-  explicit ZeroPad1d(const Integers& amounts) : Padding(1, amounts, "constant") {}
-  ZeroPad1d(Module* parent, const std::string& name, const Integers& amounts) : ZeroPad1d(amounts) {
+  explicit ZeroPad(const Integers& amounts) : Padding(dimensions, amounts, "constant") {}
+  ZeroPad(Module* parent, const std::string& name, const Integers& amounts) : ZeroPad(amounts) {
     parent->register_module(name, *this);
   }
 };
-class ReflectionPad1d : public Padding {
- public:
-  explicit ReflectionPad1d(const Integers& amounts) : Padding(1, amounts, "reflect") {}
-  ReflectionPad1d(Module* parent, const std::string& name, const Integers& amounts)
-      : ReflectionPad1d(amounts) {
-    parent->register_module(name, *this);
-  }
+struct ZeroPad1d : ZeroPad<1> {
+  using ZeroPad::ZeroPad;
 };
-class ReplicationPad1d : public Padding {
- public:
-  explicit ReplicationPad1d(const Integers& amounts) : Padding(1, amounts, "replicate") {}
-  ReplicationPad1d(Module* parent, const std::string& name, const Integers& amounts)
-      : ReplicationPad1d(amounts) {
-    parent->register_module(name, *this);
-  }
+struct ZeroPad2d : ZeroPad<2> {
+  using ZeroPad::ZeroPad;
 };
-class CircularPad1d : public Padding {
- public:
-  explicit CircularPad1d(const Integers& amounts) : Padding(1, amounts, "circular") {}
-  CircularPad1d(Module* parent, const std::string& name, const Integers& amounts) : CircularPad1d(amounts) {
-    parent->register_module(name, *this);
-  }
-};
-class ConstantPad1d : public Padding {
- public:
-  ConstantPad1d(const Integers& amounts, double value) : Padding(1, amounts, "constant", value) {}
-  ConstantPad1d(Module* parent, const std::string& name, const Integers& amounts, double value)
-      : ConstantPad1d(amounts, value) {
-    parent->register_module(name, *this);
-  }
+struct ZeroPad3d : ZeroPad<3> {
+  using ZeroPad::ZeroPad;
 };
 
-class ZeroPad2d : public Padding {
+template <int dimensions>
+class ReflectionPad : public Padding {
  public:
-  explicit ZeroPad2d(const Integers& amounts) : Padding(2, amounts, "constant") {}
-  ZeroPad2d(Module* parent, const std::string& name, const Integers& amounts) : ZeroPad2d(amounts) {
+  explicit ReflectionPad(const Integers& amounts) : Padding(dimensions, amounts, "reflect") {}
+  ReflectionPad(Module* parent, const std::string& name, const Integers& amounts) : ReflectionPad(amounts) {
     parent->register_module(name, *this);
   }
 };
-class ReflectionPad2d : public Padding {
- public:
-  explicit ReflectionPad2d(const Integers& amounts) : Padding(2, amounts, "reflect") {}
-  ReflectionPad2d(Module* parent, const std::string& name, const Integers& amounts)
-      : ReflectionPad2d(amounts) {
-    parent->register_module(name, *this);
-  }
+struct ReflectionPad1d : ReflectionPad<1> {
+  using ReflectionPad::ReflectionPad;
 };
-class ReplicationPad2d : public Padding {
- public:
-  explicit ReplicationPad2d(const Integers& amounts) : Padding(2, amounts, "replicate") {}
-  ReplicationPad2d(Module* parent, const std::string& name, const Integers& amounts)
-      : ReplicationPad2d(amounts) {
-    parent->register_module(name, *this);
-  }
+struct ReflectionPad2d : ReflectionPad<2> {
+  using ReflectionPad::ReflectionPad;
 };
-class CircularPad2d : public Padding {
- public:
-  explicit CircularPad2d(const Integers& amounts) : Padding(2, amounts, "circular") {}
-  CircularPad2d(Module* parent, const std::string& name, const Integers& amounts) : CircularPad2d(amounts) {
-    parent->register_module(name, *this);
-  }
-};
-class ConstantPad2d : public Padding {
- public:
-  ConstantPad2d(const Integers& amounts, double value) : Padding(2, amounts, "constant", value) {}
-  ConstantPad2d(Module* parent, const std::string& name, const Integers& amounts, double value)
-      : ConstantPad2d(amounts, value) {
-    parent->register_module(name, *this);
-  }
+struct ReflectionPad3d : ReflectionPad<3> {
+  using ReflectionPad::ReflectionPad;
 };
 
-class ZeroPad3d : public Padding {
+template <int dimensions>
+class ReplicationPad : public Padding {
  public:
-  explicit ZeroPad3d(const Integers& amounts) : Padding(3, amounts, "constant") {}
-  ZeroPad3d(Module* parent, const std::string& name, const Integers& amounts) : ZeroPad3d(amounts) {
+  explicit ReplicationPad(const Integers& amounts) : Padding(dimensions, amounts, "replicate") {}
+  ReplicationPad(Module* parent, const std::string& name, const Integers& amounts) : ReplicationPad(amounts) {
     parent->register_module(name, *this);
   }
 };
-class ReflectionPad3d : public Padding {
+struct ReplicationPad1d : ReplicationPad<1> {
+  using ReplicationPad::ReplicationPad;
+};
+struct ReplicationPad2d : ReplicationPad<2> {
+  using ReplicationPad::ReplicationPad;
+};
+struct ReplicationPad3d : ReplicationPad<3> {
+  using ReplicationPad::ReplicationPad;
+};
+
+template <int dimensions>
+class CircularPad : public Padding {
  public:
-  explicit ReflectionPad3d(const Integers& amounts) : Padding(3, amounts, "reflect") {}
-  ReflectionPad3d(Module* parent, const std::string& name, const Integers& amounts)
-      : ReflectionPad3d(amounts) {
+  explicit CircularPad(const Integers& amounts) : Padding(dimensions, amounts, "circular") {}
+  CircularPad(Module* parent, const std::string& name, const Integers& amounts) : CircularPad(amounts) {
     parent->register_module(name, *this);
   }
 };
-class ReplicationPad3d : public Padding {
+struct CircularPad1d : CircularPad<1> {
+  using CircularPad::CircularPad;
+};
+struct CircularPad2d : CircularPad<2> {
+  using CircularPad::CircularPad;
+};
+struct CircularPad3d : CircularPad<3> {
+  using CircularPad::CircularPad;
+};
+
+template <int dimensions>
+class ConstantPad : public Padding {
  public:
-  explicit ReplicationPad3d(const Integers& amounts) : Padding(3, amounts, "replicate") {}
-  ReplicationPad3d(Module* parent, const std::string& name, const Integers& amounts)
-      : ReplicationPad3d(amounts) {
+  ConstantPad(const Integers& amounts, double value) : Padding(dimensions, amounts, "constant", value) {}
+  ConstantPad(Module* parent, const std::string& name, const Integers& amounts, double value)
+      : ConstantPad(amounts, value) {
     parent->register_module(name, *this);
   }
 };
-class CircularPad3d : public Padding {
- public:
-  explicit CircularPad3d(const Integers& amounts) : Padding(3, amounts, "circular") {}
-  CircularPad3d(Module* parent, const std::string& name, const Integers& amounts) : CircularPad3d(amounts) {
-    parent->register_module(name, *this);
-  }
+struct ConstantPad1d : ConstantPad<1> {
+  using ConstantPad::ConstantPad;
 };
-class ConstantPad3d : public Padding {
- public:
-  ConstantPad3d(const Integers& amounts, double value) : Padding(3, amounts, "constant", value) {}
-  ConstantPad3d(Module* parent, const std::string& name, const Integers& amounts, double value)
-      : ConstantPad3d(amounts, value) {
-    parent->register_module(name, *this);
-  }
+struct ConstantPad2d : ConstantPad<2> {
+  using ConstantPad::ConstantPad;
+};
+struct ConstantPad3d : ConstantPad<3> {
+  using ConstantPad::ConstantPad;
 };
 
 }  // namespace phlox::nn

@@ -9,75 +9,72 @@ namespace {
 
 std::string listed(const DimList& values) { return '(' + phlox::to_string(values) + ')'; }
 
+template <class Options>
+std::string window_settings(const DimList& kernel, const Options& options) {
+  return fmt::format("kernel={}, stride={}, padding={}", listed(kernel),
+                     listed(options.stride.value_or(kernel)), listed(options.padding));
+}
+
+// The operation for a number of dimensions.
+template <int dimensions, class Function>
+constexpr Function* choose(Function* one, Function* two, Function* three) {
+  return dimensions == 1 ? one : dimensions == 2 ? two : three;
+}
+
 }  // namespace
 
-Tensor MaxPool1d::forward(Tensor input) {
-  return max_pool1d(input, kernel_, options_.stride, options_.padding, options_.dilation, options_.ceil_mode);
+template <int dimensions>
+Tensor MaxPool<dimensions>::forward(Tensor input) {
+  return choose<dimensions>(max_pool1d, max_pool2d, max_pool3d)(
+      input, kernel_, options_.stride, options_.padding, options_.dilation, options_.ceil_mode);
 }
-std::string MaxPool1d::settings() const {
-  return fmt::format("kernel={}, stride={}, padding={}", listed(kernel_),
-                     listed(options_.stride.value_or(kernel_)), listed(options_.padding));
-}
-
-Tensor AvgPool1d::forward(Tensor input) {
-  return avg_pool1d(input, kernel_, options_.stride, options_.padding, options_.ceil_mode,
-                    options_.count_include_pad);
-}
-std::string AvgPool1d::settings() const {
-  return fmt::format("kernel={}, stride={}, padding={}", listed(kernel_),
-                     listed(options_.stride.value_or(kernel_)), listed(options_.padding));
+template <int dimensions>
+std::string MaxPool<dimensions>::settings() const {
+  return window_settings(kernel_, options_);
 }
 
-Tensor MaxPool2d::forward(Tensor input) {
-  return max_pool2d(input, kernel_, options_.stride, options_.padding, options_.dilation, options_.ceil_mode);
+template <int dimensions>
+Tensor AvgPool<dimensions>::forward(Tensor input) {
+  const auto run = [&](auto* operation, auto... divisor) {
+    return operation(input, kernel_, options_.stride, options_.padding, options_.ceil_mode,
+                     options_.count_include_pad, divisor...);
+  };
+  if constexpr (dimensions == 1) return run(avg_pool1d);
+  else return run(dimensions == 2 ? avg_pool2d : avg_pool3d, OptionalInt());
 }
-std::string MaxPool2d::settings() const {
-  return fmt::format("kernel={}, stride={}, padding={}", listed(kernel_),
-                     listed(options_.stride.value_or(kernel_)), listed(options_.padding));
-}
-
-Tensor AvgPool2d::forward(Tensor input) {
-  return avg_pool2d(input, kernel_, options_.stride, options_.padding, options_.ceil_mode,
-                    options_.count_include_pad);
-}
-std::string AvgPool2d::settings() const {
-  return fmt::format("kernel={}, stride={}, padding={}", listed(kernel_),
-                     listed(options_.stride.value_or(kernel_)), listed(options_.padding));
+template <int dimensions>
+std::string AvgPool<dimensions>::settings() const {
+  return window_settings(kernel_, options_);
 }
 
-Tensor MaxPool3d::forward(Tensor input) {
-  return max_pool3d(input, kernel_, options_.stride, options_.padding, options_.dilation, options_.ceil_mode);
+template <int dimensions>
+Tensor AdaptiveMaxPool<dimensions>::forward(Tensor input) {
+  return choose<dimensions>(adaptive_max_pool1d, adaptive_max_pool2d, adaptive_max_pool3d)(input,
+                                                                                           output_size_);
 }
-std::string MaxPool3d::settings() const {
-  return fmt::format("kernel={}, stride={}, padding={}", listed(kernel_),
-                     listed(options_.stride.value_or(kernel_)), listed(options_.padding));
-}
-
-Tensor AvgPool3d::forward(Tensor input) {
-  return avg_pool3d(input, kernel_, options_.stride, options_.padding, options_.ceil_mode,
-                    options_.count_include_pad);
-}
-std::string AvgPool3d::settings() const {
-  return fmt::format("kernel={}, stride={}, padding={}", listed(kernel_),
-                     listed(options_.stride.value_or(kernel_)), listed(options_.padding));
+template <int dimensions>
+std::string AdaptiveMaxPool<dimensions>::settings() const {
+  return "output_size=" + listed(output_size_);
 }
 
-Tensor AdaptiveMaxPool1d::forward(Tensor input) { return adaptive_max_pool1d(input, output_size_); }
-std::string AdaptiveMaxPool1d::settings() const { return "output_size=" + listed(output_size_); }
+template <int dimensions>
+Tensor AdaptiveAvgPool<dimensions>::forward(Tensor input) {
+  return choose<dimensions>(adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d)(input,
+                                                                                           output_size_);
+}
+template <int dimensions>
+std::string AdaptiveAvgPool<dimensions>::settings() const {
+  return "output_size=" + listed(output_size_);
+}
 
-Tensor AdaptiveAvgPool1d::forward(Tensor input) { return adaptive_avg_pool1d(input, output_size_); }
-std::string AdaptiveAvgPool1d::settings() const { return "output_size=" + listed(output_size_); }
-
-Tensor AdaptiveMaxPool2d::forward(Tensor input) { return adaptive_max_pool2d(input, output_size_); }
-std::string AdaptiveMaxPool2d::settings() const { return "output_size=" + listed(output_size_); }
-
-Tensor AdaptiveAvgPool2d::forward(Tensor input) { return adaptive_avg_pool2d(input, output_size_); }
-std::string AdaptiveAvgPool2d::settings() const { return "output_size=" + listed(output_size_); }
-
-Tensor AdaptiveMaxPool3d::forward(Tensor input) { return adaptive_max_pool3d(input, output_size_); }
-std::string AdaptiveMaxPool3d::settings() const { return "output_size=" + listed(output_size_); }
-
-Tensor AdaptiveAvgPool3d::forward(Tensor input) { return adaptive_avg_pool3d(input, output_size_); }
-std::string AdaptiveAvgPool3d::settings() const { return "output_size=" + listed(output_size_); }
+#define PHLOX_POOLING(dimensions)             \
+  template class MaxPool<dimensions>;         \
+  template class AvgPool<dimensions>;         \
+  template class AdaptiveMaxPool<dimensions>; \
+  template class AdaptiveAvgPool<dimensions>;
+PHLOX_POOLING(1)
+PHLOX_POOLING(2)
+PHLOX_POOLING(3)
+#undef PHLOX_POOLING
 
 }  // namespace phlox::nn

@@ -20,12 +20,12 @@ struct AvgPoolOptions {
   bool count_include_pad = true;
 };
 
-class MaxPool1d : public Module {
+template <int dimensions>
+class MaxPool : public Module {
  public:
-  explicit MaxPool1d(const DimList& kernel, const MaxPoolOptions& options = {})
+  explicit MaxPool(const DimList& kernel, const MaxPoolOptions& options = {})
       : kernel_(kernel), options_(options) {}
-  MaxPool1d(Module* parent, const std::string& name, const DimList& kernel,
-            const MaxPoolOptions& options = {})
+  MaxPool(Module* parent, const std::string& name, const DimList& kernel, const MaxPoolOptions& options = {})
       : Module(parent, name), kernel_(kernel), options_(options) {}
   Tensor forward(Tensor input) override;
   std::string settings() const override;
@@ -34,13 +34,22 @@ class MaxPool1d : public Module {
   DimList kernel_;
   MaxPoolOptions options_;
 };
+struct MaxPool1d : MaxPool<1> {
+  using MaxPool::MaxPool;
+};
+struct MaxPool2d : MaxPool<2> {
+  using MaxPool::MaxPool;
+};
+struct MaxPool3d : MaxPool<3> {
+  using MaxPool::MaxPool;
+};
 
-class AvgPool1d : public Module {
+template <int dimensions>
+class AvgPool : public Module {
  public:
-  explicit AvgPool1d(const DimList& kernel, const AvgPoolOptions& options = {})
+  explicit AvgPool(const DimList& kernel, const AvgPoolOptions& options = {})
       : kernel_(kernel), options_(options) {}
-  AvgPool1d(Module* parent, const std::string& name, const DimList& kernel,
-            const AvgPoolOptions& options = {})
+  AvgPool(Module* parent, const std::string& name, const DimList& kernel, const AvgPoolOptions& options = {})
       : Module(parent, name), kernel_(kernel), options_(options) {}
   Tensor forward(Tensor input) override;
   std::string settings() const override;
@@ -49,72 +58,22 @@ class AvgPool1d : public Module {
   DimList kernel_;
   AvgPoolOptions options_;
 };
-
-class MaxPool2d : public Module {
- public:
-  explicit MaxPool2d(const DimList& kernel, const MaxPoolOptions& options = {})
-      : kernel_(kernel), options_(options) {}
-  MaxPool2d(Module* parent, const std::string& name, const DimList& kernel,
-            const MaxPoolOptions& options = {})
-      : Module(parent, name), kernel_(kernel), options_(options) {}
-  Tensor forward(Tensor input) override;
-  std::string settings() const override;
-
- private:
-  DimList kernel_;
-  MaxPoolOptions options_;
+struct AvgPool1d : AvgPool<1> {
+  using AvgPool::AvgPool;
 };
-
-class AvgPool2d : public Module {
- public:
-  explicit AvgPool2d(const DimList& kernel, const AvgPoolOptions& options = {})
-      : kernel_(kernel), options_(options) {}
-  AvgPool2d(Module* parent, const std::string& name, const DimList& kernel,
-            const AvgPoolOptions& options = {})
-      : Module(parent, name), kernel_(kernel), options_(options) {}
-  Tensor forward(Tensor input) override;
-  std::string settings() const override;
-
- private:
-  DimList kernel_;
-  AvgPoolOptions options_;
+struct AvgPool2d : AvgPool<2> {
+  using AvgPool::AvgPool;
 };
-
-class MaxPool3d : public Module {
- public:
-  explicit MaxPool3d(const DimList& kernel, const MaxPoolOptions& options = {})
-      : kernel_(kernel), options_(options) {}
-  MaxPool3d(Module* parent, const std::string& name, const DimList& kernel,
-            const MaxPoolOptions& options = {})
-      : Module(parent, name), kernel_(kernel), options_(options) {}
-  Tensor forward(Tensor input) override;
-  std::string settings() const override;
-
- private:
-  DimList kernel_;
-  MaxPoolOptions options_;
-};
-
-class AvgPool3d : public Module {
- public:
-  explicit AvgPool3d(const DimList& kernel, const AvgPoolOptions& options = {})
-      : kernel_(kernel), options_(options) {}
-  AvgPool3d(Module* parent, const std::string& name, const DimList& kernel,
-            const AvgPoolOptions& options = {})
-      : Module(parent, name), kernel_(kernel), options_(options) {}
-  Tensor forward(Tensor input) override;
-  std::string settings() const override;
-
- private:
-  DimList kernel_;
-  AvgPoolOptions options_;
+struct AvgPool3d : AvgPool<3> {
+  using AvgPool::AvgPool;
 };
 
 // Windows chosen so that the output has the given size along each dimension.
-class AdaptiveMaxPool1d : public Module {
+template <int dimensions>
+class AdaptiveMaxPool : public Module {
  public:
-  explicit AdaptiveMaxPool1d(const DimList& output_size) : output_size_(output_size) {}
-  AdaptiveMaxPool1d(Module* parent, const std::string& name, const DimList& output_size)
+  explicit AdaptiveMaxPool(const DimList& output_size) : output_size_(output_size) {}
+  AdaptiveMaxPool(Module* parent, const std::string& name, const DimList& output_size)
       : Module(parent, name), output_size_(output_size) {}
   Tensor forward(Tensor input) override;
   std::string settings() const override;
@@ -122,11 +81,21 @@ class AdaptiveMaxPool1d : public Module {
  private:
   DimList output_size_;
 };
+struct AdaptiveMaxPool1d : AdaptiveMaxPool<1> {
+  using AdaptiveMaxPool::AdaptiveMaxPool;
+};
+struct AdaptiveMaxPool2d : AdaptiveMaxPool<2> {
+  using AdaptiveMaxPool::AdaptiveMaxPool;
+};
+struct AdaptiveMaxPool3d : AdaptiveMaxPool<3> {
+  using AdaptiveMaxPool::AdaptiveMaxPool;
+};
 
-class AdaptiveAvgPool1d : public Module {
+template <int dimensions>
+class AdaptiveAvgPool : public Module {
  public:
-  explicit AdaptiveAvgPool1d(const DimList& output_size) : output_size_(output_size) {}
-  AdaptiveAvgPool1d(Module* parent, const std::string& name, const DimList& output_size)
+  explicit AdaptiveAvgPool(const DimList& output_size) : output_size_(output_size) {}
+  AdaptiveAvgPool(Module* parent, const std::string& name, const DimList& output_size)
       : Module(parent, name), output_size_(output_size) {}
   Tensor forward(Tensor input) override;
   std::string settings() const override;
@@ -134,53 +103,14 @@ class AdaptiveAvgPool1d : public Module {
  private:
   DimList output_size_;
 };
-
-class AdaptiveMaxPool2d : public Module {
- public:
-  explicit AdaptiveMaxPool2d(const DimList& output_size) : output_size_(output_size) {}
-  AdaptiveMaxPool2d(Module* parent, const std::string& name, const DimList& output_size)
-      : Module(parent, name), output_size_(output_size) {}
-  Tensor forward(Tensor input) override;
-  std::string settings() const override;
-
- private:
-  DimList output_size_;
+struct AdaptiveAvgPool1d : AdaptiveAvgPool<1> {
+  using AdaptiveAvgPool::AdaptiveAvgPool;
 };
-
-class AdaptiveAvgPool2d : public Module {
- public:
-  explicit AdaptiveAvgPool2d(const DimList& output_size) : output_size_(output_size) {}
-  AdaptiveAvgPool2d(Module* parent, const std::string& name, const DimList& output_size)
-      : Module(parent, name), output_size_(output_size) {}
-  Tensor forward(Tensor input) override;
-  std::string settings() const override;
-
- private:
-  DimList output_size_;
+struct AdaptiveAvgPool2d : AdaptiveAvgPool<2> {
+  using AdaptiveAvgPool::AdaptiveAvgPool;
 };
-
-class AdaptiveMaxPool3d : public Module {
- public:
-  explicit AdaptiveMaxPool3d(const DimList& output_size) : output_size_(output_size) {}
-  AdaptiveMaxPool3d(Module* parent, const std::string& name, const DimList& output_size)
-      : Module(parent, name), output_size_(output_size) {}
-  Tensor forward(Tensor input) override;
-  std::string settings() const override;
-
- private:
-  DimList output_size_;
-};
-
-class AdaptiveAvgPool3d : public Module {
- public:
-  explicit AdaptiveAvgPool3d(const DimList& output_size) : output_size_(output_size) {}
-  AdaptiveAvgPool3d(Module* parent, const std::string& name, const DimList& output_size)
-      : Module(parent, name), output_size_(output_size) {}
-  Tensor forward(Tensor input) override;
-  std::string settings() const override;
-
- private:
-  DimList output_size_;
+struct AdaptiveAvgPool3d : AdaptiveAvgPool<3> {
+  using AdaptiveAvgPool::AdaptiveAvgPool;
 };
 
 }  // namespace phlox::nn

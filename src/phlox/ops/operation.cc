@@ -1,10 +1,10 @@
 #include "phlox/ops/operation.h"
 
 #include <algorithm>
+#include <atomic>
 #include <charconv>
 #include <cmath>
 #include <memory>
-#include <mutex>
 #include <unordered_map>
 
 namespace phlox {
@@ -182,11 +182,16 @@ std::unique_ptr<ParsedSignature> parse_signature(const Operation& operation) {
 }  // namespace
 
 const std::vector<Parameter>& parameters(const Operation& operation) {
-  static std::mutex mutex;
-  static std::unordered_map<const Operation*, std::unique_ptr<ParsedSignature>> cache;
-  std::lock_guard lock(mutex);
-  auto& parsed = cache[&operation];
-  if (!parsed) parsed = parse_signature(operation);
+  // One slot for each entry of the table, filled on the first request; boxed calls come here often.
+  const auto table = PHLOX_TABLE_SPAN(phlox_operations);
+  static std::vector<std::atomic<const ParsedSignature*>> slots(table.size());
+  std::atomic<const ParsedSignature*>& slot = slots[static_cast<std::size_t>(&operation - table.data())];
+  const ParsedSignature* parsed = slot.load(std::memory_order_acquire);
+  if (!parsed) {
+    auto fresh = parse_signature(operation);
+    if (slot.compare_exchange_strong(parsed, fresh.get(), std::memory_order_acq_rel))
+      parsed = fresh.release();
+  }
   return parsed->parameters;
 }
 

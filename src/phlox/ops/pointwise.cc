@@ -23,9 +23,8 @@ struct InputRecord {
   Scalar::Kind number_kind = Scalar::Kind::integer;
   std::int64_t number_integer = 0;
   bool is_tensor = false;
-  bool stretched = false;  // by broadcasting
   DType dtype = DType::float32;
-  std::unique_ptr<Shape> shape;  // of an input that was stretched
+  std::unique_ptr<Shape> shape;  // of an input that broadcasting stretched
 };
 
 // One recorded pointwise call. The gradient of each input is another pointwise call.
@@ -50,9 +49,8 @@ class PointwiseNode final : public GradientNode {
       if (!wants(k)) continue;
       saved_ |= gradient_rule(function, k).saved;
       const TensorImpl* impl = input.impl();
-      record.stretched =
-          impl->rank != output->rank || !std::equal(impl->sizes, impl->sizes + impl->rank, output->sizes);
-      if (record.stretched) record.shape = std::make_unique<Shape>(input.shape());
+      if (impl->rank != output->rank || !std::equal(impl->sizes, impl->sizes + impl->rank, output->sizes))
+        record.shape = std::make_unique<Shape>(input.shape());
     }
     for (int k = 0; k < input_count(); ++k) {
       if (!(saved_ >> k & 1u)) continue;
@@ -100,7 +98,7 @@ class PointwiseNode final : public GradientNode {
         part = apply_pointwise(*rule.function, {inputs, static_cast<std::size_t>(count)},
                                {scalars_, function_.scalars});
       }
-      if (inputs_[k].stretched) part = sum_to_shape(part, *inputs_[k].shape);
+      if (inputs_[k].shape) part = sum_to_shape(part, *inputs_[k].shape);
       input_gradients[k] = part.to(inputs_[k].dtype);
     }
   }
@@ -131,12 +129,10 @@ class PointwiseNode final : public GradientNode {
 
 // --- types and shapes ------------------------------------------------------------------------------------------
 
-const char* user_name(const PointwiseFunction& function) { return function.name; }
-
 [[noreturn]] PHLOX_COLD void throw_wrong_dtype(const PointwiseFunction& function,
                                                std::span<const Operand> inputs, DType dtype,
                                                const char* wants, const char* hint) {
-  auto error = fail<DTypeError>(ErrorCode::wrong_dtype, "{}: takes {}, not {}", user_name(function), wants,
+  auto error = fail<DTypeError>(ErrorCode::wrong_dtype, "{}: takes {}, not {}", function.name, wants,
                                 info(dtype).name);
   for (std::size_t i = 0; i < inputs.size(); ++i)
     if (inputs[i].is_tensor()) error.detail(i == 0 ? "input" : "other", describe(inputs[i].tensor()));
@@ -184,7 +180,7 @@ Shape broadcast_all(const PointwiseFunction& function, std::span<const Operand> 
   for (const Operand& input : inputs) {
     if (!input.is_tensor()) continue;
     if (first) shape = input.tensor().shape();
-    else shape = broadcast_shapes(shape, input.tensor().shape(), user_name(function));
+    else shape = broadcast_shapes(shape, input.tensor().shape(), function.name);
     first = false;
   }
   return shape;
@@ -200,7 +196,7 @@ Device common_device(const PointwiseFunction& function, std::span<const Operand>
       continue;
     }
     if (tensor.device() == first->device()) continue;
-    fail<DeviceError>(ErrorCode::wrong_device, "{}: tensors are on {} and {}", user_name(function),
+    fail<DeviceError>(ErrorCode::wrong_device, "{}: tensors are on {} and {}", function.name,
                       to_string(first->device()), to_string(tensor.device()))
         .detail("input", describe(*first))
         .detail("other", describe(tensor))

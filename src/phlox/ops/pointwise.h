@@ -42,6 +42,7 @@ struct PointwiseFunction {
   const GradientRule* rules = nullptr;
 
   mutable std::atomic<PointwiseKernel> kernels[computable_dtype_count] = {};
+  mutable std::atomic<std::uint32_t> searched = 0;  // bit d: the tables were searched for dtype d
   mutable std::atomic<const GradientRule*> derived_rules = nullptr;
 
   bool predicate() const { return program->is_mask; }

@@ -25,7 +25,7 @@ PHLOX_OPERATION(
         "takes the approximation with tanh.",
     .source = "Hendrycks, Gimpel 2016, arXiv:1606.08415", .home = "nn.functional",
     .samples = "gelu(A(3, 4)); gelu(A(5), approximate='none')",
-    .reference = "input * 0.5 * scipy.special.erfc(-input / np.sqrt(2))", .integers = false) {
+    .reference = "input * scipy.special.ndtr(input)", .integers = false) {
   if (approximate == "tanh") return gelu_tanh(input);
   if (approximate == "none") return gelu_erf(input);
   fail<ValueError>(ErrorCode::invalid_value, "gelu: approximate is '{}'", approximate)

@@ -25,6 +25,8 @@ PointwiseKernel find_pointwise_kernel(const PointwiseFunction& function, DType d
   auto& slot = function.kernels[static_cast<int>(dtype)];
   PointwiseKernel kernel = slot.load(std::memory_order_relaxed);
   if (kernel || !function.compiled) return kernel;
+  const std::uint32_t bit = 1u << static_cast<int>(dtype);
+  if (function.searched.load(std::memory_order_acquire) & bit) return slot.load(std::memory_order_relaxed);
   int best = -1;
   for (const PointwiseKernelEntry& entry : PHLOX_TABLE_SPAN(phlox_kernels)) {
     if (std::string_view(entry.name) != function.name) continue;
@@ -36,6 +38,7 @@ PointwiseKernel find_pointwise_kernel(const PointwiseFunction& function, DType d
     kernel = set.by_dtype[static_cast<int>(dtype)];
   }
   slot.store(kernel, std::memory_order_relaxed);
+  function.searched.fetch_or(bit, std::memory_order_release);
   return kernel;
 }
 
