@@ -1,7 +1,8 @@
-"""digits.py [FILE]            learns handwritten digits and saves the network to FILE
-digits.py --predict FILE    loads FILE and prints what it reads on the digits it has not seen"""
+"""digits.py [--save FILE]     learns handwritten digits, saves the network and draws digits.png
+digits.py --predict FILE    prints what the saved network reads on the digits that it has not seen"""
 
 import argparse
+from contextlib import suppress
 
 import phlox as px
 from phlox import nn
@@ -12,55 +13,46 @@ class Net(nn.Module):
         super().__init__()
         self.conv1 = nn.Conv2d(1, 32, 3, padding=1)
         self.conv2 = nn.Conv2d(32, 64, 3, padding=1)
-        self.dropout = nn.Dropout(0.3)
         self.head = nn.Linear(64 * 4 * 4, 10)
 
     def forward(self, x):
-        x = px.max_pool2d(px.relu(self.conv2(px.relu(self.conv1(x)))), 2)
-        return self.head(self.dropout(px.adaptive_avg_pool2d(x, 4).flatten(1)))
+        x = px.relu(self.conv2(px.relu(self.conv1(x))))
+        return self.head(px.adaptive_max_pool2d(x, 4).flatten(1))
 
 
-def learn(net, train, images, labels, epochs=20):
+def learn(net, train, images, labels, epochs=30):
     batches = px.data.DataLoader(train, batch_size=64, shuffle=True)
+    criterion = nn.CrossEntropyLoss(label_smoothing=0.1)
     optimizer = px.optim.AdamW(net.parameters(), lr=3e-3)
     schedule = px.optim.lr_scheduler.CosineAnnealingLR(optimizer, epochs * len(batches))
-    for _ in (bar := px.data.progress(epochs, unit="images")):
-        net.train()
+    for _ in (bar := px.progress(epochs, unit="images")):
         for x, y in batches:
-            loss = px.cross_entropy(net(x), y)
+            loss = criterion(net(x), y)
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
             schedule.step()
             bar.count(len(x))
             bar.set("loss", loss.item())
-        accuracy = (read(net, images) == labels).float().mean().item()
-        bar.set("accuracy", accuracy)
-    return accuracy
-
-
-@px.no_grad()
-def read(net, images):
-    return net.eval()(images).argmax(1)
+        bar.set("accuracy", (px.predict(net, images).argmax(1) == labels).float().mean().item())
 
 
 parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-parser.add_argument("file", nargs="?", default="digits.safetensors")
-parser.add_argument("--predict", action="store_true")
+parser.add_argument("--save", default="digits.safetensors", metavar="FILE")
+parser.add_argument("--predict", metavar="FILE")
+parser.add_argument("--seed", type=int, default=0, metavar="N")
 parser.add_argument("--data", metavar="DIR", help="a folder with files in the format of MNIST")
-parser.add_argument("--seeds", type=int, default=1, help="learn so many times and print the mean accuracy")
 options = parser.parse_args()
 
+px.manual_seed(options.seed)
 train, test = px.data.digits_from_idx(options.data) if options.data else px.data.digits().split(0.8)
 images, labels = next(iter(px.data.DataLoader(test, batch_size=len(test))))
+net = Net()
 if options.predict:
-    net = Net()
-    net.load_state_dict(px.load(options.file))
-    print(*read(net, images).tolist(), sep="\n")
+    net.load_state_dict(px.load(options.predict))
+    print(*px.predict(net, images).argmax(1).tolist(), sep="\n")
 else:
-    accuracies = []
-    for seed in range(options.seeds):
-        px.manual_seed(seed)
-        accuracies.append(learn(net := Net(), train, images, labels))
-    print(f"accuracy on {len(test)} held-out digits: {sum(accuracies) / len(accuracies):.2%}")
-    px.save(net.state_dict(), options.file)
+    with suppress(KeyboardInterrupt):  # Ctrl-C ends learning early
+        learn(net, train, images, labels)
+    px.save(net.state_dict(), options.save)
+    px.io.save_png(px.vision.draw_predictions(images, labels, px.predict(net, images)), "digits.png")

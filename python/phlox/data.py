@@ -1,10 +1,11 @@
-"""Data: datasets, loaders and a progress bar.
+"""Data: datasets and loaders.
 
 train, test = px.data.digits().split(0.8)
 for x, y in px.data.DataLoader(train, batch_size=64, shuffle=True): ...
 """
 
 from ._phlox import Tensor, _data, stack, tensor
+from .train import progress as progress
 
 TensorDataset = _data.TensorDataset
 digits, digits_from_idx = _data.digits, _data.digits_from_idx
@@ -88,22 +89,3 @@ class DataLoader:
         for number in range(len(self)):
             chosen = order[number * self.batch_size : (number + 1) * self.batch_size]
             yield self._collate([self.dataset[index] for index in chosen])
-
-
-class Progress:
-    """A loop with a progress bar: `for epoch in (bar := progress(10)): bar.set("loss", loss)`."""
-
-    def __init__(self, total, label="epoch", unit=""):
-        self._total, self._bar = total, _data.Progress(total, label, unit)
-        self.count, self.set = self._bar.count, self._bar.set
-
-    def __iter__(self):
-        for step in range(self._total):
-            yield step
-            self._bar.advance()
-        self._bar.close()
-
-
-def progress(total, label="epoch", unit=""):
-    """A progress bar for a loop of `total` steps."""
-    return Progress(total, label, unit)

@@ -27,5 +27,6 @@
 #include "phlox/ops/operators.h"
 #include "phlox/optim/optim.h"
 #include "phlox/train/interrupt.h"
+#include "phlox/train/predict.h"
 #include "phlox/train/progress.h"
 #include "phlox/vision/draw.h"

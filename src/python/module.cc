@@ -20,6 +20,7 @@
 #include "phlox/core/print.h"
 #include "random.h"
 #include "tensor_object.h"
+#include "vision.h"
 
 namespace nb = nanobind;
 using namespace nb::literals;
@@ -92,5 +93,6 @@ NB_MODULE(_phlox, m) {
   add_initialisers(m.ptr());
   add_data(m.ptr());
   add_files(m.ptr());
+  add_vision(m.ptr());
   add_optimizers(m.ptr());
 }

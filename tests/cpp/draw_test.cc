@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "error_matching.h"
+#include "phlox/ops/functions.h"
 
 namespace phlox {
 namespace {
@@ -40,10 +41,10 @@ TEST(DrawTest, ImagesAreDarkWhereTheyAreLarge) {
   const auto at = [&](std::int64_t x, std::int64_t y) {
     return picture.to_vector<int>()[static_cast<std::size_t>(3 * (y * picture.size(1) + x))];
   };
-  EXPECT_EQ(at(10, 10), 255);
-  EXPECT_EQ(at(11, 10), 0);
-  EXPECT_EQ(at(10, 11), 128);
-  EXPECT_EQ(at(11, 11), 0);
+  EXPECT_EQ(at(14, 10), 255);
+  EXPECT_EQ(at(15, 10), 0);
+  EXPECT_EQ(at(14, 11), 128);
+  EXPECT_EQ(at(15, 11), 0);
   EXPECT_ERROR(vision::draw_images(images, {"a"}), ValueError, "1 captions for 2 images");
 }
 
@@ -57,6 +58,32 @@ TEST(DrawTest, ConfusionsAreShadedByTheShareOfTheirRow) {
   EXPECT_GT(dark, 47 * 47 / 2);  // the cell of 9 out of 9, but for its number
   EXPECT_LT(dark, 47 * 47);
   EXPECT_ERROR(vision::draw_confusion(make_tensor({2, 3}, DType::int64)), ShapeError, "square");
+}
+
+TEST(DrawTest, PicturesStandBesideEachOther) {
+  const Tensor black = zeros({2, 1, 3}, DType::uint8), grey = full({1, 2, 3}, 100, DType::uint8);
+  const Tensor both = vision::beside({black, grey});
+  EXPECT_EQ(both.shape(), (Shape{2, 3, 3}));
+  const Tensor levels = select(both, 2, 0);
+  EXPECT_EQ(levels.to_vector<int>(), (std::vector<int>{0, 100, 100, 0, 255, 255}));
+  EXPECT_ERROR(vision::beside({zeros({2, 2}, DType::uint8)}), ShapeError, "u8[2,2]");
+}
+
+TEST(DrawTest, PredictionsBringTheHardestImagesFirst) {
+  // Image 1, which is all black, is the one that is misread.
+  const Tensor images = cat({zeros({1, 1, 8, 8}), ones({1, 1, 8, 8})});
+  const Tensor labels = from_values<std::int64_t>(std::array<std::int64_t, 2>{0, 1}, {2});
+  const Tensor scores = from_values<float>(std::array<float, 4>{2, 0, 2, 0}, {2, 2});
+  const Tensor picture = vision::draw_predictions(images, labels, scores, 1);
+  const std::int64_t confusion_width =
+      vision::draw_confusion(from_values<std::int64_t>(std::array<std::int64_t, 4>{1, 0, 1, 0}, {2, 2}))
+          .size(1);
+  const Tensor right = narrow(select(picture, 2, 0), 1, confusion_width, picture.size(1) - confusion_width);
+  int dark = 0;
+  for (int level : right.to_vector<int>()) dark += level == 0;
+  EXPECT_EQ(dark, 64 * 64);
+  EXPECT_ERROR(vision::draw_predictions(images, labels, ones({3, 2})), ShapeError, "f32[3,2]");
+  EXPECT_ERROR(vision::draw_predictions(images, add(labels, 1), scores), IndexError, "2");
 }
 
 }  // namespace

@@ -5,8 +5,10 @@
 
 #include "error_matching.h"
 #include "phlox/metrics/classification.h"
+#include "phlox/nn/nn.h"
 #include "phlox/ops/functions.h"
 #include "phlox/train/interrupt.h"
+#include "phlox/train/predict.h"
 #include "phlox/train/progress.h"
 
 namespace phlox {
@@ -51,6 +53,25 @@ TEST(ProgressTest, DrawsOneLineAnewOnATerminal) {
   EXPECT_GE(std::count(text.begin(), text.end(), '\r'), 3) << text;
   for (int epoch : progress(2, {.stream = nullptr})) EXPECT_LT(epoch, 2);
   EXPECT_ERROR(progress(-1), ValueError, "-1 steps");
+}
+
+TEST(PredictTest, RunsInEvaluationModeAndPutsModesBack) {
+  struct Net : nn::Module {
+    nn::Linear body{this, "body", 3, 4};
+    nn::Dropout dropout{this, "dropout", 0.5};
+    Tensor forward(Tensor x) override { return dropout(body(x)); }
+  } net;
+  net.body.set_training(false);
+  const Tensor input = rand({7, 3});
+  const Tensor output = predict(net, input, 3);
+  EXPECT_FALSE(output.requires_grad());
+  EXPECT_TRUE(allclose(output, net.body(input)));
+  EXPECT_TRUE(net.training());
+  EXPECT_TRUE(net.dropout.training());
+  EXPECT_FALSE(net.body.training());
+  EXPECT_ERROR(predict(net, input, 0), ValueError, "batch_size is 0");
+  EXPECT_ERROR(predict(net, rand({7, 2})), ShapeError, "linear");
+  EXPECT_TRUE(net.training());
 }
 
 TEST(InterruptTest, TheFirstSignalOnlySetsAFlag) {

@@ -30,17 +30,15 @@ def quickstart(arguments: argparse.Namespace) -> bool:
     output = folder / "quickstart"
     output.mkdir(exist_ok=True)
     data = ["--data", str(Path(arguments.data).resolve())] if arguments.data else []
-    python = (PYTHON, ROOT / "examples" / "digits.py")
-    cpp = (folder / "examples" / "digits",)
-    file = "digits.safetensors"
+    python: list[str | Path] = [PYTHON, ROOT / "examples" / "digits.py", *data]
+    cpp: list[str | Path] = [folder / "examples" / "digits", *data]
     variables = python_environment(folder)
     with step("Learn: examples/digits.py"):
-        run(*python, file, *data, env=variables, cwd=output)
+        run(*python, env=variables, cwd=output)
     with step("Read with the saved file: examples/digits.cc and examples/digits.py"):
-        read_by_cpp = run(*cpp, "--predict", file, *data, cwd=output, quiet=True).stdout.split()
-        read_by_python = run(
-            *python, "--predict", file, *data, env=variables, cwd=output, quiet=True
-        ).stdout.split()
+        options = ("--predict", "digits.safetensors")
+        read_by_cpp = run(*cpp, *options, cwd=output, quiet=True).stdout.split()
+        read_by_python = run(*python, *options, env=variables, cwd=output, quiet=True).stdout.split()
     same = sum(c == p for c, p in zip(read_by_cpp, read_by_python, strict=True))
     say(f"C++ and Python agree on {same} of {len(read_by_cpp)} digits")
     say(f"written to {output.relative_to(ROOT)}: {', '.join(sorted(f.name for f in output.iterdir()))}")

@@ -47,6 +47,7 @@ class Progress {
   void close();
   // The line as it stands.
   std::string line() const;
+  std::int64_t total() const { return total_; }
   std::int64_t done() const { return done_; }
   bool finished() const { return done_ >= total_; }
 

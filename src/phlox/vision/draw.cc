@@ -5,6 +5,9 @@
 #include <algorithm>
 #include <cmath>
 
+#include "phlox/metrics/classification.h"
+#include "phlox/ops/functions.h"
+
 namespace phlox::vision {
 namespace {
 
@@ -76,12 +79,46 @@ const Glyph& glyph_of(char letter) {
   return unknown_glyph;
 }
 
-// White for 0, a dark blue for 1.
-Color shade(double share) {
-  const auto mix = [&](double dark) {
-    return static_cast<std::uint8_t>(std::lround(255 + (dark - 255) * share));
+constexpr Color dark_blue{8, 48, 107}, dark_red{165, 15, 21}, faint{244, 245, 247};
+constexpr int text_scale = 2;
+constexpr std::int64_t gap = 10, line_height = Canvas::text_height(text_scale) + gap;
+
+// From faint for 0 to `dark` for 1.
+Color shade(double share, Color dark) {
+  const auto mix = [&](std::uint8_t from, std::uint8_t to) {
+    return static_cast<std::uint8_t>(std::lround(from + (to - from) * share));
   };
-  return {mix(8), mix(48), mix(107)};
+  return {mix(faint.red, dark.red), mix(faint.green, dark.green), mix(faint.blue, dark.blue)};
+}
+
+struct Caption {
+  std::string text;
+  Color color = black;
+};
+
+// Images side by side, each above its caption, below a title unless it is empty.
+Tensor draw_grid(const Tensor& images, const std::vector<Caption>& captions, int columns, int scale,
+                 const std::string& title) {
+  const std::int64_t count = images.size(0), height = images.size(2), width = images.size(3);
+  std::int64_t cell_width = width * scale;
+  for (const Caption& caption : captions)
+    cell_width = std::max(cell_width, Canvas::text_width(caption.text, text_scale));
+  cell_width += 2 * gap;
+  const std::int64_t cell_height = height * scale + line_height + gap,
+                     top = title.empty() ? gap : gap + line_height;
+  const std::int64_t across = std::min<std::int64_t>(columns, count), down = (count + columns - 1) / columns;
+  Canvas canvas(std::max(across * cell_width, Canvas::text_width(title, text_scale) + 2 * gap),
+                top + down * cell_height);
+  canvas.text(gap, gap, title, grey, text_scale);
+  for (std::int64_t i = 0; i < count; ++i) {
+    const Caption& caption = captions[static_cast<std::size_t>(i)];
+    const std::int64_t middle = i % columns * cell_width + cell_width / 2,
+                       y = top + i / columns * cell_height;
+    canvas.image(middle - width * scale / 2, y, select(select(images, 0, i), 0, 0), scale);
+    canvas.text(middle - Canvas::text_width(caption.text, text_scale) / 2, y + height * scale + gap / 2,
+                caption.text, caption.color, text_scale);
+  }
+  return canvas.to_tensor();
 }
 
 }  // namespace
@@ -154,38 +191,38 @@ Tensor draw_confusion(const Tensor& counts, const std::vector<std::string>& name
         .detail("names", fmt::to_string(names.size()))
         .raise();
   }
-  constexpr int scale = 2;
-  constexpr std::int64_t cell = 48, gap = 10;
+  constexpr std::int64_t cell = 48;
   const auto classes = static_cast<std::size_t>(counts.size(0));
   std::vector<std::string> labels = names;
   for (std::size_t i = labels.size(); i < classes; ++i) labels.push_back(fmt::to_string(i));
   std::int64_t widest = 0;
-  for (const std::string& label : labels) widest = std::max(widest, Canvas::text_width(label, scale));
+  for (const std::string& label : labels) widest = std::max(widest, Canvas::text_width(label, text_scale));
 
-  const std::int64_t line = Canvas::text_height(scale) + gap;
-  const std::int64_t left = widest + 2 * gap, top = 2 * line + gap;
+  const std::int64_t left = widest + 2 * gap, top = 2 * line_height + gap;
   const std::int64_t side = static_cast<std::int64_t>(classes) * cell;
   const std::string title = "predicted (across), true (down)";
-  Canvas canvas(std::max(left + side, Canvas::text_width(title, scale) + gap) + gap, top + side + gap);
-  canvas.text(gap, gap, title, grey, scale);
+  Canvas canvas(std::max(left + side, Canvas::text_width(title, text_scale) + gap) + gap, top + side + gap);
+  canvas.text(gap, gap, title, grey, text_scale);
   const auto values = counts.to_vector<std::int64_t>();
   const auto centred = [&](std::int64_t x, std::int64_t y, const std::string& text, Color color) {
-    canvas.text(x - Canvas::text_width(text, scale) / 2, y - Canvas::text_height(scale) / 2, text, color,
-                scale);
+    canvas.text(x - Canvas::text_width(text, text_scale) / 2, y - Canvas::text_height(text_scale) / 2, text,
+                color, text_scale);
   };
   for (std::size_t row = 0; row < classes; ++row) {
     std::int64_t total = 0;
     for (std::size_t column = 0; column < classes; ++column) total += values[row * classes + column];
     const std::int64_t y = top + static_cast<std::int64_t>(row) * cell;
-    canvas.text(left - gap - Canvas::text_width(labels[row], scale),
-                y + (cell - Canvas::text_height(scale)) / 2, labels[row], black, scale);
+    canvas.text(left - gap - Canvas::text_width(labels[row], text_scale),
+                y + (cell - Canvas::text_height(text_scale)) / 2, labels[row], black, text_scale);
     for (std::size_t column = 0; column < classes; ++column) {
       const std::int64_t value = values[row * classes + column],
                          x = left + static_cast<std::int64_t>(column) * cell;
       const double share = total > 0 ? static_cast<double>(value) / static_cast<double>(total) : 0;
-      canvas.rectangle(x, y, cell - 1, cell - 1, shade(std::sqrt(share)));  // the root shows rare mistakes
+      const Color dark = row == column ? dark_blue : dark_red;
+      canvas.rectangle(x, y, cell - 1, cell - 1,
+                       shade(std::sqrt(share), dark));  // the root shows rare mistakes
       if (value > 0) centred(x + cell / 2, y + cell / 2, fmt::to_string(value), share > 0.2 ? white : black);
-      if (row == 0) centred(x + cell / 2, top - line / 2, labels[column], black);
+      if (row == 0) centred(x + cell / 2, top - line_height / 2, labels[column], black);
     }
   }
   return canvas.to_tensor();
@@ -197,29 +234,67 @@ Tensor draw_images(const Tensor& images, const std::vector<std::string>& caption
         .detail("images", describe(images))
         .raise();
   }
-  const std::int64_t count = images.size(0), height = images.size(2), width = images.size(3);
+  const std::int64_t count = images.size(0);
   if (static_cast<std::int64_t>(captions.size()) != count) {
     fail<ValueError>(ErrorCode::invalid_value, "draw_images: there are {} captions for {} images",
                      captions.size(), count)
         .raise();
   }
-  constexpr std::int64_t gap = 10;
-  constexpr int text_scale = 2;
-  std::int64_t cell_width = width * scale;
-  for (const std::string& caption : captions)
-    cell_width = std::max(cell_width, Canvas::text_width(caption, text_scale));
-  cell_width += gap;
-  const std::int64_t cell_height = height * scale + Canvas::text_height(text_scale) + 2 * gap;
-  const std::int64_t across = std::min<std::int64_t>(columns, count), down = (count + columns - 1) / columns;
-  Canvas canvas(across * cell_width + gap, down * cell_height + gap);
-  for (std::int64_t i = 0; i < count; ++i) {
-    const std::int64_t x = gap + i % columns * cell_width, y = gap + i / columns * cell_height;
-    const Tensor picture = make_view(images, {height, width}, {images.stride(2), images.stride(3)},
-                                     images.storage_offset() + i * images.stride(0));
-    canvas.image(x, y, picture, scale);
-    canvas.text(x, y + height * scale + gap / 2, captions[static_cast<std::size_t>(i)], black, text_scale);
+  std::vector<Caption> plain;
+  for (const std::string& caption : captions) plain.push_back({caption});
+  return draw_grid(images, plain, columns, scale, "");
+}
+
+Tensor beside(const std::vector<Tensor>& pictures) {
+  std::int64_t height = 0, width = 0;
+  for (const Tensor& picture : pictures) {
+    if (picture.rank() != 3 || picture.size(2) != 3 || picture.dtype() != DType::uint8) {
+      fail<ShapeError>(ErrorCode::wrong_rank, "beside: pictures u8[height, width, 3] are needed")
+          .detail("picture", describe(picture))
+          .raise();
+    }
+    height = std::max(height, picture.size(0));
+    width += picture.size(1);
   }
-  return canvas.to_tensor();
+  const Tensor whole = full({height, width, 3}, 255, DType::uint8);
+  std::int64_t left = 0;
+  for (const Tensor& picture : pictures) {
+    copy_(narrow(narrow(whole, 0, 0, picture.size(0)), 1, left, picture.size(1)), picture);
+    left += picture.size(1);
+  }
+  return whole;
+}
+
+Tensor draw_predictions(const Tensor& images, const Tensor& labels, const Tensor& scores, int hardest) {
+  const bool fits = images.rank() == 4 && labels.rank() == 1 && scores.rank() == 2 &&
+                    images.size(0) == labels.size(0) && labels.size(0) == scores.size(0) &&
+                    images.size(0) > 0 && hardest > 0;
+  if (!fits) {
+    fail<ShapeError>(ErrorCode::sizes_differ,
+                     "draw_predictions: images [N, 1, H, W], labels [N] and scores [N, classes] are needed")
+        .detail("images", describe(images))
+        .detail("labels", describe(labels))
+        .detail("scores", describe(scores))
+        .raise();
+  }
+  const NoGrad no_grad;
+  metrics::ConfusionMatrix confusion(scores.size(1));
+  confusion.update(scores, labels);
+
+  const std::int64_t count = std::min<std::int64_t>(hardest, images.size(0));
+  const Tensor truths = unsqueeze(labels, 1), others = scatter(scores, 1, truths, -HUGE_VAL);
+  const Tensor leads = sub(flatten(gather(scores, 1, truths)), amax(others, 1));
+  const Tensor chosen = narrow(argsort(leads), 0, 0, count);
+  const auto truth = index_select(labels, 0, chosen).to_vector<std::int64_t>();
+  const auto found = index_select(argmax(scores, 1), 0, chosen).to_vector<std::int64_t>();
+  std::vector<Caption> captions;
+  for (std::size_t i = 0; i < truth.size(); ++i) {
+    captions.push_back(truth[i] == found[i] ? Caption{fmt::to_string(truth[i])}
+                                            : Caption{fmt::format("{} as {}", truth[i], found[i]), dark_red});
+  }
+  const int scale = static_cast<int>(std::max<std::int64_t>(1, 64 / images.size(3)));
+  return beside({draw_confusion(confusion.to_tensor()),
+                 draw_grid(index_select(images, 0, chosen), captions, 5, scale, "hardest")});
 }
 
 }  // namespace phlox::vision

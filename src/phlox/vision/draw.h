@@ -2,6 +2,8 @@
 //
 //   save_png("confusion.png", vision::draw_confusion(confusion.to_tensor()));
 //   save_png("misread.png", vision::draw_images(images, {"3 as 8", "1 as 7"}));
+//   save_png("both.png", vision::beside({vision::draw_confusion(counts), vision::draw_images(images, captions)}));
+//   save_png("digits.png", vision::draw_predictions(images, labels, predict(net, images)));
 #pragma once
 
 #include <cstdint>
@@ -33,7 +35,7 @@ class Canvas {
   Tensor to_tensor() const;
 
   static std::int64_t text_width(std::string_view text, int scale = 1);
-  static std::int64_t text_height(int scale = 1) { return 7 * scale; }
+  static constexpr std::int64_t text_height(int scale = 1) { return 7 * scale; }
 
  private:
   std::int64_t width_, height_;
@@ -41,12 +43,20 @@ class Canvas {
 };
 
 // A picture of a confusion matrix i64[classes, classes], true classes downwards; darker means a larger share of the
-// row. Without names the classes are numbered. Throws ShapeError for another shape.
+// row, blue where it is right and red where it is wrong. Without names the classes are numbered. Throws ShapeError for another shape.
 Tensor draw_confusion(const Tensor& counts, const std::vector<std::string>& names = {});
 
 // Images f32[N, 1, H, W] from 0 to 1 side by side, each above its caption. Throws ShapeError for another shape and
 // ValueError for another number of captions.
 Tensor draw_images(const Tensor& images, const std::vector<std::string>& captions, int columns = 6,
                    int scale = 8);
+
+// Pictures u8[H, W, 3] from left to right on white, level at their upper edges. Throws ShapeError for another shape.
+Tensor beside(const std::vector<Tensor>& pictures);
+
+// How a classifier does: the confusion matrix, and beside it the `hardest` images, those whose true class leads least or
+// falls behind; a caption is the true class, or "3 as 8" in red. Images f32[N, 1, H, W] from 0 to 1, labels i64[N],
+// scores f32[N, classes]. Throws ShapeError for other shapes and IndexError for labels out of range.
+Tensor draw_predictions(const Tensor& images, const Tensor& labels, const Tensor& scores, int hardest = 30);
 
 }  // namespace phlox::vision
