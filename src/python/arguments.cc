@@ -132,6 +132,10 @@ bool arguments_fit(const Binding& binding, const BoundArguments& bound) {
       case ParameterKind::optional_integers: fits = list || (number && !tensor) || value == Py_None; break;
       case ParameterKind::tensors: fits = list; break;
       case ParameterKind::text: fits = PyUnicode_Check(value); break;
+      case ParameterKind::dtype:
+      case ParameterKind::optional_dtype:
+      case ParameterKind::optional_device:
+      case ParameterKind::generator: fits = !list && !number && !tensor; break;
       default: break;
     }
     if (!fits) return false;

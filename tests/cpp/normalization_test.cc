@@ -140,6 +140,69 @@ TEST(Normalization, Gradients) {
                   {random_doubles({1, 4, 2})});
 }
 
+// The same from means, products and sums, which have gradients of their own.
+Tensor normalized_by_operations(const Tensor& x, const DimList& dims, const Tensor& weight, const Tensor& bias) {
+  const Tensor centered = sub(x, mean(x, dims, true));
+  return add(mul(div(centered, sqrt(add(mean(mul(centered, centered), dims, true), 1e-5))), weight), bias);
+}
+
+// Sizes at which vectors, blocks of 512 and tiles of 256 columns end in the middle.
+TEST(Normalization, GradientsOfManyShapes) {
+  const auto compare = [](const char* what, const Tensor& x, const Tensor& w, const Tensor& b,
+                          const testing::TensorFunction& actual, const testing::TensorFunction& expected) {
+    for (const int wanted : {7, 1, 2, 4, 6}) {  // bits: input, weight, bias
+      Gradients gradients[2];
+      for (int side = 0; side < 2; ++side) {
+        TensorList inputs{x.detach(), w.detach(), b.detach()}, leaves;
+        for (int i = 0; i < 3; ++i)
+          if (wanted >> i & 1) leaves.push_back(inputs[static_cast<std::size_t>(i)].set_requires_grad());
+        const Tensor y = (side ? expected : actual)(inputs);
+        const Tensor weights = random_doubles(y.shape(), 9);
+        gradients[side] = autograd::grad({{y}}, leaves, {{weights}});
+      }
+      SCOPED_TRACE(what);
+      for (std::size_t i = 0; i < gradients[0].size(); ++i)
+        expect_close(gradients[0][i], gradients[1][i], 1e-10);
+    }
+  };
+  const auto vectors = [](const Shape& shape) {
+    return std::pair{random_doubles(shape, 2), random_doubles(shape, 3)};
+  };
+  for (const Shape& shape : {Shape{700, 19}, Shape{3, 300, 2, 2}, Shape{4, 17, 13, 11}, Shape{2, 3, 30, 21}}) {
+    const int rank = static_cast<int>(shape.size());
+    const auto [w, b] = vectors({shape[1]});
+    DimList dims{0};
+    for (int d = 2; d < rank; ++d) dims.push_back(d);
+    const auto definition = [&](const TensorList& x) {
+      return normalized_by_operations(x[0], dims, over_channels(x[1], rank), over_channels(x[2], rank));
+    };
+    const auto norm = [](const TensorList& x) { return batch_norm(x[0], {}, {}, x[1], x[2], true); };
+    const Tensor x = random_doubles(shape);
+    compare("batch norm", x, w, b, norm, definition);
+    if (rank == 4) compare("batch norm, channels-last", channels_last(x), w, b, norm, definition);
+  }
+  for (const auto& [rows, length] : {std::pair<int, int>{5, 1100}, {600, 21}, {3, 512}}) {
+    const auto [w, b] = vectors({length});
+    compare(
+        "layer norm", random_doubles({rows, length}), w, b,
+        [n = length](const TensorList& x) { return layer_norm(x[0], n, x[1], x[2]); },
+        [](const TensorList& x) { return normalized_by_operations(x[0], {1}, x[1], x[2]); });
+  }
+  const auto [w, b] = vectors({6});
+  for (const Shape& shape : {Shape{3, 6, 11, 13}, Shape{2, 6, 25, 27}, Shape{5, 6}}) {
+    const int rank = static_cast<int>(shape.size());
+    compare(
+        "group norm", random_doubles(shape), w, b,
+        [](const TensorList& x) { return group_norm(x[0], 2, x[1], x[2]); },
+        [&](const TensorList& x) {
+          const Tensor groups = reshape(x[0], {shape[0], 2, -1});
+          const Tensor plain = normalized_by_operations(groups, {2}, ones({1}, DType::float64),
+                                                        zeros({1}, DType::float64));
+          return add(mul(reshape(plain, shape), over_channels(x[1], rank)), over_channels(x[2], rank));
+        });
+  }
+}
+
 TEST(Normalization, Errors) {
   const Tensor x = random_doubles({2, 3, 4});
   EXPECT_THROW(batch_norm(x), ValueError);

@@ -6,6 +6,7 @@
 #include "phlox/ops/gather.h"
 #include "phlox/ops/contraction.h"
 #include "phlox/ops/convolution.h"
+#include "phlox/ops/normalization.h"
 #include "phlox/ops/order_primitives.h"
 #include "phlox/ops/pointwise.h"
 #include "phlox/ops/pooling.h"
@@ -57,6 +58,9 @@ struct DeviceKernels {
   void (*softmax_gradient)(const SoftmaxGradientCall& call);
   void (*cross_entropy)(const CrossEntropyCall& call);
   void (*cross_entropy_gradient)(const CrossEntropyCall& call);
+  // Normalisation by mean and variance.
+  void (*normalize)(const NormalizationCall& call);
+  void (*normalize_gradient)(const NormalizationGradientCall& call);
 };
 
 // Throws DeviceError when the device is not there.

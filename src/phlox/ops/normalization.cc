@@ -1,9 +1,13 @@
 // Normalisation by mean and variance. One definition serves batch, layer, group and instance normalisation; beside it
-// stands a gradient that saves the input and the statistics only.
+// stands a form that devices do in fewer passes (normalization.h), which saves the input and the statistics only.
+#include "phlox/ops/normalization.h"
+
 #include <algorithm>
 
 #include "phlox/core/recording.h"
 #include "phlox/core/saved_tensor.h"
+#include "phlox/ops/convert.h"
+#include "phlox/ops/device_kernels.h"
 #include "phlox/ops/functions.h"
 #include "phlox/ops/operation.h"
 #include "phlox/ops/sum_to_shape.h"
@@ -42,85 +46,136 @@ Tensor apply_statistics(const Tensor& centered, const Tensor& inverse_deviation,
   return bias.defined() ? addcmul(bias, value, factor) : mul(value, factor);
 }
 
+// The input with mean 0 and variance 1 over `dims`, times weight plus bias: the definition. Saves the statistics.
+Tensor normalize_by_definition(const Tensor& input, const DimList& dims, const Tensor& weight,
+                               const Tensor& bias, double eps, Statistics* used) {
+  const Statistics s = statistics_of(input, dims);
+  if (used) *used = {s.mean.detach(), s.variance.detach(), {}};
+  return apply_statistics(s.centered, rsqrt(add(s.variance, eps)), weight, bias);
+}
+
+// What one call normalises.
+struct Normalized {
+  NormalizationLayout layout;
+  bool channels_last;  // how elements lie in memory; else row-major
+  DimList dims;        // over which statistics are taken
+  double eps;
+
+  // Whether devices know the layout: a weight for each statistic where these lie side by side, for each run of a
+  // statistic, or for each of its elements.
+  bool known() const {
+    const NormalizationLayout& l = layout;
+    if (l.outer * l.kept * l.inner == 0) return false;
+    return l.inner == 1 ? l.channels == l.kept : l.run > 1 || l.channels == l.inner;
+  }
+  // The tensor with its elements in this order in memory.
+  Tensor ordered(const Tensor& tensor) const {
+    NoGrad no_grad;
+    if (!channels_last) return tensor.contiguous();
+    return tensor.is_channels_last() ? tensor : apply_convert(tensor, tensor.dtype(), MemoryOrder::channels_last);
+  }
+};
+
+const TensorImpl* impl_or_null(const Tensor& tensor) { return tensor.defined() ? tensor.impl() : nullptr; }
+
 // With x̂ = (x - mean) r, y = w x̂ + b and h = g w: dx = r (h - mean(h) - x̂ mean(h x̂)), dw = Σ g x̂, db = Σ g.
 class NormalizationNode final : public GradientNode {
  public:
   NormalizationNode(const Tensor& input, const Tensor& weight, const Tensor& bias, const Tensor& mean,
-                    const Tensor& inverse_deviation, const DimList& dims, double eps)
-      : GradientNode("normalization", 3), dims_(dims), eps_(eps), has_weight_(weight.defined()) {
+                    const Tensor& inverse, const Normalized& form)
+      : GradientNode("normalization", 3), form_(form), has_weight_(weight.defined()) {
     edges()[0] = gradient_edge(input);
+    for (const Tensor* parameter : {&weight, &bias})
+      if (parameter->defined()) parameter_shape_ = parameter->shape();
     if (weight.defined()) {
       edges()[1] = gradient_edge(weight);
-      weight_shape_ = weight.shape();
       if (wants(0)) weight_ = SavedTensor(weight, this);
     }
-    if (bias.defined()) {
-      edges()[2] = gradient_edge(bias);
-      bias_shape_ = bias.shape();
-    }
+    if (bias.defined()) edges()[2] = gradient_edge(bias);
     input_ = SavedTensor(input, this);
     mean_ = SavedTensor(mean, this);
-    inverse_deviation_ = SavedTensor(inverse_deviation, this);
+    inverse_ = SavedTensor(inverse, this);
   }
 
   void backward(std::span<const Tensor> output_gradients, std::span<Tensor> input_gradients) override {
-    const Tensor& gradient = output_gradients[0];
-    if (!gradient.defined()) return;
-    const Tensor input = input_.get(*this);
-    Tensor center = mean_.get(*this), inverse = inverse_deviation_.get(*this);
-    if (gradients_enabled()) {  // a second derivative goes through the statistics as well
-      const Statistics s = statistics_of(input, dims_);
-      center = s.mean;
-      inverse = rsqrt(add(s.variance, eps_));
-    }
-    const Tensor normalized = mul(sub(input, center), inverse);
-    if (wants(0)) {
-      const Tensor scaled = has_weight_ ? mul(gradient, weight_.get(*this)) : gradient;
-      const Tensor projection = mean(mul(scaled, normalized), dims_, true);
-      const Tensor shifted = addcmul(neg(mul(mean(scaled, dims_, true), inverse)), scaled, inverse);
-      input_gradients[0] = addcmul(shifted, normalized, neg(mul(projection, inverse)));
-    }
-    if (wants(1)) input_gradients[1] = sum_to_shape(mul(gradient, normalized), weight_shape_);
-    if (wants(2)) input_gradients[2] = sum_to_shape(gradient, bias_shape_);
+    if (!output_gradients[0].defined()) return;
+    const Tensor weight = has_weight_ && wants(0) ? weight_.get(*this) : Tensor();
+    if (gradients_enabled() || thread_mode.interpreter_count)
+      backward_by_definition(output_gradients[0], weight, input_gradients);
+    else backward_on_device(output_gradients[0], weight, input_gradients);
   }
 
   void release_saved() override {
     input_.release();
     weight_.release();
     mean_.release();
-    inverse_deviation_.release();
+    inverse_.release();
   }
   bool released() const override { return input_.released(); }
 
  private:
-  DimList dims_;
-  double eps_;
+  // Written with operations, so that it can be differentiated again, through the statistics too.
+  void backward_by_definition(const Tensor& gradient, const Tensor& weight, std::span<Tensor> input_gradients) {
+    const Tensor input = input_.get(*this);
+    const Statistics s = statistics_of(input, form_.dims);
+    const Tensor inverse = rsqrt(add(s.variance, form_.eps));
+    const Tensor normalized = mul(s.centered, inverse);
+    if (wants(0)) {
+      const Tensor scaled = weight.defined() ? mul(gradient, weight) : gradient;
+      const Tensor projection = mean(mul(scaled, normalized), form_.dims, true);
+      const Tensor shifted = addcmul(neg(mul(mean(scaled, form_.dims, true), inverse)), scaled, inverse);
+      input_gradients[0] = addcmul(shifted, normalized, neg(mul(projection, inverse)));
+    }
+    if (wants(1)) input_gradients[1] = sum_to_shape(mul(gradient, normalized), parameter_shape_);
+    if (wants(2)) input_gradients[2] = sum_to_shape(gradient, parameter_shape_);
+  }
+
+  void backward_on_device(const Tensor& gradient, const Tensor& weight, std::span<Tensor> input_gradients) {
+    const Tensor input = form_.ordered(input_.get(*this)), slope = form_.ordered(gradient),
+                 mean = mean_.get(*this), inverse = inverse_.get(*this);
+    const Tensor factor = weight.defined() ? weight.detach().contiguous() : weight;
+    NormalizationGradientCall call{form_.layout,  input.impl(),         slope.impl(), mean.impl(),
+                                   inverse.impl(), impl_or_null(factor), nullptr,      nullptr,
+                                   nullptr};
+    TensorImpl** const targets[] = {&call.input_gradient, &call.weight_gradient, &call.bias_gradient};
+    for (int i = 0; i < 3; ++i) {
+      if (!wants(i)) continue;
+      input_gradients[static_cast<std::size_t>(i)] =
+          i == 0 ? make_tensor_like(input, input.shape(), input.dtype())
+                 : make_tensor(parameter_shape_, input.dtype(), input.device());
+      *targets[i] = input_gradients[static_cast<std::size_t>(i)].impl();
+    }
+    device_kernels(input.device()).normalize_gradient(call);
+  }
+
+  Normalized form_;
   bool has_weight_;
-  SavedTensor input_, weight_, mean_, inverse_deviation_;
-  Shape weight_shape_, bias_shape_;
+  Shape parameter_shape_;  // of weight and bias
+  SavedTensor input_, weight_, mean_, inverse_;
 };
 
-// The input with mean 0 and variance 1 over `dims`, times weight plus bias.
-Tensor normalize(const Tensor& input, const DimList& dims, const Tensor& weight, const Tensor& bias,
-                 double eps, Statistics* used = nullptr) {
-  if (thread_mode.interpreter_count) [[unlikely]] {  // the definition, for those who transform it
-    const Statistics s = statistics_of(input, dims);
-    if (used) *used = {s.mean.detach(), s.variance.detach(), {}};
-    return apply_statistics(s.centered, rsqrt(add(s.variance, eps)), weight, bias);
-  }
-  const bool recorded = needs_gradient(input) || needs_gradient(weight) || needs_gradient(bias);
-  Statistics s;
-  Tensor inverse, result;
-  {
-    NoGrad no_grad;
-    s = statistics_of(input, dims);
-    inverse = rsqrt(add(s.variance, eps));
-    result = apply_statistics(s.centered, inverse, weight, bias);
-  }
-  if (used) *used = {s.mean, s.variance, {}};
-  if (recorded)
+// The input with mean 0 and variance 1 over the form's dimensions, times weight plus bias, which broadcast against the
+// input or are undefined.
+Tensor normalize(const Tensor& input, const Normalized& form, const Tensor& weight, const Tensor& bias,
+                 Statistics* used = nullptr) {
+  if (thread_mode.interpreter_count || !form.known()) [[unlikely]]
+    return normalize_by_definition(input, form.dims, weight, bias, form.eps, used);
+  const Tensor source = form.ordered(input);
+  const Tensor factor = weight.defined() ? weight.detach().contiguous() : weight;
+  const Tensor addend = bias.defined() ? bias.detach().contiguous() : bias;
+  const Tensor result = make_tensor_like(source, source.shape(), source.dtype());
+  Shape shape;
+  for (int d = 0; d < input.rank(); ++d) shape.push_back(input.size(d));
+  for (std::int64_t d : form.dims) shape[static_cast<std::size_t>(d)] = 1;
+  const auto statistic = [&] { return make_tensor(shape, input.dtype(), input.device()); };
+  const Tensor center = statistic(), variance = statistic(), inverse = statistic();
+  device_kernels(input.device())
+      .normalize({form.layout, form.eps, source.impl(), impl_or_null(factor), impl_or_null(addend),
+                  result.impl(), center.impl(), variance.impl(), inverse.impl()});
+  if (used) *used = {center, variance, {}};
+  if (needs_gradient(input) || needs_gradient(weight) || needs_gradient(bias))
     set_history(result, Reference<GradientNode>::adopt(
-                            new NormalizationNode(input, weight, bias, s.mean, inverse, dims, eps)));
+                            new NormalizationNode(input, weight, bias, center, inverse, form)));
   return result;
 }
 
@@ -193,6 +248,13 @@ DimList last_dims(const Tensor& input, int count) {
   return dims;
 }
 
+// Elements of one channel of one sample.
+std::int64_t places_of(const Tensor& input) {
+  std::int64_t count = 1;
+  for (int d = 2; d < input.rank(); ++d) count *= input.size(d);
+  return count;
+}
+
 // All dimensions but the channels; `with_batch` says whether the batch is reduced too.
 DimList spatial_dims(const Tensor& input, bool with_batch) {
   DimList dims;
@@ -237,7 +299,7 @@ PHLOX_OPERATION(
     if (scale.defined()) factor = mul(factor, scale);
     Tensor addend = mul(neg(center), factor);
     if (shift.defined()) addend = add(addend, shift);
-    return add(mul(x, factor), addend).to(input.dtype());
+    return addcmul(addend, x, factor).to(input.dtype());
   }
   const std::int64_t count = input.size(1) ? input.numel() / input.size(1) : 0;
   if (count == 1)
@@ -247,7 +309,12 @@ PHLOX_OPERATION(
         .hint("a larger batch, or eval()")
         .raise();
   Statistics used;
-  const Tensor result = normalize(x, spatial_dims(x, true), scale, shift, eps, &used);
+  const std::int64_t batch = input.size(0), channels = input.size(1), places = places_of(input);
+  const bool last = x.is_channels_last() && !x.is_contiguous();
+  const NormalizationLayout layout =
+      last ? NormalizationLayout{batch * places, channels, 1, 1, channels}
+           : NormalizationLayout{batch, channels, places, places, channels};
+  const Tensor result = normalize(x, {layout, last, spatial_dims(x, true), eps}, scale, shift, &used);
   update_running(running_mean, used.mean, momentum);
   if (running_var) {
     NoGrad no_grad;
@@ -276,9 +343,11 @@ PHLOX_OPERATION(
   const DType dtype = compute_dtype(input);
   const Tensor x = input.to(dtype);
   Statistics used;
-  const Tensor result =
-      normalize(x, spatial_dims(x, false), along_channels("instance_norm", "weight", weight, input, dtype),
-                along_channels("instance_norm", "bias", bias, input, dtype), eps, &used);
+  const std::int64_t channels = input.size(1), places = places_of(input);
+  const NormalizationLayout layout{1, input.size(0) * channels, places, places, channels};
+  const Tensor result = normalize(x, {layout, false, spatial_dims(x, false), eps},
+                                  along_channels("instance_norm", "weight", weight, input, dtype),
+                                  along_channels("instance_norm", "bias", bias, input, dtype), &used);
   if (running_mean || running_var) {
     NoGrad no_grad;
     const double n = static_cast<double>(input.numel()) / static_cast<double>(input.size(0) * input.size(1));
@@ -305,8 +374,10 @@ PHLOX_OPERATION(
   check_floating("layer_norm", input);
   check_normalized_shape("layer_norm", input, normalized_shape, weight, bias);
   const DType dtype = compute_dtype(input);
-  return normalize(input.to(dtype), last_dims(input, normalized_shape.rank()),
-                   weight ? weight->to(dtype) : Tensor(), bias ? bias->to(dtype) : Tensor(), eps)
+  const std::int64_t length = element_count(normalized_shape);
+  const NormalizationLayout layout{1, length ? input.numel() / length : 0, length, 1, length};
+  return normalize(input.to(dtype), {layout, false, last_dims(input, normalized_shape.rank()), eps},
+                   weight ? weight->to(dtype) : Tensor(), bias ? bias->to(dtype) : Tensor())
       .to(input.dtype());
 }
 
@@ -340,8 +411,10 @@ PHLOX_OPERATION(Tensor, group_norm,
     const Tensor checked = along_channels("group_norm", name, vector, input, dtype);
     return checked.defined() ? reshape(checked, parameter_shape) : checked;
   };
-  const Tensor result = normalize(reshape(input.to(dtype), shape), dims, parameter("weight", weight),
-                                  parameter("bias", bias), eps);
+  const std::int64_t places = places_of(input);
+  const NormalizationLayout layout{1, input.size(0) * num_groups, per_group * places, places, input.size(1)};
+  const Tensor result = normalize(reshape(input.to(dtype), shape), {layout, false, dims, eps},
+                                  parameter("weight", weight), parameter("bias", bias));
   return reshape(result, input.shape()).to(input.dtype());
 }
 

@@ -237,8 +237,9 @@ static const char* expectation(ParameterKind kind) {
 
 void throw_wrong_argument(const Operation& operation, int position) {
   const Parameter& parameter = parameters(operation)[position];
-  fail<TypeError>(ErrorCode::wrong_argument_type, "{}: '{}' must be {}", operation.name, parameter.name,
-                  expectation(parameter.kind))
+  const std::string_view shared_name = operation.overload_of();
+  fail<TypeError>(ErrorCode::wrong_argument_type, "{}: '{}' must be {}",
+                  shared_name.empty() ? std::string_view(operation.name) : shared_name, parameter.name, expectation(parameter.kind))
       .raise();
 }
 

@@ -1,6 +1,7 @@
 #include "phlox/device/cpu/convert.h"
 
 #include <algorithm>
+#include <bit>
 #include <cstdlib>
 #include <cstring>
 
@@ -165,31 +166,7 @@ int transposed_dim(const CopyPlan& plan, std::int64_t source_bytes, std::int64_t
   return -1;
 }
 
-template <class T>
-void transpose_tile(const char* source, std::int64_t source_row, char* target, std::int64_t target_row,
-                    std::int64_t rows, std::int64_t columns) {
-  // target[r][c] = source[c][r]; rows of both sides are consecutive.
-  for (std::int64_t r = 0; r < rows; ++r) {
-    auto* out = reinterpret_cast<T*>(target + r * target_row);
-    const char* in = source + r * static_cast<std::int64_t>(sizeof(T));
-    for (std::int64_t c = 0; c < columns; ++c) out[c] = *reinterpret_cast<const T*>(in + c * source_row);
-  }
-}
-
-struct Wide {
-  std::uint64_t low, high;
-};
-
-using TransposeTile = void (*)(const char*, std::int64_t, char*, std::int64_t, std::int64_t, std::int64_t);
-TransposeTile transpose_of(std::int64_t bytes) {
-  switch (bytes) {
-    case 1: return transpose_tile<std::uint8_t>;
-    case 2: return transpose_tile<std::uint16_t>;
-    case 4: return transpose_tile<std::uint32_t>;
-    case 8: return transpose_tile<std::uint64_t>;
-    default: return transpose_tile<Wide>;
-  }
-}
+Transpose transpose_of(std::int64_t bytes) { return kernels().transpose[std::countr_zero(static_cast<unsigned>(bytes))]; }
 
 // Both sides are read and written in square tiles that fit the first cache.
 void copy_transposed(const CopyPlan& plan, int row_dim, ConvertRun run, std::int64_t source_bytes,
@@ -201,7 +178,11 @@ void copy_transposed(const CopyPlan& plan, int row_dim, ConvertRun run, std::int
   std::int64_t outer = 1;
   for (int d = 0; d < inner; ++d)
     if (d != row_dim) outer *= plan.sizes[d];
-  const TransposeTile transpose = transpose_of(target_bytes);
+  const Transpose transpose = transpose_of(target_bytes);
+  bool lines = reinterpret_cast<std::uintptr_t>(plan.target) % 64 == 0;  // rows of tiles are whole lines
+  for (int d = 0; d < inner; ++d) lines = lines && plan.target_strides[d] % 64 == 0;
+  const bool stream = lines && plan.target_strides[row_dim] >= target_bytes * columns &&
+                      outer * rows * columns * target_bytes >= stream_threshold_bytes;
   const auto body = [&](std::int64_t first, std::int64_t last) {
     alignas(64) char stage[tile_bytes * tile_bytes / 4];  // the most for any size of element
     for (std::int64_t t = first; t < last; ++t) {
@@ -222,8 +203,9 @@ void copy_transposed(const CopyPlan& plan, int row_dim, ConvertRun run, std::int
       for (std::int64_t k = 0; k < c; ++k)
         run(source + k * plan.source_strides[inner], source_bytes, stage + k * tile * target_bytes,
             target_bytes, r);
-      transpose(stage, tile * target_bytes, target, plan.target_strides[row_dim], r, c);
+      transpose(stage, tile * target_bytes, target, plan.target_strides[row_dim], r, c, stream);
     }
+    if (stream) kernels().stream_fence();
   };
   parallel_for(0, outer * row_tiles * column_tiles,
                std::max<std::int64_t>(1, parallel_elements / (tile * tile)), body);

@@ -4,6 +4,8 @@
 #pragma GCC optimize("tree-vectorize", "vect-cost-model=dynamic")
 #endif
 
+#include <utility>
+
 #include "phlox/base/macros.h"
 #include "phlox/device/cpu/convert_kernel.h"
 #include "phlox/device/cpu/instruction_set.h"
@@ -267,6 +269,97 @@ void stream_fence() {
 #endif
 }
 
+// Elements of one size, moved without regard to what they mean.
+#if defined(__AVX512F__)
+constexpr int vector_bytes = 64;
+#elif defined(__AVX__)
+constexpr int vector_bytes = 32;
+#else
+constexpr int vector_bytes = 16;
+#endif
+template <class T>
+constexpr int vector_lanes = vector_bytes / static_cast<int>(sizeof(T));
+template <class T>
+using Vector [[gnu::vector_size(vector_bytes)]] = T;
+
+template <class V, int... i>
+PHLOX_INLINE V interleave_low(V a, V b, std::integer_sequence<int, i...>) {
+  constexpr int n = sizeof...(i);
+  return __builtin_shufflevector(a, b, (i / 2 + (i % 2) * n)...);
+}
+template <class V, int... i>
+PHLOX_INLINE V interleave_high(V a, V b, std::integer_sequence<int, i...>) {
+  constexpr int n = sizeof...(i);
+  return __builtin_shufflevector(a, b, (n / 2 + i / 2 + (i % 2) * n)...);
+}
+
+PHLOX_INLINE void store_past_caches(char* target, const void* value) {
+#if defined(__AVX512F__)
+  _mm512_stream_si512(reinterpret_cast<__m512i*>(target), _mm512_load_si512(value));
+#elif defined(__AVX__)
+  _mm256_stream_si256(reinterpret_cast<__m256i*>(target),
+                      _mm256_load_si256(static_cast<const __m256i*>(value)));
+#else
+  __builtin_memcpy(target, value, vector_bytes);
+#endif
+}
+
+// A square block in registers: interleaving the two halves of its rows, log2(n) times, transposes it.
+template <class T, bool stream>
+PHLOX_INLINE void transpose_block(const char* source, std::int64_t source_row, char* target,
+                                  std::int64_t target_row) {
+  constexpr int n = vector_lanes<T>;
+  constexpr auto lanes = std::make_integer_sequence<int, n>{};
+  Vector<T> rows[n];
+  for (int k = 0; k < n; ++k) __builtin_memcpy(&rows[k], source + k * source_row, vector_bytes);
+#pragma GCC unroll 4
+  for (int stage = 1; stage < n; stage *= 2) {
+    Vector<T> mixed[n];
+#pragma GCC unroll 8
+    for (int k = 0; k < n / 2; ++k) {
+      mixed[2 * k] = interleave_low(rows[k], rows[k + n / 2], lanes);
+      mixed[2 * k + 1] = interleave_high(rows[k], rows[k + n / 2], lanes);
+    }
+#pragma GCC unroll 16
+    for (int k = 0; k < n; ++k) rows[k] = mixed[k];
+  }
+  for (int k = 0; k < n; ++k) {
+    if constexpr (stream) store_past_caches(target + k * target_row, &rows[k]);
+    else __builtin_memcpy(target + k * target_row, &rows[k], vector_bytes);
+  }
+}
+
+template <class T>
+void transpose(const char* source, std::int64_t source_row, char* target, std::int64_t target_row,
+               std::int64_t rows, std::int64_t columns, bool stream) {
+  constexpr auto bytes = static_cast<std::int64_t>(sizeof(T));
+  const auto one_by_one = [&](std::int64_t r, std::int64_t c) __attribute__((always_inline)) {
+    *reinterpret_cast<T*>(target + r * target_row + c * bytes) =
+        *reinterpret_cast<const T*>(source + c * source_row + r * bytes);
+  };
+  std::int64_t r = 0;
+  if constexpr (sizeof(T) == 4 || sizeof(T) == 8) {
+    constexpr int n = vector_lanes<T>;
+    for (; r + n <= rows; r += n) {
+      std::int64_t c = 0;
+      for (; c + n <= columns; c += n) {
+        const char* from = source + c * source_row + r * bytes;
+        char* to = target + r * target_row + c * bytes;
+        if (stream) transpose_block<T, true>(from, source_row, to, target_row);
+        else transpose_block<T, false>(from, source_row, to, target_row);
+      }
+      for (std::int64_t k = r; k < r + n; ++k)
+        for (std::int64_t rest = c; rest < columns; ++rest) one_by_one(k, rest);
+    }
+  }
+  for (; r < rows; ++r)
+    for (std::int64_t c = 0; c < columns; ++c) one_by_one(r, c);
+}
+
+struct Wide {
+  std::uint64_t low, high;
+};
+
 #define PHLOX_STRINGIFY_(x) #x
 #define PHLOX_STRINGIFY(x) PHLOX_STRINGIFY_(x)
 
@@ -276,6 +369,11 @@ constexpr cpu::ConvertKernels make_kernels() {
   AllTypes::table(kernels.runs);
   kernels.stream_copy = stream_copy;
   kernels.stream_fence = stream_fence;
+  kernels.transpose[0] = transpose<std::uint8_t>;
+  kernels.transpose[1] = transpose<std::uint16_t>;
+  kernels.transpose[2] = transpose<std::uint32_t>;
+  kernels.transpose[3] = transpose<std::uint64_t>;
+  kernels.transpose[4] = transpose<Wide>;
   return kernels;
 }
 

@@ -29,6 +29,8 @@ const DeviceKernels cpu_device_kernels = {
     .softmax_gradient = cpu::softmax_gradient,
     .cross_entropy = cpu::cross_entropy,
     .cross_entropy_gradient = cpu::cross_entropy_gradient,
+    .normalize = cpu::normalize,
+    .normalize_gradient = cpu::normalize_gradient,
 };
 
 }  // namespace phlox

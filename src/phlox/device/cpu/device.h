@@ -29,5 +29,7 @@ void softmax(const SoftmaxCall& call);
 void softmax_gradient(const SoftmaxGradientCall& call);
 void cross_entropy(const CrossEntropyCall& call);
 void cross_entropy_gradient(const CrossEntropyCall& call);
+void normalize(const NormalizationCall& call);
+void normalize_gradient(const NormalizationGradientCall& call);
 
 }  // namespace phlox::cpu

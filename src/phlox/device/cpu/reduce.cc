@@ -19,6 +19,7 @@ namespace {
 
 constexpr std::int64_t parallel_elements = 32768;
 constexpr std::int64_t short_reduction = 32;       // below, several results share a vector
+constexpr std::int64_t rows_at_a_time = 64;
 constexpr std::int64_t staged_elements = 1 << 16;  // of a block that has to be gathered first
 
 const ReduceKernels& kernels() {
@@ -90,6 +91,7 @@ class Reduction {
   Dim column_{1, 0, 0};     // results that are computed side by side
   std::int64_t width_ = 1;  // of them at a time
   bool direct_ = false;     // kernels can read the input where it lies
+  bool whole_rows_ = false;  // each result is made of consecutive elements: columns are rows of memory
 };
 
 Reduction::Reduction(const ReduceCall& call)
@@ -135,16 +137,19 @@ void Reduction::choose_columns() {
     const std::int64_t stride = std::abs(kept_.dims[d].input);
     if (stride != 0 && (best < 0 || stride <= std::abs(kept_.dims[best].input))) best = d;
   }
-  if (best < 0) {
-    if (kept_.rank == 0 || reduced_.count > short_reduction) return;
-    best = kept_.rank - 1;
-  }
-  const bool across = std::abs(kept_.dims[best].input) < along;
-  if (!across && reduced_.count > short_reduction) return;
+  if (best < 0 && kept_.rank > 0) best = kept_.rank - 1;
+  const bool across = best >= 0 && kept_.dims[best].input != 0 && std::abs(kept_.dims[best].input) < along;
+  whole_rows_ = direct_ && !across && reduced_.rank == 1 && reduced_.dims[0].input == bytes_ &&
+                reduced_.count >= reduction_lanes;
+  if (best < 0 || (!across && !whole_rows_ && reduced_.count > short_reduction)) return;
   column_ = kept_.dims[best];
   std::copy(kept_.dims + best + 1, kept_.dims + kept_.rank, kept_.dims + best);
   --kept_.rank;
   kept_.count /= column_.size;
+  if (whole_rows_) {
+    width_ = std::min<std::int64_t>(rows_at_a_time, column_.size);
+    return;
+  }
   direct_ = direct_ && column_.input == bytes_;
   const std::int64_t rows = std::min<std::int64_t>(reduced_.count, reduction_block);
   width_ = direct_ ? reduce_columns : std::clamp<std::int64_t>(staged_elements / rows, 32, reduce_columns);
@@ -180,9 +185,16 @@ void Reduction::run_block(const char* base, std::int64_t block, std::int64_t col
   const std::int64_t first = block * reduction_block;
   const std::int64_t rows = std::min<std::int64_t>(reduction_block, reduced_.count - first);
   if (column_.size == 1 && column_.input == 0) {
+    const Dim row = reduced_.rank ? reduced_.dims[reduced_.rank - 1] : Dim{1, 0, 0};
+    if (direct_ && row.input == bytes_ && first % row.size + rows <= row.size) {
+      std::int64_t offset = 0, unused = 0;
+      reduced_.offsets(first, offset, unused);
+      functions_.whole_rows(base + offset, rows, 1, 0, result);
+      return;
+    }
     alignas(64) char staged[reduction_block * 8];
     gather_run(base, first, rows, staged);
-    functions_.whole(staged, rows, result);
+    functions_.whole_rows(staged, rows, 1, 0, result);
     return;
   }
   const bool one_stride = reduced_.rank <= 1;
@@ -227,11 +239,10 @@ void Reduction::run_block(const char* base, std::int64_t block, std::int64_t col
 void Reduction::run_blocks(std::int64_t tile, std::int64_t first, std::int64_t last, char* levels) {
   std::int64_t columns, output;
   const char* base = tile_base(tile, columns, output);
-  const bool whole = direct_ && column_.size == 1 && column_.input == 0 && reduced_.rank <= 1 &&
-                     (reduced_.rank == 0 || reduced_.dims[0].input == bytes_);
-  if (whole) {
+  if (whole_rows_) {
     const std::int64_t begin = first * reduction_block;
-    functions_.whole(base + begin * bytes_, std::min(last * reduction_block, reduced_.count) - begin, levels);
+    functions_.whole_rows(base + begin * bytes_, std::min(last * reduction_block, reduced_.count) - begin,
+                          columns, column_.input, levels);
     return;
   }
   const std::int64_t level_bytes = columns * bytes_;
@@ -296,8 +307,30 @@ void Reduction::run() {
   }
 }
 
+// Whether elements that follow one another in the order of the reduction lie far apart in memory, which has no gaps.
+bool lies_across(const TensorImpl& input) {
+  int last = input.rank - 1;
+  while (last >= 0 && input.sizes[last] == 1) --last;
+  if (last < 0 || std::abs(input.strides[last]) == 1) return false;
+  std::int64_t extent = 1;
+  for (int d = 0; d < input.rank; ++d) extent += (input.sizes[d] - 1) * std::abs(input.strides[d]);
+  return extent == input.count;
+}
+
 }  // namespace
 
-void reduce(const ReduceCall& call) { Reduction(call).run(); }
+void reduce(const ReduceCall& call) {
+  if (call.output->count == 1 && lies_across(*call.input)) {  // copying in tiles first is faster
+    Shape shape;
+    for (int d = 0; d < call.input->rank; ++d) shape.push_back(call.input->sizes[d]);
+    const Tensor copy = make_tensor(shape, call.input->dtype, call.input->device);
+    convert(*call.input, *copy.impl());
+    ReduceCall ordered = call;
+    ordered.input = copy.impl();
+    Reduction(ordered).run();
+    return;
+  }
+  Reduction(call).run();
+}
 
 }  // namespace phlox::cpu

@@ -46,13 +46,23 @@ void combine_rows(void* left, const void* right, std::int64_t count) {
 }
 
 template <class Op, class T>
-void whole(const void* elements, std::int64_t count, void* result) {
-  *static_cast<T*>(result) = reduce_whole<Op>(static_cast<const T*>(elements), count);
+void whole_rows(const void* elements, std::int64_t count, std::int64_t row_count, std::int64_t stride,
+                void* results) {
+  const char* row = static_cast<const char*>(elements);
+  T* result = static_cast<T*>(results);
+  // Short rows come in numbers: without the tree, they overlap in the processor.
+  if (count <= reduction_block) {
+    for (std::int64_t r = 0; r < row_count; ++r, row += stride)
+      result[r] = block_in_registers<Op>(reinterpret_cast<const T*>(row), count);
+  } else {
+    for (std::int64_t r = 0; r < row_count; ++r, row += stride)
+      result[r] = reduce_whole<Op>(reinterpret_cast<const T*>(row), count);
+  }
 }
 
 template <class Op, class T>
 constexpr ReduceFunctions functions_of() {
-  return {dense_block<Op, T>, spread_block<Op, T>, whole<Op, T>, combine_rows<Op, T>};
+  return {dense_block<Op, T>, spread_block<Op, T>, whole_rows<Op, T>, combine_rows<Op, T>};
 }
 
 #define PHLOX_REDUCE_TYPES(Op)                                                              \

@@ -32,11 +32,36 @@ struct Product {
     return T(1);
   }
 };
-// NaN stays: a comparison with it is false.
+// b where it is larger (smaller), else a, also where one is NaN: one instruction, which GCC does not find for AVX-512.
+template <class D>
+PHLOX_INLINE D larger(D a, D b) {
+#if defined(__AVX512F__) && !defined(__clang__)
+  constexpr int current_rounding = 4;
+  if constexpr (sizeof(D) == 64 && std::is_same_v<typename D::Element, float>)
+    return D(__builtin_ia32_maxps512_mask(b.value, a.value, a.value, -1, current_rounding));
+  else if constexpr (sizeof(D) == 64 && std::is_same_v<typename D::Element, double>)
+    return D(__builtin_ia32_maxpd512_mask(b.value, a.value, a.value, -1, current_rounding));
+  else
+#endif
+    return select(a < b, b, a);
+}
+template <class D>
+PHLOX_INLINE D smaller(D a, D b) {
+#if defined(__AVX512F__) && !defined(__clang__)
+  constexpr int current_rounding = 4;
+  if constexpr (sizeof(D) == 64 && std::is_same_v<typename D::Element, float>)
+    return D(__builtin_ia32_minps512_mask(b.value, a.value, a.value, -1, current_rounding));
+  else if constexpr (sizeof(D) == 64 && std::is_same_v<typename D::Element, double>)
+    return D(__builtin_ia32_minpd512_mask(b.value, a.value, a.value, -1, current_rounding));
+  else
+#endif
+    return select(b < a, b, a);
+}
+// The first NaN stays.
 struct Minimum {
   template <class D>
   PHLOX_INLINE static D combine(D a, D b) {
-    return select((b < a) | (b != b), b, a);
+    return select(b != b, b, smaller(a, b));
   }
   template <class T>
   static constexpr T identity() {
@@ -49,7 +74,7 @@ struct Minimum {
 struct Maximum {
   template <class D>
   PHLOX_INLINE static D combine(D a, D b) {
-    return select((a < b) | (b != b), b, a);
+    return select(b != b, b, larger(a, b));
   }
   template <class T>
   static constexpr T identity() {
@@ -134,7 +159,37 @@ PHLOX_INLINE T fold_vector(math::Simd<T, N> v, std::integer_sequence<int, i...>)
   }
 }
 
-// One block with its lanes in registers.
+// The lanes of one block, which fill some vectors.
+template <class Op, class T, int N, int vectors>
+PHLOX_INLINE T fold_vectors(math::Simd<T, N> (&sums)[vectors]) {
+#pragma GCC unroll 4
+  for (int half = vectors / 2; half >= 1; half /= 2) {
+#pragma GCC unroll 8
+    for (int k = 0; k < half; ++k) sums[k] = Op::combine(sums[k], sums[k + half]);
+  }
+  return fold_vector<Op>(sums[0], std::make_integer_sequence<int, N / 2>{});
+}
+
+// Whole blocks side by side, each with its lanes in registers: what one waits for, the other does.
+template <class Op, int blocks, class T>
+PHLOX_INLINE void blocks_in_registers(const T* source, T* results) {
+  using V = Vector<T>;
+  constexpr int vectors = lanes / V::lanes;
+  V sums[blocks][vectors];
+  for (int b = 0; b < blocks; ++b)
+    for (int k = 0; k < vectors; ++k) sums[b][k] = V(Op::template identity<T>());
+  for (std::int64_t i = 0; i < reduction_block; i += lanes) {
+#pragma GCC unroll 4
+    for (int b = 0; b < blocks; ++b) {
+#pragma GCC unroll 16
+      for (int k = 0; k < vectors; ++k)
+        sums[b][k] = Op::combine(sums[b][k], V::load(source + b * reduction_block + i + k * V::lanes));
+    }
+  }
+  for (int b = 0; b < blocks; ++b) results[b] = fold_vectors<Op>(sums[b]);
+}
+
+// One block of any length up to reduction_block.
 template <class Op, class T>
 PHLOX_INLINE T block_in_registers(const T* source, std::int64_t count) {
   using V = Vector<T>;
@@ -153,29 +208,46 @@ PHLOX_INLINE T block_in_registers(const T* source, std::int64_t count) {
 #pragma GCC unroll 16
     for (int k = 0; k < vectors; ++k) sums[k] = Op::combine(sums[k], V::load(padded + k * V::lanes));
   }
-#pragma GCC unroll 4
-  for (int half = vectors / 2; half >= 1; half /= 2) {
-#pragma GCC unroll 8
-    for (int k = 0; k < half; ++k) sums[k] = Op::combine(sums[k], sums[k + half]);
-  }
-  return fold_vector<Op>(sums[0], std::make_integer_sequence<int, V::lanes / 2>{});
+  return fold_vectors<Op>(sums);
 }
+
+// Combines the results of blocks, pushed in order: in pairs of neighbours, and the results likewise.
+template <class Op, class T>
+class BlockTree {
+ public:
+  PHLOX_INLINE void push(T value) {
+    for (std::int64_t b = blocks_++; b & 1; b >>= 1)
+      value = Op::combine(math::Scalar<T>(levels_[--depth_]), math::Scalar<T>(value)).value;
+    levels_[depth_++] = value;
+  }
+  PHLOX_INLINE T result() const {
+    T value = levels_[depth_ - 1];
+    for (int d = depth_ - 2; d >= 0; --d)
+      value = Op::combine(math::Scalar<T>(levels_[d]), math::Scalar<T>(value)).value;
+    return value;
+  }
+
+ private:
+  T levels_[reduce_levels];
+  int depth_ = 0;
+  std::int64_t blocks_ = 0;
+};
 
 // All blocks of consecutive elements, combined to one result.
 template <class Op, class T>
 PHLOX_INLINE T reduce_whole(const T* source, std::int64_t count) {
-  T levels[reduce_levels];
-  int depth = 0;
-  using S = math::Scalar<T>;
-  std::int64_t block = 0;
-  for (std::int64_t i = 0; i < count; i += reduction_block, ++block) {
-    T value = block_in_registers<Op>(source + i, count - i < reduction_block ? count - i : reduction_block);
-    for (std::int64_t b = block; b & 1; b >>= 1) value = Op::combine(S(levels[--depth]), S(value)).value;
-    levels[depth++] = value;
+  if (count <= reduction_block) return block_in_registers<Op>(source, count);
+  BlockTree<Op, T> tree;
+  constexpr int side_by_side = 2;
+  std::int64_t i = 0;
+  for (; i + side_by_side * reduction_block <= count; i += side_by_side * reduction_block) {
+    T results[side_by_side];
+    blocks_in_registers<Op, side_by_side>(source + i, results);
+    for (T result : results) tree.push(result);
   }
-  T value = levels[depth - 1];
-  for (int d = depth - 2; d >= 0; --d) value = Op::combine(S(levels[d]), S(value)).value;
-  return value;
+  for (; i < count; i += reduction_block)
+    tree.push(block_in_registers<Op>(source + i, count - i < reduction_block ? count - i : reduction_block));
+  return tree.result();
 }
 
 }  // namespace PHLOX_ISA

@@ -21,8 +21,9 @@ struct ReduceFunctions {
   void (*dense_block)(const void* rows, std::int64_t row_count, std::int64_t columns, void* result);
   // The same with rows at any addresses.
   void (*spread_block)(const void* const* rows, std::int64_t row_count, std::int64_t columns, void* result);
-  // All blocks of `count` consecutive elements, combined to one result.
-  void (*whole)(const void* elements, std::int64_t count, void* result);
+  // Of each of some rows, `stride` bytes apart: all blocks of its `count` consecutive elements, combined to one result.
+  void (*whole_rows)(const void* elements, std::int64_t count, std::int64_t row_count, std::int64_t stride,
+                     void* results);
   // left[i] = combine(left[i], right[i])
   void (*combine)(void* left, const void* right, std::int64_t count);
 };

@@ -1,28 +1,10 @@
 // Softmax and cross-entropy on rows that fit the cache, compiled once for each instruction set. The sums follow
 // reduction_order.h, so the results are those of the definition with amax, exp, sum and div.
-#include "phlox/device/cpu/reduce_blocks.h"
+#include "phlox/device/cpu/row_kernels.h"
 #include "phlox/device/cpu/softmax_kernel.h"
 
 namespace phlox {
 namespace PHLOX_ISA {
-
-// Calls f(x...) on vectors of the rows and stores the result; the last, partial vector runs on copies.
-template <class T, class F, class... Rows>
-PHLOX_INLINE void map_rows(T* output, std::int64_t count, F f, const Rows*... rows) {
-  using V = math::Native<T>;
-  std::int64_t i = 0;
-  for (; i + V::lanes <= count; i += V::lanes) f(V::load(rows + i)...).store(output + i);
-  if (i == count) return;
-  const auto rest = static_cast<std::size_t>(count - i) * sizeof(T);
-  const auto load = [&](const T* row) __attribute__((always_inline)) {
-    alignas(64) T padded[V::lanes] = {};
-    __builtin_memcpy(padded, row + i, rest);
-    return V::load(padded);
-  };
-  alignas(64) T result[V::lanes];
-  f(load(rows)...).store(result);
-  __builtin_memcpy(output + i, result, rest);
-}
 
 template <class T>
 PHLOX_INLINE T logarithm(T x) {
@@ -47,20 +29,14 @@ void log_softmax(const void* input, void* output, std::int64_t count) {
   T* y = static_cast<T*>(output);
   const V largest(reduce_whole<Maximum>(x, count));
   // The exponentials are needed for their sum only: block by block, so that x may be y.
-  T levels[reduce_levels];
-  int depth = 0;
-  std::int64_t block = 0;
-  using S = math::Scalar<T>;
+  BlockTree<Sum, T> tree;
   alignas(64) T exponentials[reduction_block];
-  for (std::int64_t i = 0; i < count; i += reduction_block, ++block) {
+  for (std::int64_t i = 0; i < count; i += reduction_block) {
     const std::int64_t n = count - i < reduction_block ? count - i : reduction_block;
     map_rows(exponentials, n, [=](V v) __attribute__((always_inline)) { return exp(v - largest); }, x + i);
-    T value = block_in_registers<Sum>(exponentials, n);
-    for (std::int64_t b = block; b & 1; b >>= 1) value = Sum::combine(S(levels[--depth]), S(value)).value;
-    levels[depth++] = value;
+    tree.push(block_in_registers<Sum>(exponentials, n));
   }
-  T sum = levels[depth - 1];
-  for (int d = depth - 2; d >= 0; --d) sum = Sum::combine(S(levels[d]), S(sum)).value;
+  const T sum = tree.result();
   const V shift(logarithm(sum));
   map_rows(y, count, [=](V v) __attribute__((always_inline)) { return (v - largest) - shift; }, x);
 }
