@@ -253,47 +253,71 @@ Tensor copy_with_history(const Tensor& tensor) {
   return copy;
 }
 
-// Small row-major tensors of equal shape and of the dtype that the kernel computes with, and numbers that do not
-// raise it: no loop planning.
-Tensor try_direct(const PointwiseFunction& function, std::span<const Operand> inputs,
-                  std::span<const KernelScalar> scalars) {
-  constexpr std::int64_t small = 16384, small_with_numbers = 256;
-  if (function.masks || !inputs[0].is_tensor()) return {};
-  const TensorImpl* first = inputs[0].tensor().impl();
-  const PointwiseKernel kernel =
-      function.kernels[static_cast<int>(first->dtype)].load(std::memory_order_relaxed);
-  if (!kernel || first->count > small || !first->contiguous || first->device.type != DeviceType::cpu)
-    return {};
-  const void* addresses[max_pointwise_inputs];
-  alignas(64) char repeated[small_with_numbers * 8];
-  bool used = false;
-  addresses[0] = first->address();
-  for (std::size_t i = 1; i < inputs.size(); ++i) {
-    if (!inputs[i].is_tensor()) {
-      const Scalar& number = inputs[i].scalar();
-      if (used || first->count > small_with_numbers || !is_floating(first->dtype) ||
-          number.kind() > Scalar::Kind::floating)
-        return {};
-      used = true;
-      addresses[i] = repeated;
-      if (first->dtype == DType::float32)
-        std::fill_n(reinterpret_cast<float*>(repeated), first->count, static_cast<float>(number.real()));
-      else std::fill_n(reinterpret_cast<double*>(repeated), first->count, number.real());
-      continue;
+// A call without loop planning: small row-major tensors of equal shape and of the dtype that the kernel computes with,
+// and one number that does not raise it.
+class DirectCall {
+ public:
+  // False when the inputs are not of this kind.
+  bool prepare(const PointwiseFunction& function, std::span<const Operand> inputs) {
+    std::size_t lead = 0;  // the first input that is no mask
+    while (lead < inputs.size() && function.is_mask(static_cast<int>(lead))) ++lead;
+    if (lead == inputs.size() || !inputs[lead].is_tensor()) return false;
+    like_ = &inputs[lead].tensor();
+    const TensorImpl* first = like_->impl();
+    kernel_ = function.kernels[static_cast<int>(first->dtype)].load(std::memory_order_relaxed);
+    if (!kernel_ || first->count > small || !first->contiguous || first->device.type != DeviceType::cpu)
+      return false;
+    bool used = false;
+    for (std::size_t i = 0; i < inputs.size(); ++i) {
+      if (i == lead) {
+        addresses_[i] = first->address();
+        continue;
+      }
+      const bool mask = function.is_mask(static_cast<int>(i));
+      if (!inputs[i].is_tensor()) {
+        const Scalar& number = inputs[i].scalar();
+        if (mask || used || first->count > small_with_numbers || !is_floating(first->dtype) ||
+            number.kind() > Scalar::Kind::floating)
+          return false;
+        used = true;
+        addresses_[i] = repeated_;
+        if (first->dtype == DType::float32)
+          std::fill_n(reinterpret_cast<float*>(repeated_), first->count, static_cast<float>(number.real()));
+        else std::fill_n(reinterpret_cast<double*>(repeated_), first->count, number.real());
+        continue;
+      }
+      const TensorImpl* next = inputs[i].tensor().impl();
+      if (next->dtype != (mask ? DType::bool_ : first->dtype) || !matches(next, first)) return false;
+      addresses_[i] = next->address();
     }
-    const TensorImpl* next = inputs[i].tensor().impl();
-    if (next->dtype != first->dtype || next->rank != first->rank || !next->contiguous ||
-        next->device != first->device)
-      return {};
-    for (int d = 0; d < first->rank; ++d)
-      if (next->sizes[d] != first->sizes[d]) return {};
-    addresses[i] = next->address();
+    return true;
   }
-  Tensor output = make_tensor_like(inputs[0].tensor(), inputs[0].tensor().shape(),
-                                   function.predicate() ? DType::bool_ : first->dtype);
-  kernel(addresses, scalars.data(), output.impl()->address(), first->count);
-  return output;
-}
+  const Tensor& like() const { return *like_; }
+  // Whether the result of this dtype can be written to a tensor at once: it is apart from the inputs, or one of them.
+  bool fits(const TensorImpl* target, DType dtype, std::span<const Operand> inputs) const {
+    if (target->dtype != dtype || !matches(target, like_->impl())) return false;
+    for (std::size_t i = 0; i < inputs.size(); ++i)
+      if (inputs[i].is_tensor() && inputs[i].tensor().impl()->storage == target->storage &&
+          addresses_[i] != target->address())
+        return false;
+    return true;
+  }
+  void run(std::span<const KernelScalar> scalars, TensorImpl* output) const {
+    kernel_(addresses_, scalars.data(), output->address(), output->count);
+  }
+
+ private:
+  static constexpr std::int64_t small = 16384, small_with_numbers = 256;
+  static bool matches(const TensorImpl* a, const TensorImpl* b) {
+    return a->rank == b->rank && a->contiguous && a->device == b->device &&
+           std::equal(a->sizes, a->sizes + a->rank, b->sizes);
+  }
+
+  PointwiseKernel kernel_ = nullptr;
+  const Tensor* like_ = nullptr;
+  const void* addresses_[max_pointwise_inputs];
+  alignas(64) char repeated_[small_with_numbers * 8];
+};
 
 struct PointwiseAttributes {
   const PointwiseFunction* function;
@@ -314,8 +338,12 @@ Tensor apply_pointwise(const PointwiseFunction& function, std::span<const Operan
     PointwiseAttributes attributes{&function, scalars};
     return interpret(pointwise_primitive, inputs, &attributes)[0];
   }
-  Tensor output = try_direct(function, inputs, scalars);
-  if (!output.defined()) {
+  Tensor output;
+  if (DirectCall direct; direct.prepare(function, inputs)) {
+    const Tensor& like = direct.like();
+    output = make_tensor_like(like, like.shape(), function.predicate() ? DType::bool_ : like.dtype());
+    direct.run(scalars, output.impl());
+  } else {
     const Device device = common_device(function, inputs);
     const Shape shape = broadcast_all(function, inputs);
     const DType compute = promoted_dtype(function, inputs);
@@ -343,6 +371,13 @@ const Tensor& apply_pointwise_into(const PointwiseFunction& function, std::span<
                         function.name)
         .hint("leave out= away, or write under px.no_grad()")
         .raise();
+  if (DirectCall direct; !recorded && direct.prepare(function, inputs) &&
+                         direct.fits(target.impl(), function.predicate() ? DType::bool_ : direct.like().dtype(),
+                                     inputs)) {
+    direct.run(scalars, target.impl());
+    bump_version(target);
+    return target;
+  }
   const Shape shape = broadcast_all(function, inputs);
   if (shape != target.shape())
     fail<ShapeError>(ErrorCode::shapes_do_not_broadcast, "{}: the result [{}] does not fit the target [{}]",
