@@ -44,8 +44,7 @@ def normalisation(title, setup, call):
     ]
 
 
-IMAGES = "x = m.rand(32, 64, 56, 56{}); x = x{}.requires_grad_(); g = m.rand(32, 64, 56, 56){};"
-PLAIN_IMAGES = IMAGES.format("", "", "")
+IMAGES = "x = m.rand(32, 64, 56, 56, requires_grad=True); g = m.rand(32, 64, 56, 56);"
 LAST_IMAGES = (
     "x = m.rand(32, 56, 56, 64).permute(0, 3, 1, 2).requires_grad_();"
     "g = m.rand(32, 56, 56, 64).permute(0, 3, 1, 2);"
@@ -88,9 +87,9 @@ CASES = [
     *(product(n) for n in (64, 128, 256, 512, 1024, 2048, 4096)),
     *normalisation("layer norm 4096x768", "x = m.rand(4096, 768, requires_grad=True); g = m.rand(4096, 768);"
                    "w = m.rand(768); b = m.rand(768)", "F.layer_norm(x, (768,), w, b)"),
-    *normalisation("batch norm 32x64x56x56", PLAIN_IMAGES + "net = nn.BatchNorm2d(64)", "net(x)"),
+    *normalisation("batch norm 32x64x56x56", IMAGES + "net = nn.BatchNorm2d(64)", "net(x)"),
     *normalisation("batch norm, channels-last", LAST_IMAGES + "net = nn.BatchNorm2d(64)", "net(x)"),
-    *normalisation("group norm 32x64x56x56", PLAIN_IMAGES + "net = nn.GroupNorm(8, 64)", "net(x)"),
+    *normalisation("group norm 32x64x56x56", IMAGES + "net = nn.GroupNorm(8, 64)", "net(x)"),
     *normalisation("softmax 4096x1024", "x = m.rand(4096, 1024, requires_grad=True); g = m.rand(4096, 1024)",
                    "m.softmax(x, 1)"),
     Case("training step, digits network", DIGITS + STEP, "step()", aim=1.3, items=64, memory=True),

@@ -111,6 +111,8 @@ bool bind_arguments(const Binding& binding, PyObject* const* arguments, Py_ssize
 }
 
 bool arguments_fit(const Binding& binding, const BoundArguments& bound) {
+  // Numbers without brackets are sizes only for the function whose name it is: randint(2, 10, 3).
+  if (bound.rest_count > 1) return false;
   for (int i = 0; i < binding.count; ++i) {
     PyObject* value = bound.values[i];
     if (!value) continue;

@@ -4,6 +4,7 @@
 
 #include "phlox/core/recording.h"
 #include "phlox/core/saved_tensor.h"
+#include "phlox/ops/convert.h"
 #include "phlox/ops/device_kernels.h"
 #include "phlox/ops/functions.h"
 #include "phlox/ops/primitive.h"
@@ -55,8 +56,11 @@ class ConvolutionNode final : public GradientNode {
   }
 
   void backward(std::span<const Tensor> output_gradients, std::span<Tensor> input_gradients) override {
-    const Tensor& gradient = output_gradients[0];
-    if (!gradient.defined()) return;
+    if (!output_gradients[0].defined()) return;
+    Tensor gradient = output_gradients[0];
+    // Both products want it in this order: once is enough.
+    if (wants(0) && wants(1) && (gradient.rank() == 4 || gradient.rank() == 5) && !gradient.is_channels_last())
+      gradient = apply_convert(gradient, gradient.dtype(), MemoryOrder::channels_last);
     const auto [first, second] = operands_of(result_);
     if (wants(0)) input_gradients[0] = part(first, second, gradient, saved_[1].get(*this), sizes_[0]);
     if (wants(1)) input_gradients[1] = part(second, first, gradient, saved_[0].get(*this), sizes_[1]);

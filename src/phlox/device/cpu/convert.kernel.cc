@@ -223,6 +223,12 @@ void run(const void* source, std::int64_t source_stride, void* target, std::int6
     }
     return;
   }
+  if (source_stride == 0 && target_stride == static_cast<std::int64_t>(sizeof(Target)) && count > 0) {
+    const Target value = cast<Target>(*static_cast<const Source*>(source));
+    Target* __restrict repeated = static_cast<Target*>(target);
+    for (std::int64_t i = 0; i < count; ++i) repeated[i] = value;
+    return;
+  }
   const char* in = static_cast<const char*>(source);
   char* out = static_cast<char*>(target);
   for (std::int64_t i = 0; i < count; ++i, in += source_stride, out += target_stride)
