@@ -141,7 +141,8 @@ TEST(Normalization, Gradients) {
 }
 
 // The same from means, products and sums, which have gradients of their own.
-Tensor normalized_by_operations(const Tensor& x, const DimList& dims, const Tensor& weight, const Tensor& bias) {
+Tensor normalized_by_operations(const Tensor& x, const DimList& dims, const Tensor& weight,
+                                const Tensor& bias) {
   const Tensor centered = sub(x, mean(x, dims, true));
   return add(mul(div(centered, sqrt(add(mean(mul(centered, centered), dims, true), 1e-5))), weight), bias);
 }
@@ -168,7 +169,8 @@ TEST(Normalization, GradientsOfManyShapes) {
   const auto vectors = [](const Shape& shape) {
     return std::pair{random_doubles(shape, 2), random_doubles(shape, 3)};
   };
-  for (const Shape& shape : {Shape{700, 19}, Shape{3, 300, 2, 2}, Shape{4, 17, 13, 11}, Shape{2, 3, 30, 21}}) {
+  for (const Shape& shape :
+       {Shape{700, 19}, Shape{3, 300, 2, 2}, Shape{4, 17, 13, 11}, Shape{2, 3, 30, 21}}) {
     const int rank = static_cast<int>(shape.size());
     const auto [w, b] = vectors({shape[1]});
     DimList dims{0};
@@ -196,8 +198,8 @@ TEST(Normalization, GradientsOfManyShapes) {
         [](const TensorList& x) { return group_norm(x[0], 2, x[1], x[2]); },
         [&](const TensorList& x) {
           const Tensor groups = reshape(x[0], {shape[0], 2, -1});
-          const Tensor plain = normalized_by_operations(groups, {2}, ones({1}, DType::float64),
-                                                        zeros({1}, DType::float64));
+          const Tensor plain =
+              normalized_by_operations(groups, {2}, ones({1}, DType::float64), zeros({1}, DType::float64));
           return add(mul(reshape(plain, shape), over_channels(x[1], rank)), over_channels(x[2], rank));
         });
   }

@@ -59,7 +59,8 @@ class ConvolutionNode final : public GradientNode {
     if (!output_gradients[0].defined()) return;
     Tensor gradient = output_gradients[0];
     // Both products want it in this order: once is enough.
-    if (wants(0) && wants(1) && (gradient.rank() == 4 || gradient.rank() == 5) && !gradient.is_channels_last())
+    if (wants(0) && wants(1) && (gradient.rank() == 4 || gradient.rank() == 5) &&
+        !gradient.is_channels_last())
       gradient = apply_convert(gradient, gradient.dtype(), MemoryOrder::channels_last);
     const auto [first, second] = operands_of(result_);
     if (wants(0)) input_gradients[0] = part(first, second, gradient, saved_[1].get(*this), sizes_[0]);

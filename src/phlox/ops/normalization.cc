@@ -72,7 +72,8 @@ struct Normalized {
   Tensor ordered(const Tensor& tensor) const {
     NoGrad no_grad;
     if (!channels_last) return tensor.contiguous();
-    return tensor.is_channels_last() ? tensor : apply_convert(tensor, tensor.dtype(), MemoryOrder::channels_last);
+    return tensor.is_channels_last() ? tensor
+                                     : apply_convert(tensor, tensor.dtype(), MemoryOrder::channels_last);
   }
 };
 
@@ -115,7 +116,8 @@ class NormalizationNode final : public GradientNode {
 
  private:
   // Written with operations, so that it can be differentiated again, through the statistics too.
-  void backward_by_definition(const Tensor& gradient, const Tensor& weight, std::span<Tensor> input_gradients) {
+  void backward_by_definition(const Tensor& gradient, const Tensor& weight,
+                              std::span<Tensor> input_gradients) {
     const Tensor input = input_.get(*this);
     const Statistics s = statistics_of(input, form_.dims);
     const Tensor inverse = rsqrt(add(s.variance, form_.eps));
@@ -134,9 +136,9 @@ class NormalizationNode final : public GradientNode {
     const Tensor input = form_.ordered(input_.get(*this)), slope = form_.ordered(gradient),
                  mean = mean_.get(*this), inverse = inverse_.get(*this);
     const Tensor factor = weight.defined() ? weight.detach().contiguous() : weight;
-    NormalizationGradientCall call{form_.layout,  input.impl(),         slope.impl(), mean.impl(),
-                                   inverse.impl(), impl_or_null(factor), nullptr,      nullptr,
-                                   nullptr};
+    NormalizationGradientCall call{form_.layout, input.impl(),   slope.impl(),
+                                   mean.impl(),  inverse.impl(), impl_or_null(factor),
+                                   nullptr,      nullptr,        nullptr};
     TensorImpl** const targets[] = {&call.input_gradient, &call.weight_gradient, &call.bias_gradient};
     for (int i = 0; i < 3; ++i) {
       if (!wants(i)) continue;
@@ -311,9 +313,8 @@ PHLOX_OPERATION(
   Statistics used;
   const std::int64_t batch = input.size(0), channels = input.size(1), places = places_of(input);
   const bool last = x.is_channels_last() && !x.is_contiguous();
-  const NormalizationLayout layout =
-      last ? NormalizationLayout{batch * places, channels, 1, 1, channels}
-           : NormalizationLayout{batch, channels, places, places, channels};
+  const NormalizationLayout layout = last ? NormalizationLayout{batch * places, channels, 1, 1, channels}
+                                          : NormalizationLayout{batch, channels, places, places, channels};
   const Tensor result = normalize(x, {layout, last, spatial_dims(x, true), eps}, scale, shift, &used);
   update_running(running_mean, used.mean, momentum);
   if (running_var) {

@@ -239,7 +239,8 @@ void throw_wrong_argument(const Operation& operation, int position) {
   const Parameter& parameter = parameters(operation)[position];
   const std::string_view shared_name = operation.overload_of();
   fail<TypeError>(ErrorCode::wrong_argument_type, "{}: '{}' must be {}",
-                  shared_name.empty() ? std::string_view(operation.name) : shared_name, parameter.name, expectation(parameter.kind))
+                  shared_name.empty() ? std::string_view(operation.name) : shared_name, parameter.name,
+                  expectation(parameter.kind))
       .raise();
 }
 

@@ -371,9 +371,9 @@ const Tensor& apply_pointwise_into(const PointwiseFunction& function, std::span<
                         function.name)
         .hint("leave out= away, or write under px.no_grad()")
         .raise();
-  if (DirectCall direct; !recorded && direct.prepare(function, inputs) &&
-                         direct.fits(target.impl(), function.predicate() ? DType::bool_ : direct.like().dtype(),
-                                     inputs)) {
+  if (DirectCall direct;
+      !recorded && direct.prepare(function, inputs) &&
+      direct.fits(target.impl(), function.predicate() ? DType::bool_ : direct.like().dtype(), inputs)) {
     direct.run(scalars, target.impl());
     bump_version(target);
     return target;

@@ -166,7 +166,9 @@ int transposed_dim(const CopyPlan& plan, std::int64_t source_bytes, std::int64_t
   return -1;
 }
 
-Transpose transpose_of(std::int64_t bytes) { return kernels().transpose[std::countr_zero(static_cast<unsigned>(bytes))]; }
+Transpose transpose_of(std::int64_t bytes) {
+  return kernels().transpose[std::countr_zero(static_cast<unsigned>(bytes))];
+}
 
 // Both sides are read and written in square tiles that fit the first cache.
 void copy_transposed(const CopyPlan& plan, int row_dim, ConvertRun run, std::int64_t source_bytes,

@@ -90,8 +90,7 @@ struct Normalization {
 
   template <class Body>
   void for_statistics(const Body& body) const {
-    const std::int64_t grain =
-        std::max<std::int64_t>(1, parallel_elements / (layout.outer * layout.inner));
+    const std::int64_t grain = std::max<std::int64_t>(1, parallel_elements / (layout.outer * layout.inner));
     parallel_for(0, layout.kept, grain, [&](std::int64_t begin, std::int64_t end) {
       for (std::int64_t k = begin; k < end; ++k) body(k);
     });
@@ -174,8 +173,8 @@ void normalize(const NormalizationCall& call) {
   for (char* result : {mean, variance}) {
     const char* means = result == mean ? nullptr : mean;
     sum_columns(n, layout.outer, columns, {result},
-                [&](std::int64_t row, std::int64_t rows, std::int64_t column, std::int64_t width,
-                    char* sums, std::int64_t) {
+                [&](std::int64_t row, std::int64_t rows, std::int64_t column, std::int64_t width, char* sums,
+                    std::int64_t) {
                   f.column_sums(x + (row * columns + column) * bytes, rows, columns, width,
                                 means ? means + column * bytes : nullptr, sums);
                 });
@@ -208,9 +207,10 @@ void normalize_gradient(const NormalizationGradientCall& call) {
                     char* target, std::int64_t next) {
                   const std::int64_t at = (row * columns + column) * bytes,
                                      own = (statistics_vary ? column : row) * bytes;
-                  f.column_gradient_sums(x + at, g + at, count, columns, width,
-                                         {mean + own, inverse + own, nullptr, nullptr, statistics_vary, false},
-                                         target, target + next);
+                  f.column_gradient_sums(
+                      x + at, g + at, count, columns, width,
+                      {mean + own, inverse + own, nullptr, nullptr, statistics_vary, false}, target,
+                      target + next);
                 });
   };
 
@@ -236,7 +236,11 @@ void normalize_gradient(const NormalizationGradientCall& call) {
     std::vector<char> piece_sums(static_cast<std::size_t>(layout.kept * pieces * bytes)),
         piece_products(piece_sums.size());
     n.for_statistics([&](std::int64_t k) {
-      NormalizationTerms terms{mean + k * bytes, inverse + k * bytes, nullptr, nullptr, false,
+      NormalizationTerms terms{mean + k * bytes,
+                               inverse + k * bytes,
+                               nullptr,
+                               nullptr,
+                               false,
                                n.affine_varies() && weight.given()};
       double sum = 0, product = 0;
       for (std::int64_t j = 0; j < pieces; ++j) {

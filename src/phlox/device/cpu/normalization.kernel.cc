@@ -59,8 +59,8 @@ void moments(const void* input, Runs runs, double eps, void* mean_out, void* var
       runs,
       [=](std::int64_t at, std::int64_t n, T* const* targets) __attribute__((always_inline)) {
         map_rows(
-            targets[0], n,
-            [=](V v) __attribute__((always_inline)) { return (v - center) * (v - center); }, x + at);
+            targets[0], n, [=](V v) __attribute__((always_inline)) { return (v - center) * (v - center); },
+            x + at);
       },
       &squares);
   *static_cast<T*>(mean_out) = mean;
@@ -116,7 +116,8 @@ struct Flag {
 };
 template <class F>
 PHLOX_INLINE void with_flags(const NormalizationTerms& terms, const F& f) {
-  if (terms.statistics_vary) terms.affine_varies ? f(Flag<true>{}, Flag<true>{}) : f(Flag<true>{}, Flag<false>{});
+  if (terms.statistics_vary)
+    terms.affine_varies ? f(Flag<true>{}, Flag<true>{}) : f(Flag<true>{}, Flag<false>{});
   else terms.affine_varies ? f(Flag<false>{}, Flag<true>{}) : f(Flag<false>{}, Flag<false>{});
 }
 
@@ -128,9 +129,8 @@ void apply(const void* x, void* y, std::int64_t count, const NormalizationTerms&
     using A = Term<decltype(affine)::varies, T>;
     map_terms(
         static_cast<T*>(y), count,
-        [](V v, V mean, V inverse, V weight, V bias) __attribute__((always_inline)) {
-          return (v - mean) * inverse * weight + bias;
-        },
+        [](V v, V mean, V inverse, V weight, V bias)
+            __attribute__((always_inline)) { return (v - mean) * inverse * weight + bias; },
         Term<true, T>(x), S(terms.mean), S(terms.inverse), A(terms.weight), A(terms.bias));
   });
 }
@@ -217,9 +217,8 @@ void column_sums(const void* input, std::int64_t rows, std::int64_t stride, std:
     const Term<true, T> row(x + r * stride);
     if (means)
       accumulate(
-          lane, columns,
-          [](V v, V mean) __attribute__((always_inline)) { return (v - mean) * (v - mean); }, row,
-          Term<true, T>(means));
+          lane, columns, [](V v, V mean) __attribute__((always_inline)) { return (v - mean) * (v - mean); },
+          row, Term<true, T>(means));
     else accumulate(lane, columns, [](V v) __attribute__((always_inline)) { return v; }, row);
   }
   fold_lanes<Sum>(accumulators, used, columns);
@@ -238,9 +237,8 @@ void column_gradient_sums(const void* input, const void* gradient, std::int64_t 
   start_lanes<Sum>(products, used * columns);
   const T *x = static_cast<const T*>(input), *g = static_cast<const T*>(gradient);
   const T *mean = static_cast<const T*>(terms.mean), *inverse = static_cast<const T*>(terms.inverse);
-  const auto product = [](V a, V v, V center, V factor) __attribute__((always_inline)) {
-    return a * ((v - center) * factor);
-  };
+  const auto product = [](V a, V v, V center, V factor)
+                           __attribute__((always_inline)) { return a * ((v - center) * factor); };
   for (std::int64_t r = 0; r < rows; ++r) {
     const std::int64_t lane = r % lanes * columns;
     const Term<true, T> row(x + r * stride), slope(g + r * stride);
@@ -264,8 +262,8 @@ void add(void* left, const void* right, std::int64_t count) {
 
 template <class T>
 constexpr NormalizationFunctions normalization_functions() {
-  return {moments<T>,        inverse_deviation<T>, apply<T>,  gradient_sums<T>,
-          input_gradient<T>, column_sums<T>,       column_gradient_sums<T>, add<T>};
+  return {moments<T>,     inverse_deviation<T>,    apply<T>, gradient_sums<T>, input_gradient<T>,
+          column_sums<T>, column_gradient_sums<T>, add<T>};
 }
 
 #define PHLOX_STRINGIFY_(x) #x

@@ -18,7 +18,7 @@ PHLOX_TABLE(ReduceKernels, phlox_reduce_kernels);
 namespace {
 
 constexpr std::int64_t parallel_elements = 32768;
-constexpr std::int64_t short_reduction = 32;       // below, several results share a vector
+constexpr std::int64_t short_reduction = 32;  // below, several results share a vector
 constexpr std::int64_t rows_at_a_time = 64;
 constexpr std::int64_t staged_elements = 1 << 16;  // of a block that has to be gathered first
 
@@ -86,11 +86,11 @@ class Reduction {
   ConvertRun save_;
   const char* input_;
   char* output_;
-  Loop kept_;               // without the columns
-  Loop reduced_;            // in logical order
-  Dim column_{1, 0, 0};     // results that are computed side by side
-  std::int64_t width_ = 1;  // of them at a time
-  bool direct_ = false;     // kernels can read the input where it lies
+  Loop kept_;                // without the columns
+  Loop reduced_;             // in logical order
+  Dim column_{1, 0, 0};      // results that are computed side by side
+  std::int64_t width_ = 1;   // of them at a time
+  bool direct_ = false;      // kernels can read the input where it lies
   bool whole_rows_ = false;  // each result is made of consecutive elements: columns are rows of memory
 };
 
