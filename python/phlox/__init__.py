@@ -65,6 +65,7 @@ from .io import load as load  # isort: skip
 from .io import save as save  # isort: skip
 from .train import predict as predict  # isort: skip
 from .train import progress as progress  # isort: skip
+from . import _forms as _forms  # isort: skip  (PyTorch's other forms of some calls)
 from . import _tensor as _tensor  # isort: skip  (gives Tensor the methods that are written in Python)
 
 # The dtypes: px.float32, px.int64, ... and the short names that PyTorch has for them.

@@ -110,6 +110,16 @@ class detect_anomaly(_Mode):  # noqa: N801
         return bits | _ANOMALY if self._on else bits & ~_ANOMALY
 
 
+class set_detect_anomaly(set_grad_enabled):  # noqa: N801
+    """Turns anomaly mode on or off: as a statement for the rest of the thread, in `with` for a block."""
+
+    def __new__(cls, mode, check_nan=True):
+        return super().__new__(cls, mode and check_nan)
+
+    def _bits(self, bits):
+        return bits | _ANOMALY if self._on else bits & ~_ANOMALY
+
+
 def is_grad_enabled():
     """True when operations are recorded for gradients."""
     return not _get_mode() & _GRADIENTS_OFF

@@ -16,6 +16,16 @@ def device_count():
     return count
 
 
+def memory_allocated(device=None):
+    """The bytes that tensors occupy on the GPU; 0 without one."""
+    return 0
+
+
+def max_memory_allocated(device=None):
+    """The most bytes that tensors have occupied on the GPU; 0 without one."""
+    return 0
+
+
 def manual_seed(seed):
     """Seeds the default generator, which all devices share."""
     _phlox.manual_seed(seed)

@@ -4,6 +4,7 @@ px.save(model.state_dict(), "model.safetensors")
 model.load_state_dict(px.load("model.safetensors"))
 """
 
+import json as _json
 from os import fspath as _fspath
 
 from . import _phlox
@@ -15,52 +16,96 @@ for _name, _function in vars(_files).items():
         globals()[_name] = _function
 
 
-def _flat(value, prefix=""):
-    """Nested dicts and lists as one dict with dots in the names."""
+_STRUCTURE = "phlox.structure"  # the metadata entry that tells how tensors and other values were nested
+
+
+def _not_saved(name, value):
+    raise _phlox.TypeError(
+        f'[E0104] save: "{name}" is a {type(value).__name__}; what is saved are tensors, numbers, texts, None, and '
+        "dicts and lists of them\n  try  px.save(model.state_dict(), path)"
+    )
+
+
+def _join(name, key):
+    return f"{name}.{key}" if name else str(key)
+
+
+def _without_tensors(value, name, tensors):
+    """The value as JSON can hold it: tensors go to the dict `tensors`, and their names stand for them."""
     if isinstance(value, _Tensor):
-        return {prefix: value}
-    if isinstance(value, (bool, int, float)):
-        return {
-            prefix: _phlox.tensor(value, dtype=_phlox.dtypes["float64"] if isinstance(value, float) else None)
-        }
+        name = name or "tensor"
+        while name in tensors:
+            name += "_"
+        tensors[name] = value
+        return {"tensor": name}
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
     if isinstance(value, (list, tuple)):
-        value = dict(enumerate(value))
-    if not hasattr(value, "items"):
-        raise _phlox.TypeError(
-            f'[E0104] save: "{prefix}" is a {type(value).__name__}, and only tensors and numbers are saved\n'
-            "  try  px.save(model.state_dict(), path)"
-        )
-    found = {}
-    for key, item in value.items():
-        found.update(_flat(item, f"{prefix}.{key}" if prefix else str(key)))
-    return found
+        items = [_without_tensors(item, _join(name, number), tensors) for number, item in enumerate(value)]
+        return items if isinstance(value, list) else {"tuple": items}
+    if hasattr(value, "items"):
+        for key in value:
+            if not isinstance(key, (str, int)):
+                _not_saved(_join(name, key), key)
+        return {"dict": [[key, _without_tensors(v, _join(name, key), tensors)] for key, v in value.items()]}
+    _not_saved(name, value)
+
+
+def _with_tensors(value, tensors):
+    if isinstance(value, list):
+        return [_with_tensors(item, tensors) for item in value]
+    if not isinstance(value, dict):
+        return value
+    if "tensor" in value:
+        return tensors[value["tensor"]]
+    if "tuple" in value:
+        return tuple(_with_tensors(value["tuple"], tensors))
+    return {key: _with_tensors(item, tensors) for key, item in value["dict"]}
 
 
 def save(obj, f):
-    """Saves a dict of tensors, such as `model.state_dict()`: as `.npz` if the name ends so, else as safetensors.
+    """Saves tensors, numbers, texts, None, and dicts and lists of them: a state dict, or a whole checkpoint.
 
-    Dicts in dicts get names with dots, and numbers become 0-d tensors. A tensor alone goes to `.npy`.
-    A failed save leaves the old file. Raises FileError.
+    Tensors get names with dots and go into a safetensors file, how they were nested into its metadata. A name that ends
+    in `.npz` makes a NumPy archive, which holds a dict of tensors; `.npy` holds one tensor. A failed save leaves the
+    old file. Raises FileError.
     """
     path = _fspath(f)
-    if isinstance(obj, _Tensor):
-        if path.endswith(".npy"):
-            return _files.save_npy(obj, path)
-        obj = {"tensor": obj}
-    elif hasattr(obj, "state_dict"):
+    if hasattr(obj, "state_dict"):
         obj = obj.state_dict()
-    return (_files.save_npz if path.endswith(".npz") else _files.save_safetensors)(_flat(obj), path)
+    if path.endswith(".npy") and isinstance(obj, _Tensor):
+        return _files.save_npy(obj, path)
+    tensors: dict[str, _Tensor] = {}
+    structure = _without_tensors(obj, "", tensors)
+    is_flat = hasattr(obj, "items") and structure == {"dict": [[n, {"tensor": n}] for n in tensors]}
+    if path.endswith(".npz"):
+        if not is_flat:
+            raise _phlox.TypeError(
+                "[E0104] save: an .npz file holds a dict of tensors and nothing else\n  try  a name that ends in "
+                ".safetensors"
+            )
+        return _files.save_npz(tensors, path)
+    return _files.save_safetensors(tensors, path, {} if is_flat else {_STRUCTURE: _json.dumps(structure)})
 
 
 def load(f, map_location=None, weights_only=True):
-    """Loads what `save` wrote: a dict of tensors by name, or the tensor of an `.npy` file. It never runs code.
+    """Loads what `save` wrote, in the form in which it was given. It never runs code.
 
-    Raises FileError and FormatError.
+    Another program's file gives a dict of tensors by name. Raises FileError and FormatError.
     """
     path = _fspath(f)
     if path.endswith(".npy"):
-        return _files.load_npy(path)
+        found = _files.load_npy(path)
+        return found if map_location is None else found.to(map_location)
     found = _files.load_npz(path) if path.endswith(".npz") else _files.load_safetensors(path)
     if map_location is not None:
         found = {name: tensor.to(map_location) for name, tensor in found.items()}
-    return found
+    structure = None if path.endswith(".npz") else _files.load_metadata(path).get(_STRUCTURE)
+    if structure is None:
+        return found
+    try:
+        return _with_tensors(_json.loads(structure), found)
+    except (ValueError, KeyError, TypeError, RecursionError):
+        raise _phlox.FormatError(
+            f'[E0803] load: the metadata entry "{_STRUCTURE}" of "{path}" does not fit its tensors'
+        ) from None

@@ -347,6 +347,13 @@ bool ArgumentValues::convert_kind(ParameterKind kind, PyObject* object, Value& v
       return value.generator != nullptr;
     case ParameterKind::optional_floats: {
       if (is_none) return none();
+      Scalar single;
+      if (!is_tensor(object) && scalar_from_python(object, single)) {  // one number stands for all
+        floats_.assign(1, single.real());
+        value.kind = Value::Kind::floats;
+        value.floats = &floats_;
+        return true;
+      }
       nb::object items = nb::steal(PySequence_Fast(object, ""));
       if (!items.is_valid()) {
         PyErr_Clear();

@@ -44,6 +44,12 @@ void add_process_functions(nb::module_& m) {
     return d;
   });
   m.def("_empty_cache", empty_cache);
+  m.def(
+      "_add_form",
+      [](const std::string& name, nb::handle function, nb::handle keyword, std::int64_t position) {
+        add_form(name, function.ptr(), keyword.is_none() ? nullptr : keyword.ptr(), position);
+      },
+      "name"_a, "function"_a, "keyword"_a.none(), "position"_a);
   m.def("_reset_peak_memory", reset_peak_memory);
   m.def("_set_memory_limit", set_memory_limit, "bytes"_a);
   m.def("_set_cache_limit", set_cache_limit, "bytes"_a);

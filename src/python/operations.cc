@@ -116,12 +116,31 @@ const Binding& binding_of(PyObject* callable) {
   return *reinterpret_cast<OperationObject*>(callable)->binding;
 }
 
+// The function for a call that the signature does not cover; null for all other calls.
+PyObject* form_for(const Binding& binding, PyObject* const* arguments, Py_ssize_t count, PyObject* keywords) {
+  for (const Binding::OtherForm& form : binding.forms) {
+    if (!form.keyword) {
+      if (count > form.position && is_tensor(arguments[form.position])) return form.function;
+    } else if (keywords) {
+      const int found = PySequence_Contains(keywords, form.keyword);
+      if (found < 0) throw_python_error();
+      if (found) return form.function;
+    }
+  }
+  return nullptr;
+}
+
 PyObject* vectorcall(PyObject* callable, PyObject* const* arguments, std::size_t flags,
                      PyObject* keywords) noexcept {
   PHLOX_TRY
   const Binding& binding = binding_of(callable);
+  const Py_ssize_t count = PyVectorcall_NARGS(flags);
+  if (!binding.forms.empty()) {
+    if (PyObject* function = form_for(binding, arguments, count, keywords))
+      return PyObject_Vectorcall(function, arguments, static_cast<std::size_t>(count), keywords);
+  }
   BoundArguments bound;
-  bind_arguments(binding, arguments, PyVectorcall_NARGS(flags), keywords, bound);
+  bind_arguments(binding, arguments, count, keywords, bound);
   return call_bound(binding, bound);
   PHLOX_CATCH
 }
@@ -318,6 +337,13 @@ PyObject* call_binding(const Binding& binding, std::span<PyObject* const> argume
   BoundArguments bound;
   bind_arguments(binding, arguments.data(), static_cast<Py_ssize_t>(arguments.size()), nullptr, bound);
   return call_bound(binding, bound);
+}
+
+void add_form(const std::string& name, PyObject* function, PyObject* keyword, Py_ssize_t position) {
+  for (Binding* binding : all_bindings()) {
+    if (binding->name != name) continue;
+    binding->forms.push_back({Py_NewRef(function), Py_XNewRef(keyword), position});
+  }
 }
 
 const Binding* find_binding(std::string_view name) {

@@ -28,6 +28,14 @@ struct Binding {
   bool takes_requires_grad = false;
   std::vector<KernelScalar> default_scalars;  // of a pointwise operation
   std::vector<const Binding*> overloads;  // other operations that the name means, where their arguments fit
+  // Python functions for calls that the signature does not cover: those with the keyword, or with a tensor, and not a
+  // list of them, at the position.
+  struct OtherForm {
+    PyObject* function;
+    PyObject* keyword;  // null: the position decides
+    Py_ssize_t position;
+  };
+  std::vector<OtherForm> forms;
   mutable PyTypeObject* result_type = nullptr;  // a named tuple, made when first returned
   const std::vector<Parameter>& parameters() const { return phlox::parameters(*operation); }
 };
@@ -42,6 +50,10 @@ extern PyTypeObject* method_type;
 
 // Puts the functions into the module and the methods into Tensor.
 void add_operations(PyObject* module);
+
+// Calls of the operation or in-place method NAME that have the keyword, or without one a tensor at the position, go to
+// a Python function.
+void add_form(const std::string& name, PyObject* function, PyObject* keyword, Py_ssize_t position);
 
 // The function called NAME; null when there is none.
 const Binding* find_binding(std::string_view name);

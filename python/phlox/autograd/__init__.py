@@ -1,7 +1,15 @@
 """Gradients: `grad`, `backward`, functions with a gradient of their own, checkpointing, anomaly mode."""
 
 from .. import _phlox
-from .._modes import detect_anomaly, enable_grad, inference_mode, is_grad_enabled, no_grad, set_grad_enabled
+from .._modes import (
+    detect_anomaly,
+    enable_grad,
+    inference_mode,
+    is_grad_enabled,
+    no_grad,
+    set_detect_anomaly,
+    set_grad_enabled,
+)
 from .._phlox import GradientFunction, Tensor
 from .function import Function, FunctionContext, once_differentiable
 
@@ -18,6 +26,7 @@ __all__ = [
     "is_grad_enabled",
     "no_grad",
     "once_differentiable",
+    "set_detect_anomaly",
     "set_grad_enabled",
 ]
 

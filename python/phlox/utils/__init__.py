@@ -1,3 +1,4 @@
 """What scripts expect under torch.utils."""
 
+from . import checkpoint as checkpoint
 from . import data as data

@@ -1,0 +1,106 @@
+"""Forms of calls that PyTorch has beside the signature of an operation, such as `px.add(x, y, alpha=2)`.
+
+An operation has one signature, in C++ and in Python. The extension sends a call here when it has one of the keywords
+below, or a tensor where the signature has a list of tensors; all others never come by.
+"""
+
+from ._phlox import (
+    _add_form,
+    block_diag,
+    broadcast_tensors,
+    cartesian_prod,
+    einsum,
+    meshgrid,
+    nonzero,
+    std,
+    std_mean,
+    unique,
+    unique_all,
+    unique_consecutive_all,
+    unique_counts,
+    unique_inverse,
+    var,
+    var_mean,
+)
+from ._phlox import add as _add
+from ._phlox import sub as _sub
+
+
+def _on_keyword(keyword, *names):
+    def register(function):
+        for name in names:
+            _add_form(name, function, keyword, 0)
+        return function
+
+    return register
+
+
+def _scaled(number, alpha):
+    return number if alpha == 1 else number * alpha
+
+
+@_on_keyword("alpha", "add")
+def _add_scaled(input, other, *, alpha, out=None):
+    return _add(input, _scaled(other, alpha), out=out)
+
+
+@_on_keyword("alpha", "sub")
+def _sub_scaled(input, other, *, alpha, out=None):
+    return _sub(input, _scaled(other, alpha), out=out)
+
+
+@_on_keyword("alpha", "add_")
+def _add_scaled_in_place(input, other, *, alpha):
+    return input.add_(_scaled(other, alpha))
+
+
+@_on_keyword("alpha", "sub_")
+def _sub_scaled_in_place(input, other, *, alpha):
+    return input.sub_(_scaled(other, alpha))
+
+
+def _with_unbiased(operation):
+    def form(input, dim=None, *, unbiased, keepdim=False, **synonyms):
+        return operation(input, dim, correction=int(unbiased), keepdim=keepdim, **synonyms)
+
+    _on_keyword("unbiased", operation.__name__)(form)
+
+
+for _operation in (std, var, std_mean, var_mean):
+    _with_unbiased(_operation)
+
+
+@_on_keyword("as_tuple", "nonzero")
+def _nonzero(input, *, as_tuple):
+    return nonzero(input).unbind(1) if as_tuple else nonzero(input)
+
+
+@_on_keyword("return_counts", "unique")
+@_on_keyword("return_inverse", "unique")
+@_on_keyword("sorted", "unique")
+def _unique(input, sorted=True, return_inverse=False, return_counts=False):
+    if return_inverse and return_counts:
+        found = unique_all(input)
+        return found.values, found.inverse_indices, found.counts
+    if return_inverse:
+        return tuple(unique_inverse(input))
+    return tuple(unique_counts(input)) if return_counts else unique(input)
+
+
+@_on_keyword("return_counts", "unique_consecutive")
+@_on_keyword("return_inverse", "unique_consecutive")
+def _unique_consecutive(input, return_inverse=False, return_counts=False):
+    values, inverse, counts = unique_consecutive_all(input)
+    return (values, *([inverse] if return_inverse else []), *([counts] if return_counts else []))
+
+
+def _takes_tensors_without_brackets(operation, position=0):
+    def form(*arguments, **keywords):
+        return operation(*arguments[:position], list(arguments[position:]), **keywords)
+
+    _add_form(operation.__name__, form, None, position)
+
+
+for _operation in (meshgrid, broadcast_tensors, block_diag, cartesian_prod):
+    _takes_tensors_without_brackets(_operation)
+_takes_tensors_without_brackets(einsum, 1)

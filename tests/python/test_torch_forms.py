@@ -1,0 +1,145 @@
+"""What PyTorch users write: other forms of calls, nested checkpoints, and a whole script with another import."""
+
+# shard: networks
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import phlox as px
+
+SCRIPT = Path(__file__).parent / "scripts" / "spirals.py"
+
+
+def test_alpha_scales_the_second_operand():
+    x, y = px.tensor([1.0, 2.0], requires_grad=True), px.tensor([10, 20])
+    total = px.add(x, y, alpha=0.5)
+    assert total.tolist() == [6, 12] and x.sub(y, alpha=2).tolist() == [-19, -38]
+    total.sum().backward()
+    assert x.grad.tolist() == [1, 1]
+    out = px.empty(2)
+    assert px.add(x.detach(), 1, alpha=3, out=out) is out and out.tolist() == [4, 5]
+    assert out.add_(y, alpha=0.1).sub_(1, alpha=2).tolist() == [3, 5]
+    with pytest.raises(TypeError, match="bogus"):
+        px.add(x, y, alpha=1, bogus=2)
+    with pytest.raises(px.errors.TypeError, match="no argument 'alpha'"):
+        px.mul(x, y, alpha=1)
+
+
+def test_unbiased_is_the_old_name_of_a_correction():
+    x = px.randn(3, 4)
+    assert px.std(x, unbiased=False).item() == px.std(x, correction=0).item()
+    assert px.equal(x.var(0, unbiased=True, keepdim=True), x.var(0, correction=1, keepdim=True))
+    assert px.equal(px.var_mean(x, dim=1, unbiased=False)[0], x.var(1, correction=0))
+
+
+def test_lists_of_tensors_without_brackets():
+    a, b = px.randn(3, 4), px.randn(4, 5)
+    assert px.equal(px.einsum("ij,jk->ik", a, b), px.einsum("ij,jk->ik", [a, b]))
+    assert px.equal(px.einsum("ij->ji", a), a.T)
+    rows, columns = px.meshgrid(px.arange(2), px.arange(3), indexing="ij")
+    assert rows.tolist() == [[0, 0, 0], [1, 1, 1]] and columns.shape == (2, 3)
+    assert [t.shape for t in px.broadcast_tensors(px.ones(3, 1), px.ones(4))] == [(3, 4), (3, 4)]
+    assert px.block_diag(a, b).shape == (7, 9)
+    assert px.cartesian_prod(px.arange(2), px.arange(3)).shape == (6, 2)
+    with pytest.raises(px.errors.TypeError):
+        px.cat(a, a)
+
+
+def test_results_that_are_asked_for():
+    x = px.tensor([3, 1, 3, 0])
+    assert [p.tolist() for p in px.nonzero(x, as_tuple=True)] == [[0, 1, 2]]
+    assert x.nonzero(as_tuple=False).shape == (3, 1)
+    values, inverse, counts = px.unique(x, return_inverse=True, return_counts=True)
+    assert values.tolist() == [0, 1, 3] and inverse.tolist() == [2, 1, 2, 0] and counts.tolist() == [1, 1, 2]
+    assert x.unique(return_counts=True)[1].tolist() == [1, 1, 2]
+    assert x.unique(return_inverse=True)[1].tolist() == inverse.tolist()
+    assert px.unique(x, sorted=True).tolist() == [0, 1, 3]
+    runs, lengths = px.unique_consecutive(px.tensor([1, 1, 2]), return_counts=True)
+    assert runs.tolist() == [1, 2] and lengths.tolist() == [2, 1]
+
+
+def test_one_number_stands_for_all_scales():
+    image = px.ones(1, 1, 2, 3)
+    assert px.nn.functional.interpolate(image, scale_factor=2).shape == (1, 1, 4, 6)
+    assert px.nn.functional.interpolate(image, scale_factor=[2, 3.0]).shape == (1, 1, 4, 9)
+
+
+def test_checkpoints_come_back_as_they_were(tmp_path):
+    net = px.nn.Linear(2, 3)
+    optimizer = px.optim.Adam(net.parameters())
+    net(px.ones(1, 2)).sum().backward()
+    optimizer.step()
+    given = {
+        "model": net.state_dict(),
+        "optimizer": optimizer.state_dict(),
+        "epoch": 3,
+        "best": 0.5,
+        "notes": ["a", None, True],
+        "shape": (1, 2),
+        7: {"model.weight": px.ones(1)},
+        "a": {"b": px.zeros(1)},
+        "a.b": px.ones(1),
+    }
+    px.save(given, tmp_path / "all.pt")
+    found = px.load(tmp_path / "all.pt")
+    assert list(found) == list(given)
+    assert (found["epoch"], found["best"], found["notes"], found["shape"]) == (
+        3,
+        0.5,
+        ["a", None, True],
+        (1, 2),
+    )
+    assert found["a"]["b"].item() == 0 and found["a.b"].item() == 1 and found[7]["model.weight"].item() == 1
+    other = px.nn.Linear(2, 3)
+    other.load_state_dict(found["model"])
+    again = px.optim.Adam(other.parameters())
+    again.load_state_dict(found["optimizer"])
+    assert px.equal(other.weight, net.weight)
+    assert all(px.equal(v, again.state_dict()[k]) for k, v in optimizer.state_dict().items())
+
+    px.save(px.arange(3), tmp_path / "one.pt")
+    assert px.load(tmp_path / "one.pt").tolist() == [0, 1, 2]
+    px.save(net.state_dict(), tmp_path / "state.pt")
+    assert px.io.load_metadata(tmp_path / "state.pt") == {}  # a plain state dict is plain safetensors
+    for wrong in ({"x": {1.5: 2}}, {"x": object()}, object()):
+        with pytest.raises(px.errors.TypeError):
+            px.save(wrong, tmp_path / "wrong.pt")
+    with pytest.raises(px.errors.TypeError, match="npz"):
+        px.save({"epoch": 3}, tmp_path / "wrong.npz")
+    assert not list(tmp_path.glob("wrong*"))
+
+
+@pytest.mark.parametrize(
+    "structure", ["{", '{"tensor": "b"}', '{"dict": [1]}', '{"other": 1}', '{"tensor": []}']
+)
+def test_a_structure_that_does_not_fit_is_an_error(tmp_path, structure):
+    px.io.save_safetensors({"a": px.ones(1)}, tmp_path / "x.pt", {"phlox.structure": structure})
+    with pytest.raises(px.FormatError, match="phlox.structure"):
+        px.load(tmp_path / "x.pt")
+
+
+def test_names_that_scripts_expect():
+    px.backends.cudnn.benchmark = True
+    assert not px.backends.mps.is_available() and not px.backends.cudnn.is_available()
+    px.random.manual_seed(3)
+    first = px.rand(2)
+    px.manual_seed(3)
+    assert px.equal(first, px.rand(2)) and px.initial_seed() == 3
+    assert px.cuda.memory_allocated() == 0
+    x = px.ones(2, requires_grad=True)
+    px.utils.checkpoint.checkpoint(lambda y: (y * y).sum(), x, use_reentrant=False).backward()
+    assert x.grad.tolist() == [2, 2]
+    with px.autograd.set_detect_anomaly(True), pytest.raises(px.GradientError):
+        (px.zeros(1, requires_grad=True).sqrt() * 0).sum().backward()
+    px.autograd.set_detect_anomaly(False)
+    (px.zeros(1, requires_grad=True).sqrt() * 0).sum().backward()
+
+
+def test_a_usual_script_runs(tmp_path):
+    done = subprocess.run([sys.executable, SCRIPT], cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    result = json.loads(done.stdout.splitlines()[-1])
+    assert result["best"] >= 0.95
