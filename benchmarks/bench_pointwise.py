@@ -13,15 +13,19 @@ FUNCTIONS = (
 ).split()
 PAIRS = "add sub mul div pow atan2 maximum fmod remainder hypot logaddexp".split()
 SETUP = "x = m.rand(1048576) * 0.98 + 0.01; y = m.rand(1048576) + 0.5"
-LOW = {"acosh": "x = m.rand(1048576) + 1.01"}
+BOTH_SIGNS = "x = m.randn(1048576)"
+ABOVE_ONE = "x = m.rand(1048576) + 1.01"
 
 
-def name(function: str) -> str:
-    return function if function.startswith("F.") else f"m.{function}"
+def case(function: str) -> Case:
+    if function.startswith("F."):
+        return Case(function, BOTH_SIGNS, f"{function}(x)", aim=0.7, threads=1)
+    setup = ABOVE_ONE if function == "acosh" else SETUP
+    return Case(function, setup, f"m.{function}(x)", aim=0.7, threads=1)
 
 
 CASES = [
-    *(Case(f, LOW.get(f, SETUP), f"{name(f)}(x)", aim=0.7, threads=1) for f in FUNCTIONS),
+    *(case(f) for f in FUNCTIONS),
     *(Case(f, SETUP, f"m.{f}(x, y)", aim=0.7, threads=1) for f in PAIRS),
 ]
 

@@ -213,10 +213,11 @@ PHLOX_INLINE D power_of_two(typename D::Bits n) {
   return D::from_bits((n + Format<D>::exponent_bias) << Format<D>::mantissa_bits);
 }
 
-// x * 2^n in two steps, right for results that overflow or become denormal while |n| < 2000 (f64) or 250
-// (f32).
+// x * 2^n, rounded once, also where it overflows or becomes denormal, while |n| < 2000 (f64) or 250 (f32) and x is
+// neither huge nor tiny: with the processor's instruction or in two steps.
 template <LoweredFloat D>
 PHLOX_INLINE D scale_by_power_of_two(D x, typename D::Bits n) {
+  if constexpr (requires { scaled_by_machine(x, n); }) return scaled_by_machine(x, n);
   constexpr int offset = 4 * (Format<D>::exponent_bias + 1);
   const typename D::Bits half = ((n + offset) >> 1) - offset / 2;
   return x * power_of_two<D>(half) * power_of_two<D>(n - half);

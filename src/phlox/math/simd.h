@@ -241,6 +241,17 @@ struct Simd {
   {
     return square_root(a.value);
   }
+#if defined(__AVX512DQ__) && !defined(__clang__)
+  PHLOX_INLINE friend Simd scaled_by_machine(Simd x, Bits n)
+    requires(!is_integer && sizeof(Vector) == 64)
+  {
+    constexpr int current_rounding = 4;
+    const Vector exponent = __builtin_convertvector(reinterpret_cast<SignedVector>(n.value), Vector);
+    if constexpr (sizeof(T) == 4)
+      return __builtin_ia32_scalefps512_mask(x.value, exponent, x.value, -1, current_rounding);
+    else return __builtin_ia32_scalefpd512_mask(x.value, exponent, x.value, -1, current_rounding);
+  }
+#endif
   PHLOX_INLINE friend Simd fused(Simd a, Simd b, Simd c)
     requires(!is_integer)
   {
