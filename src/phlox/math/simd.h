@@ -86,10 +86,19 @@ struct Simd {
   struct Mask {
     SignedVector value;
 
+    // Doubling the width again and again: GCC 12 takes larger steps element by element.
+    template <int bytes>
+    PHLOX_INLINE static auto widened(ByteVector v) {
+      if constexpr (bytes == 1) return __builtin_convertvector(v, typename VectorOf<int8_t, N>::type);
+      else
+        return __builtin_convertvector(
+            widened<bytes / 2>(v), typename VectorOf<typename IntegerOfSize<bytes>::Signed, bytes * N>::type);
+    }
+
     // From and to bytes of 0 and 1, the storage of bool tensors.
     PHLOX_INLINE static Mask load(const uint8_t* source) {
       const ByteVector bytes = *reinterpret_cast<const UnalignedByteVector*>(source);
-      return {__builtin_convertvector(bytes, SignedVector) != 0};
+      return {widened<sizeof(T)>(bytes) != 0};
     }
     PHLOX_INLINE void store(uint8_t* target) const {
       *reinterpret_cast<UnalignedByteVector*>(target) = __builtin_convertvector(value, ByteVector) & 1;

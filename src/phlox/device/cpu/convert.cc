@@ -16,7 +16,6 @@ PHLOX_TABLE(ConvertKernels, phlox_convert_kernels);
 namespace {
 
 constexpr std::int64_t parallel_elements = 32768;
-constexpr std::int64_t stream_threshold_bytes = std::int64_t{16} << 20;
 constexpr std::int64_t stage_bytes = 4096;
 constexpr std::int64_t tile_bytes = 256;  // of a row of a tile
 
@@ -90,25 +89,11 @@ CopyPlan plan_copy(const TensorImpl* source, const TensorImpl& target) {
   return plan;
 }
 
-// Memory of others need not be aligned to its elements, and then no element begins at a line.
-bool is_aligned(const char* address, std::int64_t bytes) {
-  return reinterpret_cast<std::uintptr_t>(address) % static_cast<std::uintptr_t>(bytes) == 0;
-}
-
 // One row into consecutive memory that will not be read soon.
 void stream_row(ConvertRun run, bool plain, const char* source, std::int64_t source_stride,
                 std::int64_t source_bytes, char* target, std::int64_t target_bytes, std::int64_t count) {
-  const auto misaligned = static_cast<std::int64_t>(reinterpret_cast<std::uintptr_t>(target) & 63u);
-  if (misaligned) {
-    const std::int64_t head = std::min(count, (64 - misaligned) / target_bytes);
-    run(source, source_stride, target, target_bytes, head);
-    source += head * source_stride;
-    target += head * target_bytes;
-    count -= head;
-  }
-  const ConvertKernels& k = kernels();
   if (plain && source_stride == source_bytes) {
-    k.stream_copy(source, target, count * target_bytes);
+    stream_copy(source, target, count * target_bytes);
     return;
   }
   alignas(64) char stage[stage_bytes];
@@ -116,7 +101,7 @@ void stream_row(ConvertRun run, bool plain, const char* source, std::int64_t sou
   while (count > 0) {
     const std::int64_t n = std::min(count, most);
     run(source, source_stride, stage, target_bytes, n);
-    k.stream_copy(stage, target, n * target_bytes);
+    stream_copy(stage, target, n * target_bytes);
     source += n * source_stride;
     target += n * target_bytes;
     count -= n;
@@ -184,7 +169,7 @@ void copy_transposed(const CopyPlan& plan, int row_dim, ConvertRun run, std::int
   bool lines = reinterpret_cast<std::uintptr_t>(plan.target) % 64 == 0;  // rows of tiles are whole lines
   for (int d = 0; d < inner; ++d) lines = lines && plan.target_strides[d] % 64 == 0;
   const bool stream = lines && plan.target_strides[row_dim] >= target_bytes * columns &&
-                      outer * rows * columns * target_bytes >= stream_threshold_bytes;
+                      outer * rows * columns * target_bytes >= streaming_threshold;
   const auto body = [&](std::int64_t first, std::int64_t last) {
     alignas(64) char stage[tile_bytes * tile_bytes / 4];  // the most for any size of element
     for (std::int64_t t = first; t < last; ++t) {
@@ -207,7 +192,7 @@ void copy_transposed(const CopyPlan& plan, int row_dim, ConvertRun run, std::int
             target_bytes, r);
       transpose(stage, tile * target_bytes, target, plan.target_strides[row_dim], r, c, stream);
     }
-    if (stream) kernels().stream_fence();
+    if (stream) stream_fence();
   };
   parallel_for(0, outer * row_tiles * column_tiles,
                std::max<std::int64_t>(1, parallel_elements / (tile * tile)), body);
@@ -239,6 +224,15 @@ ConvertRun convert_run(DType from, DType to) {
   return kernels().runs[static_cast<int>(from)][static_cast<int>(to)];
 }
 
+void stream_copy(const char* source, char* target, std::int64_t bytes) {
+  // Whole lines only: what comes before the first goes through the cache.
+  const auto past = static_cast<std::int64_t>(reinterpret_cast<std::uintptr_t>(target) & 63u);
+  const std::int64_t head = past ? std::min(bytes, 64 - past) : 0;
+  std::memcpy(target, source, static_cast<std::size_t>(head));
+  kernels().stream_copy(source + head, target + head, bytes - head);
+}
+void stream_fence() { kernels().stream_fence(); }
+
 void convert(const TensorImpl& source, TensorImpl& target) {
   const std::int64_t count = target.count;
   if (count == 0) return;
@@ -258,9 +252,8 @@ void convert(const TensorImpl& source, TensorImpl& target) {
   }
   const std::int64_t source_stride = plan.source_strides[inner], target_stride = plan.target_strides[inner];
   // Streaming pays only when whole lines are written, and when the target is not read from the cache next.
-  const bool stream = count * target_bytes >= stream_threshold_bytes && target_stride == target_bytes &&
-                      plan.sizes[inner] * target_bytes >= stage_bytes && source.storage != target.storage &&
-                      is_aligned(plan.target, target_bytes);
+  const bool stream = count * target_bytes >= streaming_threshold && target_stride == target_bytes &&
+                      plan.sizes[inner] * target_bytes >= stage_bytes && source.storage != target.storage;
   parallel_for(
       0, count, parallel_elements,
       [&](std::int64_t first, std::int64_t last) {
@@ -268,7 +261,7 @@ void convert(const TensorImpl& source, TensorImpl& target) {
           if (stream) stream_row(run, plain, from, source_stride, source_bytes, to, target_bytes, n);
           else run(from, source_stride, to, target_stride, n);
         });
-        if (stream) kernels().stream_fence();
+        if (stream) stream_fence();
       },
       64);
 }
@@ -295,8 +288,8 @@ void fill(TensorImpl& target, const Scalar& value) {
                 static_cast<std::size_t>(std::min(done, repeats - done) * bytes));
   const CopyPlan plan = plan_copy(nullptr, target);
   const std::int64_t stride = plan.target_strides[plan.rank - 1];
-  const bool stream = count * bytes >= stream_threshold_bytes && stride == bytes &&
-                      plan.sizes[plan.rank - 1] * bytes >= stage_bytes && is_aligned(plan.target, bytes);
+  const bool stream = count * bytes >= streaming_threshold && stride == bytes &&
+                      plan.sizes[plan.rank - 1] * bytes >= stage_bytes;
   parallel_for(
       0, count, parallel_elements,
       [&](std::int64_t first, std::int64_t last) {
@@ -305,20 +298,13 @@ void fill(TensorImpl& target, const Scalar& value) {
             run(pattern, 0, to, stride, n);
             return;
           }
-          if (stream) {
-            const auto misaligned = static_cast<std::int64_t>(reinterpret_cast<std::uintptr_t>(to) & 63u);
-            const std::int64_t head = misaligned ? std::min(n, (64 - misaligned) / bytes) : 0;
-            std::memcpy(to, pattern, static_cast<std::size_t>(head * bytes));
-            to += head * bytes;
-            n -= head;
-          }
           for (; n > 0; n -= repeats, to += repeats * bytes) {
             const std::int64_t part = std::min(n, repeats) * bytes;
-            if (stream) kernels().stream_copy(pattern, to, part);
+            if (stream) stream_copy(pattern, to, part);
             else std::memcpy(to, pattern, static_cast<std::size_t>(part));
           }
         });
-        if (stream) kernels().stream_fence();
+        if (stream) stream_fence();
       },
       64);
 }

@@ -12,4 +12,10 @@ namespace phlox::cpu {
 // to even.
 ConvertRun convert_run(DType from, DType to);
 
+// Stores past the caches pay for targets that the last cache does not hold, and that will not be read soon.
+inline constexpr std::int64_t streaming_threshold = std::int64_t{16} << 20;
+void stream_copy(const char* source, char* target, std::int64_t bytes);
+// Makes streamed data visible to other threads.
+void stream_fence();
+
 }  // namespace phlox::cpu

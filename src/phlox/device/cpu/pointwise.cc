@@ -9,7 +9,6 @@
 #include "phlox/device/cpu/device.h"
 #include "phlox/device/cpu/pointwise_kernel_entry.h"
 #include "phlox/device/cpu/processor.h"
-#include "phlox/device/cpu/streaming.h"
 #include "phlox/ops/device_kernels.h"
 
 namespace phlox {
@@ -281,7 +280,7 @@ void run_part(const Loop& loop, const Runner& run, const KernelScalar* scalars, 
     run(addresses, scalars, target, n);
     if (target == buffers.bytes[inputs]) {
       if (streamed) {
-        stream_copy(output.base + i * output.bytes, target, n * output.bytes);
+        stream_copy(target, output.base + i * output.bytes, n * output.bytes);
       } else {
         for_rows(loop, output, position, n, [&](char* p, std::int64_t offset, std::int64_t m) {
           output.store(target + offset * output.kernel_bytes, output.kernel_bytes, p, output.strides[inner],
@@ -293,6 +292,13 @@ void run_part(const Loop& loop, const Runner& run, const KernelScalar* scalars, 
     i += n;
   }
   if (streamed) stream_fence();
+}
+
+// True when the output is also an input: then its lines are in the cache anyway.
+bool reads_output(const PointwiseCall& call) {
+  for (int k = 0; k < call.input_count; ++k)
+    if (call.inputs[k] && call.inputs[k]->storage == call.output->storage) return true;
+  return false;
 }
 
 }  // namespace

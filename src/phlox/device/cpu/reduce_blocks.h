@@ -181,6 +181,8 @@ PHLOX_INLINE void blocks_in_registers(const T* source, T* results) {
   for (std::int64_t i = 0; i < reduction_block; i += lanes) {
 #pragma GCC unroll 4
     for (int b = 0; b < blocks; ++b) {
+      // What comes after these blocks: the processor alone does not look far enough ahead.
+      __builtin_prefetch(source + (b + blocks) * reduction_block + i);
 #pragma GCC unroll 16
       for (int k = 0; k < vectors; ++k)
         sums[b][k] = Op::combine(sums[b][k], V::load(source + b * reduction_block + i + k * V::lanes));
