@@ -1,11 +1,36 @@
-"""Simple pictures of results, as tensors uint8[height, width, 3] for `px.io.save_png`.
+"""Simple pictures of results, as tensors uint8[height, width, 3] for `px.io.save_png` and, in notebooks, for `show`.
 
 px.io.save_png(px.vision.draw_predictions(images, labels, px.predict(net, images)), "digits.png")
 """
 
-from ._phlox import _vision
+import tempfile
+from pathlib import Path
+
+from ._phlox import _files, _vision
 
 beside = _vision.beside
 draw_confusion = _vision.draw_confusion
 draw_images = _vision.draw_images
 draw_predictions = _vision.draw_predictions
+
+
+class Picture:
+    """What `show` returns: a notebook shows it as a picture."""
+
+    def __init__(self, image):
+        self.image = image
+
+    def _repr_png_(self):
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "picture.png"
+            _files.save_png(self.image, path)
+            return path.read_bytes()
+
+    def __repr__(self):
+        height, width = self.image.shape[:2]
+        return f"<picture of {width} x {height} pixels>"
+
+
+def show(image):
+    """Shows a picture uint8[height, width], or with 3 or 4 channels last, when a notebook's cell ends with it."""
+    return Picture(image)

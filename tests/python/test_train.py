@@ -40,6 +40,7 @@ def test_predictions_are_drawn(tmp_path):
     ]
     assert px.vision.beside(parts).shape[1] == sum(part.shape[1] for part in parts)
     px.io.save_png(picture, tmp_path / "picture.png")
-    assert (tmp_path / "picture.png").read_bytes().startswith(b"\x89PNG")
+    written = (tmp_path / "picture.png").read_bytes()
+    assert written.startswith(b"\x89PNG") and px.vision.show(picture)._repr_png_() == written
     with pytest.raises(px.errors.ShapeError, match="draw_predictions"):
         px.vision.draw_predictions(images, labels[:7], scores)
