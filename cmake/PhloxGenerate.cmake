@@ -62,3 +62,27 @@ std::span<const std::uint8_t> embedded_digits() {
 }  // namespace phlox::data
 ]] @ONLY)
 list(APPEND phlox_sources "${PHLOX_GENERATED_DIR}/phlox/data/embedded.cc")
+
+# The pages on errors are part of the library too: `phlox help E0203` prints docs/errors/E0203.md.
+file(GLOB error_pages CONFIGURE_DEPENDS "docs/errors/E*.md")
+set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS "${error_pages}")
+set(error_page_entries "")
+foreach(page IN LISTS error_pages)
+  get_filename_component(code "${page}" NAME_WE)
+  file(READ "${page}" text)
+  string(APPEND error_page_entries "    {\"${code}\", R\"page(${text})page\"},\n")
+endforeach()
+file(CONFIGURE OUTPUT "${PHLOX_GENERATED_DIR}/phlox/cli/error_pages.cc" CONTENT [[
+#include "phlox/cli/pages.h"
+
+namespace phlox::cli {
+
+std::span<const ErrorPage> error_pages() {
+  static constexpr ErrorPage pages[] = {
+@error_page_entries@  };
+  return pages;
+}
+
+}  // namespace phlox::cli
+]] @ONLY)
+list(APPEND phlox_sources "${PHLOX_GENERATED_DIR}/phlox/cli/error_pages.cc")

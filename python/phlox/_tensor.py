@@ -47,8 +47,12 @@ class _Methods(Tensor):
 
     def __reduce_ex__(self, protocol):
         if not self.is_leaf:
-            raise _phlox.GradientError(
-                "[E0607] pickle: only leaves, which no operation has made, can be pickled\n  try  x.detach()"
+            _phlox._fail(
+                "GradientError",
+                "not_a_leaf",
+                "pickle: only leaves, which no operation has made, can be pickled",
+                {"tensor": self},
+                "<tensor>.detach()",
             )
         attributes = dict(self.__dict__)
         state = (_phlox._to_bytes(self), self.dtype.name, tuple(self.shape), self.requires_grad, attributes)
@@ -64,8 +68,12 @@ class _Methods(Tensor):
         if id(self) in memo:
             return memo[id(self)]
         if not self.is_leaf:
-            raise _phlox.GradientError(
-                "[E0607] deepcopy: only leaves, which no operation has made, can be copied\n  try  x.detach()"
+            _phlox._fail(
+                "GradientError",
+                "not_a_leaf",
+                "deepcopy: only leaves, which no operation has made, can be copied",
+                {"tensor": self},
+                "<tensor>.detach()",
             )
         made = self.detach().clone()
         if type(self) is not Tensor:

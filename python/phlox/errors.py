@@ -18,6 +18,7 @@ from ._phlox import (
     TypeError,
     ValueError,
     _error_catalog,
+    _explain_error,
 )
 
 __all__ = [
@@ -35,9 +36,15 @@ __all__ = [
     "TypeError",
     "ValueError",
     "catalog",
+    "explain",
 ]
 
 
 def catalog():
     """All codes with their name and title: {"E0203": ("inner_sizes_differ", "Inner sizes of a product differ"), ...}."""
     return {f"E{code:04}": (name, title) for code, name, title in _error_catalog()}
+
+
+def explain(code):
+    """The page of an error, such as "E0203": what it means, an example, the cure. The same as `phlox help E0203`."""
+    return _explain_error(code)

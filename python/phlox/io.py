@@ -20,9 +20,14 @@ _STRUCTURE = "phlox.structure"  # the metadata entry that tells how tensors and 
 
 
 def _not_saved(name, value):
-    raise _phlox.TypeError(
-        f'[E0104] save: "{name}" is a {type(value).__name__}; what is saved are tensors, numbers, texts, None, and '
-        "dicts and lists of them\n  try  px.save(model.state_dict(), path)"
+    kind = f"the class {value.__name__}" if isinstance(value, type) else f"a {type(value).__name__}"
+    _phlox._fail(
+        "TypeError",
+        "wrong_argument_type",
+        f'save: "{name}" is {kind}; what is saved are tensors, numbers, texts, None, and dicts and '
+        "lists of them",
+        {},
+        "px.save(model.state_dict(), path)",
     )
 
 
@@ -80,9 +85,12 @@ def save(obj, f):
     is_flat = hasattr(obj, "items") and structure == {"dict": [[n, {"tensor": n}] for n in tensors]}
     if path.endswith(".npz"):
         if not is_flat:
-            raise _phlox.TypeError(
-                "[E0104] save: an .npz file holds a dict of tensors and nothing else\n  try  a name that ends in "
-                ".safetensors"
+            _phlox._fail(
+                "TypeError",
+                "wrong_argument_type",
+                "save: an .npz file holds a dict of tensors and nothing else",
+                {},
+                "a name that ends in .safetensors",
             )
         return _files.save_npz(tensors, path)
     return _files.save_safetensors(tensors, path, {} if is_flat else {_STRUCTURE: _json.dumps(structure)})

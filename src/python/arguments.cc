@@ -48,6 +48,20 @@ std::string signature_of(const Binding& binding) {
   fail<TypeError>(code, "{}: {}", binding.name, problem).hint(binding.name + signature_of(binding)).raise();
 }
 
+[[noreturn]] void throw_wrong_kind(const Binding& binding, int position, PyObject* object) {
+  const ParameterKind kind = binding.operation->kinds[position];
+  try {
+    detail::throw_wrong_argument(*binding.operation, position);
+  } catch (TypeError& error) {
+    error.add_detail("got", kind_of(object));
+    const bool wants_tensor = kind == ParameterKind::tensor || kind == ParameterKind::optional_tensor;
+    if (wants_tensor && is_numpy_array(object)) error.add_hint("px.from_numpy(array)");
+    else if (wants_tensor && PySequence_Check(object)) error.add_hint("px.tensor(data)");
+    else error.add_hint(binding.name + signature_of(binding));
+    throw;
+  }
+}
+
 bool is_integer_object(PyObject* object) {
   return PyLong_Check(object) || (PyIndex_Check(object) && !is_tensor(object));
 }
@@ -157,7 +171,7 @@ ArgumentValues::ArgumentValues(const Binding& binding, const BoundArguments& bou
       list.resize(static_cast<std::size_t>(bound.rest_count));
       for (Py_ssize_t k = 0; k < bound.rest_count; ++k)
         if (!integer_from_python(bound.rest[k], list[static_cast<std::size_t>(k)]))
-          detail::throw_wrong_argument(*binding.operation, i);
+          throw_wrong_kind(binding, i, bound.rest[k]);
       slots_.values[i].kind = Value::Kind::integers;
       slots_.values[i].integers = &list;
     } else {
@@ -176,15 +190,7 @@ void ArgumentValues::convert(const Binding& binding, int position, PyObject* obj
     return;
   }
   if (convert_kind(kind, object, value)) return;
-  try {
-    detail::throw_wrong_argument(*binding.operation, position);
-  } catch (TypeError& error) {
-    error.add_detail("got", Py_TYPE(object)->tp_name);
-    const bool wants_tensor = kind == ParameterKind::tensor || kind == ParameterKind::optional_tensor;
-    if (wants_tensor && is_numpy_array(object)) error.add_hint("px.from_numpy(array)");
-    else if (wants_tensor && PySequence_Check(object)) error.add_hint("px.tensor(data)");
-    throw;
-  }
+  throw_wrong_kind(binding, position, object);
 }
 
 bool ArgumentValues::convert_scalar(PyObject* object, Value& value) {

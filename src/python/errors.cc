@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 #include <nanobind/nanobind.h>
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/vector.h>
 
 #include <string>
 #include <string_view>
@@ -9,6 +11,7 @@
 #include "frame.h"
 #include "phlox/base/error.h"
 #include "phlox/core/gradient_node.h"
+#include "tensor_object.h"
 
 namespace nb = nanobind;
 
@@ -49,8 +52,45 @@ PyObject* class_of(const Error& error) {
   return classes.base;
 }
 
-void raise(Error& error) {
-  if (const std::string line = user_line(); !line.empty()) error.add_detail("at", line);
+// What the program calls the tensors in the error, and which of them are parameters of a module.
+void add_names(Error& error, PyObject* const* arguments, Py_ssize_t count) {
+  nb::list subjects, values;
+  for (const Error::Detail& detail : error.details()) {
+    if (detail.subject) subjects.append(reinterpret_cast<std::uintptr_t>(detail.subject));
+  }
+  if (nb::len(subjects) == 0) return;
+  for (Py_ssize_t i = 0; i < count; ++i) values.append(nb::handle(arguments[i]));
+  const nb::tuple found =
+      nb::cast<nb::tuple>(nb::module_::import_("phlox._places").attr("explain")(subjects, values));
+  const auto each = [&](nb::handle pairs, auto set) {
+    for (nb::handle pair : pairs) {
+      const auto* subject = reinterpret_cast<const void*>(nb::cast<std::uintptr_t>(pair[0]));
+      set(subject, nb::cast<std::string>(pair[1]));
+    }
+  };
+  each(found[0], [&](const void* subject, const std::string& text) { error.set_name(subject, text); });
+  each(found[1], [&](const void* subject, const std::string& text) { error.set_note(subject, text); });
+}
+
+// The line of the program stands beside the first tensor that has a name, or else on a line of its own.
+void add_place(Error& error) {
+  const std::string line = user_line();
+  if (line.empty()) return;
+  for (const Error::Detail& detail : error.details()) {
+    if (!detail.subject || detail.name.empty() || !detail.note.empty()) continue;
+    error.set_note(detail.subject, line);
+    return;
+  }
+  error.add_detail("at", line);
+}
+
+void raise(Error& error, PyObject* const* arguments = nullptr, Py_ssize_t count = 0) {
+  try {
+    add_names(error, arguments, count);
+  } catch (const std::exception&) {
+    PyErr_Clear();  // an error about the error helps nobody
+  }
+  add_place(error);
   PyObject* text = PyUnicode_FromString(error.what());
   PyObject* exception = text ? PyObject_CallOneArg(class_of(error), text) : nullptr;
   Py_XDECREF(text);
@@ -73,6 +113,36 @@ PyObject* add_class(PyObject* module, const char* name, const char* doc, PyObjec
   return made;
 }
 
+// Errors of code written in Python have the same form.
+void fail_from_python(const std::string& kind, const std::string& name, const std::string& summary,
+                      const nb::dict& details, const std::string& hint) {
+  ErrorCode code{};
+  for (const ErrorEntry& entry : error_catalog()) {
+    if (entry.name == name) code = entry.code;
+  }
+  const auto throw_as = [&]<class E>(E error) {
+    for (auto [label, text] : details) {
+      const std::string key = nb::cast<std::string>(label);
+      if (is_tensor(text.ptr())) {
+        const Description description = describe(tensor_of(text.ptr()));
+        error.add_detail(key, description, description.subject);
+      } else {
+        error.add_detail(key, nb::cast<std::string>(nb::str(text)));
+      }
+    }
+    if (!hint.empty()) error.add_hint(hint);
+    throw error;
+  };
+  if (kind == "ShapeError") throw_as(ShapeError(code, summary));
+  if (kind == "DTypeError") throw_as(DTypeError(code, summary));
+  if (kind == "IndexError") throw_as(IndexError(code, summary));
+  if (kind == "TypeError") throw_as(TypeError(code, summary));
+  if (kind == "GradientError") throw_as(GradientError(code, summary));
+  if (kind == "StateError") throw_as(StateError(code, summary));
+  if (kind == "NotSupportedError") throw_as(NotSupportedError(code, summary));
+  throw_as(ValueError(code, summary));
+}
+
 std::string python_location() {
   nb::gil_scoped_acquire gil;
   return user_line();
@@ -80,19 +150,30 @@ std::string python_location() {
 
 }  // namespace
 
-PyObject* raise_python_error() noexcept {
+PyObject* raise_python_error(PyObject* const* arguments, Py_ssize_t count) noexcept {
   try {
     throw;
   } catch (nb::python_error& error) {
     error.restore();
   } catch (Error& error) {
-    raise(error);
+    raise(error, arguments, count);
   } catch (const std::bad_alloc&) {
     PyErr_NoMemory();
   } catch (const std::exception& error) {
     PyErr_SetString(PyExc_RuntimeError, error.what());
   }
   return nullptr;
+}
+
+std::string kind_of(PyObject* object) {
+  const char* type = Py_TYPE(object)->tp_name;
+  if (PyType_Check(object)) {
+    const std::string name = reinterpret_cast<PyTypeObject*>(object)->tp_name;
+    return "the class " + name.substr(name.rfind('.') + 1);
+  }
+  if (PyCallable_Check(object) && PyObject_HasAttrString(object, "__name__"))
+    return "the function " + nb::cast<std::string>(nb::str(nb::handle(object).attr("__name__")));
+  return type;
 }
 
 void throw_python_error() { throw nb::python_error(); }
@@ -119,6 +200,11 @@ void add_error_classes(PyObject* module) {
   classes.out_of_memory = add("OutOfMemoryError", "Memory is exhausted.", PyExc_MemoryError);
   classes.not_supported =
       add("NotSupportedError", "The combination asked for is not supported.", PyExc_NotImplementedError);
+  nb::module_ m = nb::borrow<nb::module_>(module);
+  m.def("_identity",
+        [](nb::handle tensor) { return reinterpret_cast<std::uintptr_t>(tensor_of(tensor.ptr()).impl()); });
+  m.def("_fail", fail_from_python, nb::arg("kind"), nb::arg("code"), nb::arg("summary"), nb::arg("details"),
+        nb::arg("hint"));
   // Cold functions are bound by nanobind; they raise the same classes.
   nb::register_exception_translator([](const std::exception_ptr& pointer, void*) {
     try {

@@ -6,6 +6,7 @@
 #include <nanobind/stl/string.h>
 
 #include "caster.h"
+#include "phlox/io/csv.h"
 #include "phlox/io/idx.h"
 #include "phlox/io/npy.h"
 #include "phlox/io/png.h"
@@ -57,6 +58,17 @@ void add_files(PyObject* module) {
   m.def(
       "load_idx", [](const Path& path) { return load_idx(path); }, "path"_a,
       "The tensor of an IDX file, as MNIST has them, plain or .gz.");
+  m.def(
+      "load_csv",
+      [](const Path& path, const std::string& delimiter, std::int64_t skip_rows) {
+        if (delimiter.size() != 1)
+          fail<ValueError>(ErrorCode::invalid_value, "load_csv: delimiter must be one character, not \"{}\"",
+                           delimiter)
+              .raise();
+        return load_csv(path, {delimiter[0], skip_rows});
+      },
+      "path"_a, "delimiter"_a = ",", "skip_rows"_a = 0,
+      "The numbers of a text file as float64[rows, columns], plain or .gz.");
   m.def(
       "save_png", [](const Tensor& image, const Path& path) { save_png(path, image); }, "image"_a, "path"_a,
       "Writes uint8[height, width], or with 3 or 4 channels last, as a picture.");

@@ -26,8 +26,17 @@ struct PythonSlice {
 
 PythonSlice unpack_slice(PyObject* slice) {
   PythonSlice s;
-  if (PySlice_Unpack(slice, &s.start, &s.stop, &s.step) < 0) throw_python_error();
-  return s;
+  if (PySlice_Unpack(slice, &s.start, &s.stop, &s.step) == 0) return s;
+  // A step of 0, or a bound that is no integer.
+  PyObject *type, *value, *traceback;
+  PyErr_Fetch(&type, &value, &traceback);
+  const nb::object text = nb::steal(PyObject_Str(value));
+  Py_XDECREF(type);
+  Py_XDECREF(value);
+  Py_XDECREF(traceback);
+  fail<IndexError>(ErrorCode::bad_index, "index: {}", nb::cast<std::string>(text))
+      .detail("got", nb::cast<std::string>(nb::str(nb::handle(slice))))
+      .raise();
 }
 
 Tensor slice_first(const Tensor& tensor, PyObject* key) {
@@ -100,6 +109,7 @@ PyObject* tensor_item(PyObject* self, Py_ssize_t index) noexcept {
 }
 
 PyObject* tensor_subscript(PyObject* self, PyObject* key) noexcept {
+  PyObject* const operands[] = {self, key};
   PHLOX_TRY
   const Tensor& tensor = tensor_of(self);
   if (tensor.impl()->rank > 0) [[likely]] {
@@ -113,14 +123,16 @@ PyObject* tensor_subscript(PyObject* self, PyObject* key) noexcept {
     }
   }
   return wrap(index(tensor, indices_from_python(key)));
-  PHLOX_CATCH
+  PHLOX_CATCH_CALL(operands, 2)
 }
 
 int tensor_assign_subscript(PyObject* self, PyObject* key, PyObject* value) noexcept {
   PHLOX_TRY
   if (!value) {
-    PyErr_SetString(PyExc_TypeError, "elements of a tensor cannot be deleted");
-    return -1;
+    fail<TypeError>(ErrorCode::not_supported, "del: elements of a tensor cannot be deleted")
+        .detail("tensor", describe(tensor_of(self)))
+        .hint("x[keep], with a mask or the positions that stay, gives a new tensor")
+        .raise();
   }
   const Tensor& tensor = tensor_of(self);
   const std::vector<Index> indices = indices_from_python(key);

@@ -3,7 +3,9 @@
 #include <nanobind/nanobind.h>
 #include <nanobind/stl/optional.h>
 #include <nanobind/stl/string.h>
+#include <nanobind/stl/string_view.h>
 
+#include "argument_errors.h"
 #include "autograd.h"
 #include "convert.h"
 #include "creation.h"
@@ -15,6 +17,7 @@
 #include "optim.h"
 #include "phlox/base/error.h"
 #include "phlox/base/version.h"
+#include "phlox/cli/pages.h"
 #include "phlox/core/allocator.h"
 #include "phlox/core/parallel.h"
 #include "phlox/core/print.h"
@@ -76,6 +79,7 @@ void add_process_functions(nb::module_& m) {
                                  nb::str(e.title.data(), e.title.size())));
     return list;
   });
+  m.def("_explain_error", cli::explain_error, "code"_a);
 }
 
 }  // namespace
@@ -101,4 +105,5 @@ NB_MODULE(_phlox, m) {
   add_files(m.ptr());
   add_vision(m.ptr());
   add_optimizers(m.ptr());
+  explain_argument_errors(m.ptr());
 }

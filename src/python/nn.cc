@@ -92,9 +92,8 @@ void set_member(nb::handle self, nb::handle name, nb::handle value) {
     module.register_module(text, module_of(value));
   } else if (has(module.parameter_names(), text)) {
     if (tensor && !is_parameter(value)) {
-      fail<TypeError>(ErrorCode::wrong_argument_type,
-                      "{}: the parameter \"{}\" cannot become a tensor that is none", module.type_name(),
-                      text)
+      fail<TypeError>(ErrorCode::wrong_argument_type, "{}: the parameter \"{}\" cannot become a plain tensor",
+                      module.type_name(), text)
           .hint("px.nn.Parameter(tensor), or with px.no_grad(): module." + text + ".copy_(tensor)")
           .raise();
     }
@@ -183,7 +182,7 @@ void register_parameter(nb::handle self, nb::str name, nb::object value) {
   if (!value.is_none() && !is_parameter(value)) {
     fail<TypeError>(ErrorCode::wrong_argument_type,
                     "register_parameter: \"{}\" must be a px.nn.Parameter or None, not {}", name.c_str(),
-                    Py_TYPE(value.ptr())->tp_name)
+                    kind_of(value.ptr()))
         .raise();
   }
   module.register_parameter(name.c_str(), value.is_none() ? Tensor() : tensor_of(value.ptr()));
@@ -197,9 +196,12 @@ void register_buffer(nb::handle self, nb::str name, const Tensor& tensor, bool p
 
 void add_module(nb::handle self, nb::str name, nb::handle part) {
   if (!is_module(part)) {
-    fail<TypeError>(ErrorCode::wrong_argument_type, "add_module: \"{}\" must be a px.nn.Module, not {}",
-                    name.c_str(), Py_TYPE(part.ptr())->tp_name)
-        .raise();
+    auto error =
+        fail<TypeError>(ErrorCode::wrong_argument_type, "{}: the part \"{}\" must be a module, not {}",
+                        Py_TYPE(self.ptr())->tp_name, name.c_str(), kind_of(part.ptr()));
+    if (PyType_Check(part.ptr())) error.hint("nn.ReLU() makes a module of the class nn.ReLU");
+    else error.hint("a function is called in forward(); nn.ReLU() is the module for px.relu");
+    error.raise();
   }
   module_of(self).register_module(name.c_str(), module_of(part));
   set_plainly(self, name, part);

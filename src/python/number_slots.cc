@@ -61,18 +61,20 @@ const Binding* binding_of(Operator which) {
 
 template <Operator which>
 PyObject* binary(PyObject* a, PyObject* b) noexcept {
+  PyObject* const operands[] = {a, b};
   PHLOX_TRY
   if (const Binding* binding = binding_of(which)) return call_binary(*binding, a, b);
   Py_RETURN_NOTIMPLEMENTED;
-  PHLOX_CATCH
+  PHLOX_CATCH_CALL(operands, 2)
 }
 
 template <Operator which>
 PyObject* binary_in_place(PyObject* a, PyObject* b) noexcept {
+  PyObject* const operands[] = {a, b};
   PHLOX_TRY
   if (const Binding* binding = binding_of(which)) return call_binary_in_place(*binding, a, b);
   Py_RETURN_NOTIMPLEMENTED;
-  PHLOX_CATCH
+  PHLOX_CATCH_CALL(operands, 2)
 }
 
 template <Operator which>
@@ -81,7 +83,7 @@ PyObject* unary(PyObject* a) noexcept {
   if (const Binding* binding = binding_of(which)) return call_unary(*binding, a);
   PyErr_Format(PyExc_TypeError, "there is no operation for the operator %s", operator_names[which]);
   return nullptr;
-  PHLOX_CATCH
+  PHLOX_CATCH_CALL(&a, 1)
 }
 
 PyObject* power(PyObject* a, PyObject* b, PyObject* modulus) noexcept {
@@ -145,7 +147,7 @@ PyObject* to_index(PyObject* a) noexcept {
   const Tensor& tensor = tensor_of(a);
   if (tensor.numel() != 1 || !(is_integer(tensor.dtype()) || is_boolean(tensor.dtype())))
     fail<TypeError>(ErrorCode::wrong_argument_type,
-                    "only an integer tensor of one element can be used as an index")
+                    "index: only an integer tensor of one element counts as an integer")
         .detail("tensor", describe(tensor))
         .raise();
   return PyLong_FromLongLong(tensor.item().integer());

@@ -142,7 +142,7 @@ PyObject* vectorcall(PyObject* callable, PyObject* const* arguments, std::size_t
   BoundArguments bound;
   bind_arguments(binding, arguments, count, keywords, bound);
   return call_bound(binding, bound);
-  PHLOX_CATCH
+  PHLOX_CATCH_CALL(arguments, PyVectorcall_NARGS(flags) + (keywords ? PyTuple_GET_SIZE(keywords) : 0))
 }
 
 PyObject* vectorcall_overloaded(PyObject* callable, PyObject* const* arguments, std::size_t flags,
@@ -156,7 +156,7 @@ PyObject* vectorcall_overloaded(PyObject* callable, PyObject* const* arguments, 
       return call_bound(*candidate, bound);
   }
   return vectorcall(callable, arguments, flags, keywords);
-  PHLOX_CATCH
+  PHLOX_CATCH_CALL(arguments, PyVectorcall_NARGS(flags) + (keywords ? PyTuple_GET_SIZE(keywords) : 0))
 }
 
 PyObject* vectorcall_unary(PyObject* callable, PyObject* const* arguments, std::size_t flags,
@@ -165,7 +165,7 @@ PyObject* vectorcall_unary(PyObject* callable, PyObject* const* arguments, std::
     return vectorcall(callable, arguments, flags, keywords);
   PHLOX_TRY
   return call_unary(binding_of(callable), arguments[0]);
-  PHLOX_CATCH
+  PHLOX_CATCH_CALL(arguments, 1)
 }
 
 PyObject* vectorcall_binary(PyObject* callable, PyObject* const* arguments, std::size_t flags,
@@ -175,7 +175,7 @@ PyObject* vectorcall_binary(PyObject* callable, PyObject* const* arguments, std:
     return vectorcall(callable, arguments, flags, keywords);
   PHLOX_TRY
   return call_binary(binding_of(callable), arguments[0], arguments[1]);
-  PHLOX_CATCH
+  PHLOX_CATCH_CALL(arguments, 2)
 }
 
 vectorcallfunc vectorcall_for(const Binding& binding) {

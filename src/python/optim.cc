@@ -73,6 +73,11 @@ using Groups = std::vector<std::pair<std::vector<Tensor>, Options>>;
 // Tensors, (name, tensor) pairs, or dicts with "params" and settings of their own.
 template <class Options>
 Groups<Options> groups_from(const std::string& name, nb::handle given, const Options& defaults) {
+  if (!is_tensor(given.ptr()) && !nb::hasattr(given, "__iter__"))
+    fail<TypeError>(ErrorCode::wrong_argument_type, "{}: params must be tensors or groups of them, not {}",
+                    name, kind_of(given.ptr()))
+        .hint("net.parameters()")
+        .raise();
   const nb::list items = is_tensor(given.ptr()) ? nb::list(nb::make_tuple(given)) : nb::list(given);
   if (nb::len(items) == 0 || !PyDict_Check(nb::object(items[0]).ptr()))
     return {{tensors_from(items), defaults}};

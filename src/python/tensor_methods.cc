@@ -292,8 +292,9 @@ PyObject* get_data(PyObject* self, void*) noexcept {
 int set_data(PyObject* self, PyObject* value, void*) noexcept {
   PHLOX_TRY
   if (!value || !is_tensor(value)) {
-    PyErr_SetString(PyExc_TypeError, "data must be a tensor");
-    return -1;
+    fail<TypeError>(ErrorCode::wrong_argument_type, "data: must be a tensor, not {}",
+                    value ? kind_of(value) : "deleted")
+        .raise();
   }
   TensorImpl& target = *get(self).impl();
   const TensorImpl& source = *get(value).impl();
@@ -371,7 +372,7 @@ PyObject* numpy(PyObject* self, PyObject* const* arguments, Py_ssize_t count, Py
         ErrorCode::requires_grad_dtype,
         "numpy: a tensor that requires gradients does not become an array, which would lose them")
         .detail("tensor", describe(tensor))
-        .hint("x.detach().numpy()")
+        .hint("<tensor>.detach().numpy()")
         .raise();
   return tensor_to_numpy(tensor);
   PHLOX_CATCH

@@ -111,13 +111,20 @@ PyObject* represent(PyObject* self) {
 
 Py_hash_t hash(PyObject* self) { return static_cast<Py_hash_t>(reinterpret_cast<std::size_t>(self) >> 4); }
 
+[[noreturn]] void throw_no_dimension(const char* operation, const Tensor& tensor) {
+  fail<TypeError>(ErrorCode::wrong_argument_type,
+                  "{}: a tensor of 0 dimensions is a number, and no list of them", operation)
+      .detail("tensor", describe(tensor))
+      .hint("<tensor>.item(), or <tensor>.reshape(1)")
+      .raise();
+}
+
 Py_ssize_t length(PyObject* self) {
   const TensorImpl* impl = tensor_of(self).unsafe_impl();
-  if (impl->rank == 0) {
-    PyErr_SetString(PyExc_TypeError, "len() of a 0-d tensor");
-    return -1;
-  }
-  return static_cast<Py_ssize_t>(impl->sizes[0]);
+  if (impl->rank > 0) return static_cast<Py_ssize_t>(impl->sizes[0]);
+  PHLOX_TRY
+  throw_no_dimension("len", tensor_of(self));
+  PHLOX_CATCH_INT
 }
 
 // Iteration over the first dimension.
@@ -128,10 +135,9 @@ struct IteratorObject {
 PyTypeObject* iterator_type = nullptr;
 
 PyObject* iterate(PyObject* self) {
-  if (tensor_of(self).unsafe_impl()->rank == 0) {
-    PyErr_SetString(PyExc_TypeError, "iteration over a 0-d tensor");
-    return nullptr;
-  }
+  PHLOX_TRY
+  if (tensor_of(self).unsafe_impl()->rank == 0) throw_no_dimension("iteration", tensor_of(self));
+  PHLOX_CATCH
   IteratorObject* iterator = PyObject_New(IteratorObject, iterator_type);
   if (!iterator) return nullptr;
   iterator->tensor = Py_NewRef(self);

@@ -38,6 +38,20 @@ TEST(CommandPagesTest, HelpFindsErrorsByAnyWordsOfTheirTitle) {
   EXPECT_TRUE(contains(phlox::cli::search_help("qqq"), "nothing has all of the words"));
 }
 
+TEST(CommandPagesTest, EveryErrorHasAPageOfItsTitle) {
+  ASSERT_EQ(phlox::cli::error_pages().size(), phlox::error_catalog().size());
+  for (const phlox::ErrorEntry& entry : phlox::error_catalog()) {
+    const std::string code = fmt::format("E{:04}", static_cast<int>(entry.code));
+    const std::string page = phlox::cli::explain_error(code);
+    EXPECT_TRUE(page.starts_with(fmt::format("# {}: {}\n", code, entry.title))) << page;
+    EXPECT_TRUE(contains(page, "\n## An example\n") && contains(page, "\n## The cure\n")) << page;
+    EXPECT_EQ(phlox::cli::search_help(code), page);
+  }
+  EXPECT_EQ(phlox::cli::explain_error("e203"), phlox::cli::explain_error("E0203"));
+  EXPECT_THROW(phlox::cli::explain_error("E0999"), phlox::ValueError);
+  EXPECT_THROW(phlox::cli::search_help("E9999"), phlox::ValueError);
+}
+
 TEST(CommandPagesTest, TheDoctorFindsThisBuildWell) {
   EXPECT_TRUE(contains(phlox::cli::diagnose(), "all is well")) << phlox::cli::diagnose();
 }

@@ -93,7 +93,7 @@ TEST(IndexTest, Errors) {
     FAIL();
   } catch (const IndexError& error) {
     const std::string text = error.what();
-    EXPECT_NE(text.find("[E0501] index: index 7 is out of range for dimension 0 of size 2"),
+    EXPECT_NE(text.find("[E0501] index: position 7 is out of range for dimension 0 of size 2"),
               std::string::npos)
         << text;
     EXPECT_NE(text.find("at [1,1]"), std::string::npos) << text;

@@ -186,7 +186,7 @@ TEST(Matmul, Errors) {
                "[E0203] matmul: inner sizes differ, 4 and 3\n"
                "  lhs  f64[3,4] cpu\n"
                "  rhs  f64[3,4] cpu\n"
-               "  try  lhs @ rhs.T, which gives [3,3]");
+               "  try  lhs @ rhs.T, which gives f64[3,3]");
   EXPECT_THROW(matmul(random_doubles({}), random_doubles({3})), ShapeError);
   EXPECT_THROW(mm(random_doubles({2, 3, 4}), random_doubles({4, 2})), ShapeError);
   EXPECT_THROW(linear(random_doubles({2, 3}), random_doubles({5, 4})), ShapeError);

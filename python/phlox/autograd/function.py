@@ -87,8 +87,12 @@ class Function:
             result = cls.backward(context, *gradients)
             result = result if isinstance(result, tuple) else (result,)
             if len(result) != len(arguments) and len(result) != len(positions):
-                raise _phlox.GradientError(
-                    f"[E0608] {cls.__name__}.backward: gave {len(result)} gradients for {len(arguments)} arguments"
+                _phlox._fail(
+                    "GradientError",
+                    "gradient_shape",
+                    f"{cls.__name__}.backward: gave {len(result)} gradients for {len(arguments)} arguments",
+                    {},
+                    "return one gradient for each argument of forward; None where there is none",
                 )
             return result if len(result) == len(positions) else tuple(result[i] for i in positions)
 

@@ -30,7 +30,8 @@ int main(int argc, char** argv) {
   list->add_option("words", words);
   list->callback([&] { page = phlox::cli::list_operations(joined()); });
 
-  CLI::App* help = app.add_subcommand("help", "search errors and operations: phlox help shape mismatch");
+  CLI::App* help =
+      app.add_subcommand("help", "an error's page (phlox help E0203), or a search (phlox help broadcast)");
   help->add_option("words", words)->required();
   help->callback([&] { page = phlox::cli::search_help(joined()); });
 

@@ -4,8 +4,11 @@
 
 #include <algorithm>
 #include <cctype>
-#include <dnnl.hpp>
 #include <vector>
+
+#ifdef PHLOX_ONEDNN
+#include <dnnl.hpp>
+#endif
 
 #include "phlox/base/error.h"
 #include "phlox/base/version.h"
@@ -133,6 +136,19 @@ std::string explain_operation(std::string_view name) {
   return page;
 }
 
+std::string explain_error(std::string_view code) {
+  const std::string_view digits = code.starts_with('E') || code.starts_with('e') ? code.substr(1) : code;
+  const bool number = !digits.empty() && digits.size() <= 4 &&
+                      std::ranges::all_of(digits, [](unsigned char c) { return std::isdigit(c) != 0; });
+  const std::string wanted = fmt::format("E{:0>4}", digits);
+  for (const ErrorPage& page : error_pages()) {
+    if (number && page.code == wanted) return std::string(page.text);
+  }
+  fail<ValueError>(ErrorCode::unknown_name, "there is no error \"{}\"", code)
+      .hint("phlox help WORDS searches titles, such as: phlox help broadcast")
+      .raise();
+}
+
 std::string list_operations(std::string_view part) {
   std::string text;
   for (const Operation* operation : operations()) {
@@ -144,6 +160,9 @@ std::string list_operations(std::string_view part) {
 
 std::string search_help(std::string_view words) {
   std::string text;
+  const std::string_view code = words.starts_with('E') || words.starts_with('e') ? words.substr(1) : "";
+  if (code.size() >= 3 && std::ranges::all_of(code, [](unsigned char c) { return std::isdigit(c) != 0; }))
+    return explain_error(words);
   for (const ErrorEntry& entry : error_catalog()) {
     const std::string line =
         fmt::format("E{:04} {}. ({})", static_cast<int>(entry.code), entry.title, entry.name);
@@ -154,19 +173,22 @@ std::string search_help(std::string_view words) {
 }
 
 std::string diagnose() {
-  const dnnl_version_t* onednn = dnnl_version();
   std::string text;
   add_line(text, "phlox", PHLOX_VERSION);
   add_line(text, "processor", fmt::format("kernels for {}", cpu::to_string(cpu::instruction_set())));
   add_line(text, "threads", fmt::format("{}", thread_count()));
-  add_line(text, "oneDNN", fmt::format("{}.{}.{}", onednn->major, onednn->minor, onednn->patch));
   add_line(text, "operations", fmt::format("{}", operations().size()));
+#ifdef PHLOX_ONEDNN
+  const dnnl_version_t* onednn = dnnl_version();
+  add_line(text, "oneDNN", fmt::format("{}.{}.{}", onednn->major, onednn->minor, onednn->patch));
   if (onednn->major != DNNL_VERSION_MAJOR || onednn->minor != DNNL_VERSION_MINOR)
     add_line(text, "wrong",
              fmt::format(
                  "another oneDNN is loaded than the {}.{} that Phlox was built with; look at LD_LIBRARY_PATH",
                  DNNL_VERSION_MAJOR, DNNL_VERSION_MINOR));
-  else if (operations().empty())
+  else
+#endif
+      if (operations().empty())
     add_line(text, "wrong",
              "no operations: the static library was not linked whole; link Phlox::phlox_static");
   else text += "  all is well\n";

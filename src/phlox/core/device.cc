@@ -53,6 +53,7 @@ Device default_device() { return current_default.load(std::memory_order_relaxed)
 void set_default_device(Device device) {
   if (!is_available(device))
     fail<DeviceError>(ErrorCode::unknown_device, "the device {} is not available here", to_string(device))
+        .hint("\"cpu\"")
         .raise();
   current_default.store(device, std::memory_order_relaxed);
 }

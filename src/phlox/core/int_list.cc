@@ -18,7 +18,7 @@ std::int64_t element_count(const Shape& shape) {
   for (std::int64_t size : shape) {
     if (size < 0)
       fail<ShapeError>(ErrorCode::invalid_value, "a shape has the negative size {}", size)
-          .detail("shape", to_string(shape))
+          .detail("shape", fmt::format("[{}]", to_string(shape)))
           .raise();
     if (size == 0) empty = true;
     overflow |= __builtin_mul_overflow(count, size, &count);

@@ -65,7 +65,7 @@ void check_in_place_allowed(const Tensor& target, const char* operation, bool va
     fail<GradientError>(ErrorCode::leaf_modified_in_place,
                         "{}: a leaf that requires gradients cannot be modified in place", operation)
         .detail("tensor", describe(target))
-        .hint("use the out-of-place form, or no_grad() when the write is not part of the model")
+        .hint("with no_grad(): for updates and initialisation; else the form that returns a new tensor")
         .raise();
   if (impl->is_view)
     fail<GradientError>(ErrorCode::view_modified_in_place,

@@ -92,7 +92,7 @@ To convert(From value) {
 [[noreturn]] void throw_not_a_leaf(const Tensor& tensor, const char* what) {
   fail<GradientError>(ErrorCode::not_a_leaf, "{}: only leaves, which no operation has made, allow this", what)
       .detail("tensor", describe(tensor))
-      .hint("detach() makes a leaf of the same data")
+      .hint("<tensor>.detach() is a leaf of the same data")
       .raise();
 }
 
@@ -256,7 +256,7 @@ Scalar Tensor::item() const {
     fail<ValueError>(ErrorCode::invalid_value, "item: a tensor of {} elements is not a single number",
                      t->count)
         .detail("tensor", describe(*this))
-        .hint("index it first, or use to_vector()")
+        .hint("index or reduce it first; tolist() in Python and to_vector() in C++ give all elements")
         .raise();
   return Scalar::load(t->dtype, t->address());
 }
@@ -310,7 +310,7 @@ const Tensor& Tensor::set_requires_grad(bool on) const {
           "set_requires_grad: only floating and complex tensors can require gradients, not {}",
           info(t->dtype).name)
           .detail("tensor", describe(*this))
-          .hint("cast it first: x.to(float32)")
+          .hint("<tensor>.to(float32)")
           .raise();
     if (t->inference)
       fail<GradientError>(ErrorCode::inference_tensor,
@@ -393,11 +393,11 @@ void Tensor::remove_hook(std::int64_t number) const {
 
 // --- messages
 
-std::string describe(const Tensor& tensor, bool device) {
-  if (!tensor.defined()) return "undefined";
+Description describe(const Tensor& tensor, bool device) {
+  if (!tensor.defined()) return {"undefined", nullptr};
   std::string text = fmt::format("{}[{}]", info(tensor.dtype()).short_name, to_string(tensor.shape()));
   if (device) text += " " + to_string(tensor.device());
-  return text;
+  return {std::move(text), tensor.impl()};
 }
 
 void Tensor::throw_undefined() {

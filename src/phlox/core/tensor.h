@@ -225,7 +225,7 @@ template <class T>
 Tensor from_values(std::span<const T> values, const Shape& shape);
 
 // "f32[3,4]", and with `device` "f32[3,4] cpu": for messages.
-std::string describe(const Tensor& tensor, bool device = true);
+Description describe(const Tensor& tensor, bool device = true);
 
 // Number of threads of the calling process used for operations is in core/parallel.h.
 

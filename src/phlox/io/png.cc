@@ -14,7 +14,7 @@ void save_png(const std::filesystem::path& path, const Tensor& image) {
     fail<DTypeError>(ErrorCode::wrong_dtype, "save_png: an image of u8 is needed, not {}",
                      info(image.dtype()).short_name)
         .detail("image", describe(image))
-        .hint("(x * 255).to(DType::uint8) for values from 0 to 1")
+        .hint("(x * 255).to(uint8) for values from 0 to 1")
         .raise();
   }
   const std::int64_t channels = image.rank() == 3 ? image.size(2) : 1;

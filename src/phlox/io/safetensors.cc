@@ -161,7 +161,32 @@ void check_coverage(const io::FileView& file, const Header& header) {
   }
 }
 
+// Files of other kinds under a wrong name are told by their first bytes.
+void check_kind(const io::FileView& file) {
+  struct Kind {
+    std::string_view start, what;
+  };
+  constexpr Kind kinds[] = {{"PK\x03\x04", "a zip archive, such as .npz, or .pt of torch.save"},
+                            {"\x80\x02", "a Python pickle"},
+                            {"\x80\x03", "a Python pickle"},
+                            {"\x80\x04", "a Python pickle"},
+                            {"\x80\x05", "a Python pickle"},
+                            {"\x93NUMPY", "a NumPy array, .npy"},
+                            {"\x89HDF", "an HDF5 file"},
+                            {"\x1f\x8b", "a gzip file"},
+                            {"<!DOCTYPE", "a web page"},
+                            {"<html", "a web page"},
+                            {"version https://git-lfs", "a pointer of Git LFS in place of the file"}};
+  for (const Kind& kind : kinds) {
+    // A header that happens to have such a length begins with a brace all the same.
+    if (file.size() < 9 || !file.text(0, std::min<std::uint64_t>(file.size(), 32)).starts_with(kind.start))
+      continue;
+    if (file.text(8, 1) != "{") file.malformed(0, "this is no safetensors file but {}", kind.what);
+  }
+}
+
 Header read_header(const io::FileView& file) {
+  check_kind(file);
   const std::uint64_t length = file.u64(0);
   if (length > largest_header)
     file.malformed(0, "the header would have {} bytes; at most {} are allowed", length, largest_header);

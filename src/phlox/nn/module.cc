@@ -70,14 +70,30 @@ void Module::forget(const Module* part) {
 }
 
 Tensor Module::forward(Tensor) {
-  fail<StateError>(ErrorCode::module_misuse, "{}: the module has no forward of one tensor", type_name())
-      .hint("define Tensor forward(Tensor x) in the class, or call the one that it has")
+  fail<StateError>(ErrorCode::module_misuse, "{}: the class does not define forward", type_name())
+      .hint("forward(self, x) in Python, Tensor forward(Tensor x) in C++: what the module computes")
       .raise();
 }
 
 Tensor Module::operator()(const Tensor& input) {
-  if (pre_hooks_.empty() && hooks_.empty()) [[likely]]
-    return forward(input);
+  try {
+    if (pre_hooks_.empty() && hooks_.empty()) [[likely]]
+      return forward(input);
+    return forward_with_hooks(input);
+  } catch (Error& error) {
+    name_parameters(error);
+    throw;
+  }
+}
+
+void Module::name_parameters(Error& error) const {
+  for (const auto& [prefix, module] : const_cast<Module*>(this)->named_modules()) {
+    for (const auto& [name, parameter] : module->named_parameters(prefix, false))
+      error.set_note(parameter.unsafe_impl(), fmt::format("{} \"{}\"", module->type_name(), name));
+  }
+}
+
+Tensor Module::forward_with_hooks(const Tensor& input) {
   Tensor x = input;
   // Copies, because a hook may remove itself.
   for (const auto& [number, hook] : std::vector(pre_hooks_)) {
@@ -293,7 +309,7 @@ StateDifference Module::load_state_dict(const StateDict& state, bool strict) {
     if (!stored) {
       difference.missing.push_back(name);
     } else if (stored->shape() != tensor.shape()) {
-      wrong_shapes.push_back(fmt::format("{}: the file has [{}], the module [{}]", name,
+      wrong_shapes.push_back(fmt::format("{}: stored is [{}], the module has [{}]", name,
                                          phlox::to_string(stored->shape()),
                                          phlox::to_string(tensor.shape())));
     } else {
@@ -310,7 +326,7 @@ StateDifference Module::load_state_dict(const StateDict& state, bool strict) {
         difference.missing.size(), difference.unexpected.size());
     if (!difference.missing.empty()) error.detail("missing", joined(difference.missing));
     if (!difference.unexpected.empty()) error.detail("unexpected", joined(difference.unexpected));
-    error.hint("strict = false to load what fits").raise();
+    error.hint("strict=False loads what fits and returns the names of the rest").raise();
   }
   if (!wrong_shapes.empty()) {
     auto error =

@@ -147,6 +147,9 @@ class Module {
   };
 
   void check_new_name(const std::string& name) const;
+  Tensor forward_with_hooks(const Tensor& input);
+  // Says of the parameters in an error what they are: Linear "mlp.0.weight".
+  void name_parameters(Error& error) const;
   void forget(const Module* part);
   void collect(const std::string& prefix, bool recurse, std::vector<Slot> Module::* slots,
                NamedTensors& found) const;

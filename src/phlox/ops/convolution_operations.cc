@@ -39,7 +39,7 @@ Operands prepare(const char* operation, int dims, const Tensor& input, const Ten
                      operands.input.size(1), channels, groups > 1 ? fmt::format(" in {} groups", groups) : "")
         .detail("input", describe(input))
         .detail("weight", describe(weight))
-        .hint("channels are dimension 1; x.permute(0, 3, 1, 2) moves them there from the end")
+        .hint("channels are dimension 1; <input>.permute(0, 3, 1, 2) moves them there from the end")
         .raise();
   if (bias && (bias->rank() != 1 || bias->size(0) != out_channels))
     fail<ShapeError>(ErrorCode::sizes_differ, "{}: bias needs the shape [{}]", operation, out_channels)
@@ -57,7 +57,7 @@ Operands prepare(const char* operation, int dims, const Tensor& input, const Ten
     fail<DTypeError>(ErrorCode::wrong_dtype, "{}: takes real numbers, not {}", operation, info(dtype).name)
         .detail("input", describe(input))
         .detail("weight", describe(weight))
-        .hint("x.to(px.float32)")
+        .hint("<input>.to(px.float32)")
         .raise();
   operands.input = operands.input.to(dtype);
   operands.weight = weight.to(dtype);

@@ -173,7 +173,7 @@ Tensor with_classes_last(const Tensor& input, const Tensor& target, const Option
     fail<DTypeError>(ErrorCode::wrong_dtype, "{}: class numbers are integers, not {}", operation,
                      info(target.dtype()).name)
         .detail("target", describe(target))
-        .hint("target.to(px.int64)")
+        .hint("<target>.to(px.int64)")
         .raise();
   if (!is_floating(input.dtype()))
     fail<DTypeError>(ErrorCode::wrong_dtype, "{}: takes floats, not {}", operation, info(input.dtype()).name)

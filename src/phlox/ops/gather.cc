@@ -20,7 +20,7 @@ Tensor checked_indices(const Tensor& index, std::int64_t bound, int dim, const c
     fail<IndexError>(ErrorCode::bad_index, "{}: indices must be integers, not {}", operation,
                      info(index.dtype()).name)
         .detail("index", describe(index))
-        .hint("index.to(px.int64)")
+        .hint("<index>.to(px.int64)")
         .raise();
   NoGrad no_grad;
   Tensor plain = index.to(DType::int64).contiguous();
@@ -33,9 +33,11 @@ Tensor checked_indices(const Tensor& index, std::int64_t bound, int dim, const c
       rest /= plain.impl()->sizes[d];
     }
     auto error = fail<IndexError>(ErrorCode::index_out_of_range,
-                                  "{}: index {} is out of range for dimension {} of size {}", operation,
+                                  "{}: position {} is out of range for dimension {} of size {}", operation,
                                   plain.data<std::int64_t>()[bad], dim, bound);
-    error.detail("index", describe(index) + (plain.rank() ? " at [" + to_string(at) + "]" : ""));
+    Description where = describe(index);
+    if (plain.rank()) where += " at [" + to_string(at) + "]";
+    error.detail("index", where);
     error.hint(bound ? fmt::format("allowed are {} to {}", -bound, bound - 1) : "the dimension is empty")
         .raise();
   }
@@ -249,6 +251,15 @@ Tensor apply_index(const Tensor& data, const IndexPlaces& places, const char* op
   return result;
 }
 
+bool broadcasts_to(const Shape& from, const Shape& to) {
+  bool fits = from.rank() <= to.rank();
+  for (int d = 1; fits && d <= from.rank(); ++d) {
+    const std::int64_t size = from[static_cast<std::size_t>(from.rank() - d)];
+    fits = size == 1 || size == to[static_cast<std::size_t>(to.rank() - d)];
+  }
+  return fits;
+}
+
 void index_put_data(const Tensor& target, const IndexPlaces& places, const Tensor& values, ScatterMode mode,
                     const char* operation) {
   check_mode(target.dtype(), mode, operation);
@@ -264,7 +275,7 @@ void index_put_data(const Tensor& target, const IndexPlaces& places, const Tenso
   IndexedLoop loop = loop_over(target, checked, operation, shape);
   Tensor source = values.detach().to(target.dtype());
   if (source.shape() != shape) {
-    if (broadcast_shapes(shape, source.shape(), operation) != shape)
+    if (!broadcasts_to(source.shape(), shape))
       fail<ShapeError>(ErrorCode::shapes_do_not_broadcast, "{}: values of [{}] do not fit the places [{}]",
                        operation, to_string(values.shape()), to_string(shape))
           .detail("input", describe(target))

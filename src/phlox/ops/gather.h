@@ -30,6 +30,9 @@ struct IndexedLoop {
   Index indices[max_rank];
 };
 
+// True when a tensor of shape `from` can be broadcast to shape `to`.
+bool broadcasts_to(const Shape& from, const Shape& to);
+
 // Indexing by several tensors at once, as NumPy does it. The tensors (any integers) broadcast to one shape,
 // which takes the place of the dimensions they index, at `position` among the dimensions that remain.
 struct IndexPlaces {

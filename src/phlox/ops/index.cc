@@ -52,7 +52,7 @@ void require_bool(const Tensor& mask, const char* operation) {
   fail<DTypeError>(ErrorCode::wrong_dtype, "{}: the mask must be bool, not {}", operation,
                    info(mask.dtype()).name)
       .detail("mask", describe(mask))
-      .hint("mask.to(px.bool)")
+      .hint("<mask>.to(px.bool)")
       .raise();
 }
 

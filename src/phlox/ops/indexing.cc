@@ -39,8 +39,8 @@ Range range_of(const Slice& slice, std::int64_t size, int dim) {
 
 std::int64_t position_of(std::int64_t index, std::int64_t size, int dim) {
   if (index < -size || index >= size) [[unlikely]]
-    fail<IndexError>(ErrorCode::index_out_of_range, "index: {} is out of range for dimension {} of size {}",
-                     index, dim, size)
+    fail<IndexError>(ErrorCode::index_out_of_range,
+                     "index: position {} is out of range for dimension {} of size {}", index, dim, size)
         .hint(size ? fmt::format("allowed are {} to {}", -size, size - 1) : "the dimension is empty")
         .raise();
   return index < 0 ? index + size : index;
@@ -254,6 +254,20 @@ Tensor without_leading_ones(Tensor value, int rank) {
   return value;
 }
 
+// The value must broadcast to the places that it is written to.
+void check_fits(const Tensor& input, const Tensor& value, const Shape& places) {
+  Shape shape = value.shape();
+  while (shape.rank() > places.rank() && shape[0] == 1) shape.erase(0);
+  if (broadcasts_to(shape, places)) return;
+  fail<ShapeError>(ErrorCode::shapes_do_not_broadcast,
+                   "setitem: a value of [{}] does not fit into places of [{}]", to_string(value.shape()),
+                   to_string(places))
+      .detail("input", describe(input))
+      .detail("value", describe(value))
+      .hint("sizes must be those of the places, or 1, counted from the last dimension")
+      .raise();
+}
+
 void set(const Tensor& input, Indices indices, const Operand& operand) {
   if (!operand.is_tensor()) operand.scalar().check_fits(input.dtype());
   const Tensor value = operand.is_tensor()
@@ -271,12 +285,7 @@ void set(const Tensor& input, Indices indices, const Operand& operand) {
                      ScatterMode::assign, "setitem");
     } else {
       const Tensor source = without_leading_ones(value.detach().to(input.device()), plan.view.rank());
-      if (broadcast_shapes(plan.view.shape(), source.shape(), "setitem") != plan.view.shape())
-        fail<ShapeError>(ErrorCode::shapes_do_not_broadcast, "setitem: [{}] does not fit into [{}]",
-                         to_string(value.shape()), to_string(plan.view.shape()))
-            .detail("input", describe(input))
-            .detail("value", describe(value))
-            .raise();
+      check_fits(input, value, plan.view.shape());
       copy_data(broadcast_to(source, plan.view.shape()), plan.view);
     }
   }

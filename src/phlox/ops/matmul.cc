@@ -16,9 +16,11 @@ namespace {
   error.detail("lhs", describe(lhs)).detail("rhs", describe(rhs));
   if (lhs.rank() == 2 && rhs.rank() == 2) {
     if (left == rhs.size(1))
-      error.hint(fmt::format("lhs @ rhs.T, which gives [{},{}]", lhs.size(0), rhs.size(0)));
+      error.hint(fmt::format("<lhs> @ <rhs>.T, which gives {}[{},{}]", info(lhs.dtype()).short_name,
+                             lhs.size(0), rhs.size(0)));
     else if (lhs.size(0) == right)
-      error.hint(fmt::format("lhs.T @ rhs, which gives [{},{}]", left, rhs.size(1)));
+      error.hint(fmt::format("<lhs>.T @ <rhs>, which gives {}[{},{}]", info(lhs.dtype()).short_name, left,
+                             rhs.size(1)));
   }
   error.raise();
 }
@@ -45,7 +47,7 @@ DType product_dtype(const char* operation, const Tensor& a, const Tensor& b) {
     fail<DTypeError>(ErrorCode::wrong_dtype, "{}: takes numbers, not {}", operation, info(dtype).name)
         .detail("lhs", describe(a))
         .detail("rhs", describe(b))
-        .hint("x.to(px.float32)")
+        .hint("<lhs>.to(px.float32)")
         .raise();
   return dtype;
 }
@@ -91,7 +93,7 @@ Tensor product(const char* operation, const Tensor& input, const Tensor& other) 
     fail<ShapeError>(ErrorCode::wrong_rank, "{}: a number has no dimension to multiply over", operation)
         .detail("lhs", describe(input))
         .detail("rhs", describe(other))
-        .hint("x * y")
+        .hint("<lhs> * <rhs>")
         .raise();
   const std::int64_t left = input.size(-1), right = other.size(other.rank() == 1 ? 0 : -2);
   if (left != right) throw_inner_sizes(operation, input, other, left, right);
@@ -326,7 +328,8 @@ PHLOX_OPERATION(
                      features, weight.size(1))
         .detail("input", describe(input))
         .detail("weight", describe(weight))
-        .hint("x.flatten(1) joins all but the batch dimension")
+        .hint(fmt::format("<input>.flatten(1) joins all but the batch dimension; or a layer for {} features",
+                          features))
         .raise();
   if (bias && (bias->rank() != 1 || bias->size(0) != weight.size(0)))
     fail<ShapeError>(ErrorCode::sizes_differ, "linear: bias needs the shape [{}]", weight.size(0))

@@ -186,7 +186,7 @@ void check_floating(const char* operation, const Tensor& input) {
   fail<DTypeError>(ErrorCode::wrong_dtype, "{}: takes floating numbers, not {}", operation,
                    info(input.dtype()).name)
       .detail("input", describe(input))
-      .hint("x.to(px.float32)")
+      .hint("<input>.to(px.float32)")
       .raise();
 }
 
@@ -200,8 +200,8 @@ Tensor along_channels(const char* operation, const char* name, const OptionalTen
                       const Tensor& input, DType dtype) {
   if (!vector) return {};
   if (vector->rank() != 1 || vector->size(0) != input.size(1))
-    fail<ShapeError>(ErrorCode::sizes_differ, "{}: {} needs the shape [{}], one a channel", operation, name,
-                     input.size(1))
+    fail<ShapeError>(ErrorCode::sizes_differ, "{}: the input has {} channels, {} is for {}", operation,
+                     input.size(1), name, vector->rank() == 1 ? vector->size(0) : vector->numel())
         .detail("input", describe(input))
         .detail(name, describe(*vector))
         .raise();

@@ -174,13 +174,46 @@ DType promoted_dtype(const PointwiseFunction& function, std::span<const Operand>
   return dtype;
 }
 
+// Broadcasts `other` into `shape`; false when they do not fit.
+bool try_broadcast(Shape& shape, const Shape& other) {
+  Shape result = shape.size() >= other.size() ? shape : other;
+  const Shape& shorter = shape.size() >= other.size() ? other : shape;
+  const std::size_t shift = result.size() - shorter.size();
+  for (std::size_t i = 0; i < shorter.size(); ++i) {
+    std::int64_t& size = result[shift + i];
+    if (size == 1) size = shorter[i];
+    else if (shorter[i] != 1 && shorter[i] != size) return false;
+  }
+  shape = result;
+  return true;
+}
+
+[[noreturn]] void throw_no_broadcast(const PointwiseFunction& function, std::span<const Operand> inputs) {
+  std::string shapes;
+  for (const Operand& input : inputs) {
+    if (!input.is_tensor()) continue;
+    shapes += fmt::format("{}[{}]", shapes.empty() ? "" : " and ", to_string(input.tensor().shape()));
+  }
+  auto error = fail<ShapeError>(ErrorCode::shapes_do_not_broadcast, "{}: shapes {} do not broadcast",
+                                function.name, shapes);
+  const char* labels[] = {"lhs", "rhs"};
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    if (inputs[i].is_tensor())
+      error.detail(inputs.size() == 2 ? std::string(labels[i]) : fmt::format("input {}", i),
+                   describe(inputs[i].tensor()));
+  }
+  error.hint("sizes must be equal or 1, counted from the last dimension; unsqueeze() or reshape() one side")
+      .raise();
+}
+
 Shape broadcast_all(const PointwiseFunction& function, std::span<const Operand> inputs) {
   Shape shape;
   bool first = true;
   for (const Operand& input : inputs) {
     if (!input.is_tensor()) continue;
-    if (first) shape = input.tensor().shape();
-    else shape = broadcast_shapes(shape, input.tensor().shape(), function.name);
+    const Shape next = input.tensor().shape();
+    if (first) shape = next;
+    else if (!try_broadcast(shape, next)) throw_no_broadcast(function, inputs);
     first = false;
   }
   return shape;
@@ -381,11 +414,17 @@ const Tensor& apply_pointwise_into(const PointwiseFunction& function, std::span<
     return target;
   }
   const Shape shape = broadcast_all(function, inputs);
-  if (shape != target.shape())
-    fail<ShapeError>(ErrorCode::shapes_do_not_broadcast, "{}: the result [{}] does not fit the target [{}]",
-                     function.name, to_string(shape), to_string(target.shape()))
-        .detail("target", describe(target))
-        .raise();
+  if (shape != target.shape()) {
+    auto error = fail<ShapeError>(ErrorCode::shapes_do_not_broadcast,
+                                  "{}: the result [{}] does not fit the target [{}]", function.name,
+                                  to_string(shape), to_string(target.shape()));
+    error.detail("target", describe(target));
+    for (const Operand& input : inputs) {
+      if (input.is_tensor() && input.tensor().unsafe_impl() != target.unsafe_impl())
+        error.detail("operand", describe(input.tensor()));
+    }
+    error.hint("use the form that returns a new tensor").raise();
+  }
   const DType compute = promoted_dtype(function, inputs);
   const DType result = function.predicate() ? DType::bool_ : compute;
   const auto level = [](DType d) { return is_complex(d) ? 3 : is_floating(d) ? 2 : is_integer(d) ? 1 : 0; };

@@ -14,7 +14,7 @@ PHLOX_OPERATION(
   if (max) return clamp_max(input, *max);
   fail<ValueError>(ErrorCode::invalid_value, "clamp: at least one of 'min' and 'max' must be given")
       .detail("input", describe(input))
-      .hint("x.clamp(min=0)")
+      .hint("<input>.clamp(min=0)")
       .raise();
 }
 

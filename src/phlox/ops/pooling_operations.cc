@@ -12,7 +12,7 @@ namespace {
 [[noreturn]] void throw_wrong_dtype(const char* operation, const Tensor& input, const char* wants) {
   fail<DTypeError>(ErrorCode::wrong_dtype, "{}: takes {}, not {}", operation, wants, info(input.dtype()).name)
       .detail("input", describe(input))
-      .hint("x.to(px.float32)")
+      .hint("<input>.to(px.float32)")
       .raise();
 }
 

@@ -56,7 +56,7 @@ Tensor quantile_of(const Tensor& input, const Operand& q, OptionalDim dim, bool 
     fail<DTypeError>(ErrorCode::wrong_dtype, "{}: takes floating tensors, not {}", operation,
                      info(input.dtype()).name)
         .detail("input", describe(input))
-        .hint("x.to(px.float32)")
+        .hint("<input>.to(px.float32)")
         .raise();
   const Tensor points =
       q.is_tensor() ? q.tensor().to(input.dtype()) : Tensor(q.scalar(), {.dtype = input.dtype()});

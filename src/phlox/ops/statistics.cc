@@ -12,7 +12,7 @@ void check_floating(const Tensor& input, const char* operation) {
   if (is_floating(input.dtype())) return;
   fail<DTypeError>(ErrorCode::wrong_dtype, "{}: takes floats, not {}", operation, info(input.dtype()).name)
       .detail("input", describe(input))
-      .hint("x.to(px.float32)")
+      .hint("<input>.to(px.float32)")
       .raise();
 }
 

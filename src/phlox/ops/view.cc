@@ -483,7 +483,7 @@ PHLOX_OPERATION(Tensor, t, (const Tensor& input),
   if (input.rank() > 2)
     fail<ShapeError>(ErrorCode::wrong_rank, "t: takes at most 2 dimensions, not {}", input.rank())
         .detail("input", describe(input))
-        .hint("x.mT transposes the last two dimensions")
+        .hint("<input>.mT transposes the last two dimensions")
         .raise();
   return input.rank() < 2 ? apply_view(input, {ViewKind::permute, input.rank() ? IntList{0} : IntList{}})
                           : transpose(input, 0, 1);
@@ -628,7 +628,7 @@ PHLOX_OPERATION(
   if (needs_gradient(input) && !input.is_contiguous())
     fail<NotSupportedError>(ErrorCode::not_supported, "as_strided: gradients need a contiguous tensor")
         .detail("input", describe(input))
-        .hint("x.contiguous()")
+        .hint("<input>.contiguous()")
         .raise();
   return apply_view(input, {ViewKind::strided, size, stride, {}, offset});
 }

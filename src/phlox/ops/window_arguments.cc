@@ -31,7 +31,7 @@ Tensor with_batch(const Tensor& input, int dims, const char* operation, bool& ad
                      "{}: input needs {} dimensions (batch, channels, {} spatial), not {}", operation,
                      dims + 2, dims, input.rank())
         .detail("input", describe(input))
-        .hint("x.unsqueeze(0) adds a batch dimension in front, x.unsqueeze(1) a channel")
+        .hint("<input>.unsqueeze(0) adds a batch dimension in front, <input>.unsqueeze(1) a channel")
         .raise();
   return input;
 }

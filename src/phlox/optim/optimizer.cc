@@ -24,7 +24,7 @@ void Optimizer::add_group(const std::vector<Tensor>& parameters, double lr) {
   }
   if (parameters.empty()) {
     fail<ValueError>(ErrorCode::invalid_value, "optimizer: there are no parameters")
-        .hint("net.parameters(), with layers that are members: nn::Linear head{{this, \"head\", 8, 2}}")
+        .hint("net.parameters(); layers in a plain list are no part of the net, in a ModuleList they are")
         .raise();
   }
   if (!(lr >= 0))
@@ -33,7 +33,7 @@ void Optimizer::add_group(const std::vector<Tensor>& parameters, double lr) {
     if (!parameter.is_leaf()) {
       fail<ValueError>(ErrorCode::not_a_leaf, "optimizer: a parameter is the result of operations")
           .detail("parameter", describe(parameter))
-          .hint("parameter.detach().set_requires_grad()")
+          .hint("<parameter>.detach().requires_grad_()")
           .raise();
     }
     if (!known.insert(parameter.unsafe_impl()).second) {
