@@ -1,3 +1,4 @@
+#include "error_matching.h"
 #include "phlox/autograd/engine.h"
 
 #include <gtest/gtest.h>
@@ -27,17 +28,6 @@ Tensor vector(Floats values, bool requires_grad = false) {
 }
 
 Floats values(const Tensor& x) { return x.to_vector<float>(); }
-
-template <class F>
-ErrorCode code_of(F f) {
-  try {
-    f();
-  } catch (const Error& error) {
-    return error.code();
-  }
-  ADD_FAILURE() << "no error";
-  return ErrorCode::invalid_value;
-}
 
 TEST(BackwardTest, AddsUpOverPathsAndCalls) {
   Tensor x = vector({1, 2, 3}, true), w = vector({4, 5, 6}, true);

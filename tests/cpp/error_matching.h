@@ -1,4 +1,4 @@
-// Runs a statement that must throw an Error and gives its text, for tests of messages.
+// Runs statements that must throw an Error and gives its code or its text.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -8,6 +8,17 @@
 #include "phlox/base/error.h"
 
 namespace phlox {
+
+template <class F>
+ErrorCode code_of(const F& statement) {
+  try {
+    statement();
+  } catch (const Error& error) {
+    return error.code();
+  }
+  ADD_FAILURE() << "no error was thrown";
+  return ErrorCode::invalid_value;
+}
 
 template <class F>
 std::string error_text(const F& statement) {

@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "error_matching.h"
 #include "finite_differences.h"
 #include "phlox/core/parallel.h"
 #include "phlox/ops/creation.h"
@@ -19,17 +20,6 @@ using Doubles = std::vector<double>;
 Doubles values(const Tensor& x) { return x.to_vector<double>(); }
 Tensor counting(const Shape& shape) {
   return reshape(arange(element_count(shape), {}, 1, DType::float64), shape);
-}
-
-template <class F>
-ErrorCode code_of(F f) {
-  try {
-    f();
-  } catch (const Error& error) {
-    return error.code();
-  }
-  ADD_FAILURE() << "no error";
-  return ErrorCode::invalid_value;
 }
 
 TEST(IndexTest, BasicIndicesAreViews) {

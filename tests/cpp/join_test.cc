@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include "error_matching.h"
 #include "finite_differences.h"
 #include "phlox/ops/creation.h"
 #include "phlox/ops/functions.h"
@@ -12,17 +13,6 @@ using testing::random_doubles;
 using Doubles = std::vector<double>;
 
 Doubles values(const Tensor& x) { return x.to_vector<double>(); }
-
-template <class F>
-ErrorCode code_of(F f) {
-  try {
-    f();
-  } catch (const Error& error) {
-    return error.code();
-  }
-  ADD_FAILURE() << "no error";
-  return ErrorCode::invalid_value;
-}
 
 TEST(JoinTest, CatPromotesAndAllowsEmptyParts) {
   const Tensor a = tensor({1, 2}), b = tensor({2.5, 3.5, 4.5});

@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include "error_matching.h"
 #include "finite_differences.h"
 #include "phlox/ops/creation.h"
 #include "phlox/ops/functions.h"
@@ -16,17 +17,6 @@ Tensor counting(const Shape& shape) {
   return reshape(arange(element_count(shape), {}, 1, DType::float64), shape);
 }
 Doubles values(const Tensor& x) { return x.to_vector<double>(); }
-
-template <class F>
-ErrorCode code_of(F f) {
-  try {
-    f();
-  } catch (const Error& error) {
-    return error.code();
-  }
-  ADD_FAILURE() << "no error";
-  return ErrorCode::invalid_value;
-}
 
 // f on every layout of x gives the same.
 void check_layouts(const Tensor& x, const std::function<Tensor(const Tensor&)>& f) {

@@ -34,15 +34,14 @@ void check_channels(const std::string& layer, std::int64_t channels) {
 
 }  // namespace
 
-BatchNormBase::BatchNormBase(std::int64_t channels, const BatchNormOptions& norm_options, int min_rank,
-                             int max_rank)
-    : options(norm_options), channels_(channels), min_rank_(min_rank), max_rank_(max_rank) {
-  check_channels("BatchNorm", channels);
-  if (options.affine) {
+ChannelNorm::ChannelNorm(const char* layer, std::int64_t channels, bool affine, bool track_running_stats)
+    : channels_(channels) {
+  check_channels(layer, channels);
+  if (affine) {
     weight = filled_parameter({channels}, 1);
     bias = filled_parameter({channels}, 0);
   }
-  if (options.track_running_stats) {
+  if (track_running_stats) {
     running_mean = filled_buffer({channels}, 0);
     running_var = filled_buffer({channels}, 1);
     num_batches_tracked = filled_buffer({}, 0, DType::int64);
@@ -53,6 +52,17 @@ BatchNormBase::BatchNormBase(std::int64_t channels, const BatchNormOptions& norm
   register_buffer("running_var", &running_var);
   register_buffer("num_batches_tracked", &num_batches_tracked);
 }
+
+std::string ChannelNorm::settings_with(double eps, bool affine) const {
+  return fmt::format("{}, eps={}, affine={}", channels_, eps, affine);
+}
+
+BatchNormBase::BatchNormBase(std::int64_t channels, const BatchNormOptions& norm_options, int min_rank,
+                             int max_rank)
+    : ChannelNorm("BatchNorm", channels, norm_options.affine, norm_options.track_running_stats),
+      options(norm_options),
+      min_rank_(min_rank),
+      max_rank_(max_rank) {}
 
 Tensor BatchNormBase::forward(Tensor input) {
   if (input.rank() < min_rank_ || input.rank() > max_rank_) {
@@ -68,33 +78,13 @@ Tensor BatchNormBase::forward(Tensor input) {
     num_batches_tracked.add_(1);
     if (!options.momentum) momentum = 1 / num_batches_tracked.item<double>();
   }
-  const bool own_statistics = training() || !running_mean.defined();
   return batch_norm(input, optional(running_mean), optional(running_var), optional(weight), optional(bias),
-                    own_statistics, momentum, options.eps);
-}
-
-std::string BatchNormBase::settings() const {
-  return fmt::format("{}, eps={}, affine={}", channels_, options.eps, options.affine);
+                    uses_own_statistics(), momentum, options.eps);
 }
 
 InstanceNorm::InstanceNorm(std::int64_t channels, InstanceNormOptions norm_options)
-    : options(norm_options), channels_(channels) {
-  check_channels("InstanceNorm", channels);
-  if (options.affine) {
-    weight = filled_parameter({channels}, 1);
-    bias = filled_parameter({channels}, 0);
-  }
-  if (options.track_running_stats) {
-    running_mean = filled_buffer({channels}, 0);
-    running_var = filled_buffer({channels}, 1);
-    num_batches_tracked = filled_buffer({}, 0, DType::int64);
-  }
-  register_parameter("weight", &weight);
-  register_parameter("bias", &bias);
-  register_buffer("running_mean", &running_mean);
-  register_buffer("running_var", &running_var);
-  register_buffer("num_batches_tracked", &num_batches_tracked);
-}
+    : ChannelNorm("InstanceNorm", channels, norm_options.affine, norm_options.track_running_stats),
+      options(norm_options) {}
 
 InstanceNorm::InstanceNorm(Module* parent, const std::string& name, std::int64_t channels,
                            InstanceNormOptions norm_options)
@@ -104,11 +94,7 @@ InstanceNorm::InstanceNorm(Module* parent, const std::string& name, std::int64_t
 
 Tensor InstanceNorm::forward(Tensor input) {
   return instance_norm(input, optional(running_mean), optional(running_var), optional(weight), optional(bias),
-                       training() || !running_mean.defined(), options.momentum, options.eps);
-}
-
-std::string InstanceNorm::settings() const {
-  return fmt::format("{}, eps={}, affine={}", channels_, options.eps, options.affine);
+                       uses_own_statistics(), options.momentum, options.eps);
 }
 
 LayerNorm::LayerNorm(const DimList& normalized, LayerNormOptions norm_options)

@@ -5,6 +5,22 @@
 
 namespace phlox::nn {
 
+// What layers have that normalise each channel: weight and bias with `affine`, and statistics that follow those of the
+// batches with `track_running_stats`. A tensor that a layer does not have is undefined.
+class ChannelNorm : public Module {
+ public:
+  Tensor weight, bias, running_mean, running_var, num_batches_tracked;
+
+ protected:
+  ChannelNorm(const char* layer, std::int64_t channels, bool affine, bool track_running_stats);
+  // Whether statistics of the input are used, not the running ones.
+  bool uses_own_statistics() const { return training() || !running_mean.defined(); }
+  std::string settings_with(double eps, bool affine) const;
+
+ private:
+  std::int64_t channels_;
+};
+
 struct BatchNormOptions {
   double eps = 1e-5;
   OptionalDouble momentum = 0.1;  // without one, running statistics are the mean over all batches
@@ -15,19 +31,17 @@ struct BatchNormOptions {
 // Normalises each channel over the batch and the spatial dimensions. In training the batch's own statistics are used
 // and the running ones follow them; otherwise the running ones are used.
 // Source: Ioffe, Szegedy 2015, arXiv:1502.03167.
-class BatchNormBase : public Module {
+class BatchNormBase : public ChannelNorm {
  public:
   Tensor forward(Tensor input) override;
-  std::string settings() const override;
+  std::string settings() const override { return settings_with(options.eps, options.affine); }
 
-  Tensor weight, bias, running_mean, running_var, num_batches_tracked;
   const BatchNormOptions options;
 
  protected:
   BatchNormBase(std::int64_t channels, const BatchNormOptions& options, int min_rank, int max_rank);
 
  private:
-  std::int64_t channels_;
   int min_rank_, max_rank_;
 };
 
@@ -62,19 +76,15 @@ struct InstanceNormOptions {
 
 // Normalises each channel of each example over the spatial dimensions.
 // Source: Ulyanov, Vedaldi, Lempitsky 2016, arXiv:1607.08022.
-class InstanceNorm : public Module {
+class InstanceNorm : public ChannelNorm {
  public:
   explicit InstanceNorm(std::int64_t channels, InstanceNormOptions options = {});
   InstanceNorm(Module* parent, const std::string& name, std::int64_t channels,
                InstanceNormOptions options = {});
   Tensor forward(Tensor input) override;
-  std::string settings() const override;
+  std::string settings() const override { return settings_with(options.eps, options.affine); }
 
-  Tensor weight, bias, running_mean, running_var, num_batches_tracked;
   const InstanceNormOptions options;
-
- private:
-  std::int64_t channels_;
 };
 // The same for every number of spatial dimensions; the usual names.
 class InstanceNorm1d : public InstanceNorm {
