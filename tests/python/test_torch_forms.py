@@ -143,3 +143,28 @@ def test_a_usual_script_runs(tmp_path):
     assert done.returncode == 0, done.stderr
     result = json.loads(done.stdout.splitlines()[-1])
     assert result["best"] >= 0.95
+
+
+def test_what_is_different_on_purpose():
+    # docs/coming-from-pytorch.md says so.
+    assert (px.tensor(2.0, dtype=px.float64) * px.ones(2)).dtype == px.float64
+    assert issubclass(px.ShapeError, ValueError) and issubclass(px.GradientError, RuntimeError)
+    assert px.arange(3)[::-1].stride() == (-1,) and px.ones(2, 3).flip(0).stride() == (-3, 1)
+    for dtype in (px.uint16, px.uint32, px.uint64):
+        assert px.sort(px.tensor([3, 1], dtype=dtype) + 1).values.tolist() == [2, 4]
+    assert px.tensor([1, 2]).mean().item() == 1.5
+    scores = px.randn(2, 3)
+    labels = px.tensor([0, 2])
+    assert px.equal(px.cross_entropy(scores, labels), px.cross_entropy(scores, labels.to(px.int32)))
+    assert (px.tensor([5]) // 0).item() == 0 and px.tensor(float("nan")).int().item() == 0
+    image = px.nn.Conv2d(3, 4, 1)(px.ones(2, 3, 4, 4))
+    assert not image.is_contiguous() and image.view(2, -1).shape == (2, 64)
+    x = px.ones(3, requires_grad=True)
+    y = x * 2
+    y[0] = 5
+    y.sum().backward()
+    assert x.grad.tolist() == [0, 2, 2]
+    with pytest.raises(px.GradientError, match="view"):
+        (x * 2)[0:1].mul_(2)
+    with pytest.raises(AttributeError, match="px.relu"):
+        px.reluu  # noqa: B018

@@ -86,10 +86,13 @@ def docs(_arguments: argparse.Namespace) -> bool:
     output.mkdir(exist_ok=True)
     with step("C++ reference (Doxygen)"):
         run("doxygen", "docs/Doxyfile")
+    with step("Pages (MkDocs)"):
+        run(PYTHON, "tools/make_docs.py", output, env=python_environment(folder))
+        run(PYTHON, "-m", "mkdocs", "build", "-q", "-f", output / "mkdocs.yml")
     with step("Python reference (pdoc)"):
         pdoc = (PYTHON, "-m", "pdoc", "--docformat", "google", "-o", output / "python", "phlox")
         run(*pdoc, env=python_environment(folder))
-    say("written: build/docs/cpp/index.html, build/docs/python/index.html")
+    say("written to build/docs: site/index.html, python/index.html, cpp/index.html")
     return True
 
 
@@ -150,7 +153,7 @@ def main() -> int:
 
     command("conformance", conformance, "run the outside suites in tests/conformance")
 
-    command("docs", docs, "write the C++ and Python reference to build/docs")
+    command("docs", docs, "write the pages and the references of C++ and Python to build/docs")
 
     added = command("lint", lint, "check form, style, types and layers")
     added.add_argument("--fix", action="store_true", help="mend what a tool can mend")
