@@ -6,6 +6,7 @@
 #include "phlox/nn/container.h"
 #include "phlox/nn/dropout.h"
 #include "phlox/nn/init.h"
+#include "phlox/nn/linear.h"
 #include "phlox/ops/functions.h"
 
 namespace phlox {
@@ -331,6 +332,38 @@ TEST(InitTest, Matrices) {
     for (std::size_t row = 0; row < 10; ++row) zero_count += sparse[row * 4 + column] == 0;
     EXPECT_EQ(zero_count, 3);
   }
+}
+
+TEST(ModuleTest, GradientsBecomeZeroInPlaceOrAreDropped) {
+  nn::Linear layer(2, 1);
+  sum(layer(ones({1, 2}))).backward();
+  const Tensor gradient = layer.weight.grad();
+  layer.zero_grad(false);
+  EXPECT_EQ(layer.weight.grad().unsafe_impl(), gradient.unsafe_impl());
+  EXPECT_EQ(sum(gradient).item<double>(), 0);
+  layer.zero_grad();
+  EXPECT_FALSE(layer.weight.grad().defined());
+}
+
+TEST(ModuleTest, HooksCanComeBeforeOthersAndSharedParametersBeListedTwice) {
+  nn::Linear layer(1, 1);
+  std::string order;
+  layer.register_forward_hook(
+      [&](nn::Module&, const Tensor&, const Tensor&) { return order += "b", Tensor(); });
+  layer.register_forward_hook(
+      [&](nn::Module&, const Tensor&, const Tensor&) { return order += "a", Tensor(); }, true);
+  static_cast<nn::Module&>(layer)(ones({1, 1}));
+  EXPECT_EQ(order, "ab");
+
+  nn::Module twice;
+  twice.register_module("first", layer);
+  twice.register_module("second", layer);
+  EXPECT_EQ(twice.named_parameters().size(), 2u);
+  EXPECT_EQ(twice.named_parameters("", true, false).size(), 4u);
+  twice.unregister("first");
+  nn::Linear other(1, 1);
+  twice.set_module("second", other);
+  EXPECT_EQ(twice.find_module("second"), &other);
 }
 
 }  // namespace

@@ -114,10 +114,7 @@ Loader::Loader(SharedDataset dataset, LoaderOptions options)
                      options_.batch_size, options_.prefetch, options_.num_workers)
         .raise();
   }
-  const GeneratorState drawn =
-      options_.seed || !options_.shuffle ? GeneratorState{} : default_generator().reserve(1);
-  const auto words = philox(drawn.seed, drawn.stream, drawn.counter);
-  seed_ = options_.seed.value_or(words[0] | std::uint64_t{words[1]} << 32);
+  seed_ = options_.seed ? *options_.seed : options_.shuffle ? draw_seed(default_generator()) : 0;
 }
 
 std::vector<std::vector<std::int64_t>> Loader::plan() const {

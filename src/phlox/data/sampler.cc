@@ -5,7 +5,6 @@
 #include <numeric>
 
 #include "phlox/base/error.h"
-#include "phlox/core/random.h"
 
 namespace phlox::data {
 namespace {
@@ -26,6 +25,11 @@ std::vector<std::int64_t> random_permutation(std::int64_t count, std::uint64_t s
     std::swap(order[i - 1], order[random_bits(seed, stream, i) % i]);
   }
   return order;
+}
+
+std::uint64_t draw_seed(Generator& generator) {
+  const GeneratorState drawn = generator.reserve(1);
+  return random_bits(drawn.seed, drawn.stream, drawn.counter);
 }
 
 std::vector<std::int64_t> SequentialSampler::indices(std::int64_t) const {

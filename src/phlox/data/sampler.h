@@ -5,11 +5,16 @@
 #include <cstdint>
 #include <vector>
 
+#include "phlox/core/random.h"
+
 namespace phlox::data {
 
 // The numbers 0 to count - 1 in an order that depends on the seed and the stream only (Fisher, Yates).
 std::vector<std::int64_t> random_permutation(std::int64_t count, std::uint64_t seed,
                                              std::uint64_t stream = 0);
+
+// A seed for an order, from a generator.
+std::uint64_t draw_seed(Generator& generator);
 
 class Sampler {
  public:

@@ -9,6 +9,7 @@
 #include <unordered_set>
 
 #include "phlox/core/mode.h"
+#include "phlox/nn/utils.h"
 #include "phlox/ops/functions.h"
 
 namespace phlox::nn {
@@ -35,6 +36,19 @@ void replace_data(const Tensor& target, const Tensor& source) {
   std::copy_n(from.sizes, from.rank, to.sizes);
   std::copy_n(from.strides, from.rank, to.strides);
   to.update_layout();
+}
+
+template <class Hook>
+std::int64_t add_hook(std::vector<std::pair<std::int64_t, Hook>>& hooks, Hook hook, bool prepend) {
+  const std::int64_t number = next_hook_number();
+  hooks.emplace(prepend ? hooks.begin() : hooks.end(), number, std::move(hook));
+  return number;
+}
+
+// A module may be a part of its parent under several names.
+void erase_one(std::vector<Module*>& parents, const Module* parent) {
+  if (auto found = std::find(parents.begin(), parents.end(), parent); found != parents.end())
+    parents.erase(found);
 }
 
 template <class Slots>
@@ -168,10 +182,19 @@ void Module::set_buffer(const std::string& name, const Tensor& value) {
   slot->tensor() = value;
 }
 
+void Module::set_module(const std::string& name, Module& part) {
+  auto known = find_named(parts_, name);
+  if (known == parts_.end()) raise_unknown(*this, name);
+  if (known->module == &part) return;
+  if (!known->owner) erase_one(known->module->parents_, this);
+  *known = {name, &part, nullptr};
+  part.parents_.push_back(this);
+}
+
 void Module::unregister(const std::string& name) {
   const auto named = [&](const auto& slot) { return slot.name == name; };
   if (auto part = find_named(parts_, name); part != parts_.end()) {
-    if (!part->owner) std::erase(part->module->parents_, this);
+    if (!part->owner) erase_one(part->module->parents_, this);
     parts_.erase(part);
   } else if (std::erase_if(parameters_, named) + std::erase_if(buffers_, named) == 0) {
     raise_unknown(*this, name);
@@ -207,16 +230,16 @@ std::string dotted(const std::string& prefix) { return prefix.empty() ? prefix :
 
 }  // namespace
 
-NamedTensors Module::named_parameters(const std::string& prefix, bool recurse) const {
+NamedTensors Module::named_parameters(const std::string& prefix, bool recurse, bool remove_duplicate) const {
   NamedTensors found;
   collect(dotted(prefix), recurse, &Module::parameters_, found);
-  return without_repetition(std::move(found));
+  return remove_duplicate ? without_repetition(std::move(found)) : found;
 }
 
-NamedTensors Module::named_buffers(const std::string& prefix, bool recurse) const {
+NamedTensors Module::named_buffers(const std::string& prefix, bool recurse, bool remove_duplicate) const {
   NamedTensors found;
   collect(dotted(prefix), recurse, &Module::buffers_, found);
-  return without_repetition(std::move(found));
+  return remove_duplicate ? without_repetition(std::move(found)) : found;
 }
 
 std::vector<Tensor> Module::parameters(bool recurse) const {
@@ -377,9 +400,7 @@ void Module::apply(const std::function<void(Module&)>& function) {
   function(*this);
 }
 
-void Module::zero_grad() {
-  for (const Tensor& parameter : parameters()) parameter.set_grad({});
-}
+void Module::zero_grad(bool set_to_none) { zero_gradients(parameters(), set_to_none); }
 
 void Module::requires_grad_(bool on) {
   for (const Tensor& parameter : parameters()) parameter.set_requires_grad(on);
@@ -387,14 +408,12 @@ void Module::requires_grad_(bool on) {
 
 // --- hooks
 
-std::int64_t Module::register_forward_pre_hook(PreHook hook) {
-  pre_hooks_.emplace_back(next_hook_number(), std::move(hook));
-  return pre_hooks_.back().first;
+std::int64_t Module::register_forward_pre_hook(PreHook hook, bool prepend) {
+  return add_hook(pre_hooks_, std::move(hook), prepend);
 }
 
-std::int64_t Module::register_forward_hook(Hook hook) {
-  hooks_.emplace_back(next_hook_number(), std::move(hook));
-  return hooks_.back().first;
+std::int64_t Module::register_forward_hook(Hook hook, bool prepend) {
+  return add_hook(hooks_, std::move(hook), prepend);
 }
 
 void Module::remove_hook(std::int64_t number) {

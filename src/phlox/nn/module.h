@@ -56,11 +56,13 @@ class Module {
   Tensor operator()(const Tensor& input);
 
   // --- what it consists of; names of parts are joined by dots, and a tensor that appears twice is listed
-  // once
+  // once, unless remove_duplicate is false
   std::vector<Tensor> parameters(bool recurse = true) const;
-  NamedTensors named_parameters(const std::string& prefix = "", bool recurse = true) const;
+  NamedTensors named_parameters(const std::string& prefix = "", bool recurse = true,
+                                bool remove_duplicate = true) const;
   std::vector<Tensor> buffers(bool recurse = true) const;
-  NamedTensors named_buffers(const std::string& prefix = "", bool recurse = true) const;
+  NamedTensors named_buffers(const std::string& prefix = "", bool recurse = true,
+                             bool remove_duplicate = true) const;
   // What is registered with the module itself, including the places of absent tensors.
   std::vector<std::string> parameter_names() const;
   std::vector<std::string> buffer_names() const;
@@ -91,16 +93,18 @@ class Module {
   Module& to(Device device);
   // Calls function on each part, then on the module itself.
   void apply(const std::function<void(Module&)>& function);
-  void zero_grad();
+  // Drops the gradients, or fills them with zeros in place.
+  void zero_grad(bool set_to_none = true);
   void requires_grad_(bool on = true);
 
-  // --- hooks, called in the order of registration; the number returned removes the hook again
+  // --- hooks, called in the order of registration, or before all others with `prepend`; the number returned removes
+  // the hook again
   using PreHook = std::function<Tensor(Module&, const Tensor& input)>;
   using Hook = std::function<Tensor(Module&, const Tensor& input, const Tensor& output)>;
   // Before forward(); a defined result takes the place of the input.
-  std::int64_t register_forward_pre_hook(PreHook hook);
+  std::int64_t register_forward_pre_hook(PreHook hook, bool prepend = false);
   // After forward(); a defined result takes the place of the output.
-  std::int64_t register_forward_hook(Hook hook);
+  std::int64_t register_forward_hook(Hook hook, bool prepend = false);
   void remove_hook(std::int64_t number);
   bool has_hooks() const { return !pre_hooks_.empty() || !hooks_.empty(); }
 
@@ -129,6 +133,7 @@ class Module {
   // Replaces or removes what is registered under a name. Throw StateError when there is nothing.
   void set_parameter(const std::string& name, const Tensor& value);
   void set_buffer(const std::string& name, const Tensor& value);
+  void set_module(const std::string& name, Module& part);
   void unregister(const std::string& name);
 
  private:

@@ -18,14 +18,19 @@ std::vector<Tensor> gradients_of(const std::vector<Tensor>& parameters) {
 
 }  // namespace
 
+Tensor total_norm(const std::vector<Tensor>& tensors, double norm_type) {
+  if (tensors.empty()) return zeros({});
+  TensorList norms;
+  for (const Tensor& tensor : tensors) norms.push_back(norm(tensor, norm_type).to(DType::float32));
+  return norm(stack(norms), norm_type);
+}
+
 Tensor clip_grad_norm_(const std::vector<Tensor>& parameters, double max_norm, double norm_type,
                        bool error_if_nonfinite) {
   NoGrad guard;
   const std::vector<Tensor> gradients = gradients_of(parameters);
-  if (gradients.empty()) return zeros({});
-  TensorList norms;
-  for (const Tensor& gradient : gradients) norms.push_back(norm(gradient, norm_type).to(DType::float32));
-  const Tensor total = norm(stack(norms), norm_type);
+  const Tensor total = total_norm(gradients, norm_type);
+  if (gradients.empty()) return total;
   if (error_if_nonfinite && !std::isfinite(total.item<double>())) {
     fail<GradientError>(ErrorCode::nonfinite_gradient, "clip_grad_norm_: the norm of the gradients is {}",
                         total.item<double>())
@@ -41,6 +46,16 @@ Tensor clip_grad_norm_(const std::vector<Tensor>& parameters, double max_norm, d
 void clip_grad_value_(const std::vector<Tensor>& parameters, double clip_value) {
   NoGrad guard;
   for (const Tensor& gradient : gradients_of(parameters)) gradient.clamp_range_(-clip_value, clip_value);
+}
+
+void zero_gradients(const std::vector<Tensor>& parameters, bool set_to_none) {
+  NoGrad guard;
+  for (const Tensor& parameter : parameters) {
+    const Tensor gradient = parameter.grad();
+    if (set_to_none || !gradient.defined()) parameter.set_grad({});
+    else if (gradient.is_leaf()) fill_(gradient, 0.0);
+    else parameter.set_grad(zeros_like(gradient));  // others may still need what is recorded
+  }
 }
 
 Tensor parameters_to_vector(const std::vector<Tensor>& parameters) {

@@ -4,6 +4,7 @@
 
 #include <unordered_set>
 
+#include "phlox/nn/utils.h"
 #include "phlox/ops/functions.h"
 
 namespace phlox::optim {
@@ -58,10 +59,8 @@ void Optimizer::step() {
   }
 }
 
-void Optimizer::zero_grad() {
-  for (const Group& group : groups_) {
-    for (const Tensor& parameter : group.parameters) parameter.set_grad({});
-  }
+void Optimizer::zero_grad(bool set_to_none) {
+  for (const Group& group : groups_) nn::zero_gradients(group.parameters, set_to_none);
 }
 
 void Optimizer::set_lr(double lr, std::size_t group) {

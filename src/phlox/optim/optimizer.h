@@ -31,8 +31,8 @@ class Optimizer {
 
   // Changes each parameter that has a gradient. Nothing is recorded.
   void step();
-  // Drops the gradients.
-  void zero_grad();
+  // Drops the gradients, or fills them with zeros in place.
+  void zero_grad(bool set_to_none = true);
 
   std::size_t group_count() const { return groups_.size(); }
   const std::vector<Tensor>& parameters(std::size_t group = 0) const { return groups_[group].parameters; }

@@ -11,14 +11,16 @@ void check(bool fits, const char* schedule, const char* rule) {
   if (!fits) fail<ValueError>(ErrorCode::invalid_value, "{}: {}", schedule, rule).raise();
 }
 
-}  // namespace
-
-std::vector<double> Schedule::learning_rates() const {
+std::vector<double> rates_of(const Optimizer& optimizer) {
   std::vector<double> rates;
-  for (std::size_t group = 0; group < optimizer_.group_count(); ++group)
-    rates.push_back(optimizer_.lr(group));
+  for (std::size_t group = 0; group < optimizer.group_count(); ++group) rates.push_back(optimizer.lr(group));
   return rates;
 }
+
+}  // namespace
+
+std::vector<double> Schedule::learning_rates() const { return rates_of(optimizer_); }
+std::vector<double> ReduceLROnPlateau::learning_rates() const { return rates_of(optimizer_); }
 
 void Schedule::step() {
   ++last_epoch_;

@@ -172,6 +172,8 @@ class ReduceLROnPlateau {
  public:
   explicit ReduceLROnPlateau(Optimizer& optimizer, PlateauOptions options = {});
   void step(double metric);
+  // The present learning rates of the optimiser's groups.
+  std::vector<double> learning_rates() const;
   StateDict state_dict() const;
   void load_state_dict(const StateDict& state);
 
