@@ -73,8 +73,8 @@ endif()
 if(TARGET _phlox)
   set_target_properties(_phlox PROPERTIES INSTALL_RPATH "${python_rpath}")
   install(TARGETS _phlox LIBRARY DESTINATION "${python_dir}" COMPONENT python)
-  install(CODE "file(GLOB stubs [[${PROJECT_BINARY_DIR}/python/phlox/*.pyi]])
-    file(INSTALL \${stubs} DESTINATION \"\${CMAKE_INSTALL_PREFIX}/${python_dir}\")" COMPONENT python)
+  install(DIRECTORY "${PROJECT_BINARY_DIR}/python/phlox/" DESTINATION "${python_dir}" COMPONENT python
+          FILES_MATCHING PATTERN "*.pyi" PATTERN __pycache__ EXCLUDE)
   if(NOT PHLOX_BUNDLE)  # a wheel's Python files are added by scikit-build-core
     install(DIRECTORY python/phlox/ DESTINATION "${python_dir}" COMPONENT python
             PATTERN __pycache__ EXCLUDE)

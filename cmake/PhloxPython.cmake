@@ -21,18 +21,33 @@ target_include_directories(_phlox SYSTEM PRIVATE ${nanobind_headers} ${numpy_hea
 target_include_directories(_phlox PRIVATE "${PROJECT_SOURCE_DIR}/src/python")
 add_dependencies(_phlox phlox_declarations)
 
-file(MAKE_DIRECTORY "${PROJECT_BINARY_DIR}/python/phlox")
-file(GLOB python_entries CONFIGURE_DEPENDS LIST_DIRECTORIES true RELATIVE
-     "${PROJECT_SOURCE_DIR}/python/phlox" "python/phlox/*")
-list(REMOVE_ITEM python_entries __pycache__)
-foreach(entry IN LISTS python_entries)
-  file(CREATE_LINK "${PROJECT_SOURCE_DIR}/python/phlox/${entry}"
-       "${PROJECT_BINARY_DIR}/python/phlox/${entry}" SYMBOLIC)
+# The folders are real ones, because stubs are written beside the links.
+file(GLOB_RECURSE python_files CONFIGURE_DEPENDS "python/phlox/*.py" "python/phlox/py.typed")
+foreach(file IN LISTS python_files)
+  cmake_path(RELATIVE_PATH file BASE_DIRECTORY "${PROJECT_SOURCE_DIR}" OUTPUT_VARIABLE entry)
+  cmake_path(GET entry PARENT_PATH folder)
+  if(IS_SYMLINK "${PROJECT_BINARY_DIR}/${folder}")
+    file(REMOVE "${PROJECT_BINARY_DIR}/${folder}")
+  endif()
+  file(MAKE_DIRECTORY "${PROJECT_BINARY_DIR}/${folder}")
+  file(CREATE_LINK "${file}" "${PROJECT_BINARY_DIR}/${entry}" SYMBOLIC)
+endforeach()
+
+# A module that is no more must not be found either.
+file(GLOB_RECURSE linked_files "${PROJECT_BINARY_DIR}/python/phlox/*.py" "${PROJECT_BINARY_DIR}/python/phlox/*.pyi")
+foreach(file IN LISTS linked_files)
+  string(REGEX REPLACE "i$" "" module "${file}")
+  if(NOT file MATCHES "_phlox.pyi$" AND NOT EXISTS "${module}")
+    file(REMOVE "${file}")
+  endif()
 endforeach()
 
 # Stubs for editors and type checkers, from the library as built.
 add_custom_command(
-  TARGET _phlox POST_BUILD
+  OUTPUT "${PROJECT_BINARY_DIR}/python/stubs.stamp"
   COMMAND "${Python_EXECUTABLE}" "${PROJECT_SOURCE_DIR}/tools/make_stubs.py" "${PROJECT_BINARY_DIR}/python/phlox"
+  COMMAND "${CMAKE_COMMAND}" -E touch "${PROJECT_BINARY_DIR}/python/stubs.stamp"
+  DEPENDS _phlox ${python_files} tools/make_stubs.py tools/bound_stubs.py
   COMMENT "Writing the Python stubs"
   VERBATIM)
+add_custom_target(phlox_stubs ALL DEPENDS "${PROJECT_BINARY_DIR}/python/stubs.stamp")

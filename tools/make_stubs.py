@@ -10,8 +10,12 @@ test holds the stubs complete against the library.
 import argparse
 import inspect
 import keyword
+import pkgutil
+import re
 import sys
 from pathlib import Path
+
+from bound_stubs import class_stub, function_stub, with_body
 
 HEADER = '''"""Made by tools/make_stubs.py. Do not edit."""
 
@@ -218,7 +222,7 @@ def operation_stub(name: str, operation, signature, is_method: bool) -> str:
     result = python_type(RESULTS[operation.result])
     if operation.overloads:  # several operations behind one name
         first = "self, " if is_method else ""
-        return f"def {name}({first}*args: Any, **kwargs: Any) -> Any: ..."
+        return f"def {name}({first}*args: Any, **kwargs: Any) -> Any"
     parts = []
     parameters = operation.parameters[1:] if is_method else operation.parameters
     if is_method:
@@ -243,7 +247,7 @@ def operation_stub(name: str, operation, signature, is_method: bool) -> str:
     names = {p[0] for p in parameters}
     if names & {"dim", "dims", "keepdim", "input", "other", "dim0", "shape", "size"}:
         parts.append("**synonyms: Any")
-    return f"def {name}({', '.join(parts)}) -> {result}: ..."
+    return f"def {name}({', '.join(parts)}) -> {result}"
 
 
 def tensor_class(phlox) -> list[str]:
@@ -256,43 +260,52 @@ def tensor_class(phlox) -> list[str]:
     lines += [f"    def __{name}__(self, other: _Operand) -> Tensor: ..." for name in COMPARISONS]
     for name, method in sorted(vars(phlox.Tensor).items()):
         if isinstance(method, phlox._phlox.OperationMethod):
-            lines.append("    " + operation_stub(name, method, None, True))
+            lines += with_body(operation_stub(name, method, None, True), method.__doc__, "    ")
     return lines
 
 
-def python_functions(phlox) -> list[str]:
-    """Functions and classes written in Python."""
+def python_names(phlox) -> list[str]:
+    """What is written in Python: functions of the package itself, and what it takes from its modules."""
     lines = []
     for name, value in sorted(vars(phlox).items()):
         if name.startswith("_"):
             continue
-        if inspect.isfunction(value):
-            parameters = []
-            for p in inspect.signature(value).parameters.values():
-                star = "*" if p.kind is p.VAR_POSITIONAL else "**" if p.kind is p.VAR_KEYWORD else ""
-                default = "" if p.default is p.empty else " = ..."
-                parameters.append(f"{star}{p.name}: Any{default}")
-            lines.append(f"def {name}({', '.join(parameters)}) -> Any: ...")
-        elif inspect.isclass(value) and value.__module__ == "phlox._modes":
-            lines += [
-                f"class {name}:",
-                "    def __init__(self, mode: Any = ...) -> None: ...",
-                "    def __enter__(self) -> Any: ...",
-                "    def __exit__(self, *args: Any) -> None: ...",
-                "    def __call__(self, function: _F) -> _F: ...",
-            ]
-        elif inspect.isclass(value) and value.__module__ == "phlox._numbers":
-            lines += [f"class {name}:", "    def __init__(self, dtype: Any = ...) -> None: ..."]
-            lines += ["    def __getattr__(self, name: str) -> Any: ..."]
-        elif inspect.isclass(value) and issubclass(value, phlox.PhloxError) and value is not phlox.PhloxError:
-            built_in = value.__bases__[1].__name__
-            lines += [f"class {name}(PhloxError, builtins.{built_in}): ..."]
+        home = getattr(value, "__module__", "") if inspect.isclass(value) or inspect.isfunction(value) else ""
+        if inspect.isfunction(value) and home == "phlox":
+            lines += function_stub(name, value)
+        elif (
+            home.startswith("phlox.") and home != "phlox.errors" and vars(phlox._phlox).get(name) is not value
+        ):
+            lines.append(f"from {home.removeprefix('phlox')} import {name} as {name}")
     return lines
 
 
+def error_classes(phlox) -> list[str]:
+    lines = [
+        "class PhloxError(builtins.Exception):",
+        '    """The base of all errors."""',
+        "    code: str",
+        "",
+    ]
+    for name, value in sorted(vars(phlox._phlox).items()):
+        if inspect.isclass(value) and issubclass(value, phlox.PhloxError) and value is not phlox.PhloxError:
+            lines += with_body(
+                f"class {name}(PhloxError, builtins.{value.__bases__[1].__name__})", value.__doc__, ""
+            )
+    return lines
+
+
+def submodules(phlox) -> list[str]:
+    """The modules and packages that come with Phlox and are loaded when they are first used."""
+    found = pkgutil.iter_modules(phlox.__path__)
+    return sorted(module.name for module in found if not module.name.startswith("_"))
+
+
 def write_package(phlox) -> str:
-    lines = [HEADER, CLASSES, *tensor_class(phlox), FUNCTIONS]
-    lines += ["class PhloxError(builtins.Exception):", "    code: str", "", *python_functions(phlox), ""]
+    lines = [HEADER, CLASSES, *tensor_class(phlox), FUNCTIONS, *python_names(phlox), ""]
+    lines += [f"from . import {name} as {name}" for name in submodules(phlox)]
+    errors = [name for name in sorted(vars(phlox.errors)) if name.endswith("Error") and hasattr(phlox, name)]
+    lines += ["from ._phlox import (", *[f"    {name} as {name}," for name in errors], ")"]
     for name, value in sorted(vars(phlox).items()):
         if isinstance(value, phlox.dtype):
             lines.append(f"{name}: dtype")
@@ -305,35 +318,133 @@ def write_package(phlox) -> str:
     declared |= {line.strip().split("(")[0].removeprefix("def ") for line in FUNCTIONS.split("\n")}
     for name, value in sorted(vars(phlox).items()):
         if isinstance(value, phlox._phlox.Operation) and name not in declared:
-            lines.append(operation_stub(name, value, None, False))
+            lines += with_body(operation_stub(name, value, None, False), value.__doc__, "")
     return "\n".join(lines) + "\n"
 
 
 def write_home(phlox, module) -> str:
-    lines = ['"""Made by tools/make_stubs.py. Do not edit."""', "", "from typing import Any", ""]
-    lines += ["from . import Generator, Number, Size, Tensor, _bool, _device, _dtype, _float, _int, _Operand"]
+    lines = [MADE, "", "from typing import Any", ""]
+    lines += [
+        "from phlox import Generator, Number, Size, Tensor, _bool, _device, _dtype, _float, _int, _Operand"
+    ]
     lines += ["from collections.abc import Sequence", ""]
     for name, value in sorted(vars(module).items()):
         if isinstance(value, phlox._phlox.Operation):
-            lines.append(operation_stub(name, value, None, False))
+            lines += with_body(operation_stub(name, value, None, False), value.__doc__, "")
     return "\n".join(lines) + "\n"
 
 
-PRIVATE = '''"""Made by tools/make_stubs.py. Do not edit."""
+def is_bound_class(value) -> bool:
+    return isinstance(value, type) and type(value).__module__ == "nanobind"
 
-from typing import Any
 
-from . import (
+def write_extension(phlox) -> str:
+    """Classes and functions of the extension module that are neither tensors nor operations."""
+    extension = phlox._phlox
+    lines = [MADE, "", EXTENSION]
+    lines += [*error_classes(phlox), ""]
+    by_hand = set(re.findall(r"^class (\w+)", CLASSES, re.MULTILINE)) | {"Tensor"}
+    for name, value in vars(extension).items():
+        if name in by_hand or (inspect.isclass(value) and issubclass(value, BaseException)):
+            continue
+        if isinstance(value, extension.Operation):
+            known = getattr(phlox, name, None) is value
+            lines.append(f"from phlox import {name} as {name}" if known else f"{name}: Operation")
+        elif is_bound_class(value):
+            lines += (
+                class_stub(value, issubclass(value, extension.Module))
+                if name != "Module"
+                else module_stub(value)
+            )
+        elif name.startswith("_") and not name.startswith("__") and hasattr(value, "__nb_signature__"):
+            lines += function_stub(name, value)
+        elif name.startswith("_") and inspect.ismodule(value):
+            lines += namespace_stub(name, value)
+        elif not name.startswith("_") and getattr(phlox, name, None) is value:
+            lines.append(f"from phlox import {name} as {name}")
+    lines += ["dtypes: dict[str, dtype]", "OperationMethod: type"]
+    return "\n".join(lines) + "\n"
+
+
+def module_stub(cls) -> list[str]:
+    """Module: subclasses give forward() any parameters, and members any names."""
+    lines = class_stub(cls, False)
+    start = next(i for i, line in enumerate(lines) if line.startswith("    def forward("))
+    end = next(i for i, line in enumerate(lines[start + 1 :], start + 1) if line.startswith("    def "))
+    kept = lines[:start] + ["    forward: Callable[..., Any]"] + lines[end:]
+    return [
+        *kept,
+        "    def __call__(self, *args: Any, **kwargs: Any) -> Any: ...",
+        "    def __getattr__(self, name: str) -> Any: ...",
+    ]
+
+
+def namespace_stub(name: str, module) -> list[str]:
+    """A module inside of the extension, as a class: type checkers know no other nesting."""
+    lines = [f"class {name}:"]
+    classes = [inner for inner, value in vars(module).items() if is_bound_class(value)]
+    for inner, value in vars(module).items():
+        if is_bound_class(value):
+            lines += ["    " + line if line else line for line in class_stub(value, False)]
+        elif hasattr(value, "__nb_signature__"):
+            lines += function_stub(inner, value, "    ", "@staticmethod")
+    inside = re.compile(rf"(?<!class )\b({'|'.join(classes) or '(?!)'})\b")
+    return [inside.sub(rf"{name}.\1", line) for line in lines]
+
+
+def write_bound_module(module) -> str:
+    """A module that offers bound functions beside what is written in Python."""
+    lines = [MADE, "", EXTENSION]
+    for name, value in vars(module).items():
+        if name.startswith("_"):
+            continue
+        if is_bound_class(value):
+            lines += class_stub(value, False)
+        elif inspect.isfunction(value) or hasattr(value, "__nb_signature__"):
+            lines += function_stub(name, value)
+    return "\n".join(lines) + "\n"
+
+
+def write_networks(phlox) -> str:
+    """phlox.nn: the layers are classes of the extension, the rest is written in Python."""
+    lines = [MADE, ""]
+    for name, value in vars(phlox.nn).items():
+        if name.startswith("_"):
+            continue
+        if vars(phlox._phlox).get(name) is value:
+            lines.append(f"from .._phlox import {name} as {name}")
+        elif inspect.ismodule(value):
+            lines.append(f"from . import {name} as {name}")
+        else:
+            lines.append(f"from {value.__module__.removeprefix('phlox.nn')} import {name} as {name}")
+    return "\n".join(lines) + "\n"
+
+
+MADE = '''"""Made by tools/make_stubs.py. Do not edit."""'''
+EXTENSION = """
+import builtins
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, overload
+
+from typing_extensions import Self
+
+from phlox import (
     Generator as Generator,
     Operation as Operation,
     Size as Size,
     Tensor as Tensor,
+    _bool,
+    _float,
+    _int,
     device as device,
     dtype as dtype,
 )
-
-def __getattr__(name: str) -> Any: ...
-'''
+from phlox._tensor import RemovableHandle
+from phlox.nn.module import IncompatibleKeys
+from phlox.nn.parameter import Parameter
+from phlox.optim import ParameterGroup
+"""
 
 
 def write_if_changed(path: Path, text: str) -> None:
@@ -352,14 +463,20 @@ def main() -> None:
     import importlib
 
     import phlox
+    import phlox.nn
+    import phlox.optim
 
     write_if_changed(folder / "__init__.pyi", write_package(phlox))
-    write_if_changed(folder / "_phlox.pyi", PRIVATE)
+    write_if_changed(folder / "_phlox.pyi", write_extension(phlox))
+    write_if_changed(folder / "nn" / "__init__.pyi", write_networks(phlox))
+    for name in ("io", "memory", "nn.init", "nn.utils", "metrics"):
+        module = importlib.import_module(f"phlox.{name}")
+        write_if_changed(folder / f"{name.replace('.', '/')}.pyi", write_bound_module(module))
     for home in sorted({o.home for o in phlox.operations() if o.home}):
-        name = home if "." not in home else "_" + home.replace(".", "_")
-        if (folder / f"{name}.py").exists():
-            module = importlib.import_module(f"phlox.{name}")
-            write_if_changed(folder / f"{name}.pyi", write_home(phlox, module))
+        path = folder / f"{home.replace('.', '/')}.py"
+        if path.exists():
+            module = importlib.import_module(f"phlox.{home}")
+            write_if_changed(path.with_suffix(".pyi"), write_home(phlox, module))
 
 
 if __name__ == "__main__":

@@ -9,6 +9,8 @@ All operations are functions here, and methods of `px.Tensor` where a tensor com
 `px.operations()` lists them.
 """
 
+from __future__ import annotations
+
 import importlib as _importlib
 import math as _math
 
@@ -68,6 +70,13 @@ from .train import progress as progress  # isort: skip
 from . import _forms as _forms  # isort: skip  (PyTorch's other forms of some calls)
 from . import _tensor as _tensor  # isort: skip  (gives Tensor the methods that are written in Python)
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from builtins import bool as _bool
+    from builtins import int as _int
+    from types import ModuleType as _ModuleType
+    from typing import Any as _Any
+
 # The dtypes: px.float32, px.int64, ... and the short names that PyTorch has for them.
 globals().update(_phlox.dtypes)
 bool = _phlox.dtypes["bool"]
@@ -87,35 +96,39 @@ channels_last, contiguous_format, preserve_format = "channels_last", "row_major"
 strided = "strided"
 
 
-def operations():
+def operations() -> list[_phlox.Operation]:
     """All operations, sorted by name. Each tells its parameters, documentation, family, samples and more."""
     found = {id(f): f for f in vars(_phlox).values() if isinstance(f, _phlox.Operation)}
     return sorted(found.values(), key=lambda f: f.__name__)
 
 
-def is_tensor(obj):
+def is_tensor(obj: object) -> _bool:
     """True for a tensor."""
     return isinstance(obj, Tensor)
 
 
-def is_floating_point(input):
+def is_floating_point(input: Tensor) -> _bool:
     """True for a tensor of a floating dtype."""
     return input.dtype.is_floating_point
 
 
-def is_complex(input):
+def is_complex(input: Tensor) -> _bool:
     """True for a tensor of a complex dtype."""
     return input.dtype.is_complex
 
 
-def numel(input):
+def numel(input: Tensor) -> _int:
     """The number of elements of a tensor."""
     return input.numel()
 
 
-def result_type(*arguments):
-    """The dtype of the result of an operation on these tensors, numbers and dtypes. Numbers are weak."""
-    found = None
+def result_type(*arguments: _Any) -> dtype:
+    """The dtype of the result of an operation on these tensors, numbers and dtypes. Numbers are weak.
+
+    Example:
+        px.result_type(px.int64, px.float16)  # phlox.float16
+    """
+    found: dtype | None = None
     for argument in arguments:
         kind = (
             argument.dtype
@@ -134,7 +147,7 @@ def result_type(*arguments):
     return found
 
 
-def __getattr__(name):
+def __getattr__(name: str) -> _ModuleType:
     """Submodules are loaded when they are first used: px.nn, px.optim, px.linalg, ..."""
     if name.startswith("_"):
         raise AttributeError(f"module 'phlox' has no attribute {name!r}")

@@ -80,8 +80,8 @@ def _nonzero(input, *, as_tuple):
 @_on_keyword("sorted", "unique")
 def _unique(input, sorted=True, return_inverse=False, return_counts=False):
     if return_inverse and return_counts:
-        found = unique_all(input)
-        return found.values, found.inverse_indices, found.counts
+        values, inverse, counts = unique_all(input)
+        return values, inverse, counts
     if return_inverse:
         return tuple(unique_inverse(input))
     return tuple(unique_counts(input)) if return_counts else unique(input)
@@ -101,6 +101,6 @@ def _takes_tensors_without_brackets(operation, position=0):
     _add_form(operation.__name__, form, None, position)
 
 
-for _operation in (meshgrid, broadcast_tensors, block_diag, cartesian_prod):
-    _takes_tensors_without_brackets(_operation)
+for _joining in (meshgrid, broadcast_tensors, block_diag, cartesian_prod):
+    _takes_tensors_without_brackets(_joining)
 _takes_tensors_without_brackets(einsum, 1)

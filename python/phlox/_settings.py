@@ -1,8 +1,14 @@
 """Settings of the process."""
 
+from __future__ import annotations
+
 from ._phlox import _get_print_options, _set_print_options
 
-_PROFILES = {
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+_PROFILES: dict[str, dict[str, Any]] = {
     "default": {"precision": 4, "threshold": 1000, "edgeitems": 3, "linewidth": 80, "sci_mode": None},
     "short": {"precision": 2, "threshold": 1000, "edgeitems": 2, "linewidth": 80, "sci_mode": None},
     "full": {"precision": 4, "threshold": 2**62, "edgeitems": 3, "linewidth": 80, "sci_mode": None},
@@ -10,10 +16,21 @@ _PROFILES = {
 
 
 def set_printoptions(
-    precision=None, threshold=None, edgeitems=None, linewidth=None, profile=None, sci_mode=None
-):
+    precision: int | None = None,
+    threshold: float | None = None,
+    edgeitems: int | None = None,
+    linewidth: int | None = None,
+    profile: str | None = None,
+    sci_mode: bool | None = None,
+) -> None:
     """How tensors are printed: digits after the point, number of elements from which on they are summarised, elements
-    shown at each end, width of a line, and whether to use the scientific form (None: where it is needed)."""
+    shown at each end, width of a line, and whether to use the scientific form (None: where it is needed).
+
+    `profile` is "default", "short" or "full".
+
+    Example:
+        px.set_printoptions(precision=2, sci_mode=False)
+    """
     options = dict(_PROFILES[profile]) if profile else _get_print_options()
     given = {"precision": precision, "threshold": threshold, "edgeitems": edgeitems, "linewidth": linewidth}
     options.update({key: value for key, value in given.items() if value is not None})

@@ -1,27 +1,35 @@
 """The methods of Tensor that need no speed and read best in Python."""
 
+from __future__ import annotations
+
 import copy as _copy
 
 from . import _phlox
 from ._phlox import Tensor, dtypes
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from typing_extensions import Self
+
 
 class RemovableHandle:
     """What `register_hook` returns: `remove()` takes the hook away."""
 
-    def __init__(self, remove):
-        self._remove = remove
+    def __init__(self, remove: Callable[[], object]) -> None:
+        self._remove: Callable[[], object] | None = remove
 
-    def remove(self):
+    def remove(self) -> None:
         """Takes the hook away; a second time does nothing."""
         if self._remove:
             self._remove()
             self._remove = None
 
-    def __enter__(self):
+    def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, *_: object) -> None:
         self.remove()
 
 

@@ -40,8 +40,8 @@ __all__ = [
 ]
 
 
-def catalog():
-    """All codes with their name and title: {"E0203": ("inner_sizes_differ", "Inner sizes of a product differ"), ...}."""
+def catalog() -> dict[str, tuple[str, str]]:
+    """All codes with their name and title: `{"E0203": ("inner_sizes_differ", "Inner sizes of a product differ"), ...}`."""
     return {f"E{code:04}": (name, title) for code, name, title in _error_catalog()}
 
 

@@ -1,5 +1,5 @@
 """The operations that live in px.fft."""
 
-from ._homes import fill
+from ._homes import fill as _fill
 
-fill(globals(), "fft")
+_fill(globals(), "fft")

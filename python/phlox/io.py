@@ -4,12 +4,19 @@ px.save(model.state_dict(), "model.safetensors")
 model.load_state_dict(px.load("model.safetensors"))
 """
 
+from __future__ import annotations
+
 import json as _json
 from os import fspath as _fspath
 
 from . import _phlox
 from ._phlox import Tensor as _Tensor
 from ._phlox import _files
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import os as _os
+    from typing import Any as _Any
 
 for _name, _function in vars(_files).items():
     if not _name.startswith("_"):
@@ -68,7 +75,7 @@ def _with_tensors(value, tensors):
     return {key: _with_tensors(item, tensors) for key, item in value["dict"]}
 
 
-def save(obj, f):
+def save(obj: _Any, f: str | _os.PathLike[str]) -> None:
     """Saves tensors, numbers, texts, None, and dicts and lists of them: a state dict, or a whole checkpoint.
 
     Tensors get names with dots and go into a safetensors file, how they were nested into its metadata. A name that ends
@@ -79,7 +86,8 @@ def save(obj, f):
     if hasattr(obj, "state_dict"):
         obj = obj.state_dict()
     if path.endswith(".npy") and isinstance(obj, _Tensor):
-        return _files.save_npy(obj, path)
+        _files.save_npy(obj, path)
+        return
     tensors: dict[str, _Tensor] = {}
     structure = _without_tensors(obj, "", tensors)
     is_flat = hasattr(obj, "items") and structure == {"dict": [[n, {"tensor": n}] for n in tensors]}
@@ -92,11 +100,12 @@ def save(obj, f):
                 {},
                 "a name that ends in .safetensors",
             )
-        return _files.save_npz(tensors, path)
-    return _files.save_safetensors(tensors, path, {} if is_flat else {_STRUCTURE: _json.dumps(structure)})
+        _files.save_npz(tensors, path)
+        return
+    _files.save_safetensors(tensors, path, {} if is_flat else {_STRUCTURE: _json.dumps(structure)})
 
 
-def load(f, map_location=None, weights_only=True):
+def load(f: str | _os.PathLike[str], map_location: _Any = None, weights_only: bool = True) -> _Any:
     """Loads what `save` wrote, in the form in which it was given. It never runs code.
 
     Another program's file gives a dict of tensors by name. Raises FileError and FormatError.

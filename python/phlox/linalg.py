@@ -1,5 +1,5 @@
 """The operations that live in px.linalg."""
 
-from ._homes import fill
+from ._homes import fill as _fill
 
-fill(globals(), "linalg")
+_fill(globals(), "linalg")

@@ -1,5 +1,5 @@
 """The operations that live in px.special."""
 
-from ._homes import fill
+from ._homes import fill as _fill
 
-fill(globals(), "special")
+_fill(globals(), "special")

@@ -1,18 +1,38 @@
 """What belongs to training, beside layers, optimisers and data."""
 
-from ._modes import no_grad
-from ._phlox import _data, cat
-from .errors import ValueError
+from __future__ import annotations
+
+from . import _phlox
+from ._modes import no_grad as _no_grad
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ._phlox import Module, Tensor
 
 
 class Progress:
-    """A loop with a progress bar: `for epoch in (bar := progress(10)): bar.set("loss", loss)`."""
+    """A loop that draws how far it is, with values such as the loss, in one line of standard error.
 
-    def __init__(self, total, label="epoch", unit=""):
-        self._total, self._bar = total, _data.Progress(total, label, unit)
-        self.count, self.set = self._bar.count, self._bar.set
+    Example:
+        for epoch in (bar := px.progress(10, unit="images")):
+            bar.count(len(images))
+            bar.set("loss", loss.item())
+    """
 
-    def __iter__(self):
+    def __init__(self, total: int, label: str = "epoch", unit: str = "") -> None:
+        self._total, self._bar = total, _phlox._data.Progress(total, label, unit)
+
+    def count(self, amount: int) -> None:
+        """Says that so many things of the unit have been done; shown per second."""
+        self._bar.count(amount)
+
+    def set(self, name: str, value: float) -> None:
+        """Shows a value until it is set again."""
+        self._bar.set(name, value)
+
+    def __iter__(self) -> Iterator[int]:
         try:
             for step in range(self._total):
                 yield step
@@ -21,24 +41,27 @@ class Progress:
             self._bar.close()
 
 
-def progress(total, label="epoch", unit=""):
+def progress(total: int, label: str = "epoch", unit: str = "") -> Progress:
     """A progress bar for a loop of `total` steps. `count(n)` shows how many of `unit` are done each second."""
     return Progress(total, label, unit)
 
 
-def predict(module, input, batch_size=256):
+def predict(module: Module, input: Tensor, batch_size: int = 256) -> Tensor:
     """The module's outputs for all rows of `input`, computed `batch_size` rows at a time.
 
     Runs without gradients and with the module in evaluation mode; afterwards each part of it is in the mode it was in
     before. Raises ValueError for a batch size below 1.
+
+    Example:
+        scores = px.predict(model, images)  # [images, classes]
     """
     if batch_size < 1:
-        raise ValueError(f"[E0101] predict: batch_size is {batch_size}, and at least 1 is needed")
+        raise _phlox.ValueError(f"[E0101] predict: batch_size is {batch_size}, and at least 1 is needed")
     modes = [(part, part.training) for part in module.modules()]
     module.eval()
     try:
-        with no_grad():
-            return cat([module(rows) for rows in input.split(batch_size)])
+        with _no_grad():
+            return _phlox.cat([module(rows) for rows in input.split(batch_size)])
     finally:
         for part, training in modes:
             part.training = training

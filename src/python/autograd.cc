@@ -6,7 +6,6 @@
 #include <nanobind/stl/vector.h>
 
 #include <cctype>
-#include <memory>
 #include <set>
 
 #include "caster.h"
@@ -15,6 +14,7 @@
 #include "phlox/autograd/engine.h"
 #include "phlox/autograd/function.h"
 #include "phlox/core/recording.h"
+#include "shared_object.h"
 
 namespace nb = nanobind;
 using namespace nb::literals;
@@ -22,17 +22,6 @@ using namespace nb::literals;
 namespace phlox::python {
 
 namespace {
-
-// A Python object in C++ code that copies and releases it without holding the GIL.
-using Shared = std::shared_ptr<PyObject>;
-
-Shared share(nb::handle object) {
-  return Shared(nb::borrow(object).release().ptr(), [](PyObject* o) {
-    if (!Py_IsInitialized()) return;
-    nb::gil_scoped_acquire gil;
-    Py_DECREF(o);
-  });
-}
 
 Tensor tensor_or_none(nb::handle object, const char* what) {
   if (object.is_none()) return {};
@@ -58,7 +47,7 @@ nb::tuple tuple_of(const TensorList& tensors) {
 }
 
 std::int64_t register_hook(const Tensor& tensor, nb::callable hook) {
-  return tensor.register_hook([hook = share(hook)](const Tensor& gradient) {
+  return tensor.register_hook([hook = share_object(hook)](const Tensor& gradient) {
     nb::gil_scoped_acquire gil;
     return tensor_or_none(nb::handle(hook.get())(nb::cast(gradient)), "hook");
   });
@@ -83,7 +72,7 @@ TensorList apply_function(const std::string& name, const TensorList& inputs, nb:
   // Names of nodes live as long as the program; classes are few.
   static auto& names = *new std::set<std::string>;
   const char* kept = names.insert(name).first->c_str();
-  const Shared backward_shared = share(backward), context_shared = share(python_context);
+  const SharedObject backward_shared = share_object(backward), context_shared = share_object(python_context);
   nb::gil_scoped_release release;
   return autograd::apply_function(
       kept, inputs,
@@ -182,7 +171,7 @@ void add_autograd(PyObject* module) {
     return tuple_of(apply_function(name, inputs, forward, backward, context));
   });
   m.def("_checkpoint", [](nb::object function, const TensorList& inputs) {
-    const Shared shared = share(function);
+    const SharedObject shared = share_object(function);
     TensorList outputs;
     {
       nb::gil_scoped_release release;

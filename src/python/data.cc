@@ -13,6 +13,7 @@
 #include <optional>
 
 #include "caster.h"
+#include "phlox/core/random.h"
 #include "phlox/data/data.h"
 #include "phlox/train/progress.h"
 #include "state_dict.h"
@@ -53,7 +54,19 @@ struct Epoch {
 void add_data(PyObject* module) {
   nb::module_ m = nb::borrow<nb::module_>(module).def_submodule("_data");
   nb::class_<data::Dataset>(m, "NativeDataset", "A dataset written in C++.")
-      .def("__len__", &data::Dataset::size)
+      .def("__len__", &data::Dataset::size, "The number of examples.")
+      .def(
+          "get_batch",
+          [](const data::Dataset& self, const std::vector<std::int64_t>& indices) {
+            data::Fields fields;
+            {
+              nb::gil_scoped_release release;
+              fields = self.get_batch(indices);
+            }
+            return fields_to_python(fields);
+          },
+          nb::sig("def get_batch(self, indices: Sequence[int]) -> tuple[Tensor, ...]"), "indices"_a,
+          "Several examples, each field with a new first dimension.")
       .def(
           "__getitem__",
           [](const data::Dataset& self, std::int64_t index) {
@@ -64,18 +77,26 @@ void add_data(PyObject* module) {
                   .raise();
             return fields_to_python(self.get(index < 0 ? index + size : index));
           },
-          "index"_a);
+          nb::sig("def __getitem__(self, index: int) -> tuple[Tensor, ...]"), "index"_a,
+          "The fields of an example. Raises IndexError.");
   nb::class_<data::Subset, data::Dataset>(m, "NativeSubset", "Some examples of a dataset.")
-      .def_prop_ro("indices", &data::Subset::indices);
-  nb::class_<data::TensorDataset, data::Dataset>(m, "TensorDataset",
-                                                 "Tensors whose first dimension counts the examples.")
-      .def("__init__",
-           [](data::TensorDataset* self, nb::args tensors) {
-             data::Fields fields;
-             for (nb::handle tensor : tensors) fields.push_back(nb::cast<Tensor>(tensor));
-             new (self) data::TensorDataset(std::move(fields));
-           })
-      .def_prop_ro("tensors", [](const data::TensorDataset& self) { return fields_to_python(self.fields()); })
+      .def_prop_ro("indices", &data::Subset::indices, "Their numbers in the dataset.");
+  nb::class_<data::TensorDataset, data::Dataset>(
+      m, "TensorDataset",
+      "Tensors whose first dimension counts the examples.\n\n"
+      "Raises ValueError when there is none or the numbers differ.\n\n"
+      "Example:\n    train = TensorDataset(images, labels)")
+      .def(
+          "__init__",
+          [](data::TensorDataset* self, nb::args tensors) {
+            data::Fields fields;
+            for (nb::handle tensor : tensors) fields.push_back(nb::cast<Tensor>(tensor));
+            new (self) data::TensorDataset(std::move(fields));
+          },
+          nb::sig("def __init__(self, *tensors: Tensor) -> None"))
+      .def_prop_ro(
+          "tensors", [](const data::TensorDataset& self) { return fields_to_python(self.fields()); },
+          nb::sig("def tensors(self) -> tuple[Tensor, ...]"), "The tensors, examples first.")
       .def(
           "split",
           [](const data::TensorDataset& self, double fraction, std::uint64_t seed, bool stratified) {
@@ -83,10 +104,26 @@ void add_data(PyObject* module) {
           },
           "fraction"_a, "seed"_a = 0, "stratified"_a = true,
           "Two parts, the first with `fraction` of the examples, each class in the same proportion.");
-  m.def("digits", data::digits,
-        "1,797 handwritten digits: images float32[1797,1,8,8] from 0 to 1, classes int64[1797].");
+  m.def(
+      "digits", data::digits,
+      "1,797 handwritten digits: images float32[1797,1,8,8] from 0 to 1, classes int64[1797].\n\n"
+      "Example:\n    train, test = px.data.digits().split(0.8)\n\n"
+      "Source: Alpaydin, Kaynak 1998, Optical Recognition of Handwritten Digits, UCI, doi:10.24432/C50P49.");
   m.def("digits_from_idx", &data::digits_from_idx, "folder"_a,
-        "MNIST and its kin from a folder: (train, test).");
+        "MNIST and its kin from a folder of IDX files: (train, test). Raises FileError and FormatError.\n\n"
+        "Example:\n    train, test = px.data.digits_from_idx(\"mnist\")");
+  m.def(
+      "random_permutation",
+      [](std::int64_t count, std::uint64_t seed, std::uint64_t epoch) {
+        return data::random_permutation(count, seed, epoch);
+      },
+      "count"_a, "seed"_a, "epoch"_a);
+  m.def(
+      "draw_seed",
+      [](nb::handle generator) {
+        return data::draw_seed(generator.is_none() ? default_generator() : *nb::cast<Generator*>(generator));
+      },
+      "generator"_a.none());
 
   nb::class_<Epoch>(m, "Epoch")
       .def("__iter__", [](nb::handle self) { return nb::borrow(self); })

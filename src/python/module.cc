@@ -12,6 +12,7 @@
 #include "data.h"
 #include "errors.h"
 #include "files.h"
+#include "metrics.h"
 #include "nn.h"
 #include "operations.h"
 #include "optim.h"
@@ -101,6 +102,8 @@ NB_MODULE(_phlox, m) {
   add_layers(m.ptr());
   add_activations_and_losses(m.ptr());
   add_initialisers(m.ptr());
+  add_nn_utils(m.ptr());
+  add_metrics(m.ptr());
   add_data(m.ptr());
   add_files(m.ptr());
   add_vision(m.ptr());

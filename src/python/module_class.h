@@ -10,6 +10,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "argument_casters.h"
 #include "caster.h"
@@ -25,6 +26,20 @@ Tensor call_python_forward(nanobind::handle self, const Tensor& input);
 // Puts the parameters, buffers and parts that a C++ class has registered into the object's __dict__, where
 // reading them costs nothing, and keeps the constructor's arguments, so that the module can be copied.
 void adopt_members(nanobind::handle self, nanobind::dict arguments);
+
+// An argument of a constructor; `standard` is its default, null for one that must be given.
+struct ArgumentDefault {
+  const char* name;
+  nanobind::object standard;
+};
+template <class Argument>
+ArgumentDefault argument_default(const Argument& argument) {
+  if constexpr (requires { argument.value; }) return {argument.name_, argument.value};
+  else return {argument.name_, {}};
+}
+
+// The constructor's arguments that must be given or differ from their defaults: "in_features=3, out_features=2".
+std::string settings_text(nanobind::handle self, const std::vector<ArgumentDefault>& defaults);
 
 // What the C++ side of an object of a Python subclass of Base is.
 template <class Base>
@@ -65,13 +80,6 @@ class Maker {
   nanobind::pointer_and_handle<Layer> place_;
 };
 
-// The forward() of the class itself, past what a subclass overrides. Losses take a second tensor and add their own.
-template <class Layer>
-Tensor call_own_forward(Layer& self, const Tensor& input) {
-  if constexpr (requires { self.Layer::forward(input); }) return self.Layer::forward(input);
-  else return self.nn::Module::forward(input);
-}
-
 template <class Layer>
 using LayerClass = nanobind::class_<Layer, nn::Module, PythonModule<Layer>>;
 
@@ -100,10 +108,17 @@ LayerClass<Layer> add_layer(nanobind::module_& m, const char* name, const char* 
     if (text == "bias" || text == "weight" || text == "pos_weight") continue;  // tensors have these names
     type.def_prop_ro(argument, [argument](nb::handle self) { return self.attr("_arguments")[argument]; });
   }
+  if constexpr (requires(Layer& self, const Tensor& input) { self.Layer::forward(input); }) {
+    type.def(
+        "forward", [](Layer& self, const Tensor& input) { return self.Layer::forward(input); },
+        nb::arg("input"), nb::call_guard<nb::gil_scoped_release>(), "What the layer computes.");
+  }
   type.def(
-      "forward", [](Layer& self, const Tensor& input) { return call_own_forward(self, input); },
-      nb::arg("input"), nb::call_guard<nb::gil_scoped_release>());
-  type.def("extra_repr", [](const Layer& self) { return self.Layer::settings(); });
+      "extra_repr",
+      [defaults = std::vector<ArgumentDefault>{argument_default(named)...}](nb::handle self) {
+        return settings_text(self, defaults);
+      },
+      "The constructor's arguments that are no defaults.");
   type.attr("__module__") = "phlox.nn";
   return type;
 }

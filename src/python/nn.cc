@@ -88,8 +88,12 @@ void set_member(nb::handle self, nb::handle name, nb::handle value) {
   nn::Module& module = module_of(self);
   const std::string text = nb::cast<std::string>(name);
   if (part) {
-    if (has_name(module, text)) module.unregister(text);
-    module.register_module(text, module_of(value));
+    if (has_part(module, text)) {
+      module.set_module(text, module_of(value));
+    } else {
+      if (has_name(module, text)) module.unregister(text);
+      module.register_module(text, module_of(value));
+    }
   } else if (has(module.parameter_names(), text)) {
     if (tensor && !is_parameter(value)) {
       fail<TypeError>(ErrorCode::wrong_argument_type, "{}: the parameter \"{}\" cannot become a plain tensor",
@@ -126,7 +130,8 @@ int set_attribute(PyObject* self, PyObject* name, PyObject* value) noexcept {
 
 // --- calls
 
-// Hooks that Python code has put into the object's __dict__; null when there are none.
+// Hooks that Python code has put into the object's __dict__, as pairs of the hook and whether it takes keyword
+// arguments; null when there are none.
 nb::object hooks_of(PyObject* self, PyObject* name) {
   PyObject* dict = PyObject_GenericGetDict(self, nullptr);
   if (!dict) throw nb::python_error();
@@ -144,9 +149,8 @@ PyObject* call(PyObject* self, PyObject* arguments, PyObject* keywords) noexcept
                           (!keywords || PyDict_GET_SIZE(keywords) == 0);
   if (nb::inst_python_derived(self) && !(one_tensor && module.has_hooks()))
     return call_python_forward(self, arguments, keywords);
-  if (!one_tensor) {  // a C++ module that takes something else than one tensor, or an error that says so
-    return PyObject_Call(nb::handle(self).attr(nb::handle(forward_name)).ptr(), arguments, keywords);
-  }
+  // A C++ module that takes something else than one tensor, or an error that says so.
+  if (!one_tensor) return call_python_forward(self, arguments, keywords);
   const Tensor& input = tensor_of(PyTuple_GET_ITEM(arguments, 0));
   Tensor output;
   {
@@ -177,24 +181,40 @@ nb::object tensors(const std::vector<Tensor>& all) {
   return iterator(list);
 }
 
+// A class must not have something else under the name, such as a method, which the new member would hide.
+void check_no_attribute(nb::handle self, nb::str name) {
+  if (!nb::hasattr(self.type(), name)) return;
+  fail<ValueError>(ErrorCode::module_misuse,
+                   "{}: nothing can be registered under \"{}\", the class has an attribute "
+                   "of this name",
+                   Py_TYPE(self.ptr())->tp_name, name.c_str())
+      .raise();
+}
+
 void register_parameter(nb::handle self, nb::str name, nb::object value) {
   nn::Module& module = module_of(self);
+  check_no_attribute(self, name);
   if (!value.is_none() && !is_parameter(value)) {
     fail<TypeError>(ErrorCode::wrong_argument_type,
                     "register_parameter: \"{}\" must be a px.nn.Parameter or None, not {}", name.c_str(),
                     kind_of(value.ptr()))
         .raise();
   }
+  if (has(module.parameter_names(), name.c_str())) module.unregister(name.c_str());
   module.register_parameter(name.c_str(), value.is_none() ? Tensor() : tensor_of(value.ptr()));
   set_plainly(self, name, value);
 }
 
 void register_buffer(nb::handle self, nb::str name, const Tensor& tensor, bool persistent) {
-  module_of(self).register_buffer(name.c_str(), tensor, persistent);
+  nn::Module& module = module_of(self);
+  check_no_attribute(self, name);
+  if (has(module.buffer_names(), name.c_str())) module.unregister(name.c_str());
+  module.register_buffer(name.c_str(), tensor, persistent);
   set_plainly(self, name, nb::cast(tensor));
 }
 
 void add_module(nb::handle self, nb::str name, nb::handle part) {
+  if (part.is_none()) return set_plainly(self, name, part);
   if (!is_module(part)) {
     auto error =
         fail<TypeError>(ErrorCode::wrong_argument_type, "{}: the part \"{}\" must be a module, not {}",
@@ -203,12 +223,15 @@ void add_module(nb::handle self, nb::str name, nb::handle part) {
     else error.hint("a function is called in forward(); nn.ReLU() is the module for px.relu");
     error.raise();
   }
-  module_of(self).register_module(name.c_str(), module_of(part));
+  nn::Module& module = module_of(self);
+  check_no_attribute(self, name);
+  if (has_part(module, name.c_str())) module.set_module(name.c_str(), module_of(part));
+  else module.register_module(name.c_str(), module_of(part));
   set_plainly(self, name, part);
 }
 
 // Hooks of a module of a C++ class, which C++ code may call too.
-std::int64_t register_hook(nn::Module& module, nb::callable hook, bool before) {
+std::int64_t register_hook(nn::Module& module, nb::callable hook, bool before, bool prepend) {
   const SharedObject shared = share_object(hook);
   const auto given = [](nb::handle result, const char* what) {
     if (result.is_none()) return Tensor();
@@ -220,18 +243,114 @@ std::int64_t register_hook(nn::Module& module, nb::callable hook, bool before) {
         .raise();
   };
   if (before) {
-    return module.register_forward_pre_hook([shared, given](nn::Module& m, const Tensor& input) {
-      nb::gil_scoped_acquire gil;
-      return given(nb::handle(shared.get())(object_of(&m), nb::make_tuple(input)),
-                   "register_forward_pre_hook");
-    });
+    return module.register_forward_pre_hook(
+        [shared, given](nn::Module& m, const Tensor& input) {
+          nb::gil_scoped_acquire gil;
+          return given(nb::handle(shared.get())(object_of(&m), nb::make_tuple(input)),
+                       "register_forward_pre_hook");
+        },
+        prepend);
   }
   return module.register_forward_hook(
       [shared, given](nn::Module& m, const Tensor& input, const Tensor& output) {
         nb::gil_scoped_acquire gil;
         return given(nb::handle(shared.get())(object_of(&m), nb::make_tuple(input), output),
                      "register_forward_hook");
+      },
+      prepend);
+}
+
+using ModuleClass = nb::class_<nn::Module, PythonModule<nn::Module>>;
+
+void add_registration(ModuleClass& type) {
+  type.def(
+          "register_parameter",
+          [](nb::pointer_and_handle<nn::Module> self, nb::str name, nb::object value) {
+            register_parameter(self.h, name, value);
+          },
+          nb::sig("def register_parameter(self, name: str, param: Parameter | None) -> None"), "name"_a,
+          "param"_a.none(),
+          "Adds a parameter; None keeps its place. Raises ValueError for a name that the class has for something "
+          "else.")
+      .def(
+          "register_buffer",
+          [](nb::pointer_and_handle<nn::Module> self, nb::str name, const Tensor& tensor, bool persistent) {
+            register_buffer(self.h, name, tensor, persistent);
+          },
+          nb::sig(
+              "def register_buffer(self, name: str, tensor: Tensor | None, persistent: bool = True) -> None"),
+          "name"_a, "tensor"_a.none(), "persistent"_a = true,
+          "Adds a buffer: a tensor that belongs to the state and is not trained. One that is not persistent is no part "
+          "of state_dict().")
+      .def(
+          "add_module",
+          [](nb::pointer_and_handle<nn::Module> self, nb::str name, nb::handle part) {
+            add_module(self.h, name, part);
+          },
+          nb::sig("def add_module(self, name: str, module: Module | None) -> None"), "name"_a,
+          "module"_a.none(), "Adds a part under a name.")
+      .def("_register_hook", register_hook)
+      .def("_remove_hook", &nn::Module::remove_hook)
+      .def("_parameter_names", &nn::Module::parameter_names)
+      .def("_buffer_names", &nn::Module::buffer_names)
+      .def(
+          "state_dict",
+          [](const nn::Module& self, const std::string& prefix) {
+            return state_to_python(self.state_dict(prefix));
+          },
+          nb::sig("def state_dict(self, *, prefix: str = '') -> dict[str, Tensor]"), nb::kw_only(),
+          "prefix"_a = "",
+          "The parameters and persistent buffers by name. They share their memory with the module.\n\n"
+          "Example:\n    px.save(model.state_dict(), \"model.safetensors\")")
+      .def("_load_state_dict", [](nn::Module& self, nb::handle state, bool strict) {
+        const nn::StateDifference difference =
+            self.load_state_dict(state_from_python(state, "load_state_dict"), strict);
+        return nb::make_tuple(difference.missing, difference.unexpected);
       });
+}
+
+void add_lists(ModuleClass& type) {
+  type.def(
+          "parameters",
+          [](const nn::Module& self, bool recurse) { return tensors(self.parameters(recurse)); },
+          nb::sig("def parameters(self, recurse: bool = True) -> Iterator[Parameter]"), "recurse"_a = true,
+          "The parameters of the module and its parts, each once.")
+      .def(
+          "named_parameters",
+          [](const nn::Module& self, const std::string& prefix, bool recurse, bool remove_duplicate) {
+            return names_and_tensors(self.named_parameters(prefix, recurse, remove_duplicate));
+          },
+          nb::sig(
+              "def named_parameters(self, prefix: str = '', recurse: bool = True, remove_duplicate: bool = True) "
+              "-> Iterator[tuple[str, Parameter]]"),
+          "prefix"_a = "", "recurse"_a = true, "remove_duplicate"_a = true,
+          "Pairs of name and parameter; one that several parts share comes once, under its first name.")
+      .def(
+          "buffers", [](const nn::Module& self, bool recurse) { return tensors(self.buffers(recurse)); },
+          nb::sig("def buffers(self, recurse: bool = True) -> Iterator[Tensor]"), "recurse"_a = true,
+          "The buffers: tensors that belong to the state and are not trained.")
+      .def(
+          "named_buffers",
+          [](const nn::Module& self, const std::string& prefix, bool recurse, bool remove_duplicate) {
+            return names_and_tensors(self.named_buffers(prefix, recurse, remove_duplicate));
+          },
+          nb::sig(
+              "def named_buffers(self, prefix: str = '', recurse: bool = True, remove_duplicate: bool = True) "
+              "-> Iterator[tuple[str, Tensor]]"),
+          "prefix"_a = "", "recurse"_a = true, "remove_duplicate"_a = true, "Pairs of name and buffer.")
+      .def(
+          "named_children", [](nn::Module& self) { return iterator(objects_of(self.named_children())); },
+          nb::sig("def named_children(self) -> Iterator[tuple[str, Module]]"),
+          "Pairs of name and direct part.")
+      .def(
+          "named_modules",
+          [](nn::Module& self, nb::handle, const std::string& prefix) {
+            return iterator(objects_of(self.named_modules(prefix)));
+          },
+          nb::sig(
+              "def named_modules(self, memo: Any = None, prefix: str = '') -> Iterator[tuple[str, Module]]"),
+          "memo"_a = nb::none(), "prefix"_a = "",
+          "The module itself and all below it, with their names; one that is there twice comes once.");
 }
 
 PyType_Slot slots[] = {{Py_tp_call, reinterpret_cast<void*>(call)},
@@ -242,19 +361,40 @@ PyType_Slot slots[] = {{Py_tp_call, reinterpret_cast<void*>(call)},
 
 PyObject* call_python_forward(PyObject* self, PyObject* arguments, PyObject* keywords) {
   nb::object given = nb::borrow(arguments);
+  nb::object named = keywords ? nb::borrow(keywords) : nb::object(nb::dict());
   if (nb::object hooks = hooks_of(self, pre_hooks_name); hooks.is_valid()) {
-    for (nb::handle hook : hooks) {
-      nb::object changed = hook(nb::handle(self), given);
+    for (nb::handle entry : hooks) {
+      const nb::handle hook = entry[0];
+      const bool with_keywords = nb::cast<bool>(entry[1]);
+      nb::object changed =
+          with_keywords ? hook(nb::handle(self), given, named) : hook(nb::handle(self), given);
       if (changed.is_none()) continue;
-      given = PyTuple_Check(changed.ptr()) ? changed : nb::make_tuple(changed);
+      if (!with_keywords) {
+        given = PyTuple_Check(changed.ptr()) ? changed : nb::make_tuple(changed);
+        continue;
+      }
+      if (!PyTuple_Check(changed.ptr()) || PyTuple_GET_SIZE(changed.ptr()) != 2 ||
+          !PyTuple_Check(PyTuple_GET_ITEM(changed.ptr(), 0)) ||
+          !PyDict_Check(PyTuple_GET_ITEM(changed.ptr(), 1))) {
+        fail<TypeError>(
+            ErrorCode::wrong_argument_type,
+            "register_forward_pre_hook: with_kwargs=True needs a hook that gives None, or a tuple of "
+            "arguments and a dict of keyword arguments")
+            .raise();
+      }
+      given = changed[0];
+      named = changed[1];
     }
   }
-  nb::object output =
-      nb::steal(PyObject_Call(nb::handle(self).attr(nb::handle(forward_name)).ptr(), given.ptr(), keywords));
+  nb::object output = nb::steal(
+      PyObject_Call(nb::handle(self).attr(nb::handle(forward_name)).ptr(), given.ptr(), named.ptr()));
   if (!output.is_valid()) throw nb::python_error();
   if (nb::object hooks = hooks_of(self, hooks_name); hooks.is_valid()) {
-    for (nb::handle hook : hooks) {
-      if (nb::object changed = hook(nb::handle(self), given, output); !changed.is_none()) output = changed;
+    for (nb::handle entry : hooks) {
+      const nb::handle hook = entry[0];
+      nb::object changed = nb::cast<bool>(entry[1]) ? hook(nb::handle(self), given, named, output)
+                                                    : hook(nb::handle(self), given, output);
+      if (!changed.is_none()) output = changed;
     }
   }
   return output.release().ptr();
@@ -285,6 +425,18 @@ void adopt_members(nb::handle self, nb::dict arguments) {
     set_plainly(self, nb::str(name.c_str()), object_of(part));
 }
 
+std::string settings_text(nb::handle self, const std::vector<ArgumentDefault>& defaults) {
+  const nb::object arguments = nb::getattr(self, "_arguments", nb::dict());
+  std::string text;
+  for (const auto& [name, standard] : defaults) {
+    if (!PyDict_Contains(arguments.ptr(), nb::str(name).ptr())) continue;
+    const nb::object value = arguments[name];
+    if (is_tensor(value.ptr()) || (standard.is_valid() && value.equal(standard))) continue;
+    text += (text.empty() ? "" : ", ") + std::string(name) + "=" + nb::cast<std::string>(nb::repr(value));
+  }
+  return text;
+}
+
 void add_module_class(PyObject* module) {
   nb::module_ m = nb::borrow<nb::module_>(module);
   forward_name = PyUnicode_InternFromString("forward");
@@ -292,126 +444,71 @@ void add_module_class(PyObject* module) {
   pre_hooks_name = PyUnicode_InternFromString("_forward_pre_hooks");
   m.def("_set_parameter_type", [](nb::handle type) { parameter_type = nb::borrow(type).release().ptr(); });
 
-  nb::class_<nn::Module, PythonModule<nn::Module>> type(
+  ModuleClass type(
       m, "Module", nb::dynamic_attr(), nb::is_weak_referenceable(), nb::type_slots(slots),
       "A part of a network, with parameters, buffers and parts of its own.\n\n"
       "A subclass calls super().__init__(), assigns parameters and modules to attributes, and defines "
       "forward().\n"
-      "Calling the module runs forward() and the hooks.");
+      "Calling the module runs forward() and the hooks.\n\n"
+      "Example:\n"
+      "    class Net(nn.Module):\n"
+      "        def __init__(self):\n"
+      "            super().__init__()\n"
+      "            self.head = nn.Linear(8, 2)\n\n"
+      "        def forward(self, x):\n"
+      "            return px.relu(self.head(x))");
   type.def(nb::init<>());
   module_type = type.ptr();
   type.attr("__module__") = "phlox.nn";
   type.def(
           "forward", [](nn::Module& self, nb::args, nb::kwargs) { self.nn::Module::forward(Tensor()); },
-          "What the module computes.")
+          "What the module computes. Raises StateError unless a subclass defines it.")
       .def(
           "extra_repr", [](const nn::Module& self) { return self.nn::Module::settings(); },
           "Settings for the text form.")
-      .def("__repr__", [](const nn::Module& self) { return self.to_string(); })
       .def_prop_rw(
           "training", [](const nn::Module& self) { return self.training(); },
           [](nn::Module& self, bool on) { self.set_training(on); },
           "Whether the module is in training; train() and eval() set it in all parts.")
-
-      .def(
-          "parameters",
-          [](const nn::Module& self, bool recurse) { return tensors(self.parameters(recurse)); },
-          "recurse"_a = true, "The parameters of the module and its parts, each once.")
-      .def(
-          "named_parameters",
-          [](const nn::Module& self, const std::string& prefix, bool recurse) {
-            return names_and_tensors(self.named_parameters(prefix, recurse));
-          },
-          "prefix"_a = "", "recurse"_a = true, "Pairs of name and parameter.")
-      .def(
-          "buffers", [](const nn::Module& self, bool recurse) { return tensors(self.buffers(recurse)); },
-          "recurse"_a = true, "The buffers: tensors that belong to the state and are not trained.")
-      .def(
-          "named_buffers",
-          [](const nn::Module& self, const std::string& prefix, bool recurse) {
-            return names_and_tensors(self.named_buffers(prefix, recurse));
-          },
-          "prefix"_a = "", "recurse"_a = true, "Pairs of name and buffer.")
-      .def(
-          "named_children", [](nn::Module& self) { return iterator(objects_of(self.named_children())); },
-          "Pairs of name and direct part.")
-      .def(
-          "named_modules",
-          [](nn::Module& self, nb::handle, const std::string& prefix) {
-            return iterator(objects_of(self.named_modules(prefix)));
-          },
-          "memo"_a = nb::none(), "prefix"_a = "", "The module itself and all below it, with their names.")
-
-      .def(
-          "register_parameter",
-          [](nb::pointer_and_handle<nn::Module> self, nb::str name, nb::object value) {
-            register_parameter(self.h, name, value);
-          },
-          "name"_a, "param"_a.none(), "Adds a parameter; None keeps its place.")
-      .def(
-          "register_buffer",
-          [](nb::pointer_and_handle<nn::Module> self, nb::str name, const Tensor& tensor, bool persistent) {
-            register_buffer(self.h, name, tensor, persistent);
-          },
-          "name"_a, "tensor"_a.none(), "persistent"_a = true,
-          "Adds a buffer. One that is not persistent is no part of state_dict().")
-      .def(
-          "add_module",
-          [](nb::pointer_and_handle<nn::Module> self, nb::str name, nb::handle part) {
-            add_module(self.h, name, part);
-          },
-          "name"_a, "module"_a, "Adds a part under a name.")
-      .def("_register_hook", register_hook)
-      .def("_remove_hook", &nn::Module::remove_hook)
-
-      .def(
-          "state_dict",
-          [](const nn::Module& self, const std::string& prefix) {
-            return state_to_python(self.state_dict(prefix));
-          },
-          nb::kw_only(), "prefix"_a = "",
-          "The parameters and persistent buffers by name. They share their memory with the module.")
-      .def("_load_state_dict",
-           [](nn::Module& self, nb::handle state, bool strict) {
-             const nn::StateDifference difference =
-                 self.load_state_dict(state_from_python(state, "load_state_dict"), strict);
-             return nb::make_tuple(difference.missing, difference.unexpected);
-           })
-
       .def(
           "train",
           [](nb::pointer_and_handle<nn::Module> self, bool mode) {
             self.p->train(mode);
             return nb::borrow(self.h);
           },
-          "mode"_a = true, "Sets the module and its parts to training, or not.")
+          nb::sig("def train(self, mode: bool = True) -> Self"), "mode"_a = true,
+          "Sets the module and its parts to training, or not.")
       .def(
-          "eval", [](nb::handle self) { return self.attr("train")(false); }, "The same as train(False).")
-      .def("_to_dtype",
-           [](nn::Module& self, nb::handle dtype) {
-             DType found;
-             if (dtype_from_python(dtype.ptr(), found)) self.to(found);
-           })
-      .def("_to_device",
-           [](nn::Module& self, nb::handle device) {
-             Device found;
-             if (device_from_python(device.ptr(), found)) self.to(found);
-           })
+          "eval", [](nb::handle self) { return self.attr("train")(false); },
+          nb::sig("def eval(self) -> Self"), "The same as train(False).")
       .def(
-          "zero_grad", [](nn::Module& self, bool) { self.zero_grad(); }, "set_to_none"_a = true,
-          "Drops the gradients.")
+          "zero_grad", [](nn::Module& self, bool set_to_none) { self.zero_grad(set_to_none); },
+          "set_to_none"_a = true, "Drops the gradients of the parameters, or fills them with zeros in place.")
       .def(
           "requires_grad_",
           [](nb::pointer_and_handle<nn::Module> self, bool on) {
             self.p->requires_grad_(on);
             return nb::borrow(self.h);
           },
-          "requires_grad"_a = true, "Says whether the parameters are to be trained.")
+          nb::sig("def requires_grad_(self, requires_grad: bool = True) -> Self"), "requires_grad"_a = true,
+          "Says whether the parameters are to be trained.")
       .def(
           "summary", [](nn::Module& self, const Tensor& input) { return self.summary(input); },
           "input"_a.none() = nb::none(),
           "A table of the parts with their numbers of parameters and, for an input, the shapes of their "
-          "outputs.");
+          "outputs.\n\n"
+          "Example:\n    print(model.summary(px.zeros(1, 3, 32, 32)))")
+      .def("_to_dtype",
+           [](nn::Module& self, nb::handle dtype) {
+             DType found;
+             if (dtype_from_python(dtype.ptr(), found)) self.to(found);
+           })
+      .def("_to_device", [](nn::Module& self, nb::handle device) {
+        Device found;
+        if (device_from_python(device.ptr(), found)) self.to(found);
+      });
+  add_registration(type);
+  add_lists(type);
 }
 
 }  // namespace phlox::python

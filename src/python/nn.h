@@ -9,5 +9,6 @@ void add_module_class(PyObject* module);
 void add_layers(PyObject* module);
 void add_activations_and_losses(PyObject* module);
 void add_initialisers(PyObject* module);
+void add_nn_utils(PyObject* module);
 
 }  // namespace phlox::python

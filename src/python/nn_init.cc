@@ -1,4 +1,4 @@
-// phlox.nn.init: starting values, and what training does to gradients as a whole.
+// phlox.nn.init: starting values of parameters.
 
 #include <nanobind/nanobind.h>
 #include <nanobind/stl/string.h>

@@ -127,6 +127,26 @@ Options options_from(const std::string& name, Options options, const nb::args& p
   return options;
 }
 
+std::string default_text(bool value) { return value ? "True" : "False"; }
+std::string default_text(double value) { return nb::cast<std::string>(nb::repr(nb::float_(value))); }
+std::string default_text(const std::pair<double, double>& value) {
+  return "(" + default_text(value.first) + ", " + default_text(value.second) + ")";
+}
+const char* type_text(bool) { return "bool"; }
+const char* type_text(double) { return "float"; }
+const char* type_text(const std::pair<double, double>&) { return "tuple[float, float]"; }
+
+// "def __init__(self, params: ..., lr: float = 0.001, ...) -> None", from the settings; lives as long as the process.
+template <class Options>
+const char* constructor_signature(const Options& defaults) {
+  auto& text = *new std::string("def __init__(self, params: Iterable[Any]");
+  visit_settings(defaults, [&](const char* setting, const auto& value) {
+    text += std::string(", ") + setting + ": " + type_text(value) + " = " + default_text(value);
+  });
+  text += ", **implementation: bool | None) -> None";
+  return text.c_str();
+}
+
 // A class of optimisers; its settings come from Options::visit.
 template <class Class, class Options>
 void add_optimizer(nb::module_& m, const char* name, const char* documentation, const Options& defaults) {
@@ -147,7 +167,9 @@ void add_optimizer(nb::module_& m, const char* name, const char* documentation, 
           throw;
         }
       },
-      "params"_a, "settings"_a, "named"_a);
+      nb::sig(constructor_signature(defaults)), "params"_a, "settings"_a, "named"_a,
+      "`params` are tensors, (name, tensor) pairs, or dicts with \"params\" and settings of their own. "
+      "PyTorch's choices between implementations (`foreach`, `fused`, ...) are accepted; there is one.");
   type.def(
       "add_param_group",
       [name](Class& self, nb::dict group) {
@@ -155,7 +177,8 @@ void add_optimizer(nb::module_& m, const char* name, const char* documentation, 
              groups_from(name, nb::list(nb::make_tuple(group)), Options(self.options(0))))
           self.add_param_group(parameters, options);
       },
-      "param_group"_a, "Adds parameters with settings of their own; the rest is as in the first group.");
+      nb::sig("def add_param_group(self, param_group: dict[str, Any]) -> None"), "param_group"_a,
+      "Adds parameters with settings of their own; the rest is as in the first group.");
   type.def("_setting_names", [](Class& self) {
     nb::list names;
     visit_settings(self.options(0), [&](const char* known, auto&) { names.append(known); });
@@ -192,21 +215,34 @@ void add_schedule(nb::module_& m, const char* name, const char* documentation,
   type.attr("__module__") = "phlox.optim.lr_scheduler";
 }
 
+// state_dict() and load_state_dict().
+template <class Class>
+void add_state(Class& type) {
+  using Schedule = typename Class::Type;
+  type.def(
+          "state_dict", [](const Schedule& self) { return state_to_python(self.state_dict()); },
+          nb::sig("def state_dict(self) -> dict[str, Tensor]"),
+          "Where the schedule stands, as tensors by name.")
+      .def(
+          "load_state_dict",
+          [](Schedule& self, nb::handle state) {
+            self.load_state_dict(state_from_python(state, "load_state_dict"));
+          },
+          nb::sig("def load_state_dict(self, state_dict: Mapping[str, Tensor]) -> None"), "state_dict"_a,
+          "Takes up what state_dict() gave, and sets the learning rates.");
+}
+
 void add_schedules(nb::module_& m) {
   nb::class_<optim::Schedule> base(m, "LRScheduler",
                                    "A schedule: how learning rates change from step to step.");
   base.attr("__module__") = "phlox.optim.lr_scheduler";
   base.def(
-          "step", [](optim::Schedule& self) { self.step(); }, "Goes on by one step; after optimizer.step().")
+          "step", [](optim::Schedule& self) { self.step(); }, nb::sig("def step(self) -> None"),
+          "Goes on by one step; after optimizer.step().")
       .def("get_last_lr", &optim::Schedule::learning_rates, "The present learning rates of the groups.")
-      .def_prop_ro("last_epoch", &optim::Schedule::last_epoch)
-      .def("state_dict", [](const optim::Schedule& self) { return state_to_python(self.state_dict()); })
-      .def(
-          "load_state_dict",
-          [](optim::Schedule& self, nb::handle state) {
-            self.load_state_dict(state_from_python(state, "load_state_dict"));
-          },
-          "state_dict"_a);
+      .def_prop_ro("last_epoch", &optim::Schedule::last_epoch, "The steps taken so far.")
+      .def("get_lr", &optim::Schedule::learning_rates, "The same as get_last_lr().");
+  add_state(base);
   using Integer = std::int64_t;
   add_schedule<optim::StepLR>(m, "StepLR", "Times gamma every step_size steps.",
                               nb::init<optim::Optimizer&, Integer, double>(), "step_size"_a, "gamma"_a = 0.1);
@@ -270,15 +306,11 @@ void add_schedules(nb::module_& m) {
           [](optim::ReduceLROnPlateau& self, nb::handle metric) {
             self.step(nb::cast<double>(is_tensor(metric.ptr()) ? metric.attr("item")() : nb::borrow(metric)));
           },
-          "metrics"_a)
-      .def("state_dict",
-           [](const optim::ReduceLROnPlateau& self) { return state_to_python(self.state_dict()); })
-      .def(
-          "load_state_dict",
-          [](optim::ReduceLROnPlateau& self, nb::handle state) {
-            self.load_state_dict(state_from_python(state, "load_state_dict"));
-          },
-          "state_dict"_a);
+          nb::sig("def step(self, metrics: float | Tensor) -> None"), "metrics"_a,
+          "Takes up the metric of an epoch: a number or a 0-d tensor.")
+      .def("get_last_lr", &optim::ReduceLROnPlateau::learning_rates,
+           "The present learning rates of the groups.");
+  add_state(plateau);
 }
 
 }  // namespace
@@ -289,14 +321,19 @@ void add_optimizers(PyObject* module) {
   base.attr("__module__") = "phlox.optim";
   base.def(
           "step",
-          [](optim::Optimizer& self) {
+          [](optim::Optimizer& self, nb::object closure) {
+            nb::object loss = closure.is_none() ? nb::none() : closure();
             nb::gil_scoped_release release;
             self.step();
+            return loss;
           },
-          "Changes each parameter that has a gradient.")
+          nb::sig("def step(self, closure: Callable[[], Any] | None = None) -> Any"),
+          "closure"_a.none() = nb::none(),
+          "Changes each parameter that has a gradient. A closure is called first; it computes the loss and its "
+          "gradients, and the loss is returned.")
       .def(
-          "zero_grad", [](optim::Optimizer& self, bool) { self.zero_grad(); }, "set_to_none"_a = true,
-          "Drops the gradients.")
+          "zero_grad", [](optim::Optimizer& self, bool set_to_none) { self.zero_grad(set_to_none); },
+          "set_to_none"_a = true, "Drops the gradients, or fills them with zeros in place.")
       .def("_group_count", &optim::Optimizer::group_count)
       .def("_parameters",
            [](const optim::Optimizer& self, std::size_t group) {
@@ -306,13 +343,16 @@ void add_optimizers(PyObject* module) {
            })
       .def(
           "state_dict", [](const optim::Optimizer& self) { return state_to_python(self.state_dict()); },
+          nb::sig("def state_dict(self) -> dict[str, Tensor]"),
           "Settings and state by name, as one flat dict of tensors.")
       .def(
           "load_state_dict",
           [](optim::Optimizer& self, nb::handle state) {
             self.load_state_dict(state_from_python(state, "load_state_dict"));
           },
-          "state_dict"_a, "Takes up what state_dict() gave.");
+          nb::sig("def load_state_dict(self, state_dict: Mapping[str, Tensor]) -> None"), "state_dict"_a,
+          "Takes up what state_dict() gave. Raises StateError when groups, parameters or shapes differ; then nothing "
+          "changes.");
   add_optimizer<optim::SGD>(
       m, "SGD",
       "Stochastic gradient descent, with momentum.\n\n"

@@ -1,7 +1,26 @@
 """Datasets and loaders, of C++ and of Python."""
 
+import collections
+import threading
+
+import numpy as np
 import pytest
-from phlox.utils.data import DataLoader, Dataset, Subset, TensorDataset
+from phlox.utils.data import (
+    BatchSampler,
+    ConcatDataset,
+    DataLoader,
+    Dataset,
+    IterableDataset,
+    RandomSampler,
+    Sampler,
+    SequentialSampler,
+    Subset,
+    SubsetRandomSampler,
+    TensorDataset,
+    WeightedRandomSampler,
+    default_collate,
+    random_split,
+)
 
 import phlox as px
 
@@ -52,6 +71,203 @@ def test_datasets_written_in_python():
     shuffled = [b["x"].item() for b in DataLoader(Squares(), shuffle=True)]
     assert sorted(shuffled) == [0, 1, 2, 3, 4]
     assert list(DataLoader(Squares(), batch_size=5, collate_fn=len)) == [5]
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+@pytest.mark.parametrize("settings", [{}, {"shuffle": True, "seed": 3}, {"batch_size": 2, "drop_last": True}])
+def test_python_datasets_keep_their_order_with_workers(workers, settings):
+    expected = [b["square"].tolist() for b in DataLoader(Squares(), **settings)]
+    loader = DataLoader(Squares(), num_workers=workers, **settings)
+    assert [b["square"].tolist() for b in loader] == expected
+    assert len(loader) == len(expected)
+
+
+def test_python_and_cpp_datasets_have_the_same_order():
+    tensors = TensorDataset(px.arange(20))
+    settings = {"batch_size": 3, "shuffle": True, "seed": 11}
+    epochs = [DataLoader(dataset, **settings) for dataset in (tensors, [tensors[i] for i in range(20)])]
+    for _ in range(2):
+        first, second = ([x.tolist() for (x,) in loader] for loader in epochs)
+        assert first == second
+
+
+def test_an_exception_in_a_worker_arrives_as_it_was():
+    class Broken(Squares):
+        def __getitem__(self, index):
+            if index == 3:
+                raise LookupError(f"example {index}")
+            return super().__getitem__(index)
+
+    for workers in (0, 2):
+        seen = []
+        with pytest.raises(LookupError, match="example 3"):
+            for batch in DataLoader(Broken(), num_workers=workers):
+                seen.append(batch["square"].item())
+        assert seen == [0, 1, 4]
+    with pytest.raises(px.errors.ValueError, match="fields"):
+        list(DataLoader([(1, 2), (1,)], batch_size=2, num_workers=1))
+
+
+def test_a_loop_that_is_left_early_stops_its_threads():
+    before = threading.active_count()
+    for _ in DataLoader(list(range(1000)), num_workers=2):
+        break
+    assert threading.active_count() == before
+
+
+def test_workers_are_started_with_their_number():
+    seen = []
+    list(DataLoader(list(range(20)), num_workers=1, worker_init_fn=seen.append))
+    assert seen == [0]
+    with pytest.raises(ZeroDivisionError):
+        list(DataLoader([1], num_workers=1, worker_init_fn=lambda number: 1 / number))
+
+
+def test_samplers():
+    five = range(5)
+    assert list(SequentialSampler(five)) == [0, 1, 2, 3, 4]
+    generator = px.Generator().manual_seed(1)
+    order = list(RandomSampler(five, generator=generator))
+    assert sorted(order) == [0, 1, 2, 3, 4]
+    assert list(RandomSampler(five, generator=generator.manual_seed(1))) == order
+    assert len(list(RandomSampler(five, num_samples=12))) == 12
+    drawn = list(RandomSampler(five, replacement=True, num_samples=200))
+    assert set(drawn) == set(five) and len(drawn) == 200
+    assert sorted(SubsetRandomSampler([7, 9])) == [7, 9]
+    batches = BatchSampler(SequentialSampler(five), 2, drop_last=False)
+    assert list(batches) == [[0, 1], [2, 3], [4]] and len(batches) == 3
+    assert len(BatchSampler(SequentialSampler(five), 2, drop_last=True)) == 2
+    with pytest.raises(px.errors.ValueError, match="batch_size"):
+        BatchSampler(five, 0, drop_last=False)
+
+
+def test_weights_say_how_often_examples_are_drawn():
+    sampler = WeightedRandomSampler([0, 1, 3], 4000, generator=px.Generator().manual_seed(2))
+    counts = collections.Counter(sampler)
+    assert counts[0] == 0 and counts[2] / counts[1] == pytest.approx(3, rel=0.15)
+    assert sorted(WeightedRandomSampler(px.tensor([1.0, 2.0]), 2, replacement=False)) == [0, 1]
+    for weights, count, replacement in [([-1, 2], 1, True), ([0, 0], 1, True), ([0, 1], 2, False)]:
+        with pytest.raises(px.errors.ValueError, match="WeightedRandomSampler"):
+            WeightedRandomSampler(weights, count, replacement)
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_loaders_take_samplers(workers):
+    class Backwards(Sampler):
+        def __iter__(self):
+            return iter(range(4, -1, -1))
+
+        def __len__(self):
+            return 5
+
+    loader = DataLoader(Squares(), batch_size=2, sampler=Backwards(), num_workers=workers)
+    assert [b["square"].tolist() for b in loader] == [[16, 9], [4, 1], [0]] and len(loader) == 3
+    loader = DataLoader(Squares(), batch_sampler=[[0, 1, 2], [4]], num_workers=workers)
+    assert [b["square"].tolist() for b in loader] == [[0, 1, 4], [16]] and len(loader) == 2
+    tensors = TensorDataset(px.arange(5) * 10)
+    assert [x.tolist() for (x,) in DataLoader(tensors, batch_sampler=[[3, 1]], num_workers=workers)] == [
+        [30, 10]
+    ]
+    single = DataLoader(Squares(), batch_size=None, num_workers=workers)
+    assert [example["square"] for example in single] == [0, 1, 4, 9, 16]
+
+
+def test_a_generator_decides_the_order_of_each_epoch():
+    generator = px.Generator()
+    loader = DataLoader(Squares(), batch_size=5, shuffle=True, generator=generator)
+    orders = []
+    for seed in (1, 1, 2):
+        generator.manual_seed(seed)
+        orders.append(next(iter(loader))["square"].tolist())
+    # The number of the epoch is part of the order, the generator's seed the rest.
+    assert orders[0] != orders[2] and sorted(orders[0]) == [0, 1, 4, 9, 16]
+
+
+class Stream(IterableDataset):
+    def __iter__(self):
+        return iter(range(5))
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_streams(workers):
+    batches = list(DataLoader(Stream(), batch_size=2, num_workers=workers))
+    assert [batch.tolist() for batch in batches] == [[0, 1], [2, 3], [4]]
+    batches = list(DataLoader(Stream(), batch_size=2, drop_last=True, num_workers=workers))
+    assert [batch.tolist() for batch in batches] == [[0, 1], [2, 3]]
+    assert list(DataLoader(Stream(), batch_size=None, num_workers=workers)) == [0, 1, 2, 3, 4]
+    with pytest.raises(TypeError, match="no length"):
+        len(DataLoader(Stream()))
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"shuffle": True, "sampler": [0]},
+        {"batch_sampler": [[0]], "batch_size": 2},
+        {"batch_size": None, "drop_last": True},
+        {"num_workers": -1},
+        {"prefetch_factor": 0},
+        {"batch_size": 0},
+    ],
+)
+def test_settings_that_exclude_each_other(wrong):
+    with pytest.raises(px.errors.ValueError, match="E0901"):
+        DataLoader(Squares(), **wrong)
+
+
+def test_parts_of_datasets():
+    first, second = random_split(Squares(), [0.6, 0.4], generator=px.Generator().manual_seed(4))
+    assert (len(first), len(second)) == (3, 2)
+    assert sorted(first.indices + second.indices) == [0, 1, 2, 3, 4]
+    assert [len(part) for part in random_split(range(10), [1 / 3, 1 / 3, 1 / 3])] == [4, 3, 3]
+    assert [len(part) for part in random_split(range(3), [1, 2, 0])] == [1, 2, 0]
+    for lengths in ([1, 1], [0.5, 0.6], [6, -1]):
+        with pytest.raises(px.errors.ValueError, match="add up"):
+            random_split(Squares(), lengths)
+    both = ConcatDataset([Squares(), Subset(Squares(), [4])])
+    assert len(both) == 6 and both[5]["square"] == 16 and both[-6]["square"] == 0
+    assert len(Squares() + Squares()) == 10
+    with pytest.raises(px.errors.IndexError):
+        both[6]
+    tensors = Subset(Subset(TensorDataset(px.arange(10)), [1, 3, 5]), [2, 0])
+    assert [x.tolist() for (x,) in DataLoader(tensors, batch_size=2)] == [[5, 1]]
+    assert isinstance(TensorDataset(px.arange(3)), Dataset)
+
+
+def test_collate():
+    Point = collections.namedtuple("Point", "x y")
+    batch = default_collate([Point(1, "a"), Point(2, "b")])
+    assert batch.x.tolist() == [1, 2] and batch.y == ["a", "b"]
+    arrays = default_collate([np.ones(2, np.float32), np.zeros(2, np.float32)])
+    assert arrays.shape == (2, 2) and arrays.dtype is px.float32
+    assert default_collate([[1, 2.5], [3, 4.5]])[1].dtype is px.float32
+    with pytest.raises(px.errors.ValueError, match="no examples"):
+        default_collate([])
+
+
+@pytest.mark.parametrize("dataset", [TensorDataset(px.arange(10)), [(i,) for i in range(10)]])
+def test_a_loader_goes_on_where_it_was_saved(dataset):
+    loader = DataLoader(dataset, batch_size=2, shuffle=True)
+    list(loader)
+    expected, state = [], None
+    for number, (x,) in enumerate(loader):
+        if number == 2:
+            state = {name: tensor.clone() for name, tensor in loader.state_dict().items()}
+        elif number > 2:
+            expected.append(x.tolist())
+    fresh = DataLoader(dataset, batch_size=2, shuffle=True)
+    fresh.load_state_dict(state)
+    assert [x.tolist() for (x,) in fresh] == expected and len(expected) == 2
+
+
+def test_workers_record_gradients_as_the_loop_does():
+    class Modes(Squares):
+        def __getitem__(self, index):
+            return px.is_grad_enabled()
+
+    with px.no_grad():
+        assert not next(iter(DataLoader(Modes(), num_workers=1))).item()
+    assert next(iter(DataLoader(Modes(), num_workers=1))).item()
 
 
 def test_progress_counts(capfd):

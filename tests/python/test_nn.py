@@ -156,7 +156,9 @@ def test_copies_are_equal_and_separate(copied):
 
 
 def test_text_form():
-    assert repr(nn.Sequential(nn.Linear(2, 3))) == "Sequential(\n  (0): Linear(2, 3, bias=true)\n)"
+    assert (
+        repr(nn.Sequential(nn.Linear(2, 3))) == "Sequential(\n  (0): Linear(in_features=2, out_features=3)\n)"
+    )
 
 
 def test_containers():

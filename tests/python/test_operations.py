@@ -304,3 +304,9 @@ def test_documentation(operation):
     assert names <= set(signature.parameters)
     if operation.reference and not operation.is_pointwise:
         assert operation.samples, "a reference needs samples"
+
+
+def test_bounds_and_sizes_of_random_integers():
+    assert px.randint(0, 5, (3,)).shape == px.randint(5, (3,)).shape == (3,)
+    drawn = px.randint(2, 4, (50,), generator=None)
+    assert set(drawn.tolist()) == {2, 3}

@@ -1,5 +1,10 @@
 """Gradients: `grad`, `backward`, functions with a gradient of their own, checkpointing, anomaly mode."""
 
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
 from .. import _phlox
 from .._modes import (
     detect_anomaly,
@@ -31,39 +36,62 @@ __all__ = [
 ]
 
 
-def _list(value):
+def _list(value: Any) -> list[Any]:
     if value is None:
         return []
     return [value] if isinstance(value, Tensor) else list(value)
 
 
-def backward(tensors, grad_tensors=None, retain_graph=None, create_graph=False):
+def backward(
+    tensors: Tensor | Sequence[Tensor],
+    grad_tensors: Tensor | Sequence[Tensor | None] | None = None,
+    retain_graph: bool | None = None,
+    create_graph: bool = False,
+) -> None:
     """Adds the gradients of the sum of `tensors`, weighted with `grad_tensors`, into the `grad` of all leaves.
+
+    Each of `grad_tensors` has the shape of its tensor; None stands for 1, which a single element allows.
 
     Errors: GradientError for a tensor without history, a missing gradient, or a graph that has been freed.
     """
     _phlox._backward(_list(tensors), _list(grad_tensors), retain_graph, create_graph)
 
 
-def grad(outputs, inputs, grad_outputs=None, retain_graph=None, create_graph=False, allow_unused=False):
+def grad(
+    outputs: Tensor | Sequence[Tensor],
+    inputs: Tensor | Sequence[Tensor],
+    grad_outputs: Tensor | Sequence[Tensor | None] | None = None,
+    retain_graph: bool | None = None,
+    create_graph: bool = False,
+    allow_unused: bool = False,
+) -> tuple[Tensor, ...]:
     """The gradients of the sum of `outputs` with respect to `inputs`, as a tuple; no `grad` is changed.
 
     `create_graph` records the computation, so that the gradients can be differentiated again. With `allow_unused`, an
-    input that the outputs do not depend on gets None instead of an error.
+    input that the outputs do not depend on gets None instead of an error. Each gradient has the shape of its input.
+
+    Errors: GradientError as for `backward`.
+
+    Example:
+        x = px.tensor([3.0], requires_grad=True)
+        (dx,) = px.autograd.grad((x * x).sum(), x)  # tensor([6.])
     """
     return _phlox._grad(
         _list(outputs), _list(inputs), _list(grad_outputs), retain_graph, create_graph, allow_unused
     )
 
 
-def checkpoint(function, *arguments, **keywords):
+def checkpoint(function: Callable[..., Any], *arguments: Any, **keywords: Any) -> Any:
     """Runs `function` without keeping what its gradients need; backward() runs it a second time. Less memory for time.
 
     Tensors among the positional arguments take part in gradients, as do tensors that the function captures. It must do
     the same each time it is called. Source: Chen et al. 2016, arXiv:1604.06174.
+
+    Example:
+        y = px.autograd.checkpoint(block, x)
     """
     positions = [i for i, argument in enumerate(arguments) if isinstance(argument, Tensor)]
-    single = []
+    single: list[bool] = []
 
     def run(*tensors):
         given = list(arguments)

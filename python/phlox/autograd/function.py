@@ -1,6 +1,10 @@
 """Operations with a gradient of one's own."""
 
+from __future__ import annotations
+
 import functools
+from collections.abc import Callable
+from typing import Any
 
 from .. import _phlox
 from .._modes import no_grad
@@ -10,27 +14,30 @@ from .._phlox import Tensor
 class FunctionContext:
     """What `forward` hands to `backward`. Anything else that backward needs can be kept as an attribute."""
 
-    def __init__(self, needs_input_grad):
+    def __init__(self, needs_input_grad: tuple[bool, ...]) -> None:
         self.needs_input_grad = needs_input_grad
-        self._to_save = ()
-        self._saved = None
-        self._non_differentiable = ()
+        self._to_save: tuple[Tensor, ...] = ()
+        self._saved: tuple[Tensor, ...] | None = None
+        self._non_differentiable: tuple[Tensor, ...] = ()
         self._materialize = True
 
-    def save_for_backward(self, *tensors):
+    def __getattr__(self, name: str) -> Any:
+        raise AttributeError(f"the context has no attribute {name!r}; forward() must set it")
+
+    def save_for_backward(self, *tensors: Tensor) -> None:
         """Keeps inputs, outputs or intermediate tensors. Call it in forward(), at most once."""
         self._to_save = tensors
 
     @property
-    def saved_tensors(self):
+    def saved_tensors(self) -> tuple[Tensor, ...]:
         """The kept tensors, in backward()."""
         return self._to_save if self._saved is None else self._saved
 
-    def mark_non_differentiable(self, *tensors):
+    def mark_non_differentiable(self, *tensors: Tensor) -> None:
         """Outputs that no gradient flows through, such as indices."""
         self._non_differentiable = tensors
 
-    def set_materialize_grads(self, value):
+    def set_materialize_grads(self, value: bool) -> None:
         """Whether backward() gets zeros in place of None for outputs without gradient."""
         self._materialize = value
 
@@ -57,17 +64,19 @@ class Function:
     """
 
     @staticmethod
-    def forward(ctx, *arguments):
+    def forward(ctx: Any, *arguments: Any, **keywords: Any) -> Any:
+        """Computes the results; not recorded. What backward() needs goes into `ctx`."""
         raise NotImplementedError("a Function needs forward()")
 
     @staticmethod
-    def backward(ctx, *gradients):
+    def backward(ctx: Any, *gradients: Any) -> Any:
+        """Gradients of the arguments, from those of the results: same shapes."""
         raise NotImplementedError("a Function needs backward()")
 
-    setup_context = None
+    setup_context: Callable[..., None] | None = None
 
     @classmethod
-    def apply(cls, *arguments, **keywords):
+    def apply(cls, *arguments: Any, **keywords: Any) -> Any:
         """Runs forward() and records backward()."""
         positions = [i for i, argument in enumerate(arguments) if isinstance(argument, Tensor)]
         ctx = FunctionContext(tuple(isinstance(a, Tensor) and a.requires_grad for a in arguments))
@@ -102,8 +111,14 @@ class Function:
         return outputs[0] if single else outputs
 
 
-def once_differentiable(backward):
-    """Marks a backward() that cannot itself be differentiated."""
+def once_differentiable(backward: Callable[..., Any]) -> Callable[..., Any]:
+    """Marks a backward() that cannot itself be differentiated.
+
+    Example:
+        @staticmethod
+        @px.autograd.once_differentiable
+        def backward(ctx, gradient): ...
+    """
 
     @functools.wraps(backward)
     def inside(ctx, *gradients):

@@ -6,10 +6,10 @@ enabled = False
 allow_tf32 = False
 
 
-def is_available():
+def is_available() -> bool:
     """False: cuDNN is not used."""
     return False
 
 
-def version():
+def version() -> None:
     """None: cuDNN is not used."""

@@ -1,7 +1,7 @@
 """Apple's GPUs, which are not supported."""
 
 
-def is_available():
+def is_available() -> bool:
     """False."""
     return False
 

@@ -15,11 +15,14 @@ from .. import _phlox
 from .._phlox import Module as Module
 from . import functional as functional
 from . import init as init
+from . import utils as utils
 from .module import IncompatibleKeys as _IncompatibleKeys  # noqa: F401  (gives Module its methods)
 
 from .parameter import Parameter as Parameter  # isort: skip
 from .container import ModuleDict as ModuleDict  # isort: skip
 from .container import ModuleList as ModuleList  # isort: skip
+from .container import ParameterDict as ParameterDict  # isort: skip
+from .container import ParameterList as ParameterList  # isort: skip
 from .container import Sequential as Sequential  # isort: skip
 
 # The layers, which are C++ classes.

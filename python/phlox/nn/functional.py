@@ -1,3 +1,8 @@
-"""The operations of networks as functions: `F.conv2d(x, weight)`, `F.cross_entropy(logits, labels)`."""
+"""The operations of networks as functions: `F.conv2d(x, weight)`, `F.cross_entropy(logits, labels)`.
 
-from .._nn_functional import *  # noqa: F403
+All other operations, such as `relu`, are here as well.
+"""
+
+from .._homes import fill as _fill
+
+_fill(globals(), "nn.functional", and_all_others=True)

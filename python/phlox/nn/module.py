@@ -1,12 +1,23 @@
 """The methods of Module that read best in Python."""
 
-import copy as _copy
+from __future__ import annotations
+
 import itertools
 from collections import namedtuple
 
 from .. import _phlox
 from .._phlox import Module, Tensor, dtypes
 from .._tensor import RemovableHandle
+from ..autograd.function import Function
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+    from typing import Any
+
+    from typing_extensions import Self
+
+    from .parameter import Parameter
 
 IncompatibleKeys = namedtuple("IncompatibleKeys", ["missing_keys", "unexpected_keys"])
 
@@ -19,139 +30,324 @@ def _bound_class(cls):
     return next(c for c in cls.__mro__ if c.__module__ == "phlox.nn")
 
 
-def _add_hook(module, kind, hook):
-    if type(module) is _bound_class(type(module)):  # C++ code may call it, past its Python object
-        number = module._register_hook(hook, kind == "_forward_pre_hooks")
-        return RemovableHandle(lambda: module._remove_hook(number))
-    hooks = module.__dict__.setdefault(kind, {})
-    number = next(_hook_numbers)
-    hooks[number] = hook
-    return RemovableHandle(lambda: hooks.pop(number, None))
+# --- copies
 
 
-def _rebuild_module(cls, arguments, attributes, tensors, training):
-    """Makes a copied or pickled module again."""
+def _new_module(cls, arguments):
+    """The C++ side of a copied or pickled module; its members follow in __setstate__()."""
     module = cls.__new__(cls)
-    bound = _bound_class(cls)
-    bound.__init__(module, **arguments)
-    registered = {name: (value, persistent) for name, value, persistent in tensors}
-    for name, (value, persistent) in registered.items():
-        if name in module.__dict__:
-            setattr(module, name, value)
-        elif persistent is None:
-            module.register_parameter(name, value)
-        else:
-            module.register_buffer(name, value, persistent)
-    for name, value in attributes.items():
-        setattr(module, name, value)
-    module.training = training
+    _bound_class(cls).__init__(module, **arguments)
     return module
+
+
+# --- hooks
+
+
+def _add_hook(module, kind, hook, prepend=False, with_keywords=False):
+    if type(module) is _bound_class(type(module)):  # C++ code may call it, past its Python object
+        one_tensor = (lambda m, *rest: hook(m, *_with_empty_keywords(rest))) if with_keywords else hook
+        number = module._register_hook(one_tensor, kind == "_forward_pre_hooks", prepend)
+    else:
+        number = None
+    hooks = module.__dict__.setdefault(kind, {})
+    key = next(_hook_numbers)
+    hooks[key] = (hook, with_keywords)
+    if prepend:
+        others = [(k, v) for k, v in hooks.items() if k != key]
+        hooks.clear()
+        hooks.update([(key, (hook, with_keywords)), *others])
+
+    def remove():
+        hooks.pop(key, None)
+        if number is not None:
+            module._remove_hook(number)
+
+    return RemovableHandle(remove)
+
+
+def _with_empty_keywords(rest):
+    return (rest[0], {}, *rest[1:])
+
+
+class _Passage(Function):
+    """Gives its tensors unchanged, and lets `watch` see and replace their gradients on the way back."""
+
+    @staticmethod
+    def forward(ctx, watch, *tensors):
+        ctx.watch = watch
+        return tuple(tensor.view(tensor.shape) for tensor in tensors)
+
+    @staticmethod
+    def backward(ctx, *gradients):
+        return ctx.watch(gradients)
+
+
+def _through(watch, values):
+    """The values with their tensors that need gradients led through a passage; None when there are none."""
+    several = isinstance(values, (tuple, list))
+    items = list(values) if several else [values]
+    places = [i for i, item in enumerate(items) if isinstance(item, Tensor) and item.requires_grad]
+    if not places:
+        return None
+
+    def spread(gradients):
+        full = [None] * len(items)
+        for place, gradient in zip(places, gradients):
+            full[place] = gradient
+        changed = watch(tuple(full))
+        return gradients if changed is None else tuple(changed[place] for place in places)
+
+    for place, passed in zip(places, _Passage.apply(spread, *(items[place] for place in places))):
+        items[place] = passed
+    if not several:
+        return items[0]
+    return type(values)(*items) if hasattr(values, "_fields") else type(values)(items)
+
+
+def _as_tuple(value):
+    return value if value is None or isinstance(value, tuple) else (value,)
+
+
+def _watch_backward(module, hook, before):
+    """Hooks on forward() that put passages around a call, so that gradients meet `hook` on the way back."""
+    calls: list[dict] = []  # what the parts of a call tell each other; more than one when calls nest
+
+    def enter(_, inputs):
+        call = {"watched": False, "inputs": len(inputs), "outputs": None}
+        calls.append(call)
+        if before:
+            return None
+
+        def arrived(gradients):
+            return _as_tuple(hook(module, gradients, call["outputs"]))
+
+        passed = _through(arrived, inputs)
+        call["watched"] = passed is not None
+        return passed
+
+    def leave(_, inputs, outputs):
+        call = calls.pop()
+
+        def left(gradients):
+            if before:
+                return _as_tuple(hook(module, gradients))
+            call["outputs"] = gradients
+            if not call["watched"]:  # no input needs a gradient: this is the end of the way
+                hook(module, (None,) * call["inputs"], gradients)
+            return None
+
+        return _through(left, outputs)
+
+    handles = [
+        _add_hook(module, "_forward_pre_hooks", enter),
+        _add_hook(module, "_forward_hooks", leave),
+    ]
+    return RemovableHandle(lambda: [handle.remove() for handle in handles])
 
 
 class _Methods(Module):
     # Its methods become those of Module, below.
 
-    def children(self):
-        """The direct parts."""
+    def children(self) -> Iterator[Module]:
+        """The direct parts, each once."""
         return (module for _, module in self.named_children())
 
-    def modules(self):
-        """The module itself and all below it."""
+    def modules(self) -> Iterator[Module]:
+        """The module itself and all below it, each once."""
         return (module for _, module in self.named_modules())
 
-    def register_module(self, name, module):
+    def register_module(self, name: str, module: Module | None) -> None:
         """The same as add_module()."""
         self.add_module(name, module)
 
-    def get_submodule(self, target):
-        """The part under a name with dots."""
-        for name, module in self.named_modules():
-            if name == target:
-                return module
-        raise AttributeError(f"{type(self).__name__} has no part {target!r}")
+    def get_submodule(self, target: str) -> Module:
+        """The part under a name with dots; the module itself under "". Raises AttributeError when there is none.
 
-    def get_parameter(self, target):
-        """The parameter under a name with dots."""
-        found = dict(self.named_parameters()).get(target)
+        Example:
+            model.get_submodule("encoder.layers.0")
+        """
+        module: Module = self
+        for name in target.split(".") if target else []:
+            part = dict(module.named_children()).get(name)
+            if part is None:
+                raise AttributeError(f"{type(self).__name__} has no part {target!r}")
+            module = part
+        return module
+
+    def _get_tensor(self, kind, target):
+        owner, _, name = target.rpartition(".")
+        tensors = getattr(self.get_submodule(owner), f"named_{kind}s")(recurse=False)
+        found = dict(tensors).get(name)
         if found is None:
-            raise AttributeError(f"{type(self).__name__} has no parameter {target!r}")
+            raise AttributeError(f"{type(self).__name__} has no {kind} {target!r}")
         return found
 
-    def load_state_dict(self, state_dict, strict=True):
+    def get_parameter(self, target: str) -> Parameter:
+        """The parameter under a name with dots. Raises AttributeError when there is none."""
+        return self._get_tensor("parameter", target)
+
+    def get_buffer(self, target: str) -> Tensor:
+        """The buffer under a name with dots. Raises AttributeError when there is none."""
+        return self._get_tensor("buffer", target)
+
+    def load_state_dict(self, state_dict: Mapping[str, Tensor], strict: bool = True) -> IncompatibleKeys:
         """Copies the tensors of a dict into those of the module; nothing changes unless everything fits.
 
-        Raises StateError for keys that differ, when `strict`, and for shapes that differ.
+        Gives the names that are missing and those that are unexpected. Raises StateError for keys that differ, when
+        `strict`, and for shapes that differ.
+
+        Example:
+            model.load_state_dict(px.load("model.safetensors"))
         """
         return IncompatibleKeys(*self._load_state_dict(state_dict, strict))
 
-    def apply(self, fn):
-        """Calls `fn(module)` for each part, then for the module itself."""
+    def apply(self, fn: Callable[[Module], object]) -> Self:
+        """Calls `fn(module)` for each part, then for the module itself.
+
+        Example:
+            model.apply(lambda m: nn.init.zeros_(m.bias) if isinstance(m, nn.Linear) else None)
+        """
         for child in self.children():
             child.apply(fn)
         fn(self)
         return self
 
-    def to(self, *args, device=None, dtype=None):
-        """Converts floating parameters and buffers, in place: `to(px.float64)`, `to("cpu")`, `to(tensor)`."""
+    def to(
+        self,
+        *args: Any,
+        device: Any = None,
+        dtype: _phlox.dtype | None = None,
+        non_blocking: bool = False,
+        memory_format: Any = None,
+    ) -> Self:
+        """Converts floating parameters and buffers in place: `to(px.float64)`, `to("cpu")`, `to(tensor)`.
+
+        Integer buffers keep their dtype. `non_blocking` and `memory_format` change nothing: copies wait for nobody on
+        the CPU, and layouts are chosen by the operations.
+        """
         for argument in args:
             if isinstance(argument, Tensor):
                 device, dtype = argument.device, argument.dtype
             elif isinstance(argument, _phlox.dtype):
                 dtype = argument
-            elif argument is not None:
+            elif argument is not None and not isinstance(argument, bool):
                 device = argument
         if dtype is not None:
+            if not (dtype.is_floating_point or dtype.is_complex):
+                raise _phlox.TypeError(
+                    f"[E0104] Module.to: parameters need a floating dtype, not {dtype.name}\n  try  model.to(px.float32)"
+                )
             self._to_dtype(dtype)
         if device is not None:
-            self._to_device(_phlox.device(device) if isinstance(device, str) else device)
+            self._to_device(device if isinstance(device, _phlox.device) else _phlox.device(device))
         return self
 
-    def float(self):
-        """Parameters and buffers in float32."""
+    def type(self, dst_type: _phlox.dtype) -> Self:
+        """Floating parameters and buffers in this dtype."""
+        return self.to(dst_type)
+
+    def float(self) -> Self:
+        """Floating parameters and buffers in float32."""
         return self.to(dtypes["float32"])
 
-    def double(self):
-        """Parameters and buffers in float64."""
+    def double(self) -> Self:
+        """Floating parameters and buffers in float64."""
         return self.to(dtypes["float64"])
 
-    def half(self):
-        """Parameters and buffers in float16."""
+    def half(self) -> Self:
+        """Floating parameters and buffers in float16."""
         return self.to(dtypes["float16"])
 
-    def bfloat16(self):
-        """Parameters and buffers in bfloat16."""
+    def bfloat16(self) -> Self:
+        """Floating parameters and buffers in bfloat16."""
         return self.to(dtypes["bfloat16"])
 
-    def cpu(self):
+    def cpu(self) -> Self:
         """Parameters and buffers in main memory."""
         return self.to("cpu")
 
-    def register_forward_hook(self, hook):
-        """Calls `hook(module, arguments, output)` after forward(); what it returns replaces the output."""
-        return _add_hook(self, "_forward_hooks", hook)
+    def cuda(self, device: Any = None) -> Self:
+        """Parameters and buffers on a GPU. Raises DeviceError where there is none."""
+        return self.to("cuda" if device is None else f"cuda:{device}" if isinstance(device, int) else device)
 
-    def register_forward_pre_hook(self, hook):
-        """Calls `hook(module, arguments)` before forward(); what it returns replaces the arguments."""
-        return _add_hook(self, "_forward_pre_hooks", hook)
+    def register_forward_hook(
+        self, hook: Callable[..., Any], *, prepend: bool = False, with_kwargs: bool = False
+    ) -> RemovableHandle:
+        """Calls `hook(module, arguments, output)` after forward(); what it returns replaces the output.
+
+        `with_kwargs` calls `hook(module, arguments, keywords, output)`; `prepend` puts it before all other hooks.
+
+        Example:
+            handle = model.head.register_forward_hook(lambda module, arguments, output: print(output.shape))
+            handle.remove()
+        """
+        return _add_hook(self, "_forward_hooks", hook, prepend, with_kwargs)
+
+    def register_forward_pre_hook(
+        self, hook: Callable[..., Any], *, prepend: bool = False, with_kwargs: bool = False
+    ) -> RemovableHandle:
+        """Calls `hook(module, arguments)` before forward(); what it returns replaces the arguments.
+
+        `with_kwargs` calls `hook(module, arguments, keywords)`, which may return both in a tuple.
+        """
+        return _add_hook(self, "_forward_pre_hooks", hook, prepend, with_kwargs)
+
+    def register_full_backward_hook(self, hook: Callable[..., Any], prepend: bool = False) -> RemovableHandle:
+        """Calls `hook(module, grad_input, grad_output)` when the gradients of the module's inputs are known.
+
+        Both are tuples with None for what has no gradient; what the hook returns replaces `grad_input`. Inputs and
+        outputs are tensors or tuples of tensors. `prepend` is accepted; hooks run in the order of registration.
+        """
+        return _watch_backward(self, hook, before=False)
+
+    def register_full_backward_pre_hook(
+        self, hook: Callable[..., Any], prepend: bool = False
+    ) -> RemovableHandle:
+        """Calls `hook(module, grad_output)` before gradients go through the module; what it returns replaces them."""
+        return _watch_backward(self, hook, before=True)
 
     def __reduce_ex__(self, protocol):
-        parts = dict(self.named_children())
-        parameters = dict(self.named_parameters(recurse=False))
-        buffers = dict(self.named_buffers(recurse=False))
-        saved = set(self.state_dict())
-        tensors: list[tuple] = [(name, value, None) for name, value in parameters.items()]
-        tensors += [(name, value, name in saved) for name, value in buffers.items()]
-        known = {*parameters, *buffers, *_cpp_attributes}
+        parameters, buffers, parts = (
+            self._parameter_names(),
+            self._buffer_names(),
+            dict(self.named_children()),
+        )
+        saved = self.state_dict()
+        tensors: list[tuple] = [(name, self.__dict__[name], None) for name in parameters]
+        tensors += [
+            (name, self.__dict__[name], self.__dict__[name] is None or name in saved) for name in buffers
+        ]
+        known = {*parameters, *buffers, *parts, *_cpp_attributes}
         attributes = {name: value for name, value in self.__dict__.items() if name not in known}
-        attributes.update(parts)
-        arguments = self.__dict__.get("_arguments", {})
-        return _rebuild_module, (type(self), arguments, attributes, tensors, self.training)
+        state = {"tensors": tensors, "parts": parts, "attributes": attributes, "training": self.training}
+        return _new_module, (type(self), self.__dict__.get("_arguments", {})), state
 
-    def __deepcopy__(self, memo):
-        rebuild, arguments = self.__reduce_ex__(4)
-        made = rebuild(type(self), *_copy.deepcopy(arguments[1:], memo))
-        memo[id(self)] = made
-        return made
+    def __setstate__(self, state):
+        for name in {*self._parameter_names(), *self._buffer_names()} - {
+            name for name, *_ in state["tensors"]
+        }:
+            delattr(self, name)  # made by the constructor and taken away since
+        for name, value, persistent in state["tensors"]:
+            if name in self.__dict__:
+                setattr(self, name, value)
+            elif persistent is None:
+                self.register_parameter(name, value)
+            else:
+                self.register_buffer(name, value, persistent)
+        for name, part in state["parts"].items():
+            if name in self.__dict__:
+                delattr(self, name)
+            self.add_module(name, part)
+        self.__dict__.update(state["attributes"])
+        self.training = state["training"]
+
+    def __repr__(self):
+        lines = [f"({name}): " + repr(part).replace("\n", "\n  ") for name, part in self.named_children()]
+        settings = self.extra_repr()
+        if not lines:
+            return f"{type(self).__name__}({settings})"
+        lines = [*settings.split("\n"), *lines] if settings else lines
+        return f"{type(self).__name__}(\n  " + "\n  ".join(lines) + "\n)"
 
     def __dir__(self):
         return sorted({*dir(type(self)), *self.__dict__})

@@ -1,5 +1,10 @@
 """Optimisers: `px.optim.AdamW(model.parameters(), lr=1e-3)`. They are C++ classes with PyTorch's names and settings."""
 
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
 from .._phlox import SGD as SGD
 from .._phlox import Adagrad as Adagrad
 from .._phlox import Adam as Adam
@@ -10,49 +15,57 @@ from . import lr_scheduler as lr_scheduler
 
 
 class ParameterGroup:
-    """The settings of a group of parameters, read and written like a dict: `group["lr"] = 0.1`."""
+    """The settings of a group of parameters, read and written like a dict.
 
-    def __init__(self, optimizer, number):
-        self._optimizer, self._number = optimizer, number
+    Example:
+        for group in optimizer.param_groups: group["lr"] *= 0.5
+    """
 
-    def __getitem__(self, key):
+    def __init__(self, optimizer: Optimizer, number: int) -> None:
+        self._optimizer: Any = optimizer
+        self._number = number
+
+    def __getitem__(self, key: str) -> Any:
         if key == "params":
             return self._optimizer._parameters(self._number)
         return self._optimizer._get_setting(self._number, key)
 
-    def __setitem__(self, key, value):
+    def __setitem__(self, key: str, value: Any) -> None:
         self._optimizer._set_setting(self._number, key, value)
 
-    def get(self, key, default=None):
+    def get(self, key: str, default: Any = None) -> Any:
         """The setting, or a default when there is none of the name."""
         return self[key] if key in self.keys() else default
 
-    def keys(self):
+    def keys(self) -> list[str]:
         """The names of the settings."""
         return ["params", *self._optimizer._setting_names(), "initial_lr"]
 
-    def items(self):
+    def items(self) -> list[tuple[str, Any]]:
         """Pairs of name and value."""
         return [(key, self[key]) for key in self.keys()]
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[str]:
         return iter(self.keys())
 
-    def __contains__(self, key):
+    def __contains__(self, key: object) -> bool:
         return key in self.keys()
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         settings = ", ".join(f"{k}={v}" for k, v in self.items() if k != "params")
         return f"ParameterGroup({len(self['params'])} parameters, {settings})"
 
 
-def _param_groups(self):
+def _param_groups(self: Optimizer) -> list[ParameterGroup]:
     return [ParameterGroup(self, number) for number in range(self._group_count())]
 
 
-def _repr(self):
+def _repr(self: Optimizer) -> str:
     return f"{type(self).__name__}({', '.join(map(repr, self.param_groups))})"
 
 
-Optimizer.param_groups = property(_param_groups, doc="The groups of parameters, with their settings.")
-Optimizer.__repr__ = _repr
+for _name, _member in {
+    "param_groups": property(_param_groups, doc="The groups of parameters, with their settings."),
+    "__repr__": _repr,
+}.items():
+    setattr(Optimizer, _name, _member)
