@@ -43,8 +43,17 @@ if(PHLOX_SANITIZE STREQUAL "address")
   set(sanitizer_flags -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer)
 elseif(PHLOX_SANITIZE STREQUAL "thread")
   set(sanitizer_flags -fsanitize=thread -fno-omit-frame-pointer)
+elseif(PHLOX_SANITIZE STREQUAL "fuzzer")
+  set(sanitizer_flags -fsanitize=address,undefined,fuzzer-no-link -fno-sanitize-recover=all
+                      -fno-omit-frame-pointer)
 elseif(PHLOX_SANITIZE)
-  message(FATAL_ERROR "PHLOX_SANITIZE is '${PHLOX_SANITIZE}'; it may be empty, address or thread")
+  message(FATAL_ERROR "PHLOX_SANITIZE is '${PHLOX_SANITIZE}'; it may be empty, address, thread or fuzzer")
+endif()
+if(PHLOX_SANITIZE MATCHES "thread|fuzzer")
+  add_compile_definitions(PHLOX_STD_THREADS)  # there is no OpenMP in these builds: see PhloxDependencies.cmake
+endif()
+if(PHLOX_SANITIZE STREQUAL "fuzzer")
+  add_compile_definitions(PHLOX_PLAIN_MALLOC)  # clang does not say so itself
 endif()
 if(PHLOX_SANITIZE)
   add_compile_options(${sanitizer_flags})

@@ -7,7 +7,7 @@ from pathlib import Path
 from .environment import PYTHON, ensure_python_packages, ensure_system_packages
 from .shell import ROOT, processors, run, step
 
-PRESETS = ["release", "debug", "asan", "tsan"]
+PRESETS = ["release", "debug", "asan", "tsan", "fuzz"]
 
 
 def build(preset: str = "release", *targets: str, options: tuple[str, ...] = ()) -> Path:

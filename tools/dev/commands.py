@@ -5,7 +5,7 @@ import textwrap
 import time
 from pathlib import Path
 
-from . import linting, testing
+from . import fuzzing, linting, testing
 from .building import PRESETS, build
 from .environment import PYTHON, describe, ensure_python_packages, ensure_system_packages, python_environment
 from .shell import ROOT, Stop, run, say, step
@@ -50,6 +50,11 @@ def test(arguments: argparse.Namespace) -> bool:
     if unknown := [shard for shard in shards if shard not in testing.SHARDS]:
         raise Stop(f"there is no shard {unknown[0]}; there are {', '.join(testing.SHARDS)}")
     return testing.test(shards, arguments.all, sanitize=arguments.all or not arguments.shards)
+
+
+def fuzz(arguments: argparse.Namespace) -> bool:
+    _, failed = fuzzing.fuzz(arguments.names, arguments.seconds)
+    return failed == 0
 
 
 def bench(arguments: argparse.Namespace) -> bool:
@@ -145,8 +150,19 @@ def main() -> int:
     )
     added.add_argument("shards", nargs="*", metavar="SHARD", help="only these parts, without sanitizers")
     added.add_argument(
-        "--all", action="store_true", help="slow tests too, and all C++ tests under sanitizers"
+        "--all", action="store_true", help="slow tests too, all C++ tests under sanitizers, and the fuzzers"
     )
+
+    added = command(
+        "fuzz",
+        fuzz,
+        "feed random bytes to the parsers of files",
+        """
+        Builds tests/fuzz with clang, under AddressSanitizer and UndefinedBehaviorSanitizer, and runs each
+        program. `./dev test --all` does so for some seconds.""",
+    )
+    added.add_argument("names", nargs="*", help="only these, such as npz or csv")
+    added.add_argument("--seconds", type=int, default=60, help="for each program (default: 60)")
 
     added = command("bench", bench, "measure Phlox beside PyTorch")
     added.add_argument("names", nargs="*", help="only these files of benchmarks/, without their ending")

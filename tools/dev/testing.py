@@ -19,6 +19,7 @@ from check_layers import ORDER
 
 from .building import build
 from .environment import PYTHON, commit, python_environment
+from .fuzzing import fuzz
 from .shell import ROOT, Stop, processors, read, run, say
 
 SHARDS = {
@@ -181,5 +182,7 @@ def test(shards: list[str], everything: bool, sanitize: bool) -> bool:
         total += run_sanitizer("asan", chosen, everything)
         if everything:
             total += run_sanitizer("tsan", ["foundation"], everything)
+            passed, failed = fuzz([], seconds=20)
+            total += Counts(passed, failed)
     say(str(total))
     return total.failed == 0 and total.passed > 0
