@@ -86,13 +86,14 @@ PHLOX_INLINE D expm1(D x) {
   return select(abs(x) < (is_f32<D> ? 0x1p-25 : 0x1p-54), x, result);
 }
 
-// 1 / (1 + e^-x)
+// 1 / (1 + e^-x), from q = e^-|x| / (1 + e^-|x|), which is at most 1/2: 1 - q, or e^-|x| (1 - q) for negative x. What
+// rounding does to q weighs little in both.
 template <LoweredFloat D>
 PHLOX_INLINE D sigmoid(D x) {
-  const D e = exp(-abs(x));
-  const D bottom = 1.0 + e, lost = e - (bottom - 1.0);
-  const D quotient = select(x < 0.0, e, D(1.0)) / bottom;
-  return quotient - quotient * (lost * (1.0 - 0.5 * e));  // 1 - e / 2 stands for 1 / bottom
+  const D lowest = is_f32<D> ? -106.0 : -748.0, y = -abs(x);
+  const D e = exponential_of_parts(exponential_parts(select(y < lowest, lowest, y), D(0.0)), 0);
+  const D other = e / (1.0 + e), top = select(x < 0.0, e, D(1.0));
+  return top - top * other;
 }
 
 }  // namespace PHLOX_ISA
