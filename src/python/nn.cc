@@ -25,6 +25,7 @@ namespace {
 PyObject* module_type = nullptr;
 PyObject* parameter_type = nullptr;  // phlox.nn.Parameter, a class written in Python
 PyObject *forward_name, *hooks_name, *pre_hooks_name;
+constexpr Py_ssize_t few_arguments = 4;
 
 nn::Module& module_of(nb::handle self) {
   if (!nb::inst_ready(self)) {
@@ -132,14 +133,23 @@ int set_attribute(PyObject* self, PyObject* name, PyObject* value) noexcept {
 
 // Hooks that Python code has put into the object's __dict__, as pairs of the hook and whether it takes keyword
 // arguments; null when there are none.
+PyObject* find_hooks(PyObject* self, PyObject* name) {
+  PyObject** dict = _PyObject_GetDictPtr(self);
+  PyObject* hooks = dict && *dict ? PyDict_GetItem(*dict, name) : nullptr;
+  return hooks && PyDict_GET_SIZE(hooks) > 0 ? hooks : nullptr;
+}
+// A copy, as hooks may remove themselves.
 nb::object hooks_of(PyObject* self, PyObject* name) {
-  PyObject* dict = PyObject_GenericGetDict(self, nullptr);
-  if (!dict) throw nb::python_error();
-  PyObject* hooks = PyDict_GetItem(dict, name);
-  nb::object result =
-      hooks && PyDict_GET_SIZE(hooks) > 0 ? nb::list(nb::borrow<nb::dict>(hooks).values()) : nb::object();
-  Py_DECREF(dict);
-  return result;
+  PyObject* hooks = find_hooks(self, name);
+  return hooks ? nb::list(nb::borrow<nb::dict>(hooks).values()) : nb::object();
+}
+
+// forward() with a few positional arguments and nothing around it: the usual call.
+PyObject* call_forward_alone(PyObject* self, PyObject* arguments) {
+  PyObject* stack[1 + few_arguments] = {self};
+  const Py_ssize_t count = PyTuple_GET_SIZE(arguments);
+  for (Py_ssize_t i = 0; i < count; ++i) stack[1 + i] = PyTuple_GET_ITEM(arguments, i);
+  return PyObject_VectorcallMethod(forward_name, stack, static_cast<std::size_t>(1 + count), nullptr);
 }
 
 PyObject* call(PyObject* self, PyObject* arguments, PyObject* keywords) noexcept {
@@ -147,8 +157,12 @@ PyObject* call(PyObject* self, PyObject* arguments, PyObject* keywords) noexcept
   nn::Module& module = module_of(self);
   const bool one_tensor = PyTuple_GET_SIZE(arguments) == 1 && is_tensor(PyTuple_GET_ITEM(arguments, 0)) &&
                           (!keywords || PyDict_GET_SIZE(keywords) == 0);
-  if (nb::inst_python_derived(self) && !(one_tensor && module.has_hooks()))
+  if (nb::inst_python_derived(self) && !(one_tensor && module.has_hooks())) {
+    if (!keywords && PyTuple_GET_SIZE(arguments) <= few_arguments && !find_hooks(self, hooks_name) &&
+        !find_hooks(self, pre_hooks_name))
+      return call_forward_alone(self, arguments);
     return call_python_forward(self, arguments, keywords);
+  }
   // A C++ module that takes something else than one tensor, or an error that says so.
   if (!one_tensor) return call_python_forward(self, arguments, keywords);
   const Tensor& input = tensor_of(PyTuple_GET_ITEM(arguments, 0));
