@@ -17,6 +17,7 @@ namespace phlox::python {
 namespace {
 
 PyObject* const k_out = PyUnicode_InternFromString("out");
+PyObject* const k_inplace = PyUnicode_InternFromString("inplace");
 PyObject* const k_requires_grad = PyUnicode_InternFromString("requires_grad");
 
 bool same_name(PyObject* a, PyObject* b) { return a == b || PyUnicode_Compare(a, b) == 0; }
@@ -91,6 +92,11 @@ bool bind_arguments(const Binding& binding, PyObject* const* arguments, Py_ssize
     if (position < 0) {
       if (same_name(name, k_out) && binding.operation->pointwise && binding.form == Binding::Form::plain) {
         if (value != Py_None) bound.out = value;
+        continue;
+      }
+      if (same_name(name, k_inplace) && binding.operation->pointwise &&
+          binding.form == Binding::Form::plain) {
+        bound.in_place = PyObject_IsTrue(value) == 1;
         continue;
       }
       if (binding.takes_requires_grad && same_name(name, k_requires_grad)) {

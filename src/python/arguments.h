@@ -21,6 +21,7 @@ struct BoundArguments {
   PyObject* values[max_arguments] = {};
   PyObject* out = nullptr;
   bool requires_grad = false;
+  bool in_place = false;  // relu(x, inplace=True)
   // Positional integers that a list parameter takes together: px.zeros(2, 3).
   PyObject* const* rest = nullptr;
   Py_ssize_t rest_count = 0;

@@ -78,7 +78,9 @@ void add_instance_norm(nb::module_& m, const char* name, const char* documentati
 
 template <class Layer>
 void add_dropout(nb::module_& m, const char* name, const char* documentation) {
-  add_layer<Layer>(m, name, documentation, [](const Maker<Layer>& make, double p) { make(p); }, "p"_a = 0.5);
+  add_layer<Layer>(
+      m, name, documentation, [](const Maker<Layer>& make, double p, bool inplace) { make(p, inplace); },
+      "p"_a = 0.5, "inplace"_a = false);
 }
 
 template <class Layer>

@@ -17,11 +17,11 @@ void add_activation(nb::module_& m, const char* name) {
   add_layer<Layer>(m, name, "An activation, element by element.", [](const Maker<Layer>& make) { make(); });
 }
 
-template <class Layer, class Argument>
-void add_activation(nb::module_& m, const char* name, const nb::arg_v& argument) {
+template <class Layer, class... Arguments, class... Named>
+void add_activation(nb::module_& m, const char* name, const Named&... named) {
   add_layer<Layer>(
-      m, name, "An activation with one setting.",
-      [](const Maker<Layer>& make, Argument value) { make(value); }, argument);
+      m, name, "An activation with settings; with `inplace` the result overwrites the input.",
+      [](const Maker<Layer>& make, Arguments... values) { make(values...); }, named...);
 }
 
 // A loss of a prediction and a target.
@@ -96,28 +96,30 @@ void add_losses(nb::module_& m) {
 
 void add_activations_and_losses(PyObject* module) {
   nb::module_ m = nb::borrow<nb::module_>(module);
-  add_activation<nn::ReLU>(m, "ReLU");
-  add_activation<nn::ReLU6>(m, "ReLU6");
-  add_activation<nn::SELU>(m, "SELU");
-  add_activation<nn::SiLU>(m, "SiLU");
-  add_activation<nn::Mish>(m, "Mish");
-  add_activation<nn::Hardswish>(m, "Hardswish");
-  add_activation<nn::Hardsigmoid>(m, "Hardsigmoid");
+  add_activation<nn::ReLU, bool>(m, "ReLU", "inplace"_a = false);
+  add_activation<nn::ReLU6, bool>(m, "ReLU6", "inplace"_a = false);
+  add_activation<nn::SELU, bool>(m, "SELU", "inplace"_a = false);
+  add_activation<nn::SiLU, bool>(m, "SiLU", "inplace"_a = false);
+  add_activation<nn::Mish, bool>(m, "Mish", "inplace"_a = false);
+  add_activation<nn::Hardswish, bool>(m, "Hardswish", "inplace"_a = false);
+  add_activation<nn::Hardsigmoid, bool>(m, "Hardsigmoid", "inplace"_a = false);
   add_activation<nn::Sigmoid>(m, "Sigmoid");
   add_activation<nn::LogSigmoid>(m, "LogSigmoid");
   add_activation<nn::Tanh>(m, "Tanh");
   add_activation<nn::Softsign>(m, "Softsign");
-  add_activation<nn::LeakyReLU, double>(m, "LeakyReLU", "negative_slope"_a = 0.01);
-  add_activation<nn::ELU, double>(m, "ELU", "alpha"_a = 1.0);
-  add_activation<nn::CELU, double>(m, "CELU", "alpha"_a = 1.0);
+  add_activation<nn::LeakyReLU, double, bool>(m, "LeakyReLU", "negative_slope"_a = 0.01, "inplace"_a = false);
+  add_activation<nn::ELU, double, bool>(m, "ELU", "alpha"_a = 1.0, "inplace"_a = false);
+  add_activation<nn::CELU, double, bool>(m, "CELU", "alpha"_a = 1.0, "inplace"_a = false);
   add_activation<nn::GELU, String>(m, "GELU", "approximate"_a = "none");
   add_activation<nn::Softmax, std::int64_t>(m, "Softmax", "dim"_a = -1);
   add_activation<nn::LogSoftmax, std::int64_t>(m, "LogSoftmax", "dim"_a = -1);
   add_activation<nn::GLU, std::int64_t>(m, "GLU", "dim"_a = -1);
   add_layer<nn::Hardtanh>(
       m, "Hardtanh", "The input within [min_val, max_val].",
-      [](const Maker<nn::Hardtanh>& make, double low, double high) { make(low, high); }, "min_val"_a = -1.0,
-      "max_val"_a = 1.0);
+      [](const Maker<nn::Hardtanh>& make, double low, double high, bool inplace) {
+        make(low, high, inplace);
+      },
+      "min_val"_a = -1.0, "max_val"_a = 1.0, "inplace"_a = false);
   add_layer<nn::Softplus>(
       m, "Softplus", "log(1 + exp(beta x)) / beta.",
       [](const Maker<nn::Softplus>& make, double beta, double threshold) { make(beta, threshold); },

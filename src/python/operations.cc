@@ -88,7 +88,12 @@ PyObject* call_pointwise(const Binding& binding, const BoundArguments& bound, co
   }
   const std::span<const Operand> inputs(all_inputs, input_count);
   const std::span<const KernelScalar> scalars(all_scalars, scalar_count);
-  if (binding.form == Binding::Form::in_place)
+  if (bound.in_place && !is_tensor(bound.values[0]))
+    fail<TypeError>(ErrorCode::wrong_argument_type, "{}: with inplace=True the input must be a tensor",
+                    binding.name)
+        .detail("got", Py_TYPE(bound.values[0])->tp_name)
+        .raise();
+  if (binding.form == Binding::Form::in_place || bound.in_place)
     return run_pointwise_into(binding, inputs, scalars, bound.values[0], true);
   if (!bound.out) return run_pointwise(binding, inputs, scalars);
   if (!is_tensor(bound.out))

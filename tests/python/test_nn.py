@@ -263,3 +263,41 @@ def test_activations_and_losses():
     assert nn.MSELoss(reduction="sum")(x, px.zeros(2)).item() == 5
     with pytest.raises(px.StateError):
         nn.MSELoss()(x)
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        nn.ReLU,
+        nn.ReLU6,
+        nn.SELU,
+        nn.SiLU,
+        nn.Mish,
+        nn.Hardswish,
+        nn.Hardsigmoid,
+        nn.LeakyReLU,
+        nn.ELU,
+        nn.CELU,
+        nn.Hardtanh,
+    ],
+)
+def test_activations_in_place(layer):
+    x = px.linspace(-3, 3, 7)
+    expected = layer()(x)
+    assert layer(inplace=True)(x) is x
+    assert x.tolist() == expected.tolist()
+    leaf = px.linspace(-3, 3, 7, requires_grad=True)
+    layer(inplace=True)(leaf * 1).sum().backward()
+    other = px.linspace(-3, 3, 7, requires_grad=True)
+    layer()(other).sum().backward()
+    assert leaf.grad.tolist() == other.grad.tolist()
+
+
+def test_in_place_by_keyword_and_position():
+    x = px.tensor([-1.0, 2.0])
+    assert nn.functional.relu(x, inplace=True) is x and x.tolist() == [0.0, 2.0]
+    assert nn.ReLU(True)(x) is x
+    ones = px.ones(1000)
+    assert nn.Dropout(0.5, True)(ones) is ones and set(ones.tolist()) == {0.0, 2.0}
+    with pytest.raises(px.errors.TypeError, match="must be a tensor"):
+        nn.functional.relu(2.0, inplace=True)

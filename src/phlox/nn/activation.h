@@ -20,33 +20,47 @@ class Activation : public Module {
   Tensor forward(Tensor input) override { return function(input); }
 };
 
-class ReLU : public Activation<relu> {
+// One that may write its result over its input, with `inplace`, which saves memory.
+template <Tensor (*function)(const Tensor&), const Tensor& (Tensor::*overwrite)() const>
+class OverwritingActivation : public Module {
  public:
-  using Activation::Activation;
+  explicit OverwritingActivation(bool inplace = false) : inplace_(inplace) {}
+  OverwritingActivation(Module* parent, const std::string& name, bool inplace = false)
+      : Module(parent, name), inplace_(inplace) {}
+  Tensor forward(Tensor input) override { return inplace_ ? (input.*overwrite)() : function(input); }
+  std::string settings() const override { return inplace_ ? "inplace=true" : ""; }
+
+ private:
+  bool inplace_;
 };
-class ReLU6 : public Activation<relu6> {
+
+class ReLU : public OverwritingActivation<relu, &Tensor::relu_> {
  public:
-  using Activation::Activation;
+  using OverwritingActivation::OverwritingActivation;
 };
-class SELU : public Activation<selu> {
+class ReLU6 : public OverwritingActivation<relu6, &Tensor::relu6_> {
  public:
-  using Activation::Activation;
+  using OverwritingActivation::OverwritingActivation;
 };
-class SiLU : public Activation<silu> {
+class SELU : public OverwritingActivation<selu, &Tensor::selu_> {
  public:
-  using Activation::Activation;
+  using OverwritingActivation::OverwritingActivation;
 };
-class Mish : public Activation<mish> {
+class SiLU : public OverwritingActivation<silu, &Tensor::silu_> {
  public:
-  using Activation::Activation;
+  using OverwritingActivation::OverwritingActivation;
 };
-class Hardswish : public Activation<hardswish> {
+class Mish : public OverwritingActivation<mish, &Tensor::mish_> {
  public:
-  using Activation::Activation;
+  using OverwritingActivation::OverwritingActivation;
 };
-class Hardsigmoid : public Activation<hardsigmoid> {
+class Hardswish : public OverwritingActivation<hardswish, &Tensor::hardswish_> {
  public:
-  using Activation::Activation;
+  using OverwritingActivation::OverwritingActivation;
+};
+class Hardsigmoid : public OverwritingActivation<hardsigmoid, &Tensor::hardsigmoid_> {
+ public:
+  using OverwritingActivation::OverwritingActivation;
 };
 class Sigmoid : public Activation<sigmoid> {
  public:
@@ -65,37 +79,45 @@ class Softsign : public Activation<softsign> {
   using Activation::Activation;
 };
 
-// A module that applies one function with one number; `default_value` is PyTorch's.
-template <Tensor (*function)(const Tensor&, double)>
+// One with a number.
+template <Tensor (*function)(const Tensor&, double), const Tensor& (Tensor::*overwrite)(double) const>
 class ScaledActivation : public Module {
  public:
-  explicit ScaledActivation(double value) : value_(value) {}
-  ScaledActivation(Module* parent, const std::string& name, double value)
-      : Module(parent, name), value_(value) {}
-  Tensor forward(Tensor input) override { return function(input, value_); }
-  std::string settings() const override { return fmt::format("{}", value_); }
+  ScaledActivation(double value, bool inplace) : value_(value), inplace_(inplace) {}
+  ScaledActivation(Module* parent, const std::string& name, double value, bool inplace)
+      : Module(parent, name), value_(value), inplace_(inplace) {}
+  Tensor forward(Tensor input) override {
+    return inplace_ ? (input.*overwrite)(value_) : function(input, value_);
+  }
+  std::string settings() const override {
+    return fmt::format("{}{}", value_, inplace_ ? ", inplace=true" : "");
+  }
 
  private:
   double value_;
+  bool inplace_;
 };
 
-class LeakyReLU : public ScaledActivation<leaky_relu> {
+class LeakyReLU : public ScaledActivation<leaky_relu, &Tensor::leaky_relu_> {
  public:
-  explicit LeakyReLU(double negative_slope = 0.01) : ScaledActivation(negative_slope) {}
-  LeakyReLU(Module* parent, const std::string& name, double negative_slope = 0.01)
-      : ScaledActivation(parent, name, negative_slope) {}
+  explicit LeakyReLU(double negative_slope = 0.01, bool inplace = false)
+      : ScaledActivation(negative_slope, inplace) {}
+  LeakyReLU(Module* parent, const std::string& name, double negative_slope = 0.01, bool inplace = false)
+      : ScaledActivation(parent, name, negative_slope, inplace) {}
 };
 
-class ELU : public ScaledActivation<elu> {
+class ELU : public ScaledActivation<elu, &Tensor::elu_> {
  public:
-  explicit ELU(double alpha = 1) : ScaledActivation(alpha) {}
-  ELU(Module* parent, const std::string& name, double alpha = 1) : ScaledActivation(parent, name, alpha) {}
+  explicit ELU(double alpha = 1, bool inplace = false) : ScaledActivation(alpha, inplace) {}
+  ELU(Module* parent, const std::string& name, double alpha = 1, bool inplace = false)
+      : ScaledActivation(parent, name, alpha, inplace) {}
 };
 
-class CELU : public ScaledActivation<celu> {
+class CELU : public ScaledActivation<celu, &Tensor::celu_> {
  public:
-  explicit CELU(double alpha = 1) : ScaledActivation(alpha) {}
-  CELU(Module* parent, const std::string& name, double alpha = 1) : ScaledActivation(parent, name, alpha) {}
+  explicit CELU(double alpha = 1, bool inplace = false) : ScaledActivation(alpha, inplace) {}
+  CELU(Module* parent, const std::string& name, double alpha = 1, bool inplace = false)
+      : ScaledActivation(parent, name, alpha, inplace) {}
 };
 
 // `approximate` is "none" or "tanh".
@@ -113,14 +135,18 @@ class GELU : public Module {
 
 class Hardtanh : public Module {
  public:
-  explicit Hardtanh(double low = -1, double high = 1) : low_(low), high_(high) {}
-  Hardtanh(Module* parent, const std::string& name, double low = -1, double high = 1)
-      : Module(parent, name), low_(low), high_(high) {}
-  Tensor forward(Tensor input) override { return hardtanh(input, low_, high_); }
+  explicit Hardtanh(double low = -1, double high = 1, bool inplace = false)
+      : low_(low), high_(high), inplace_(inplace) {}
+  Hardtanh(Module* parent, const std::string& name, double low = -1, double high = 1, bool inplace = false)
+      : Module(parent, name), low_(low), high_(high), inplace_(inplace) {}
+  Tensor forward(Tensor input) override {
+    return inplace_ ? input.hardtanh_(low_, high_) : hardtanh(input, low_, high_);
+  }
   std::string settings() const override { return fmt::format("{}, {}", low_, high_); }
 
  private:
   double low_, high_;
+  bool inplace_;
 };
 
 class Softplus : public Module {

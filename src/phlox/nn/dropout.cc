@@ -6,19 +6,24 @@
 
 namespace phlox::nn {
 
-Dropout::Dropout(double p) : Dropout(p, 0) {}
+Dropout::Dropout(double p, bool inplace) : Dropout(p, inplace, 0) {}
 
-Dropout::Dropout(double p, int rank_with_batch) : p_(p), rank_with_batch_(rank_with_batch) {
+Dropout::Dropout(double p, bool inplace, int rank_with_batch)
+    : p_(p), inplace_(inplace), rank_with_batch_(rank_with_batch) {
   if (p >= 0 && p <= 1) return;
   fail<ValueError>(ErrorCode::invalid_value, "Dropout: the probability must lie between 0 and 1, not {}", p)
       .raise();
 }
 
-Dropout::Dropout(Module* parent, const std::string& name, double p) : Dropout(p) {
+Dropout::Dropout(Module* parent, const std::string& name, double p, bool inplace) : Dropout(p, inplace) {
   parent->register_module(name, *this);
 }
 
 Tensor Dropout::forward(Tensor input) {
+  return inplace_ && training() ? input.copy_(dropped(input)) : dropped(input);
+}
+
+Tensor Dropout::dropped(const Tensor& input) const {
   if (rank_with_batch_ == 0) return dropout(input, p_, training());
   if (input.rank() == rank_with_batch_) return feature_dropout(input, p_, training());
   if (input.rank() == rank_with_batch_ - 1) {
@@ -30,6 +35,6 @@ Tensor Dropout::forward(Tensor input) {
       .raise();
 }
 
-std::string Dropout::settings() const { return fmt::format("p={}", p_); }
+std::string Dropout::settings() const { return fmt::format("p={}{}", p_, inplace_ ? ", inplace=true" : ""); }
 
 }  // namespace phlox::nn

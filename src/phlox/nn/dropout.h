@@ -10,17 +10,21 @@ namespace phlox::nn {
 // default generator. Throws ValueError unless 0 <= p <= 1.
 class Dropout : public Module {
  public:
-  explicit Dropout(double p = 0.5);
-  Dropout(Module* parent, const std::string& name, double p = 0.5);
+  // With `inplace` the result overwrites the input.
+  explicit Dropout(double p = 0.5, bool inplace = false);
+  Dropout(Module* parent, const std::string& name, double p = 0.5, bool inplace = false);
   Tensor forward(Tensor input) override;
   std::string settings() const override;
 
  protected:
   // Whole channels fall: the input has this many dimensions with the batch, one fewer without. 0: single values.
-  Dropout(double p, int rank_with_batch);
+  Dropout(double p, bool inplace, int rank_with_batch);
 
  private:
+  Tensor dropped(const Tensor& input) const;
+
   double p_;
+  bool inplace_;
   int rank_with_batch_ = 0;
 };
 
@@ -29,8 +33,9 @@ class Dropout : public Module {
 template <int dimensions>
 class ChannelDropout : public Dropout {
  public:
-  explicit ChannelDropout(double p = 0.5) : Dropout(p, dimensions + 2) {}
-  ChannelDropout(Module* parent, const std::string& name, double p = 0.5) : ChannelDropout(p) {
+  explicit ChannelDropout(double p = 0.5, bool inplace = false) : Dropout(p, inplace, dimensions + 2) {}
+  ChannelDropout(Module* parent, const std::string& name, double p = 0.5, bool inplace = false)
+      : ChannelDropout(p, inplace) {
     parent->register_module(name, *this);
   }
 };
