@@ -1,6 +1,11 @@
 #include "phlox/io/checkpoint.h"
 
 #include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
 
 #include "error_matching.h"
 #include "temporary_folder.h"
@@ -50,6 +55,27 @@ TEST(CheckpointTest, KeepsTheNewest) {
   EXPECT_EQ(load_latest_checkpoint(folder.path())->step, 3);
   for (int step = 6; step <= 9; ++step) save_checkpoint(folder.path(), sample(step), {.keep = 0});
   EXPECT_EQ(list_checkpoints(folder.path()).size(), 5u);
+}
+
+TEST(CheckpointTest, IsWholeWhenTheProcessIsKilledWhileSaving) {
+  TemporaryFolder folder;
+  std::int64_t reached = 0;
+  for (int round = 0; round < 5; ++round) {
+    save_checkpoint(folder.path(), sample(0), {.keep = 1});
+    const pid_t child = fork();
+    if (child == 0) {
+      for (std::int64_t step = 1;; ++step) save_checkpoint(folder.path(), sample(step), {.keep = 2});
+    }
+    usleep(static_cast<useconds_t>(5000 + 7000 * round));
+    kill(child, SIGKILL);
+    int status = 0;
+    waitpid(child, &status, 0);
+    const auto found = load_latest_checkpoint(folder.path());
+    ASSERT_TRUE(found.has_value());
+    EXPECT_EQ(found->part("model").at("conv.weight").to_vector<float>(), (std::vector<float>{1, 2}));
+    reached = std::max(reached, found->step);
+  }
+  EXPECT_GT(reached, 0);
 }
 
 TEST(CheckpointTest, PassesOverADamagedFile) {
