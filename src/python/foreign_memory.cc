@@ -29,7 +29,7 @@ Tensor share_memory(void* data, const Shape& shape, const Strides& strides, DTyp
   char* lowest = static_cast<char*>(data) + below * element_size(dtype);
   const Tensor whole = wrap_memory(lowest, {above - below}, {1}, dtype, release, owner, read_only);
   Tensor tensor = make_view(whole, shape, strides, -below);
-  tensor.impl()->is_view = false;  // nothing else refers to the whole
+  tensor.impl()->forget_base();  // nothing else refers to the whole
   return tensor;
 }
 

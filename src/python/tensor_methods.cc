@@ -306,7 +306,7 @@ int set_data(PyObject* self, PyObject* value, void*) noexcept {
   target.offset = source.offset;
   std::copy_n(source.sizes, source.rank, target.sizes);
   std::copy_n(source.strides, source.rank, target.strides);
-  target.is_view = false;
+  target.forget_base();
   target.update_layout();
   return 0;
   PHLOX_CATCH_INT

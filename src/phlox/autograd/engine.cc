@@ -22,8 +22,11 @@ bool is_dense(const Tensor& tensor) { return tensor.is_contiguous() || tensor.is
 // True when nobody else can see the data, so that they may be written or handed over.
 bool is_sole_owner(const Tensor& tensor) {
   const TensorImpl* impl = tensor.impl();
-  return impl->references.unique() && impl->storage->references.unique() && !impl->storage->read_only &&
-         is_dense(tensor);
+  // A view whose base nobody else holds is as good as alone.
+  const bool own_base =
+      impl->base && impl->base->references.unique() && impl->storage->references.value() == 2;
+  return impl->references.unique() && (impl->storage->references.unique() || own_base) &&
+         !impl->storage->read_only && is_dense(tensor);
 }
 
 [[noreturn]] void throw_gradient_shape(const char* name, const Tensor& gradient,

@@ -10,11 +10,20 @@ namespace phlox {
 namespace detail {
 
 void check_view_history(const Tensor& view) {
+  if (renew_view(view.impl())) return;
   fail<GradientError>(ErrorCode::view_modified_in_place,
                       "a view is used whose base was later written in place with gradients")
       .detail("view", describe(view))
       .hint("make the view again after the write, or write out of place: y = y * 2 in place of y *= 2")
       .raise();
+}
+
+void replace_history(const Tensor& target, const Reference<GradientNode>& node, int output) {
+  TensorImpl* impl = target.impl();
+  // What belonged to the old value goes with it. A target that was a leaf may have an accumulator.
+  std::unique_ptr<AutogradRecord> old(std::exchange(impl->autograd, nullptr));
+  if (old && old->accumulator) static_cast<AccumulateGradient*>(old->accumulator.get())->forget_leaf(impl);
+  set_history(target, node, output);
 }
 
 }  // namespace detail
@@ -38,11 +47,9 @@ void set_history(const Tensor& result, const Reference<GradientNode>& node, int 
 void rebase_history(const Tensor& target, const Reference<GradientNode>& node, int output) {
   TensorImpl* impl = target.impl();
   if (!is_differentiable(impl->dtype)) return;
-  // What belonged to the old value goes with it. A target that was a leaf may have an accumulator.
-  std::unique_ptr<AutogradRecord> old(std::exchange(impl->autograd, nullptr));
-  if (old && old->accumulator) static_cast<AccumulateGradient*>(old->accumulator.get())->forget_leaf(impl);
-  set_history(target, node, output);
-  impl->storage->history.fetch_add(1, std::memory_order_relaxed);
+  if (impl->is_view) detail::write_through_view(target, {node, static_cast<std::uint32_t>(output)});
+  detail::replace_history(target, node, output);
+  impl->history = 1 + impl->storage->history.fetch_add(1, std::memory_order_relaxed);
 }
 
 void check_in_place_allowed(const Tensor& target, const char* operation, bool value_needs_gradient) {
@@ -53,7 +60,9 @@ void check_in_place_allowed(const Tensor& target, const char* operation, bool va
         .hint("write into a clone()")
         .raise();
   if (thread_mode.gradients_off) return;
-  bool requires_grad = target.requires_grad();
+  if (impl->is_view && impl->history != impl->storage->history.load(std::memory_order_relaxed))
+    detail::check_view_history(target);
+  const bool requires_grad = target.requires_grad();
   if (!requires_grad && !value_needs_gradient) return;
   if (impl->inference)
     fail<GradientError>(ErrorCode::inference_tensor,
@@ -61,24 +70,35 @@ void check_in_place_allowed(const Tensor& target, const char* operation, bool va
         .detail("tensor", describe(target))
         .hint("write into a clone() made outside inference mode")
         .raise();
-  if (requires_grad && target.is_leaf())
+  const auto is_leaf = [](const TensorImpl& t) {
+    return t.autograd && t.autograd->requires_grad && !t.autograd->node;
+  };
+  if (is_leaf(*impl) || (impl->is_view && impl->base && is_leaf(*impl->base)))
     fail<GradientError>(ErrorCode::leaf_modified_in_place,
                         "{}: a leaf that requires gradients cannot be modified in place", operation)
-        .detail("tensor", describe(target))
+        .detail(is_leaf(*impl) ? "tensor" : "view of a leaf", describe(target))
         .hint("with no_grad(): for updates and initialisation; else the form that returns a new tensor")
         .raise();
-  if (impl->is_view)
-    fail<GradientError>(ErrorCode::view_modified_in_place,
-                        "{}: a view cannot be modified in place where gradients flow", operation)
+  if (impl->is_view && impl->is_cut_off)
+    fail<GradientError>(
+        ErrorCode::view_modified_in_place,
+        "{}: a view that was made under no_grad() cannot be modified in place where gradients flow",
+        operation)
         .detail("view", describe(target))
-        .hint("write through the base (base[index] = value), or use the out-of-place form")
+        .hint("make the view outside of no_grad()")
+        .raise();
+  if (impl->is_view && !detail::can_write_through(target))
+    fail<GradientError>(ErrorCode::view_modified_in_place,
+                        "{}: gradients cannot tell what a write through this view changes", operation)
+        .detail("view", describe(target))
+        .hint("write through the base (base[index] = value), or use the form that returns a new tensor")
         .raise();
 }
 
 Tensor shallow_alias(const Tensor& tensor) {
   const TensorImpl* from = tensor.impl();
   Tensor alias = make_view(tensor, tensor.shape(), tensor.strides(), from->offset);
-  alias.impl()->is_view = false;
+  alias.impl()->forget_base();
   alias.impl()->inference = from->inference;
   return alias;
 }

@@ -25,8 +25,14 @@
 namespace phlox {
 
 namespace detail {
-// Throws GradientError when the view was made before its base was written in place with gradients.
+// Brings the history of a view up to date after a write in place. Throws GradientError where that cannot be done.
 void check_view_history(const Tensor& view);
+// Whether gradients can tell what a write through this view changes. In ops/view_history.cc, as the next.
+bool can_write_through(const Tensor& view);
+// Notes in the base of a view that its elements have been written with what comes along the edge.
+void write_through_view(const Tensor& view, const Edge& written);
+// Puts another history in the place of the old one.
+void replace_history(const Tensor& target, const Reference<GradientNode>& node, int output = 0);
 }  // namespace detail
 
 // True when an operation on this tensor must be recorded in the present mode. Undefined tensors need nothing.
@@ -43,7 +49,7 @@ Edge gradient_edge(const Tensor& tensor);
 
 // Says that output `output` of `node` made the tensor. Integer and boolean results stay without history.
 void set_history(const Tensor& result, const Reference<GradientNode>& node, int output = 0);
-// The same for a tensor that was written in place.
+// The same for a tensor that was written in place, and for what it is a view of.
 void rebase_history(const Tensor& target, const Reference<GradientNode>& node, int output = 0);
 
 // Notes a write in place, so that a gradient that saved the old values is refused.
@@ -51,8 +57,9 @@ inline void bump_version(const Tensor& tensor) {
   tensor.impl()->storage->version.fetch_add(1, std::memory_order_relaxed);
 }
 
-// Throws GradientError for a leaf that requires gradients, and for a view where gradients are involved, that of the
-// written value included; StateError for read-only memory. With gradients off everything but the latter is allowed.
+// Throws GradientError for a leaf that requires gradients and for a view of one, and where gradients, that of the
+// written value included, could not tell what a write through a view changes; StateError for read-only memory. With
+// gradients off everything but the latter is allowed.
 void check_in_place_allowed(const Tensor& target, const char* operation, bool value_needs_gradient = false);
 
 // The same data under a new handle without gradient record.

@@ -14,7 +14,7 @@ struct Storage {
   ReferenceCount references;
   // Counts in-place writes, so that a gradient notices when what it saved has changed.
   std::atomic<std::uint32_t> version{0};
-  // Counts in-place writes that gradients flow through: views made before one have lost their history.
+  // Counts in-place writes that gradients flow through: views made before one must renew their history.
   std::atomic<std::uint32_t> history{0};
   Device device;
   void* data = nullptr;

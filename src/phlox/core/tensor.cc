@@ -119,8 +119,15 @@ void destroy(TensorImpl* impl) {
       static_cast<AccumulateGradient*>(accumulator.get())->forget_leaf(impl);
     delete impl->autograd;
   }
+  if (impl->base && impl->base->references.release()) destroy(impl->base);
   if (impl->storage->references.release()) destroy(impl->storage);
   deallocate(impl, sizeof(TensorImpl));
+}
+
+void TensorImpl::forget_base() {
+  is_view = is_cut_off = false;
+  TensorImpl* old = std::exchange(base, nullptr);
+  if (old && old->references.release()) destroy(old);
 }
 
 // --- making
@@ -180,7 +187,7 @@ Tensor make_view(const Tensor& base, const Shape& shape, const Strides& strides,
   impl->dtype = from->dtype;
   impl->device = from->device;
   impl->rank = static_cast<std::uint8_t>(shape.size());
-  impl->is_view = true;
+  impl->set_base(*from);
   impl->inference |= from->inference;
   impl->offset = offset;
   impl->storage = from->storage;

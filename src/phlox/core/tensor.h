@@ -42,10 +42,12 @@ struct TensorImpl {
   DType dtype = DType::float32;
   Device device;
   std::uint8_t rank = 0;
-  bool contiguous = true;     // row-major without gaps
-  bool inference = false;     // made in inference mode
-  bool is_view = false;       // made by a viewing operation (detach() does not count)
-  std::uint32_t history = 0;  // of the storage when a view was made
+  bool contiguous = true;      // row-major without gaps
+  bool inference = false;      // made in inference mode
+  bool is_view = false;        // made by a viewing operation (detach() does not count)
+  bool is_cut_off = false;     // a view that was made while no gradients were recorded
+  std::uint32_t history = 0;   // of the storage when a view was made or last brought up to date
+  TensorImpl* base = nullptr;  // owned: what a view looks at, no view itself
   Storage* storage = nullptr;
   std::int64_t offset = 0;  // of the first element, in elements
   std::int64_t count = 0;   // of elements
@@ -57,8 +59,23 @@ struct TensorImpl {
   void* address() const { return static_cast<char*>(storage->data) + offset * element_size(dtype); }
   // Recomputes `count` and `contiguous` from sizes and strides.
   void update_layout();
+  // Makes this a view of `from`, or of what that is a view of.
+  void set_base(const TensorImpl& from) {
+    is_view = true;
+    is_cut_off = from.is_cut_off || thread_mode.gradients_off;
+    base = from.is_view && from.base ? from.base : const_cast<TensorImpl*>(&from);
+    base->references.acquire();
+  }
+  // Makes this no view of anything.
+  void forget_base();
 };
 void destroy(TensorImpl* impl);
+
+namespace detail {
+// After a write in place with gradients through the base of a view or another view of it: gives the view the history
+// of the elements as they are now. False where that cannot be told. In ops/view_history.cc.
+bool renew_view(TensorImpl* view);
+}  // namespace detail
 
 // Options of functions that create tensors. Unset fields mean the defaults.
 struct TensorOptions {
@@ -150,8 +167,8 @@ class Tensor {
   void set(std::initializer_list<Index> indices, const Operand& value) const;
 
   // --- gradients
-  bool requires_grad() const { return impl()->autograd && impl()->autograd->requires_grad; }
-  bool is_leaf() const { return !impl()->autograd || !impl()->autograd->node; }
+  bool requires_grad() const { return current()->autograd && impl_->autograd->requires_grad; }
+  bool is_leaf() const { return !current()->autograd || !impl_->autograd->node; }
   // Marks a leaf. Throws GradientError for integer tensors and for tensors that operations have made.
   const Tensor& set_requires_grad(bool on = true) const;
   // The gradient that backward() has added up; undefined before.
@@ -179,6 +196,13 @@ class Tensor {
     return impl_.get();
   }
   TensorImpl* unsafe_impl() const { return impl_.get(); }
+  // The same, with a history that is up to date.
+  TensorImpl* current() const {
+    TensorImpl* t = impl();
+    if (t->is_view && t->history != t->storage->history.load(std::memory_order_relaxed)) [[unlikely]]
+      detail::renew_view(t);
+    return t;
+  }
   const Reference<TensorImpl>& reference() const { return impl_; }
 
  private:

@@ -268,11 +268,26 @@ void check_fits(const Tensor& input, const Tensor& value, const Shape& places) {
       .raise();
 }
 
+// x[index] += y is: view = x[index]; view += y; x[index] = view. The last step has nothing left to do.
+bool is_already_there(const Tensor& input, Indices indices, const Tensor& value) {
+  const TensorImpl& from = *value.impl();
+  const TensorImpl& to = *input.impl();
+  const TensorImpl* base = to.is_view ? to.base : &to;
+  if (!from.is_view || from.is_cut_off || !base || from.base != base || from.storage != to.storage)
+    return false;
+  NoGrad no_grad;
+  const Plan plan = plan_index(input.detach(), indices);
+  if (plan.advanced) return false;
+  return plan.view.storage_offset() == from.offset && plan.view.shape() == value.shape() &&
+         plan.view.strides() == value.strides() && plan.view.dtype() == from.dtype;
+}
+
 void set(const Tensor& input, Indices indices, const Operand& operand) {
   if (!operand.is_tensor()) operand.scalar().check_fits(input.dtype());
   const Tensor value = operand.is_tensor()
                            ? operand.tensor()
                            : Tensor(operand.scalar(), {.dtype = input.dtype(), .device = input.device()});
+  if (is_already_there(input, indices, value)) return;
   const bool recorded = needs_gradient(input) || needs_gradient(value);
   check_in_place_allowed(input, "setitem", needs_gradient(value));
   Reference<GradientNode> node;

@@ -138,6 +138,8 @@ TensorList evaluate_view(std::span<const Operand> inputs, const void* attributes
 }
 PHLOX_PRIMITIVE(view, 20, evaluate_view);
 
+}  // namespace
+
 // The gradient of as_strided: positions in a row-major tensor are picked by the same strides.
 Tensor strided_gradient(const Tensor& gradient, const Shape& shape, const ViewAttributes& v) {
   const std::int64_t count = element_count(shape);
@@ -146,6 +148,8 @@ Tensor strided_gradient(const Tensor& gradient, const Shape& shape, const ViewAt
   const Tensor flat = zeros({count}, gradient.dtype(), gradient.device());
   return reshape(index_add(flat, 0, reshape(positions, {-1}), reshape(gradient, {-1})), shape);
 }
+
+namespace {
 
 class ViewNode final : public GradientNode {
  public:
@@ -276,7 +280,7 @@ Tensor direct_view(const TensorImpl& from, int rank, std::int64_t offset, const 
   impl->device = from.device;
   impl->rank = static_cast<std::uint8_t>(rank);
   impl->inference = thread_mode.inference || from.inference;
-  impl->is_view = true;
+  impl->set_base(from);
   impl->offset = offset;
   impl->storage = from.storage;
   impl->storage->references.acquire();

@@ -38,6 +38,9 @@ Tensor apply_view(const Tensor& input, const ViewAttributes& attributes);
 Tensor apply_view_gradient(const Tensor& gradient, const Shape& shape, const ViewAttributes& attributes,
                            const Scalar& outside = 0);
 
+// The gradient of a strided view of a row-major tensor of this shape; elements that are seen twice add up.
+Tensor strided_gradient(const Tensor& gradient, const Shape& shape, const ViewAttributes& attributes);
+
 // The slice at one position of a dimension.
 Tensor select_dim(const Tensor& input, int dim, std::int64_t position);
 

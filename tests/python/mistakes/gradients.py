@@ -70,9 +70,9 @@ def leaf_assigned_to():
 
 def view_of_a_leaf_changed_in_place():
     """
-    phlox.errors.GradientError: [E0610] mul: a view cannot be modified in place where gradients flow
-      view  w[0]  f32[] cpu   gradients.py:LINE   w[0].mul_(2)
-      try   write through the base (base[index] = value), or use the out-of-place form
+    phlox.errors.GradientError: [E0603] mul: a leaf that requires gradients cannot be modified in place
+      view of a leaf  w[0]  f32[] cpu   gradients.py:LINE   w[0].mul_(2)
+      try             with no_grad(): for updates and initialisation; else the form that returns a new tensor
     """
     w = px.ones(3, requires_grad=True)
     w[0].mul_(2)
