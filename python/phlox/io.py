@@ -100,9 +100,9 @@ def save(obj: _Any, f: str | _os.PathLike[str]) -> None:
                 {},
                 "a name that ends in .safetensors",
             )
-        _files.save_npz(tensors, path)
+        _files._save(tensors, path)
         return
-    _files.save_safetensors(tensors, path, {} if is_flat else {_STRUCTURE: _json.dumps(structure)})
+    _files._save(tensors, path, {} if is_flat else {_STRUCTURE: _json.dumps(structure)})
 
 
 def load(f: str | _os.PathLike[str], map_location: _Any = None, weights_only: bool = True) -> _Any:
@@ -112,9 +112,9 @@ def load(f: str | _os.PathLike[str], map_location: _Any = None, weights_only: bo
     """
     path = _fspath(f)
     if path.endswith(".npy"):
-        found = _files.load_npy(path)
+        found = _files._load(path)
         return found if map_location is None else found.to(map_location)
-    found = _files.load_npz(path) if path.endswith(".npz") else _files.load_safetensors(path)
+    found = _files._load(path)
     if map_location is not None:
         found = {name: tensor.to(map_location) for name, tensor in found.items()}
     structure = None if path.endswith(".npz") else _files.load_metadata(path).get(_STRUCTURE)

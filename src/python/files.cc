@@ -18,9 +18,41 @@ using namespace nb::literals;
 
 namespace phlox::python {
 
+namespace {
+
+// px.load() and px.save() choose among formats: errors carry the name that was called.
+template <class F>
+auto named(const char* name, const F& function) {
+  try {
+    return function();
+  } catch (Error& error) {
+    error.set_operation(name);
+    throw;
+  }
+}
+
+nb::object load_by_name(const std::filesystem::path& path) {
+  return named("load", [&]() -> nb::object {
+    if (path.extension() == ".npy") return nb::cast(load_npy(path));
+    return state_to_python(path.extension() == ".npz" ? load_npz(path) : load_safetensors(path).tensors);
+  });
+}
+
+void save_by_name(nb::handle tensors, const std::filesystem::path& path, const Metadata& metadata) {
+  const StateDict state = state_from_python(tensors, "save");
+  nb::gil_scoped_release release;
+  named("save", [&] {
+    path.extension() == ".npz" ? save_npz(path, state) : save_safetensors(path, state, metadata);
+  });
+}
+
+}  // namespace
+
 void add_files(PyObject* module) {
   nb::module_ m = nb::borrow<nb::module_>(module).def_submodule("_files");
   using Path = std::filesystem::path;
+  m.def("_load", load_by_name, "path"_a);
+  m.def("_save", save_by_name, "tensors"_a, "path"_a, "metadata"_a = Metadata{});
   m.def(
       "save_safetensors",
       [](nb::handle tensors, const Path& path, const Metadata& metadata) {

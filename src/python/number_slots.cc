@@ -122,11 +122,18 @@ int truth(PyObject* a) noexcept {
 }
 
 // The only element as a Python number of its own kind.
-PyObject* number(PyObject* a) { return scalar_to_python(tensor_of(a).item(), tensor_of(a).dtype()); }
+PyObject* number(PyObject* a, const char* operation) {
+  try {
+    return scalar_to_python(tensor_of(a).item(), tensor_of(a).dtype());
+  } catch (Error& error) {
+    error.set_operation(operation);
+    throw;
+  }
+}
 
 PyObject* to_integer(PyObject* a) noexcept {
   PHLOX_TRY
-  PyObject* value = number(a);
+  PyObject* value = number(a, "int");
   PyObject* result = value ? PyNumber_Long(value) : nullptr;
   Py_XDECREF(value);
   return result;
@@ -135,7 +142,7 @@ PyObject* to_integer(PyObject* a) noexcept {
 
 PyObject* to_float(PyObject* a) noexcept {
   PHLOX_TRY
-  PyObject* value = number(a);
+  PyObject* value = number(a, "float");
   PyObject* result = value ? PyNumber_Float(value) : nullptr;
   Py_XDECREF(value);
   return result;

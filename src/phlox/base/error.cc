@@ -49,6 +49,14 @@ void Error::set_note(const void* subject, std::string_view note) {
   if (change(details_, subject, &Detail::note, note, false)) compose();
 }
 
+void Error::set_operation(std::string_view name) {
+  const std::size_t end = summary_.find(": ");
+  const std::size_t space = summary_.find(' ');
+  if (end == summary_.npos || space < end) summary_ = fmt::format("{}: {}", name, summary_);
+  else summary_.replace(0, end, name);
+  compose();
+}
+
 std::string Error::with_names(std::string_view hint) const {
   std::string text(hint);
   for (const Detail& detail : details_) {

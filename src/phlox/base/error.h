@@ -49,6 +49,9 @@ class Error : public std::exception {
   void set_name(const void* subject, std::string_view name);
   void set_note(const void* subject, std::string_view note);
 
+  // Puts the name of what the user called in the place of that of an inner step.
+  void set_operation(std::string_view name);
+
   ErrorCode code() const { return code_; }
   const std::string& summary() const { return summary_; }
   const std::vector<Detail>& details() const { return details_; }

@@ -21,7 +21,7 @@ def written(folder, name, content):
 
 def missing_file(folder):
     """
-    phlox.errors.FileError: [E0801] load_safetensors: cannot open the file, No such file or directory
+    phlox.errors.FileError: [E0801] load: cannot open the file, No such file or directory
       file  FOLDER/model.safetensors
       at    files.py:LINE   px.load(folder / "model.safetensors")
     """
@@ -30,7 +30,7 @@ def missing_file(folder):
 
 def folder_in_place_of_a_file(folder):
     """
-    phlox.errors.FileError: [E0801] load_safetensors: cannot open the file, Is a directory
+    phlox.errors.FileError: [E0801] load: cannot open the file, Is a directory
       file  FOLDER/model.safetensors
       at    files.py:LINE   px.load(folder / "model.safetensors")
     """
@@ -40,7 +40,7 @@ def folder_in_place_of_a_file(folder):
 
 def empty_file(folder):
     """
-    phlox.errors.FormatError: [E0802] load_safetensors: the file ends too early, 8 bytes are wanted at byte 0
+    phlox.errors.FormatError: [E0802] load: the file ends too early, 8 bytes are wanted at byte 0
       file  FOLDER/a.safetensors, 0 bytes
       byte  0
       at    files.py:LINE   px.load(written(folder, "a.safetensors", b""))
@@ -50,7 +50,7 @@ def empty_file(folder):
 
 def truncated_safetensors(folder):
     """
-    phlox.errors.FormatError: [E0802] load_safetensors: the file ends too early, 400 bytes are wanted at byte 128
+    phlox.errors.FormatError: [E0802] load: the file ends too early, 400 bytes are wanted at byte 128
       file  FOLDER/b.safetensors, 518 bytes
       byte  518
       at    files.py:LINE   px.load(written(folder, "b.safetensors", content[:-10]))
@@ -62,7 +62,7 @@ def truncated_safetensors(folder):
 
 def safetensors_with_an_enormous_header(folder):
     """
-    phlox.errors.FormatError: [E0803] load_safetensors: the header would have 4611686018427387904 bytes; at most 100000000 are allowed
+    phlox.errors.FormatError: [E0803] load: the header would have 4611686018427387904 bytes; at most 100000000 are allowed
       file  FOLDER/a.safetensors, 10 bytes
       byte  0
       at    files.py:LINE   px.load(written(folder, "a.safetensors", safetensors({}, length=2**62)))
@@ -72,7 +72,7 @@ def safetensors_with_an_enormous_header(folder):
 
 def safetensors_with_a_broken_header(folder):
     """
-    phlox.errors.FormatError: [E0803] load_safetensors: the header ends where '{' was expected
+    phlox.errors.FormatError: [E0803] load: the header ends where '{' was expected
       file  FOLDER/a.safetensors, 14 bytes
       byte  14
       at    files.py:LINE   px.load(written(folder, "a.safetensors", safetensors(b'{"a": ')))
@@ -82,7 +82,7 @@ def safetensors_with_a_broken_header(folder):
 
 def safetensors_with_an_unknown_dtype(folder):
     """
-    phlox.errors.FormatError: [E0803] load_safetensors: the dtype "F31" is not known
+    phlox.errors.FormatError: [E0803] load: the dtype "F31" is not known
       file  FOLDER/a.safetensors, 73 bytes
       byte  24
       at    files.py:LINE   px.load(written(folder, "a.safetensors", safetensors({"a": entry}, bytes(4))))
@@ -93,7 +93,7 @@ def safetensors_with_an_unknown_dtype(folder):
 
 def safetensors_that_point_outside(folder):
     """
-    phlox.errors.FormatError: [E0802] load_safetensors: the file ends too early, 8 bytes are wanted at byte 69
+    phlox.errors.FormatError: [E0802] load: the file ends too early, 8 bytes are wanted at byte 69
       file  FOLDER/a.safetensors, 73 bytes
       byte  73
       at    files.py:LINE   px.load(written(folder, "a.safetensors", safetensors({"a": entry}, bytes(4))))
@@ -104,7 +104,7 @@ def safetensors_that_point_outside(folder):
 
 def safetensors_with_overlapping_tensors(folder):
     """
-    phlox.errors.FormatError: [E0803] load_safetensors: "b" overlaps another tensor
+    phlox.errors.FormatError: [E0803] load: "b" overlaps another tensor
       file  FOLDER/a.safetensors, 134 bytes
       byte  70
       at    files.py:LINE   px.load(written(folder, "a.safetensors", safetensors({"a": a, "b": a}, bytes(4))))
@@ -115,7 +115,7 @@ def safetensors_with_overlapping_tensors(folder):
 
 def safetensors_whose_sizes_overflow(folder):
     """
-    phlox.errors.FormatError: [E0803] load_safetensors: the shape of "a" has too many elements
+    phlox.errors.FormatError: [E0803] load: the shape of "a" has too many elements
       file  FOLDER/a.safetensors, 100 bytes
       byte  9
       at    files.py:LINE   px.load(written(folder, "a.safetensors", safetensors({"a": entry}, bytes(4))))
@@ -126,7 +126,7 @@ def safetensors_whose_sizes_overflow(folder):
 
 def pytorch_file(folder):
     """
-    phlox.errors.FormatError: [E0803] load_safetensors: this is no safetensors file but a zip archive, such as .npz, or .pt of torch.save
+    phlox.errors.FormatError: [E0803] load: this is no safetensors file but a zip archive, such as .npz, or .pt of torch.save
       file  FOLDER/model.pt, 64 bytes
       byte  0
       at    files.py:LINE   px.load(written(folder, "model.pt", b"PK\\x03\\x04" + bytes(60)))
@@ -136,7 +136,7 @@ def pytorch_file(folder):
 
 def pickle_in_place_of_a_file(folder):
     """
-    phlox.errors.FormatError: [E0803] load_safetensors: this is no safetensors file but a Python pickle
+    phlox.errors.FormatError: [E0803] load: this is no safetensors file but a Python pickle
       file  FOLDER/model.pt, 63 bytes
       byte  0
       at    files.py:LINE   px.load(written(folder, "model.pt", b"\\x80\\x04\\x95" + bytes(60)))
@@ -146,7 +146,7 @@ def pickle_in_place_of_a_file(folder):
 
 def npz_that_is_none(folder):
     """
-    phlox.errors.FormatError: [E0803] load_npz: this is no zip archive, or it is truncated: it has no end record
+    phlox.errors.FormatError: [E0803] load: this is no zip archive, or it is truncated: it has no end record
       file  FOLDER/a.npz, 124 bytes
       byte  124
       at    files.py:LINE   px.load(written(folder, "a.npz", b"these are words, and no archive" * 4))
@@ -156,7 +156,7 @@ def npz_that_is_none(folder):
 
 def truncated_npz(folder):
     """
-    phlox.errors.FormatError: [E0803] load_npz: this is no zip archive, or it is truncated: it has no end record
+    phlox.errors.FormatError: [E0803] load: this is no zip archive, or it is truncated: it has no end record
       file  FOLDER/b.npz, 1016 bytes
       byte  1016
       at    files.py:LINE   px.load(written(folder, "b.npz", content[:-40]))
@@ -168,7 +168,7 @@ def truncated_npz(folder):
 
 def damaged_npz(folder):
     """
-    phlox.errors.FormatError: [E0803] load_npz: the checksum of the entry "x.npy" is wrong
+    phlox.errors.FormatError: [E0803] load: the checksum of the entry "x.npy" is wrong
       file  FOLDER/b.npz, 1763 bytes
       byte  55
       at    files.py:LINE   px.load(written(folder, "b.npz", bytes(content)))
@@ -181,7 +181,7 @@ def damaged_npz(folder):
 
 def npz_of_objects(folder):
     """
-    phlox.errors.FormatError: [E0804] load_npz: the file holds Python objects, and reading them could run any code
+    phlox.errors.FormatError: [E0804] load: the file holds Python objects, and reading them could run any code
       file  FOLDER/a.npz, entry x.npy, 280 bytes
       byte  20
       at    files.py:LINE   px.load(folder / "a.npz")
@@ -193,7 +193,7 @@ def npz_of_objects(folder):
 
 def npy_of_objects(folder):
     """
-    phlox.errors.FormatError: [E0804] load_npy: the file holds Python objects, and reading them could run any code
+    phlox.errors.FormatError: [E0804] load: the file holds Python objects, and reading them could run any code
       file  FOLDER/a.npy, 280 bytes
       byte  20
       at    files.py:LINE   px.load(folder / "a.npy")
@@ -205,7 +205,7 @@ def npy_of_objects(folder):
 
 def truncated_npy(folder):
     """
-    phlox.errors.FormatError: [E0802] load_npy: the file ends too early, 10 bytes are wanted at byte 918
+    phlox.errors.FormatError: [E0802] load: the file ends too early, 10 bytes are wanted at byte 918
       file  FOLDER/b.npy, 918 bytes
       byte  918
       at    files.py:LINE   px.load(written(folder, "b.npy", content[:-10]))
@@ -217,7 +217,7 @@ def truncated_npy(folder):
 
 def text_as_npy(folder):
     """
-    phlox.errors.FormatError: [E0803] load_npy: this is no .npy file
+    phlox.errors.FormatError: [E0803] load: this is no .npy file
       file  FOLDER/a.npy, 7 bytes
       byte  0
       at    files.py:LINE   px.load(written(folder, "a.npy", b"1, 2, 3"))
@@ -306,7 +306,7 @@ def picture_of_the_wrong_shape(folder):
 
 def folder_that_is_not_there(folder):
     """
-    phlox.errors.FileError: [E0805] save_safetensors: cannot write the file, No such file or directory
+    phlox.errors.FileError: [E0805] save: cannot write the file, No such file or directory
       file  FOLDER/none/a.safetensors
       note  an older file of this name is unchanged
       at    files.py:LINE   px.save({"a": px.ones(1)}, folder / "none" / "a.safetensors")
@@ -335,7 +335,7 @@ def state_of_another_network(folder):
 
 def unreadable_format(folder):
     """
-    phlox.errors.FormatError: [E0803] load_safetensors: the header would have 326199698758776 bytes; at most 100000000 are allowed
+    phlox.errors.FormatError: [E0803] load: the header would have 326199698758776 bytes; at most 100000000 are allowed
       file  FOLDER/a.gz, 12 bytes
       byte  0
       at    files.py:LINE   px.load(written(folder, "a.gz", zlib.compress(b"text")))

@@ -224,7 +224,7 @@ def item_of_many_elements():
 
 def float_of_many_elements():
     """
-    phlox.errors.ValueError: [E0101] item: a tensor of 6 elements is not a single number
+    phlox.errors.ValueError: [E0101] float: a tensor of 6 elements is not a single number
       tensor  x  f32[2,3] cpu   types.py:LINE   float(x)
       try     index or reduce it first; tolist() in Python and to_vector() in C++ give all elements
     """
