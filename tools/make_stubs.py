@@ -239,7 +239,7 @@ def operation_stub(name: str, operation, signature, is_method: bool) -> str:
         defaults_seen |= not required
         parts.append(f"{parameter}: {python_type(KINDS[kind])}" + (" = ..." if defaults_seen else ""))
     if operation.is_pointwise and not operation.__name__.endswith("_"):
-        parts += ["*", "out: Tensor | None = None"]
+        parts += ["*", "out: Tensor | None = None", "inplace: _bool = False"]
     elif operation.takes_requires_grad:
         parts += [] if operation.variadic >= 0 else ["*"]
         parts.append("requires_grad: _bool = False")

@@ -108,19 +108,25 @@ PyObject* gradient_function_of(const Tensor& tensor) {
 void add_autograd(PyObject* module) {
   nb::module_ m = nb::borrow<nb::module_>(module);
   nb::class_<GradientFunction>(m, "GradientFunction", "A recorded operation on the tape.")
-      .def("name", [](const GradientFunction& f) { return class_name(*f.node); })
-      .def_prop_ro("operation", [](const GradientFunction& f) { return std::string(f.node->name()); })
+      .def(
+          "name", [](const GradientFunction& f) { return class_name(*f.node); },
+          "The name as PyTorch writes it: \"MulBackward\".")
+      .def_prop_ro(
+          "operation", [](const GradientFunction& f) { return std::string(f.node->name()); },
+          "The name of the operation.")
       .def_prop_ro(
           "where", [](const GradientFunction& f) { return f.node->where(); },
           "The line that called it; known in anomaly mode.")
-      .def_prop_ro("next_functions",
-                   [](const GradientFunction& f) {
-                     nb::list list;
-                     for (const Edge& edge : f.node->edges())
-                       list.append(nb::make_tuple(
-                           edge.node ? nb::cast(GradientFunction{edge.node}) : nb::none(), edge.output));
-                     return nb::tuple(list);
-                   })
+      .def_prop_ro(
+          "next_functions",
+          [](const GradientFunction& f) {
+            nb::list list;
+            for (const Edge& edge : f.node->edges())
+              list.append(nb::make_tuple(edge.node ? nb::cast(GradientFunction{edge.node}) : nb::none(),
+                                         edge.output));
+            return nb::tuple(list);
+          },
+          "What made the inputs: pairs of the function and which of its results it was.")
       .def("__eq__",
            [](const GradientFunction& f, nb::handle other) {
              GradientFunction* o = nullptr;

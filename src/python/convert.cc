@@ -230,17 +230,26 @@ static void add_size(PyObject* module) {
 static void add_dtypes(nb::module_& m) {
   auto type =
       nb::class_<DTypeObject>(m, "dtype", "The type of the elements of a tensor, such as px.float32.")
-          .def_prop_ro("name", [](const DTypeObject& d) { return std::string(info(d.value).name); })
+          .def_prop_ro(
+              "name", [](const DTypeObject& d) { return std::string(info(d.value).name); },
+              "The whole name: \"float32\".")
           .def_prop_ro(
               "short_name", [](const DTypeObject& d) { return std::string(info(d.value).short_name); },
               "As in error messages: \"f32\".")
           .def_prop_ro(
               "itemsize", [](const DTypeObject& d) { return element_size(d.value); }, "Bytes of one element.")
-          .def_prop_ro("is_floating_point", [](const DTypeObject& d) { return is_floating(d.value); })
-          .def_prop_ro("is_complex", [](const DTypeObject& d) { return is_complex(d.value); })
-          .def_prop_ro("is_signed",
-                       [](const DTypeObject& d) { return !is_boolean(d.value) && !is_unsigned(d.value); })
-          .def("to_real", [](const DTypeObject& d) { return nb::steal(dtype_to_python(info(d.value).real)); })
+          .def_prop_ro(
+              "is_floating_point", [](const DTypeObject& d) { return is_floating(d.value); },
+              "True for float16, bfloat16, float32 and float64.")
+          .def_prop_ro(
+              "is_complex", [](const DTypeObject& d) { return is_complex(d.value); },
+              "True for complex64 and complex128.")
+          .def_prop_ro(
+              "is_signed", [](const DTypeObject& d) { return !is_boolean(d.value) && !is_unsigned(d.value); },
+              "False for bool and unsigned integers.")
+          .def(
+              "to_real", [](const DTypeObject& d) { return nb::steal(dtype_to_python(info(d.value).real)); },
+              "The dtype of the real part: float32 for complex64.")
           .def("__repr__", [](const DTypeObject& d) { return "phlox." + std::string(info(d.value).name); })
           .def("__reduce__", [](const DTypeObject& d) { return std::string(info(d.value).name); });
   type.attr("__module__") = "phlox";
@@ -285,16 +294,20 @@ static void add_device(nb::module_& m) {
                 new (self) DeviceObject{value};
               },
               "device"_a, "index"_a = nb::none())
-          .def_prop_ro("type",
-                       [](const DeviceObject& d) {
-                         const std::string name = to_string(d.value);
-                         return name.substr(0, name.find(':'));
-                       })
-          .def_prop_ro("index",
-                       [](const DeviceObject& d) -> std::optional<int> {
-                         if (d.value.type == DeviceType::cpu) return std::nullopt;
-                         return d.value.index;
-                       })
+          .def_prop_ro(
+              "type",
+              [](const DeviceObject& d) {
+                const std::string name = to_string(d.value);
+                return name.substr(0, name.find(':'));
+              },
+              "The kind: \"cpu\" or \"cuda\".")
+          .def_prop_ro(
+              "index",
+              [](const DeviceObject& d) -> std::optional<int> {
+                if (d.value.type == DeviceType::cpu) return std::nullopt;
+                return d.value.index;
+              },
+              "The number among devices of its kind; None for the CPU.")
           .def("__str__", [](const DeviceObject& d) { return to_string(d.value); })
           .def("__repr__", [](const DeviceObject& d) { return "device('" + to_string(d.value) + "')"; })
           .def("__hash__",

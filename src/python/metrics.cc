@@ -15,26 +15,27 @@ namespace phlox::python {
 
 void add_metrics(PyObject* module) {
   nb::module_ m = nb::borrow<nb::module_>(module).def_submodule("_metrics");
-  m.def(
-      "accuracy", metrics::accuracy, nb::call_guard<nb::gil_scoped_release>(), "output"_a, "target"_a,
-      "The share of rows whose class is right, from 0 to 1; NaN for no rows.\n\n"
-      "`output` has scores [N, C] or classes int64[N], `target` classes int64[N]. Raises ShapeError when the numbers "
-      "of rows differ.\n\n"
-      "Example:\n    px.metrics.accuracy(model(images), labels)");
-  m.def(
-      "top_k_accuracy", metrics::top_k_accuracy, nb::call_guard<nb::gil_scoped_release>(), "output"_a,
-      "target"_a, "k"_a = 5,
-      "The share of rows whose class is among the k best scored; NaN for no rows.\n\n"
-      "`output` has scores [N, C], `target` classes int64[N]. Raises ShapeError when they do not fit, ValueError "
-      "unless k is positive.\n\n"
-      "Example:\n    px.metrics.top_k_accuracy(model(images), labels, k=5)");
-  m.def(
-      "predicted_classes", metrics::predicted_classes, nb::call_guard<nb::gil_scoped_release>(), "output"_a,
-      "The class of each row, as a list: of scores [N, C] the position of the largest; classes [N] as they are.\n\n"
-      "Example:\n    px.metrics.predicted_classes(model(images))");
+  m.def("accuracy", metrics::accuracy, nb::call_guard<nb::gil_scoped_release>(), "output"_a, "target"_a,
+        "The share of rows whose class is right, from 0 to 1; NaN for no rows.\n\n"
+        "`output` has scores [N, C] or classes int64[N], `target` classes int64[N]. Raises ShapeError "
+        "when the numbers "
+        "of rows differ.\n\n"
+        "Example:\n    px.metrics.accuracy(model(images), labels)");
+  m.def("top_k_accuracy", metrics::top_k_accuracy, nb::call_guard<nb::gil_scoped_release>(), "output"_a,
+        "target"_a, "k"_a = 5,
+        "The share of rows whose class is among the k best scored; NaN for no rows.\n\n"
+        "`output` has scores [N, C], `target` classes int64[N]. Raises ShapeError when they do not fit, "
+        "ValueError "
+        "unless k is positive.\n\n"
+        "Example:\n    px.metrics.top_k_accuracy(model(images), labels, k=5)");
+  m.def("predicted_classes", metrics::predicted_classes, nb::call_guard<nb::gil_scoped_release>(), "output"_a,
+        "The class of each row, as a list: of scores [N, C] the position of the largest; classes [N] as "
+        "they are.\n\n"
+        "Example:\n    px.metrics.predicted_classes(model(images))");
   nb::class_<metrics::ConfusionMatrix> type(
       m, "ConfusionMatrix",
-      "Counts pairs of a true class (row) and a predicted class (column). Raises ValueError unless there is a class.\n\n"
+      "Counts pairs of a true class (row) and a predicted class (column). Raises ValueError unless "
+      "there is a class.\n\n"
       "Example:\n"
       "    confusion = px.metrics.ConfusionMatrix(10)\n"
       "    for x, y in batches:\n"

@@ -36,27 +36,33 @@ void add_process_functions(nb::module_& m) {
   m.def("get_num_threads", thread_count, "The number of threads that one operation may use.");
   m.def("set_num_threads", set_thread_count, "count"_a,
         "Sets the number of threads that one operation may use.");
-  m.def("_memory_statistics", [] {
-    const MemoryStatistics s = memory_statistics();
-    nb::dict d;
-    d["allocated_bytes"] = s.allocated_bytes;
-    d["peak_allocated_bytes"] = s.peak_allocated_bytes;
-    d["cached_bytes"] = s.cached_bytes;
-    d["allocation_count"] = s.allocation_count;
-    d["cache_hits"] = s.cache_hits;
-    d["limit_bytes"] = s.limit_bytes;
-    return d;
-  });
-  m.def("_empty_cache", empty_cache);
+  m.def(
+      "_memory_statistics",
+      [] {
+        const MemoryStatistics s = memory_statistics();
+        nb::dict d;
+        d["allocated_bytes"] = s.allocated_bytes;
+        d["peak_allocated_bytes"] = s.peak_allocated_bytes;
+        d["cached_bytes"] = s.cached_bytes;
+        d["allocation_count"] = s.allocation_count;
+        d["cache_hits"] = s.cache_hits;
+        d["limit_bytes"] = s.limit_bytes;
+        return d;
+      },
+      nb::sig("def _memory_statistics() -> dict[str, int]"),
+      "Bytes allocated, their peak, bytes kept, allocations, how many were served from kept blocks, and the limit.");
+  m.def("_empty_cache", empty_cache, "Gives kept blocks that no tensor uses back to the system.");
   m.def(
       "_add_form",
       [](const std::string& name, nb::handle function, nb::handle keyword, std::int64_t position) {
         add_form(name, function.ptr(), keyword.is_none() ? nullptr : keyword.ptr(), position);
       },
       "name"_a, "function"_a, "keyword"_a.none(), "position"_a);
-  m.def("_reset_peak_memory", reset_peak_memory);
-  m.def("_set_memory_limit", set_memory_limit, "bytes"_a);
-  m.def("_set_cache_limit", set_cache_limit, "bytes"_a);
+  m.def("_reset_peak_memory", reset_peak_memory,
+        "Lets the peak of the statistics start again from what is allocated now.");
+  m.def("_set_memory_limit", set_memory_limit, "bytes"_a,
+        "The most bytes that tensors may have; more raises OutOfMemoryError.");
+  m.def("_set_cache_limit", set_cache_limit, "bytes"_a, "The most bytes that are kept for tensors to come.");
   m.def("_get_print_options", [] {
     const PrintOptions o = print_options();
     nb::dict d;

@@ -106,7 +106,9 @@ LayerClass<Layer> add_layer(nanobind::module_& m, const char* name, const char* 
   for (const char* argument : names) {
     const std::string_view text = argument;
     if (text == "bias" || text == "weight" || text == "pos_weight") continue;  // tensors have these names
-    type.def_prop_ro(argument, [argument](nb::handle self) { return self.attr("_arguments")[argument]; });
+    type.def_prop_ro(
+        argument, [argument](nb::handle self) { return self.attr("_arguments")[argument]; },
+        "As given to the constructor.");
   }
   if constexpr (requires(Layer& self, const Tensor& input) { self.Layer::forward(input); }) {
     type.def(

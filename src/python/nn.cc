@@ -284,7 +284,8 @@ void add_registration(ModuleClass& type) {
           },
           nb::sig("def register_parameter(self, name: str, param: Parameter | None) -> None"), "name"_a,
           "param"_a.none(),
-          "Adds a parameter; None keeps its place. Raises ValueError for a name that the class has for something "
+          "Adds a parameter; None keeps its place. Raises ValueError for a name that the class has for "
+          "something "
           "else.")
       .def(
           "register_buffer",
@@ -294,7 +295,8 @@ void add_registration(ModuleClass& type) {
           nb::sig(
               "def register_buffer(self, name: str, tensor: Tensor | None, persistent: bool = True) -> None"),
           "name"_a, "tensor"_a.none(), "persistent"_a = true,
-          "Adds a buffer: a tensor that belongs to the state and is not trained. One that is not persistent is no part "
+          "Adds a buffer: a tensor that belongs to the state and is not trained. One that is not "
+          "persistent is no part "
           "of state_dict().")
       .def(
           "add_module",
@@ -335,7 +337,8 @@ void add_lists(ModuleClass& type) {
             return names_and_tensors(self.named_parameters(prefix, recurse, remove_duplicate));
           },
           nb::sig(
-              "def named_parameters(self, prefix: str = '', recurse: bool = True, remove_duplicate: bool = True) "
+              "def named_parameters(self, prefix: str = '', recurse: bool = True, remove_duplicate: bool = "
+              "True) "
               "-> Iterator[tuple[str, Parameter]]"),
           "prefix"_a = "", "recurse"_a = true, "remove_duplicate"_a = true,
           "Pairs of name and parameter; one that several parts share comes once, under its first name.")

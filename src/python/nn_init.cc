@@ -56,9 +56,9 @@ void add_initialisers(PyObject* module) {
       "N(mean, std^2) within [a, b].");
   m.def(
       "constant_", [](const Tensor& tensor, double val) { return init::constant_(tensor, val); }, "tensor"_a,
-      "val"_a);
-  m.def("zeros_", [](const Tensor& tensor) { return init::zeros_(tensor); }, "tensor"_a);
-  m.def("ones_", [](const Tensor& tensor) { return init::ones_(tensor); }, "tensor"_a);
+      "val"_a, "The same value everywhere.");
+  m.def("zeros_", [](const Tensor& tensor) { return init::zeros_(tensor); }, "tensor"_a, "Zeros.");
+  m.def("ones_", [](const Tensor& tensor) { return init::ones_(tensor); }, "tensor"_a, "Ones.");
   m.def(
       "eye_", [](const Tensor& tensor) { return init::eye_(tensor); }, "tensor"_a,
       "The identity of a matrix.");

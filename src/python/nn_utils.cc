@@ -41,11 +41,14 @@ void add_nn_utils(PyObject* module) {
                                    error_if_nonfinite);
       },
       nb::sig(
-          "def clip_grad_norm_(parameters: Tensor | Iterable[Tensor], max_norm: float, norm_type: float = 2.0, "
+          "def clip_grad_norm_(parameters: Tensor | Iterable[Tensor], max_norm: float, norm_type: float = "
+          "2.0, "
           "error_if_nonfinite: bool = False) -> Tensor"),
       "parameters"_a, "max_norm"_a, "norm_type"_a = 2.0, "error_if_nonfinite"_a = false,
-      "Scales the gradients in place so that their joint norm is at most `max_norm`; gives the norm before, float32[].\n\n"
-      "`norm_type` 2 is the Euclidean norm, infinity the largest absolute value. Parameters without gradient are left "
+      "Scales the gradients in place so that their joint norm is at most `max_norm`; gives the norm "
+      "before, float32[].\n\n"
+      "`norm_type` 2 is the Euclidean norm, infinity the largest absolute value. Parameters without "
+      "gradient are left "
       "out. Raises GradientError for a norm that is NaN or infinite, if `error_if_nonfinite`.\n\n"
       "Example:\n    nn.utils.clip_grad_norm_(model.parameters(), 1.0)\n\n"
       "Source: Pascanu, Mikolov, Bengio 2013, arXiv:1211.5063.");
@@ -82,7 +85,8 @@ void add_nn_utils(PyObject* module) {
       },
       nb::sig("def vector_to_parameters(vec: Tensor, parameters: Iterable[Tensor]) -> None"), "vec"_a,
       "parameters"_a,
-      "Copies the values of `vec`, [total], into the parameters. Raises ShapeError when the number does not fit.\n\n"
+      "Copies the values of `vec`, [total], into the parameters. Raises ShapeError when the number "
+      "does not fit.\n\n"
       "Example:\n    nn.utils.vector_to_parameters(vector, model.parameters())");
 }
 

@@ -131,19 +131,12 @@ PyObject* number(PyObject* a, const char* operation) {
   }
 }
 
-PyObject* to_integer(PyObject* a) noexcept {
+// The same through PyNumber_Long or PyNumber_Float.
+template <PyObject* (*convert)(PyObject*)>
+PyObject* number_as(PyObject* a) noexcept {
   PHLOX_TRY
-  PyObject* value = number(a, "int");
-  PyObject* result = value ? PyNumber_Long(value) : nullptr;
-  Py_XDECREF(value);
-  return result;
-  PHLOX_CATCH
-}
-
-PyObject* to_float(PyObject* a) noexcept {
-  PHLOX_TRY
-  PyObject* value = number(a, "float");
-  PyObject* result = value ? PyNumber_Float(value) : nullptr;
+  PyObject* value = number(a, convert == PyNumber_Long ? "int" : "float");
+  PyObject* result = value ? convert(value) : nullptr;
   Py_XDECREF(value);
   return result;
   PHLOX_CATCH
@@ -216,8 +209,8 @@ PyType_Slot* number_slots() {
       slot(Py_nb_invert, unary<op_invert>),
       slot(Py_nb_positive, positive),
       slot(Py_nb_bool, truth),
-      slot(Py_nb_int, to_integer),
-      slot(Py_nb_float, to_float),
+      slot(Py_nb_int, number_as<PyNumber_Long>),
+      slot(Py_nb_float, number_as<PyNumber_Float>),
       slot(Py_nb_index, to_index),
       slot(Py_tp_richcompare, compare),
       slot(Py_sq_contains, contains),

@@ -244,25 +244,48 @@ void add_schedules(nb::module_& m) {
       .def("get_lr", &optim::Schedule::learning_rates, "The same as get_last_lr().");
   add_state(base);
   using Integer = std::int64_t;
-  add_schedule<optim::StepLR>(m, "StepLR", "Times gamma every step_size steps.",
+  add_schedule<optim::StepLR>(m, "StepLR",
+                              "Times gamma every step_size steps.\n\n"
+                              "Example:\n"
+                              "    schedule = optim.lr_scheduler.StepLR(optimizer, step_size=30, gamma=0.1)",
                               nb::init<optim::Optimizer&, Integer, double>(), "step_size"_a, "gamma"_a = 0.1);
-  add_schedule<optim::MultiStepLR>(m, "MultiStepLR", "Times gamma at each milestone.",
-                                   nb::init<optim::Optimizer&, std::vector<Integer>, double>(),
-                                   "milestones"_a, "gamma"_a = 0.1);
-  add_schedule<optim::ExponentialLR>(m, "ExponentialLR", "Times gamma at each step.",
+  add_schedule<optim::MultiStepLR>(
+      m, "MultiStepLR",
+      "Times gamma at each milestone.\n\n"
+      "Example:\n"
+      "    schedule = optim.lr_scheduler.MultiStepLR(optimizer, milestones=[30, 80])",
+      nb::init<optim::Optimizer&, std::vector<Integer>, double>(), "milestones"_a, "gamma"_a = 0.1);
+  add_schedule<optim::ExponentialLR>(m, "ExponentialLR",
+                                     "Times gamma at each step.\n\n"
+                                     "Example:\n"
+                                     "    schedule = optim.lr_scheduler.ExponentialLR(optimizer, gamma=0.9)",
                                      nb::init<optim::Optimizer&, double>(), "gamma"_a);
   add_schedule<optim::CosineAnnealingLR>(
-      m, "CosineAnnealingLR", "Half a cosine from the initial rate to eta_min.",
+      m, "CosineAnnealingLR",
+      "Half a cosine from the initial rate to eta_min.\n\n"
+      "Example:\n"
+      "    schedule = optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=100)\n\n"
+      "Source: Loshchilov, Hutter 2016, arXiv:1608.03983.",
       nb::init<optim::Optimizer&, Integer, double>(), "T_max"_a, "eta_min"_a = 0.0);
-  add_schedule<optim::LambdaLR>(m, "LambdaLR", "The initial rate times lr_lambda(step).",
-                                nb::init<optim::Optimizer&, std::function<double(Integer)>>(), "lr_lambda"_a);
+  add_schedule<optim::LambdaLR>(
+      m, "LambdaLR",
+      "The initial rate times lr_lambda(step).\n\n"
+      "Example:\n"
+      "    schedule = optim.lr_scheduler.LambdaLR(optimizer, lambda step: 0.95**step)",
+      nb::init<optim::Optimizer&, std::function<double(Integer)>>(), "lr_lambda"_a);
   add_schedule<optim::SequentialLR>(
-      m, "SequentialLR", "Schedules one after the other; number i + 1 begins at milestones[i].",
+      m, "SequentialLR",
+      "Schedules one after the other; number i + 1 begins at milestones[i].\n\n"
+      "Example:\n"
+      "    schedule = optim.lr_scheduler.SequentialLR(optimizer, [warm_up, cosine], milestones=[5])",
       nb::init<optim::Optimizer&, std::vector<std::shared_ptr<optim::Schedule>>, std::vector<Integer>>(),
       "schedulers"_a, "milestones"_a);
 
-  nb::class_<optim::LinearLR, optim::Schedule> linear(m, "LinearLR",
-                                                      "A factor in a straight line: the usual warm-up.");
+  nb::class_<optim::LinearLR, optim::Schedule> linear(
+      m, "LinearLR",
+      "A factor in a straight line: the usual warm-up.\n\n"
+      "Example:\n"
+      "    schedule = optim.lr_scheduler.LinearLR(optimizer, start_factor=0.1, total_iters=5)");
   linear.attr("__module__") = "phlox.optim.lr_scheduler";
   linear.def(
       "__init__",
@@ -272,7 +295,12 @@ void add_schedules(nb::module_& m) {
       nb::keep_alive<1, 2>(), "optimizer"_a, "start_factor"_a = 1.0 / 3, "end_factor"_a = 1.0,
       "total_iters"_a = 5);
 
-  nb::class_<optim::OneCycleLR, optim::Schedule> cycle(m, "OneCycleLR", "Up to max_lr and far down again.");
+  nb::class_<optim::OneCycleLR, optim::Schedule> cycle(
+      m, "OneCycleLR",
+      "Up to max_lr and far down again.\n\n"
+      "Example:\n"
+      "    schedule = optim.lr_scheduler.OneCycleLR(optimizer, max_lr=0.1, total_steps=1000)\n\n"
+      "Source: Smith, Topin 2017, arXiv:1708.07120.");
   cycle.attr("__module__") = "phlox.optim.lr_scheduler";
   cycle.def(
       "__init__",
@@ -287,8 +315,11 @@ void add_schedules(nb::module_& m) {
       "anneal_strategy"_a = "cos", "cycle_momentum"_a = true, "base_momentum"_a = 0.85,
       "max_momentum"_a = 0.95, "div_factor"_a = 25.0, "final_div_factor"_a = 1e4);
 
-  nb::class_<optim::ReduceLROnPlateau> plateau(m, "ReduceLROnPlateau",
-                                               "Times factor when a metric stops improving.");
+  nb::class_<optim::ReduceLROnPlateau> plateau(
+      m, "ReduceLROnPlateau",
+      "Times factor when a metric stops improving.\n\n"
+      "Example:\n"
+      "    schedule = optim.lr_scheduler.ReduceLROnPlateau(optimizer, patience=5)");
   plateau.attr("__module__") = "phlox.optim.lr_scheduler";
   plateau.def(
       "__init__",
@@ -329,7 +360,8 @@ void add_optimizers(PyObject* module) {
           },
           nb::sig("def step(self, closure: Callable[[], Any] | None = None) -> Any"),
           "closure"_a.none() = nb::none(),
-          "Changes each parameter that has a gradient. A closure is called first; it computes the loss and its "
+          "Changes each parameter that has a gradient. A closure is called first; it computes the loss and "
+          "its "
           "gradients, and the loss is returned.")
       .def(
           "zero_grad", [](optim::Optimizer& self, bool set_to_none) { self.zero_grad(set_to_none); },
@@ -351,32 +383,45 @@ void add_optimizers(PyObject* module) {
             self.load_state_dict(state_from_python(state, "load_state_dict"));
           },
           nb::sig("def load_state_dict(self, state_dict: Mapping[str, Tensor]) -> None"), "state_dict"_a,
-          "Takes up what state_dict() gave. Raises StateError when groups, parameters or shapes differ; then nothing "
+          "Takes up what state_dict() gave. Raises StateError when groups, parameters or shapes differ; "
+          "then nothing "
           "changes.");
   add_optimizer<optim::SGD>(
       m, "SGD",
-      "Stochastic gradient descent, with momentum.\n\n"
-      "SGD(params, lr=1e-3, momentum=0, dampening=0, weight_decay=0, nesterov=False, maximize=False)",
+      "Stochastic gradient descent, with momentum. Raises ValueError for settings out of range.\n\n"
+      "Example:\n    optimizer = optim.SGD(model.parameters(), lr=0.1, momentum=0.9)\n\n"
+      "Source: Sutskever et al. 2013, On the importance of initialization and momentum in deep learning.",
       optim::SGDOptions{});
   add_optimizer<optim::Adam>(
       m, "Adam",
-      "Adam(params, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=0, amsgrad=False, maximize=False)",
+      "Steps scaled by running means of the gradients and of their squares. `amsgrad` keeps the "
+      "largest of the latter.\n\n"
+      "Example:\n"
+      "    optimizer = optim.Adam(model.parameters(), lr=1e-3)\n\n"
+      "Source: Kingma, Ba 2014, arXiv:1412.6980; Reddi, Kale, Kumar 2018.",
       optim::AdamOptions{});
   optim::AdamOptions decoupled;
   decoupled.weight_decay = optim::AdamWOptions{}.weight_decay;
-  add_optimizer<optim::AdamW>(m, "AdamW",
-                              "Adam with decoupled weight decay.\n\n"
-                              "AdamW(params, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=0.01, "
-                              "amsgrad=False, maximize=False)",
-                              decoupled);
+  add_optimizer<optim::AdamW>(
+      m, "AdamW",
+      "Adam with weight decay apart from the gradients.\n\n"
+      "Example:\n"
+      "    optimizer = optim.AdamW(model.parameters(), lr=1e-3, weight_decay=0.01)\n\n"
+      "Source: Loshchilov, Hutter 2017, arXiv:1711.05101.",
+      decoupled);
   add_optimizer<optim::RMSprop>(m, "RMSprop",
-                                "RMSprop(params, lr=0.01, alpha=0.99, eps=1e-8, weight_decay=0, momentum=0, "
-                                "centered=False, maximize=False)",
+                                "Steps divided by the root of a running mean of the squares of gradients.\n\n"
+                                "Example:\n"
+                                "    optimizer = optim.RMSprop(model.parameters(), lr=0.01)\n\n"
+                                "Source: Hinton 2012, Neural networks for machine learning, lecture 6.",
                                 optim::RMSpropOptions{});
-  add_optimizer<optim::Adagrad>(m, "Adagrad",
-                                "Adagrad(params, lr=0.01, lr_decay=0, weight_decay=0, "
-                                "initial_accumulator_value=0, eps=1e-10, maximize=False)",
-                                optim::AdagradOptions{});
+  add_optimizer<optim::Adagrad>(
+      m, "Adagrad",
+      "Steps divided by the root of the sum of the squares of all gradients so far.\n\n"
+      "Example:\n"
+      "    optimizer = optim.Adagrad(model.parameters(), lr=0.01)\n\n"
+      "Source: Duchi, Hazan, Singer 2011, JMLR 12.",
+      optim::AdagradOptions{});
   add_schedules(m);
 }
 

@@ -52,7 +52,8 @@ void add_random(PyObject* module) {
                 nb::inst_ptr<Generator>(self)->seed(seed);
                 return nb::borrow(self);
               },
-              "seed"_a)
+              nb::sig("def manual_seed(self, seed: int) -> Generator"), "seed"_a,
+              "Starts the stream that belongs to the seed, and gives the generator.")
           .def(
               "seed",
               [](Generator& g) {
@@ -61,9 +62,9 @@ void add_random(PyObject* module) {
                 return seed;
               },
               "Seeds from the system's entropy and returns the seed.")
-          .def("initial_seed", &Generator::initial_seed)
-          .def("get_state", state_of)
-          .def("set_state", set_state, "state"_a)
+          .def("initial_seed", &Generator::initial_seed, "The seed that the stream was started with.")
+          .def("get_state", state_of, "Seed, stream and counter: where the stream stands.")
+          .def("set_state", set_state, "state"_a, "Goes on where get_state() was taken.")
           .def(
               "fork", [](Generator& g) { return new Generator(g.fork()); }, nb::rv_policy::take_ownership,
               "A generator with a stream of its own; forks of equal generators are equal.")
