@@ -10,6 +10,7 @@ import json as _json
 from os import fspath as _fspath
 
 from . import _phlox
+from ._failure import fail as _fail
 from ._phlox import Tensor as _Tensor
 from ._phlox import _files
 
@@ -123,6 +124,9 @@ def load(f: str | _os.PathLike[str], map_location: _Any = None, weights_only: bo
     try:
         return _with_tensors(_json.loads(structure), found)
     except (ValueError, KeyError, TypeError, RecursionError):
-        raise _phlox.FormatError(
-            f'[E0803] load: the metadata entry "{_STRUCTURE}" of "{path}" does not fit its tensors'
-        ) from None
+        _fail(
+            "FormatError",
+            "file_malformed",
+            f'load: the metadata entry "{_STRUCTURE}" does not fit the tensors of the file',
+            file=path,
+        )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from . import _phlox
+from ._failure import fail
 from ._modes import no_grad as _no_grad
 
 TYPE_CHECKING = False
@@ -56,7 +57,7 @@ def predict(module: Module, input: Tensor, batch_size: int = 256) -> Tensor:
         scores = px.predict(model, images)  # [images, classes]
     """
     if batch_size < 1:
-        raise _phlox.ValueError(f"[E0101] predict: batch_size is {batch_size}, and at least 1 is needed")
+        fail("ValueError", "invalid_value", f"predict: batch_size is {batch_size}, and at least 1 is needed")
     modes = [(part, part.training) for part in module.modules()]
     module.eval()
     try:

@@ -139,6 +139,7 @@ void fail_from_python(const std::string& kind, const std::string& name, const st
   if (kind == "TypeError") throw_as(TypeError(code, summary));
   if (kind == "GradientError") throw_as(GradientError(code, summary));
   if (kind == "StateError") throw_as(StateError(code, summary));
+  if (kind == "FormatError") throw_as(FormatError(code, summary));
   if (kind == "NotSupportedError") throw_as(NotSupportedError(code, summary));
   throw_as(ValueError(code, summary));
 }

@@ -167,12 +167,15 @@ PyObject* call(PyObject* self, PyObject* arguments, PyObject* keywords) noexcept
   if (!one_tensor) return call_python_forward(self, arguments, keywords);
   const Tensor& input = tensor_of(PyTuple_GET_ITEM(arguments, 0));
   Tensor output;
-  {
+  try {
     ReleaseGil release(input.numel());
     output = module(input);
+  } catch (const StateError& error) {
+    if (error.code() != ErrorCode::module_misuse) throw;
+    return call_python_forward(self, arguments, keywords);  // a loss: its forward takes more, and says so
   }
   return wrap(std::move(output));
-  PHLOX_CATCH
+  PHLOX_CATCH_CALL(PySequence_Fast_ITEMS(arguments), PyTuple_GET_SIZE(arguments))
 }
 
 nb::list objects_of(const nn::NamedModules& modules) {

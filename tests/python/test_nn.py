@@ -261,7 +261,7 @@ def test_activations_and_losses():
     loss = nn.CrossEntropyLoss(label_smoothing=0.1)(scores, classes)
     assert loss.item() == pytest.approx(px.cross_entropy(scores, classes, label_smoothing=0.1).item())
     assert nn.MSELoss(reduction="sum")(x, px.zeros(2)).item() == 5
-    with pytest.raises(px.StateError):
+    with pytest.raises(px.errors.TypeError):
         nn.MSELoss()(x)
 
 

@@ -9,7 +9,7 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Generic, Protocol, TypeVar
 
-from .. import _phlox
+from .._failure import fail
 from .._phlox import Generator, _data, randperm
 
 TensorDataset = _data.TensorDataset
@@ -37,7 +37,12 @@ class Dataset(Generic[_Example], metaclass=abc.ABCMeta):
     """
 
     def __getitem__(self, index: Any) -> _Example:
-        raise NotImplementedError(f"{type(self).__name__} does not define __getitem__")
+        fail(
+            "NotSupportedError",
+            "data_misuse",
+            f"{type(self).__name__}: the dataset does not define __getitem__",
+            "def __getitem__(self, index): gives the example of this number",
+        )
 
     def __add__(self, other: Any) -> ConcatDataset:
         return ConcatDataset([self, other])
@@ -87,7 +92,7 @@ class ConcatDataset(Dataset[Any]):
     def __init__(self, datasets: Iterable[Any]) -> None:
         self.datasets = list(datasets)
         if not self.datasets:
-            raise _phlox.ValueError("[E0901] ConcatDataset: there are no datasets")
+            fail("ValueError", "data_misuse", "ConcatDataset: there are no datasets")
         self.cumulative_sizes = list(itertools.accumulate(len(dataset) for dataset in self.datasets))
 
     def __len__(self) -> int:
@@ -95,7 +100,11 @@ class ConcatDataset(Dataset[Any]):
 
     def __getitem__(self, index: int) -> Any:
         if not -len(self) <= index < len(self):
-            raise _phlox.IndexError(f"[E0501] ConcatDataset: there is no example {index} among {len(self)}")
+            fail(
+                "IndexError",
+                "index_out_of_range",
+                f"ConcatDataset: there is no example {index} among {len(self)}",
+            )
         index %= len(self)
         part = bisect.bisect_right(self.cumulative_sizes, index)
         return self.datasets[part][index - (self.cumulative_sizes[part - 1] if part else 0)]
@@ -119,8 +128,11 @@ def random_split(
         for part in range(total - sum(counts)):
             counts[part % len(counts)] += 1
     if sum(counts) != total or min(counts, default=0) < 0:
-        raise _phlox.ValueError(
-            f"[E0901] random_split: the lengths {list(lengths)} do not add up to the {total} examples"
+        fail(
+            "ValueError",
+            "data_misuse",
+            f"random_split: the lengths {list(lengths)} do not add up to the {total} examples",
+            "fractions that add up to 1 fit any number of examples",
         )
     order = iter(randperm(total, generator=generator).tolist())
     return [Subset(dataset, itertools.islice(order, count)) for count in counts]

@@ -10,6 +10,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 from .. import _phlox
+from .._failure import fail
 from .._phlox import Generator, Tensor, _data, as_tensor, stack, tensor
 from .dataset import IterableDataset, Subset
 from .sampler import BatchSampler, Sampler, SequentialSampler
@@ -27,7 +28,7 @@ def default_collate(examples: Sequence[Any]) -> Any:
         default_collate([(px.zeros(2), 0), (px.ones(2), 1)])  # (float32[2, 2], int64[2])
     """
     if len(examples) == 0:
-        raise _phlox.ValueError("[E0901] default_collate: there are no examples")
+        fail("ValueError", "data_misuse", "default_collate: there are no examples")
     first = examples[0]
     if isinstance(first, Tensor):
         return stack(examples)
@@ -37,7 +38,12 @@ def default_collate(examples: Sequence[Any]) -> Any:
         return {key: default_collate([example[key] for example in examples]) for key in first}
     if isinstance(first, (tuple, list)):
         if any(len(example) != len(first) for example in examples):
-            raise _phlox.ValueError("[E0901] default_collate: the examples have different numbers of fields")
+            fail(
+                "ValueError",
+                "data_misuse",
+                "default_collate: the examples have different numbers of fields",
+                "collate_fn= makes a batch of a list of any examples",
+            )
         fields = [default_collate(field) for field in zip(*examples)]
         return type(first)(*fields) if hasattr(first, "_fields") else tuple(fields)
     if hasattr(first, "__array__"):
@@ -127,7 +133,26 @@ class DataLoader:
         if batch_sampler is None and batch_size is not None:
             self.batch_sampler = BatchSampler(self.sampler, batch_size, drop_last)
 
+    def _check_dataset(self):
+        missing = [name for name in ("__getitem__", "__len__") if not hasattr(self.dataset, name)]
+        if missing:
+            fail(
+                "TypeError",
+                "data_misuse",
+                f"DataLoader: {type(self.dataset).__name__} is no dataset, it has no {' and no '.join(missing)}",
+                "a subclass of px.data.Dataset, or of px.data.IterableDataset for examples without numbers",
+            )
+
     def _check(self, shuffle, sampler, batch_sampler, collate_fn):
+        if not self._is_stream:
+            self._check_dataset()
+        size = self.batch_size
+        if size is not None and (not hasattr(size, "__index__") or size < 1):
+            fail(
+                "ValueError",
+                "data_misuse",
+                f"DataLoader: batch_size must be a positive integer or None, not {size}",
+            )
         faults = {
             "shuffle and sampler exclude each other": shuffle and sampler is not None,
             "batch_sampler excludes batch_size, shuffle, sampler and drop_last": batch_sampler is not None
@@ -140,7 +165,7 @@ class DataLoader:
         }
         for fault, found in faults.items():
             if found:
-                raise _phlox.ValueError(f"[E0901] DataLoader: {fault}")
+                fail("ValueError", "data_misuse", f"DataLoader: {fault}")
 
     def __len__(self) -> int:
         """The number of batches of an epoch. Raises TypeError for a stream, which has no length."""

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence, Sized
 from typing import Any, Generic, TypeVar
 
 from .. import _phlox
+from .._failure import fail
 from .._phlox import Generator, Tensor, multinomial, randint, randperm
 
 _Index = TypeVar("_Index", covariant=True)
@@ -32,7 +33,7 @@ class Sampler(Generic[_Index]):
 
 def _positive(value: int, sampler: str, what: str) -> int:
     if value < 1 or int(value) != value:
-        raise _phlox.ValueError(f"[E0901] {sampler}: {what} must be a positive integer, not {value}")
+        fail("ValueError", "data_misuse", f"{sampler}: {what} must be a positive integer, not {value}")
     return int(value)
 
 
@@ -120,13 +121,17 @@ class WeightedRandomSampler(Sampler[int]):
         self.num_samples = _positive(num_samples, "WeightedRandomSampler", "num_samples")
         self.replacement, self.generator = replacement, generator
         if self.weights.ndim != 1 or not bool((self.weights >= 0).all()) or not float(self.weights.sum()) > 0:
-            raise _phlox.ValueError(
-                "[E0901] WeightedRandomSampler: weights must be one dimension of numbers, not negative and not all zero"
+            fail(
+                "ValueError",
+                "data_misuse",
+                "WeightedRandomSampler: weights must be one dimension of numbers, not negative and not all zero",
             )
         if not replacement and self.num_samples > int((self.weights > 0).sum()):
-            raise _phlox.ValueError(
-                f"[E0901] WeightedRandomSampler: {self.num_samples} draws without replacement need as many weights "
-                "that are not zero"
+            fail(
+                "ValueError",
+                "data_misuse",
+                f"WeightedRandomSampler: {self.num_samples} draws without replacement need as many weights that are "
+                "not zero",
             )
 
     def __iter__(self) -> Iterator[int]:

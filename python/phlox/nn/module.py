@@ -6,6 +6,7 @@ import itertools
 from collections import namedtuple
 
 from .. import _phlox
+from .._failure import fail
 from .._phlox import Module, Tensor, dtypes
 from .._tensor import RemovableHandle
 from ..autograd.function import Function
@@ -234,8 +235,11 @@ class _Methods(Module):
                 device = argument
         if dtype is not None:
             if not (dtype.is_floating_point or dtype.is_complex):
-                raise _phlox.TypeError(
-                    f"[E0104] Module.to: parameters need a floating dtype, not {dtype.name}\n  try  model.to(px.float32)"
+                fail(
+                    "TypeError",
+                    "wrong_argument_type",
+                    f"Module.to: parameters need a floating dtype, not {dtype.name}",
+                    "model.to(px.float32)",
                 )
             self._to_dtype(dtype)
         if device is not None:

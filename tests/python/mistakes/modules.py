@@ -291,3 +291,139 @@ def examples_of_different_shapes():
             return px.ones(index + 1)
 
     next(iter(DataLoader(Words(), batch_size=2)))
+
+
+def list_as_input():
+    """
+    phlox.errors.TypeError: [E0104] Linear.forward: these arguments do not fit
+      got  list
+      at   modules.py:LINE   layer([1.0, 2.0])
+      try  Linear.forward(input: phlox.Tensor)
+    """
+    layer = nn.Linear(2, 2)
+    layer([1.0, 2.0])
+
+
+def loss_without_a_target():
+    """
+    phlox.errors.TypeError: [E0104] CrossEntropyLoss.forward: these arguments do not fit
+      got  phlox.Tensor
+      at   modules.py:LINE   loss(logits)
+      try  CrossEntropyLoss.forward(input: phlox.Tensor, target: phlox.Tensor)
+    """
+    loss = nn.CrossEntropyLoss()
+    logits = px.ones(2, 3)
+    loss(logits)
+
+
+def batch_of_one_in_training():
+    """
+    phlox.errors.ValueError: [E0101] batch_norm: one value a channel has no variance to train with
+      input  x  f32[1,3] cpu   modules.py:LINE   norm(x)
+      try    a larger batch, or eval()
+    """
+    norm = nn.BatchNorm1d(3)
+    x = px.ones(1, 3)
+    norm(x)
+
+
+def integer_parameters():
+    """
+    phlox.errors.TypeError: [E0104] Module.to: parameters need a floating dtype, not int64
+      at   modules.py:LINE   net.to(px.int64)
+      try  model.to(px.float32)
+    """
+    net = nn.Linear(2, 2)
+    net.to(px.int64)
+
+
+def step_size_of_nothing():
+    """
+    phlox.errors.ValueError: [E0101] StepLR: step_size must be positive
+      at  modules.py:LINE   px.optim.lr_scheduler.StepLR(optimizer, 0)
+    """
+    optimizer = px.optim.SGD([px.ones(2, requires_grad=True)], lr=0.1)
+    px.optim.lr_scheduler.StepLR(optimizer, 0)
+
+
+def batch_size_of_nothing():
+    """
+    phlox.errors.ValueError: [E0901] DataLoader: batch_size must be a positive integer or None, not 0
+      at  modules.py:LINE   DataLoader(data, batch_size=0)
+    """
+    data = TensorDataset(px.ones(4, 2))
+    DataLoader(data, batch_size=0)
+
+
+def batch_size_as_a_fraction():
+    """
+    phlox.errors.ValueError: [E0901] DataLoader: batch_size must be a positive integer or None, not 1.5
+      at  modules.py:LINE   DataLoader(data, batch_size=1.5)
+    """
+    data = TensorDataset(px.ones(4, 2))
+    DataLoader(data, batch_size=1.5)
+
+
+def negative_number_of_workers():
+    """
+    phlox.errors.ValueError: [E0901] DataLoader: num_workers must not be negative, not -1
+      at  modules.py:LINE   DataLoader(data, num_workers=-1)
+    """
+    data = TensorDataset(px.ones(4, 2))
+    DataLoader(data, num_workers=-1)
+
+
+def shuffle_beside_a_sampler():
+    """
+    phlox.errors.ValueError: [E0901] DataLoader: shuffle and sampler exclude each other
+      at  modules.py:LINE   DataLoader(data, shuffle=True, sampler=[0, 1])
+    """
+    data = TensorDataset(px.ones(4, 2))
+    DataLoader(data, shuffle=True, sampler=[0, 1])
+
+
+def number_as_dataset():
+    """
+    phlox.errors.TypeError: [E0901] DataLoader: int is no dataset, it has no __getitem__ and no __len__
+      at   modules.py:LINE   DataLoader(5)
+      try  a subclass of px.data.Dataset, or of px.data.IterableDataset for examples without numbers
+    """
+    DataLoader(5)
+
+
+def dataset_without_length():
+    """
+    phlox.errors.TypeError: [E0901] DataLoader: Numbers is no dataset, it has no __len__
+      at   modules.py:LINE   DataLoader(Numbers())
+      try  a subclass of px.data.Dataset, or of px.data.IterableDataset for examples without numbers
+    """
+
+    class Numbers(Dataset):
+        def __getitem__(self, index):
+            return px.tensor(index)
+
+    DataLoader(Numbers())
+
+
+def dataset_without_items():
+    """
+    phlox.errors.NotSupportedError: [E0901] Numbers: the dataset does not define __getitem__
+      at   modules.py:LINE   next(iter(DataLoader(Numbers())))
+      try  def __getitem__(self, index): gives the example of this number
+    """
+
+    class Numbers(Dataset):
+        def __len__(self):
+            return 3
+
+    next(iter(DataLoader(Numbers())))
+
+
+def split_that_does_not_add_up():
+    """
+    phlox.errors.ValueError: [E0901] random_split: the lengths [3, 2] do not add up to the 4 examples
+      at   modules.py:LINE   px.data.random_split(data, [3, 2])
+      try  fractions that add up to 1 fit any number of examples
+    """
+    data = TensorDataset(px.ones(4, 2))
+    px.data.random_split(data, [3, 2])
