@@ -1,7 +1,12 @@
 // The layers: for each class its constructor with PyTorch's argument names. All else comes from the C++
 // class.
 
+#include <nanobind/stl/variant.h>
+
+#include <algorithm>
 #include <array>
+#include <string>
+#include <variant>
 
 #include "module_class.h"
 #include "nn.h"
@@ -21,16 +26,44 @@ namespace {
 
 using Integer = std::int64_t;
 
+using Padding = std::variant<DimList, std::string>;
+
+// The padding by number, also where it is "valid" or "same" by name.
+DimList padding_by_number(const Padding& padding, const DimList& kernel_size, const DimList& stride,
+                          const DimList& dilation) {
+  if (const auto* given = std::get_if<DimList>(&padding)) return *given;
+  const std::string& name = std::get<std::string>(padding);
+  if (name == "valid") return 0;
+  if (name != "same") {
+    fail<ValueError>(ErrorCode::invalid_value,
+                     "convolution: padding is a number, \"same\" or \"valid\", not \"{}\"", name)
+        .raise();
+  }
+  DimList found;
+  const auto entry = [](const DimList& list, std::size_t i) { return list[list.size() == 1 ? 0 : i]; };
+  for (std::size_t i = 0; i < std::max(kernel_size.size(), dilation.size()); ++i) {
+    const Integer whole = entry(dilation, i) * (entry(kernel_size, i) - 1);
+    if (whole % 2 != 0 || entry(stride, stride.size() == 1 ? 0 : i) != 1) {
+      fail<ValueError>(ErrorCode::invalid_value,
+                       "convolution: padding=\"same\" needs stride 1 and a kernel that has a middle")
+          .raise();
+    }
+    found.push_back(whole / 2);
+  }
+  return found;
+}
+
 // One entry for each spatial dimension, as attributes and operations have them.
 template <class Layer>
 void add_convolution(nb::module_& m, const char* name, const char* documentation) {
   add_layer<Layer>(
       m, name, documentation,
       [](const Maker<Layer>& make, Integer in_channels, Integer out_channels, DimList kernel_size,
-         DimList stride, DimList padding, DimList dilation, Integer groups, bool bias,
+         DimList stride, const Padding& padding, DimList dilation, Integer groups, bool bias,
          const std::string& padding_mode) {
         make(in_channels, out_channels,
-             nn::ConvOptions{kernel_size, stride, padding, dilation, groups, bias, padding_mode});
+             nn::ConvOptions{kernel_size, stride, padding_by_number(padding, kernel_size, stride, dilation),
+                             dilation, groups, bias, padding_mode});
       },
       "in_channels"_a, "out_channels"_a, "kernel_size"_a, "stride"_a = 1, "padding"_a = 0, "dilation"_a = 1,
       "groups"_a = 1, "bias"_a = true, "padding_mode"_a = "zeros")

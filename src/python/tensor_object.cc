@@ -10,6 +10,7 @@
 #include "creation.h"
 #include "errors.h"
 #include "phlox/core/recording.h"
+#include "phlox/ops/functions.h"
 
 namespace phlox::python {
 
@@ -96,7 +97,15 @@ PyObject* make(PyTypeObject* type, PyObject* arguments, PyObject* keywords) {
   PyObject* data = PyTuple_GET_SIZE(arguments) > 0 ? PyTuple_GET_ITEM(arguments, 0) : nullptr;
   if (!data && keywords) data = PyDict_GetItemString(keywords, "data");
   Tensor tensor;
-  if (!data) tensor = make_tensor({0}, default_dtype());
+  std::vector<std::int64_t> sizes;  // Tensor(2, 3), as in PyTorch; what it holds is not promised there
+  for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(arguments); ++i) {
+    PyObject* size = PyTuple_GET_ITEM(arguments, i);
+    if (!PyLong_CheckExact(size)) break;
+    sizes.push_back(PyLong_AsLongLong(size));
+    if (sizes.back() == -1 && PyErr_Occurred()) throw_python_error();
+  }
+  if (!sizes.empty()) tensor = zeros(Shape(sizes), default_dtype());
+  else if (!data) tensor = make_tensor({0}, default_dtype());
   else if (is_tensor(data)) tensor = shallow_alias(tensor_of(data));
   else tensor = tensor_from_python(data, default_dtype(), std::nullopt, true);
   return wrap_as(type, std::move(tensor));

@@ -67,6 +67,22 @@ def test_one_number_stands_for_all_scales():
     assert px.nn.functional.interpolate(image, scale_factor=[2, 3.0]).shape == (1, 1, 4, 9)
 
 
+def test_padding_by_name():
+    x = px.randn(1, 2, 7, 5)
+    assert px.nn.Conv2d(2, 3, (3, 5), padding="same", dilation=(2, 1))(x).shape == (1, 3, 7, 5)
+    assert px.nn.Conv2d(2, 3, 3, padding="valid")(x).shape == (1, 3, 5, 3)
+    for arguments in ({"kernel_size": 2}, {"kernel_size": 3, "stride": 2}):
+        with pytest.raises(px.errors.ValueError, match="same"):
+            px.nn.Conv2d(2, 3, padding="same", **arguments)
+    with pytest.raises(px.errors.ValueError, match="full"):
+        px.nn.Conv1d(2, 3, 3, padding="full")
+
+
+def test_the_class_makes_tensors():
+    assert px.Tensor(2, 3).shape == (2, 3) and px.Tensor(4).shape == (4,) and px.Tensor([4]).tolist() == [4]
+    assert px.Tensor().shape == (0,) and px.Tensor(px.ones(2)).tolist() == [1, 1]
+
+
 def test_checkpoints_come_back_as_they_were(tmp_path):
     net = px.nn.Linear(2, 3)
     optimizer = px.optim.Adam(net.parameters())
