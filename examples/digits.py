@@ -34,7 +34,7 @@ def learn(net, train, images, labels, epochs=30):
             schedule.step()
             bar.count(len(x))
             bar.set("loss", loss.item())
-        bar.set("accuracy", (px.predict(net, images).argmax(1) == labels).float().mean().item())
+        bar.set("accuracy", px.metrics.accuracy(px.predict(net, images), labels))
 
 
 parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)

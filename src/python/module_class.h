@@ -85,6 +85,7 @@ using LayerClass = nanobind::class_<Layer, nn::Module, PythonModule<Layer>>;
 
 // Adds a class of layers. `make(maker, arguments...)` gives the constructor's arguments to the maker; their
 // names and defaults follow as nb::arg. Each argument can be read as an attribute of its name.
+// All take `device` and `dtype`, to which the new layer is converted.
 template <class Layer, class Make, class... Given, class... Named>
 LayerClass<Layer> add_layer(nanobind::module_& m, const char* name, const char* documentation,
                             const Make& make, void (Make::*)(const Maker<Layer>&, Given...) const,
@@ -94,15 +95,17 @@ LayerClass<Layer> add_layer(nanobind::module_& m, const char* name, const char* 
   const auto names = std::array<const char*, sizeof...(Named)>{named.name_...};
   type.def(
       "__init__",
-      [make, names](nb::pointer_and_handle<Layer> self, Given... given) {
+      [make, names](nb::pointer_and_handle<Layer> self, Given... given, nb::object device, nb::object dtype) {
         nb::dict arguments;
         std::size_t i = 0;
         ((arguments[names[i++]] = nb::cast(given)), ...);
         make(Maker<Layer>(self), given...);
         nb::inst_mark_ready(self.h);
         adopt_members(self.h, arguments);
+        if (!device.is_none() || !dtype.is_none())
+          self.h.attr("to")(nb::arg("device") = device, nb::arg("dtype") = dtype);
       },
-      named...);
+      named..., nb::kw_only(), nb::arg("device").none() = nb::none(), nb::arg("dtype").none() = nb::none());
   for (const char* argument : names) {
     const std::string_view text = argument;
     if (text == "bias" || text == "weight" || text == "pos_weight") continue;  // tensors have these names

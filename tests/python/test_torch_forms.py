@@ -67,6 +67,14 @@ def test_one_number_stands_for_all_scales():
     assert px.nn.functional.interpolate(image, scale_factor=[2, 3.0]).shape == (1, 1, 4, 9)
 
 
+def test_layers_of_a_dtype():
+    layer = px.nn.Linear(2, 3, device="cpu", dtype=px.float64)
+    assert layer.weight.dtype == layer.bias.dtype == px.float64 and layer(
+        px.ones(2, dtype=px.float64)
+    ).shape == (3,)
+    assert px.nn.BatchNorm2d(4, dtype=px.bfloat16).running_mean.dtype == px.bfloat16
+
+
 def test_padding_by_name():
     x = px.randn(1, 2, 7, 5)
     assert px.nn.Conv2d(2, 3, (3, 5), padding="same", dilation=(2, 1))(x).shape == (1, 3, 7, 5)

@@ -5,7 +5,7 @@ import json
 import math
 
 import phlox.nn.functional as F
-from phlox.utils.data import DataLoader, Dataset, Subset
+from phlox.utils.data import DataLoader, Dataset, random_split
 
 import phlox as torch
 import phlox.nn as nn
@@ -74,6 +74,7 @@ def train(args, model, device, train_loader, optimizer, scheduler, epoch):
         output = model(data)
         loss = F.nll_loss(F.log_softmax(output, dim=1), target)
         loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), max_norm=5.0)
         optimizer.step()
         scheduler.step()
         if batch_idx % args.log_interval == 0:
@@ -108,8 +109,11 @@ def main():
     torch.backends.cudnn.benchmark = True
 
     whole = Spirals(600, transform=lambda x: x / 5)
-    train_set, test_set = Subset(whole, range(500)), Subset(whole, range(500, 600))
-    train_loader = DataLoader(train_set, batch_size=50, shuffle=True, num_workers=0, drop_last=True)
+    split = torch.Generator().manual_seed(42)
+    train_set, test_set = random_split(whole, [500, 100], generator=split)
+    train_loader = DataLoader(
+        train_set, batch_size=50, shuffle=True, num_workers=0, pin_memory=use_cuda, drop_last=True
+    )
     test_loader = DataLoader(test_set, batch_size=100)
 
     model = Net().to(device)
