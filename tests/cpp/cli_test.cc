@@ -23,6 +23,11 @@ TEST(CommandPagesTest, ATanhSavesOnlyItsResultForTheGradient) {
       << phlox::cli::explain_operation("tanh");
 }
 
+TEST(CommandPagesTest, APageSaysHowPythonCallsTheOperation) {
+  const std::string page = phlox::cli::explain_operation("gelu");
+  EXPECT_TRUE(contains(page, "gelu(input, approximate=")) << page;
+}
+
 TEST(CommandPagesTest, AnUnknownNameIsAnErrorThatNamesTheClosest) {
   try {
     phlox::cli::explain_operation("sigmod");

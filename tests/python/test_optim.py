@@ -111,3 +111,67 @@ def test_schedules_after_one_another_and_plateau():
     for loss in (px.tensor(1.0), 1.0):
         plateau.step(loss)
     assert optimizer.param_groups[0]["lr"] == pytest.approx(0.05)
+
+
+def test_groups_are_updated_like_dicts():
+    optimizer = optim.SGD([parameter()], lr=0.1, momentum=0.9)
+    group = optimizer.param_groups[0]
+    group.update({"lr": 0.5, "momentum": 0.0})
+    assert (group["lr"], group.get("momentum"), group.setdefault("initial_lr", 3.0)) == (0.5, 0, 0.1)
+    assert optimizer.defaults["lr"] == 0.5 and "params" not in optimizer.defaults
+    with pytest.raises(px.errors.TypeError, match="no setting"):
+        group["learning_rate"] = 1.0
+
+
+def test_a_closure_computes_the_loss_before_the_step():
+    p = parameter()
+    optimizer = optim.SGD([p], lr=0.1)
+
+    def closure():
+        optimizer.zero_grad()
+        loss = (p * p).sum()
+        loss.backward()
+        return loss
+
+    assert optimizer.step(closure).item() == 1 and p.item() == pytest.approx(0.8)
+    optimizer.zero_grad(set_to_none=False)
+    assert p.grad.item() == 0
+    optimizer.zero_grad()
+    assert p.grad is None
+
+
+@pytest.mark.parametrize("make, _", SCHEDULES)
+def test_schedules_go_on_where_they_were_saved(make, _):
+    optimizers = [optim.SGD([parameter()], lr=1.0) for _ in range(2)]
+    first, second = (make(optimizer) for optimizer in optimizers)
+    for _ in range(3):
+        first.step()
+    second.load_state_dict(first.state_dict())
+    assert second.last_epoch == 3 and second.get_last_lr() == first.get_last_lr()
+    first.step()
+    second.step()
+    assert second.get_last_lr() == first.get_last_lr()
+
+
+def test_plateaus_tell_their_rates_and_are_restored():
+    optimizers = [optim.SGD([parameter()], lr=1.0) for _ in range(2)]
+    first, second = (optim.lr_scheduler.ReduceLROnPlateau(o, patience=1) for o in optimizers)
+    for loss in (1.0, 1.0):
+        first.step(loss)
+    second.load_state_dict(first.state_dict())
+    for schedule in (first, second):
+        schedule.step(1.0)
+        assert schedule.get_last_lr() == [pytest.approx(0.1)]
+
+
+def test_one_cycle_moves_momentum_the_other_way():
+    optimizer = optim.AdamW([parameter()], lr=1.0)
+    schedule = optim.lr_scheduler.OneCycleLR(optimizer, max_lr=0.5, total_steps=10)
+    rates, betas = [], []
+    for _ in range(10):
+        rates += schedule.get_last_lr()
+        betas.append(optimizer.param_groups[0]["betas"][0])
+        schedule.step()
+    assert max(rates) == pytest.approx(0.5) and rates.index(max(rates)) == 2
+    assert rates[0] == pytest.approx(0.02) and rates[-1] == pytest.approx(2e-6)
+    assert betas[0] == pytest.approx(0.95) and min(betas) == pytest.approx(0.85)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from .._phlox import SGD as SGD
@@ -37,6 +37,15 @@ class ParameterGroup:
         """The setting, or a default when there is none of the name."""
         return self[key] if key in self.keys() else default
 
+    def setdefault(self, key: str, default: Any = None) -> Any:
+        """The setting; it is there already, as the settings of an optimiser are fixed."""
+        return self[key]
+
+    def update(self, settings: Mapping[str, Any]) -> None:
+        """Sets several settings."""
+        for key, value in settings.items():
+            self[key] = value
+
     def keys(self) -> list[str]:
         """The names of the settings."""
         return ["params", *self._optimizer._setting_names(), "initial_lr"]
@@ -64,7 +73,14 @@ def _repr(self: Optimizer) -> str:
     return f"{type(self).__name__}({', '.join(map(repr, self.param_groups))})"
 
 
+def _defaults(self: Optimizer) -> dict[str, Any]:
+    return {key: value for key, value in self.param_groups[0].items() if key not in ("params", "initial_lr")}
+
+
 for _name, _member in {
+    "defaults": property(
+        _defaults, doc="The settings of the first group, which groups without their own get."
+    ),
     "param_groups": property(_param_groups, doc="The groups of parameters, with their settings."),
     "__repr__": _repr,
 }.items():

@@ -103,6 +103,23 @@ std::string gradients(const PointwiseFunction& function, const std::vector<Param
   return text;
 }
 
+// How it is called: px.nn.functional.softmax(input, dim=-1).
+std::string python_call(const Operation& operation) {
+  const std::string_view home = operation.traits.home;
+  std::string name(operation.name);
+  if (const std::string prefix = fmt::format("{}_", home.substr(home.rfind('.') + 1));
+      !home.empty() && name.starts_with(prefix))
+    name.erase(0, prefix.size());
+  std::string text = fmt::format("px.{}{}{}(", home, home.empty() ? "" : ".", name);
+  bool first = true;
+  for (const Parameter& parameter : parameters(operation)) {
+    text += fmt::format("{}{}", first ? "" : ", ", parameter.name);
+    if (!parameter.required) text += "=" + parameter.default_text;
+    first = false;
+  }
+  return text + ")";
+}
+
 void add_line(std::string& page, std::string_view title, std::string_view text) {
   if (!text.empty()) page += fmt::format("  {:<11} {}\n", title, text);
 }
@@ -116,6 +133,7 @@ std::string explain_operation(std::string_view name) {
         .hint(closest_names(name))
         .raise();
   std::string page = fmt::format("{}{}\n\n  {}\n\n", operation->name, operation->signature, operation->doc());
+  add_line(page, "in Python", python_call(*operation));
   add_line(page, "family", to_string(operation->traits.family));
   add_line(page, "also called", operation->alias());
   add_line(page, "dtypes", accepted_types(*operation));
@@ -153,7 +171,7 @@ std::string list_operations(std::string_view part) {
   std::string text;
   for (const Operation* operation : operations()) {
     if (has_all(fmt::format("{} {} {}", operation->name, operation->alias(), operation->doc()), part))
-      text += fmt::format("{:<24} {}\n", operation->name, first_sentence(operation->doc()));
+      text += fmt::format("{:<28} {}\n", operation->name, first_sentence(operation->doc()));
   }
   return text;
 }
