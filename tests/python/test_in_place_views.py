@@ -200,6 +200,20 @@ def twice_the_same_place(x, y):
     return weights(h * h)
 
 
+def row_by_row(x, y):
+    h = x * y
+    for i in range(2):
+        h[i + 1].mul_(h[i])
+    return weights(h)
+
+
+def times_itself(x, y):
+    h = x * 1
+    h.mul_(h)
+    h[0].mul_(h[0])
+    return weights(h)
+
+
 def inner_value(x, y):
     h = x * 1
     h[0].mul_((h[1] * 1).sum())
@@ -307,13 +321,16 @@ def test_detached_memory_stays_detached():
     assert h.tolist() == [5, 1, 1] and w.grad.tolist() == [1, 1, 1]
 
 
-def test_nothing_is_left_behind():
+@pytest.mark.parametrize("backward", [True, False])
+def test_nothing_is_left_behind(backward):
     def step():
-        w = px.ones(3, 3, requires_grad=True)
+        w = px.ones(3, 1 << 14, requires_grad=True)
         h = w * 1
         h[0].mul_(2)
         h[1] += h[2]
-        h.sum().backward()
+        h[2] *= h[0]
+        if backward:
+            h.sum().backward()
         return weakref.ref(w), weakref.ref(h)
 
     references = step()

@@ -437,14 +437,14 @@ const Tensor& apply_pointwise_into(const PointwiseFunction& function, std::span<
 
   // The target may be read by the call through another view; a direct element-by-element overlap is safe.
   if (recorded) {
-    // The gradients of the other inputs may need the value that the write destroys: then the call gets a copy.
-    Tensor old;
+    // Gradients may need the value of an input in the memory that is written: then the call gets a copy of it.
+    Tensor copies[max_pointwise_inputs];
     std::vector<Operand> operands(inputs.begin(), inputs.end());
-    for (Operand& operand : operands) {
-      if (!operand.is_tensor() || operand.tensor().unsafe_impl() != target.unsafe_impl()) continue;
-      if (!saves_input(function, inputs, static_cast<int>(&operand - operands.data()))) continue;
-      if (!old.defined()) old = copy_with_history(target);
-      operand = Operand(old);
+    for (std::size_t i = 0; i < operands.size(); ++i) {
+      if (!operands[i].is_tensor() || !operands[i].tensor().shares_storage_with(target)) continue;
+      if (!saves_input(function, inputs, static_cast<int>(i))) continue;
+      copies[i] = copy_with_history(operands[i].tensor());
+      operands[i] = Operand(copies[i]);
     }
     Tensor value = apply_pointwise(function, operands, scalars);
     Tensor same_dtype = value.to(target.dtype());
