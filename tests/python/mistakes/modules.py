@@ -135,7 +135,7 @@ def number_of_features_as_text():
     phlox.errors.TypeError: [E0104] Linear: these arguments do not fit
       got  str, int
       at   modules.py:LINE   nn.Linear("16", 4)
-      try  Linear(in_features: int, out_features: int, bias: bool = True)
+      try  Linear(in_features: int, out_features: int, bias: bool = True, *, device: object | None = None, dtype: object | None = None)
     """
     nn.Linear("16", 4)
 
