@@ -68,6 +68,7 @@ def test_the_python_program_of_the_readme_runs(tmp_path):
     }
 
 
+@pytest.mark.slow
 def test_the_cpp_program_of_the_readme_compiles(tmp_path):
     (program,) = programs("cpp")
     (tmp_path / "readme.cc").write_text(program)
