@@ -46,6 +46,7 @@ template <class Base>
 class PythonModule : public Base {
  public:
   NB_TRAMPOLINE(Base);
+  using Base::forward;  // losses have one of two tensors
 
   Tensor forward(Tensor input) override {
     nanobind::gil_scoped_acquire gil;
@@ -97,7 +98,8 @@ LayerClass<Layer> add_layer(nanobind::module_& m, const char* name, const char* 
       "__init__",
       [make, names](nb::pointer_and_handle<Layer> self, Given... given, nb::object device, nb::object dtype) {
         nb::dict arguments;
-        std::size_t i = 0;
+        [[maybe_unused]] std::size_t i = 0;
+        static_cast<void>(names);  // not needed by layers without arguments
         ((arguments[names[i++]] = nb::cast(given)), ...);
         make(Maker<Layer>(self), given...);
         nb::inst_mark_ready(self.h);
