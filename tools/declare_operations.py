@@ -44,6 +44,7 @@ class Operation:
     parameters: list[Parameter]
     pointwise: bool
     method: bool
+    in_place: bool
     doc: str
 
 
@@ -119,6 +120,7 @@ def read_operations(folder: Path) -> list[Operation]:
                     parameters=[read_parameter(p) for p in split_top_level(parameters[1:-1])],
                     pointwise=pointwise,
                     method=not re.search(r"\.method\s*=\s*false", traits),
+                    in_place=pointwise or bool(re.search(r"\.in_place\s*=\s*true", traits)),
                     doc=first_sentence(traits),
                 )
             )
@@ -157,6 +159,9 @@ def call_of(operation: Operation) -> str:
 
 
 def in_place_of(operation: Operation) -> str:
+    if not operation.pointwise:
+        call = f"{operation.name}({arguments(operation, 'value_before_write(*this)')})"
+        return f'return assign_in_place(*this, phlox::{call}, "{operation.name}_");'
     names = [p.name for p in operation.parameters if p.is_tensor]
     scalars = [p.name for p in operation.parameters if not p.is_tensor]
     values = ", ".join(f"kernel_scalar({name})" for name in scalars)
@@ -190,6 +195,7 @@ def write_functions_source(operations: list[Operation]) -> str:
         '#include "phlox/ops/functions.h"',
         "",
         '#include "phlox/ops/declarations.h"',
+        '#include "phlox/ops/in_place.h"',
         '#include "phlox/ops/pointwise.h"',
         "",
         "namespace phlox {",
@@ -206,7 +212,7 @@ def write_functions_source(operations: list[Operation]) -> str:
         lines.append(
             f"{o.result} Tensor::{o.name}({declared(rest, False)}) const {{ return phlox::{call}; }}"
         )
-        if o.pointwise:
+        if o.in_place:
             lines.append(
                 f"const Tensor& Tensor::{o.name}_({declared(rest, False)}) const {{ {in_place_of(o)} }}"
             )
@@ -230,7 +236,7 @@ def write_methods(operations: list[Operation]) -> str:
         if o.doc:
             lines.append(f"// {o.doc}")
         lines.append(f"{o.result} {o.name}({rest}) const;")
-        if o.pointwise:
+        if o.in_place:
             lines.append(f"const Tensor& {o.name}_({rest}) const;")
     return "\n".join(lines + [""])
 

@@ -66,7 +66,7 @@ def make_signature(operation, is_method):
                 annotation=KINDS[kind],
             )
         )
-    extra = ["out"] if operation.is_pointwise and not operation.__name__.endswith("_") else []
+    extra = ["out"] if operation.takes_out else []
     extra += ["requires_grad"] if operation.takes_requires_grad else []
     for name in extra:
         default = None if name == "out" else False

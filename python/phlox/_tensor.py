@@ -53,6 +53,11 @@ class _Methods(Tensor):
         number = _phlox._register_hook(self, hook)
         return RemovableHandle(lambda: _phlox._remove_hook(self, number))
 
+    def register_post_accumulate_grad_hook(self, hook):
+        """Calls `hook(leaf)` whenever a backward pass has added to the gradient of this leaf."""
+        number = _phlox._register_post_accumulate_grad_hook(self, hook)
+        return RemovableHandle(lambda: _phlox._remove_hook(self, number))
+
     def __reduce_ex__(self, protocol):
         if not self.is_leaf:
             _phlox._fail(
@@ -146,6 +151,31 @@ class _Methods(Tensor):
     def type_as(self, other):
         """The tensor in the dtype and on the device of another."""
         return self.to(other)
+
+    def is_nonzero(self):
+        """Whether the only element is not zero."""
+        return bool(self)
+
+    def is_signed(self):
+        """True for dtypes that hold negative numbers."""
+        return self.dtype.name != "bool" and not self.dtype.name.startswith("uint")
+
+    def get_device(self):
+        """The number of the GPU, -1 for the CPU."""
+        return -1 if self.is_cpu else self.device.index
+
+    def is_conj(self):
+        """False: conj() is carried out at once."""
+        return False
+
+    def sum_to_size(self, *size):
+        """The sum over the dimensions that broadcasting would stretch to get this shape from `size`."""
+        size = tuple(size[0]) if len(size) == 1 and not isinstance(size[0], int) else size
+        added = self.ndim - len(size)
+        kept = [added + i for i, n in enumerate(size) if n == 1 and self.shape[added + i] != 1]
+        result = self.sum(kept, keepdim=True) if kept else self
+        result = result.sum(list(range(added))) if added > 0 else result
+        return result.reshape(size)
 
     def detach_(self):
         """Cuts this tensor off from gradients."""

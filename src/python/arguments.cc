@@ -90,7 +90,7 @@ bool bind_arguments(const Binding& binding, PyObject* const* arguments, Py_ssize
     PyObject* value = arguments[count + k];
     const int position = position_of(binding, name);
     if (position < 0) {
-      if (same_name(name, k_out) && binding.operation->pointwise && binding.form == Binding::Form::plain) {
+      if (binding.takes_out && same_name(name, k_out)) {
         if (value != Py_None) bound.out = value;
         continue;
       }
@@ -135,6 +135,8 @@ bool arguments_fit(const Binding& binding, const BoundArguments& bound) {
   if (bound.rest_count > 1) return false;
   for (int i = 0; i < binding.count; ++i) {
     PyObject* value = bound.values[i];
+    // A name that was not given does not ask for the operation that takes names.
+    if (!value && binding.operation->kinds[i] == ParameterKind::text) return false;
     if (!value) continue;
     const bool tensor = is_tensor(value), list = PyList_Check(value) || PyTuple_Check(value);
     const bool number = PyFloat_Check(value) || PyIndex_Check(value);
@@ -149,7 +151,10 @@ bool arguments_fit(const Binding& binding, const BoundArguments& bound) {
         break;
       case ParameterKind::scalar:
       case ParameterKind::floating: fits = number && !tensor; break;
-      case ParameterKind::boolean: fits = PyBool_Check(value); break;
+      // A flag without a default is there to be set: it tells this operation from others of its name.
+      case ParameterKind::boolean:
+        fits = PyBool_Check(value) && (value == Py_True || !binding.required[static_cast<std::size_t>(i)]);
+        break;
       case ParameterKind::integers: fits = list || (number && !tensor); break;
       case ParameterKind::optional_integers: fits = list || (number && !tensor) || value == Py_None; break;
       case ParameterKind::tensors: fits = list; break;

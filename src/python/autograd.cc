@@ -84,6 +84,7 @@ TensorList apply_function(const std::string& name, const TensorList& inputs, nb:
         };
         context.save_for_backward(list("_to_save"));
         context.mark_non_differentiable(list("_non_differentiable"));
+        context.mark_dirty(list("_dirty"));
         context.set_materialize_gradients(nb::cast<bool>(nb::getattr(python_context, "_materialize")));
         return outputs;
       },
@@ -152,6 +153,12 @@ void add_autograd(PyObject* module) {
     record->requires_grad = false;
   });
   m.def("_register_hook", register_hook);
+  m.def("_register_post_accumulate_grad_hook", [](const Tensor& tensor, nb::callable hook) {
+    return tensor.register_post_accumulate_grad_hook([hook = share_object(hook)](const Tensor& leaf) {
+      nb::gil_scoped_acquire gil;
+      nb::handle(hook.get())(nb::cast(leaf));
+    });
+  });
   m.def("_remove_hook", [](const Tensor& tensor, std::int64_t number) { tensor.remove_hook(number); });
   m.def(
       "_backward",

@@ -3,7 +3,6 @@
 
 #include <nanobind/stl/variant.h>
 
-#include <algorithm>
 #include <array>
 #include <string>
 #include <variant>
@@ -12,6 +11,7 @@
 #include "nn.h"
 #include "phlox/nn/convolution.h"
 #include "phlox/nn/dropout.h"
+#include "phlox/nn/fold.h"
 #include "phlox/nn/linear.h"
 #include "phlox/nn/normalization.h"
 #include "phlox/nn/padding.h"
@@ -28,31 +28,6 @@ using Integer = std::int64_t;
 
 using Padding = std::variant<DimList, std::string>;
 
-// The padding by number, also where it is "valid" or "same" by name.
-DimList padding_by_number(const Padding& padding, const DimList& kernel_size, const DimList& stride,
-                          const DimList& dilation) {
-  if (const auto* given = std::get_if<DimList>(&padding)) return *given;
-  const std::string& name = std::get<std::string>(padding);
-  if (name == "valid") return 0;
-  if (name != "same") {
-    fail<ValueError>(ErrorCode::invalid_value,
-                     "convolution: padding is a number, \"same\" or \"valid\", not \"{}\"", name)
-        .raise();
-  }
-  DimList found;
-  const auto entry = [](const DimList& list, std::size_t i) { return list[list.size() == 1 ? 0 : i]; };
-  for (std::size_t i = 0; i < std::max(kernel_size.size(), dilation.size()); ++i) {
-    const Integer whole = entry(dilation, i) * (entry(kernel_size, i) - 1);
-    if (whole % 2 != 0 || entry(stride, stride.size() == 1 ? 0 : i) != 1) {
-      fail<ValueError>(ErrorCode::invalid_value,
-                       "convolution: padding=\"same\" needs stride 1 and a kernel that has a middle")
-          .raise();
-    }
-    found.push_back(whole / 2);
-  }
-  return found;
-}
-
 // One entry for each spatial dimension, as attributes and operations have them.
 template <class Layer>
 void add_convolution(nb::module_& m, const char* name, const char* documentation) {
@@ -61,9 +36,9 @@ void add_convolution(nb::module_& m, const char* name, const char* documentation
       [](const Maker<Layer>& make, Integer in_channels, Integer out_channels, DimList kernel_size,
          DimList stride, const Padding& padding, DimList dilation, Integer groups, bool bias,
          const std::string& padding_mode) {
+        const auto amounts = std::visit([](const auto& given) { return nn::ConvPadding(given); }, padding);
         make(in_channels, out_channels,
-             nn::ConvOptions{kernel_size, stride, padding_by_number(padding, kernel_size, stride, dilation),
-                             dilation, groups, bias, padding_mode});
+             nn::ConvOptions{kernel_size, stride, amounts, dilation, groups, bias, padding_mode});
       },
       "in_channels"_a, "out_channels"_a, "kernel_size"_a, "stride"_a = 1, "padding"_a = 0, "dilation"_a = 1,
       "groups"_a = 1, "bias"_a = true, "padding_mode"_a = "zeros")
@@ -333,6 +308,27 @@ void add_layers(PyObject* module) {
                "The mean of windows over [N, C, size...], as many as output_size says.\n\n"
                "Example:\n"
                "    nn.AdaptiveAvgPool2d(1)(px.zeros(8, 3, 5, 7)).shape  # [8, 3, 1, 1]");
+  add_layer<nn::Unfold>(
+      m, "Unfold",
+      "The windows of images [N, C, height, width], or of one without N, as columns [N, C * window, number "
+      "of windows].\n\n"
+      "Raises ShapeError where a window does not fit.\n\n"
+      "Example:\n"
+      "    nn.Unfold(2)(px.zeros(8, 3, 4, 4)).shape  # [8, 12, 9]",
+      [](const Maker<nn::Unfold>& make, DimList kernel_size, DimList dilation, DimList padding,
+         DimList stride) { make(kernel_size, nn::FoldOptions{dilation, padding, stride}); },
+      "kernel_size"_a, "dilation"_a = 1, "padding"_a = 0, "stride"_a = 1);
+  add_layer<nn::Fold>(
+      m, "Fold",
+      "The transpose of Unfold: columns [N, C * window, number of windows] added up to images [N, C, "
+      "output_size...].\n\n"
+      "Raises ShapeError for columns of other windows.\n\n"
+      "Example:\n"
+      "    nn.Fold(4, 2)(px.zeros(8, 12, 9)).shape  # [8, 3, 4, 4]",
+      [](const Maker<nn::Fold>& make, DimList output_size, DimList kernel_size, DimList dilation,
+         DimList padding,
+         DimList stride) { make(output_size, kernel_size, nn::FoldOptions{dilation, padding, stride}); },
+      "output_size"_a, "kernel_size"_a, "dilation"_a = 1, "padding"_a = 0, "stride"_a = 1);
   PHLOX_LAYERS(add_padding, ZeroPad,
                "Zeros around the last dimensions; `padding` counts before and after each, from the last "
                "dimension on.\n\n"

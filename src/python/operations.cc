@@ -10,6 +10,7 @@
 #include "convert.h"
 #include "errors.h"
 #include "numpy.h"
+#include "phlox/ops/in_place.h"
 #include "results.h"
 #include "tensor_object.h"
 
@@ -105,14 +106,48 @@ PyObject* call_pointwise(const Binding& binding, const BoundArguments& bound, co
 
 // --- all others
 
+// Writes the results into what out= names: a tensor, or a tuple of as many.
+PyObject* write_results(const Binding& binding, const Result& result, PyObject* out) {
+  const bool one = std::holds_alternative<Tensor>(result);
+  const TensorList results = one ? TensorList{std::get<Tensor>(result)} : std::get<TensorList>(result);
+  const nb::object targets = one ? nb::make_tuple(nb::borrow(out)) : nb::steal(PySequence_Tuple(out));
+  if (!targets.is_valid()) throw_python_error();
+  const std::size_t count = nb::len(targets);
+  bool fits = count == results.size();
+  for (std::size_t i = 0; i < count && fits; ++i) fits = is_tensor(PyTuple_GET_ITEM(targets.ptr(), i));
+  if (!fits)
+    fail<TypeError>(ErrorCode::wrong_argument_type, "{}: 'out' must be {}", binding.name,
+                    one ? "a tensor" : fmt::format("a tuple of {} tensors", results.size()))
+        .detail("got", Py_TYPE(out)->tp_name)
+        .raise();
+  for (std::size_t i = 0; i < count; ++i)
+    write_out(results[i], tensor_of(PyTuple_GET_ITEM(targets.ptr(), i)), binding.name.c_str());
+  return Py_NewRef(out);
+}
+
+PyObject* call_in_place(const Binding& binding, const BoundArguments& bound, const ArgumentValues& values) {
+  const Tensor& target = tensor_of(bound.values[0]);
+  {
+    ReleaseGil release(values.work() * 8);
+    const Tensor before = value_before_write(target);
+    std::vector<Value> arguments(values.span().begin(), values.span().end());
+    arguments[0].tensor = &before;
+    assign_in_place(target, std::get<Tensor>(binding.operation->call(arguments, *binding.operation)),
+                    binding.name.c_str());
+  }
+  return Py_NewRef(bound.values[0]);
+}
+
 PyObject* call_bound(const Binding& binding, const BoundArguments& bound) {
   const ArgumentValues values(binding, bound);
   if (binding.operation->pointwise) return call_pointwise(binding, bound, values);
+  if (binding.form == Binding::Form::in_place) return call_in_place(binding, bound, values);
   Result result;
   {
     ReleaseGil release(values.work() * 8);  // these do more than one step an element
     result = binding.operation->call(values.span(), *binding.operation);
   }
+  if (bound.out) return write_results(binding, result, bound.out);
   if (bound.requires_grad) std::get<Tensor>(result).set_requires_grad();
   return result_to_python(std::move(result), binding);
 }
@@ -266,6 +301,10 @@ Binding* make_binding(const Operation& operation, Binding::Form form) {
     throw std::length_error(fmt::format("{} has too many parameters for Python", operation.name));
   binding->takes_requires_grad = operation.result == ResultKind::tensor && !has_requires_grad &&
                                  (!takes_tensor || operation.traits.family == Family::creation);
+  const Family family = operation.pointwise ? Family::pointwise : operation.traits.family;
+  binding->takes_out = form == Binding::Form::plain && family != Family::in_place && family != Family::view &&
+                       (operation.result == ResultKind::tensor || operation.result == ResultKind::tuple ||
+                        operation.result == ResultKind::tensors);
   all_bindings().push_back(binding);
   return binding;
 }
@@ -376,7 +415,8 @@ void add_operations(PyObject* module) {
     const Operation& operation = *binding->operation;
     std::vector<std::string> names = words(operation.alias());
     names.insert(names.begin(), operation.name);
-    const bool in_place = operation.pointwise && is_method(operation) && !operation.pointwise->is_mask(0);
+    const bool in_place = is_method(operation) && (operation.pointwise ? !operation.pointwise->is_mask(0)
+                                                                       : operation.traits.in_place);
     const Binding* writing = in_place ? make_binding(operation, Binding::Form::in_place) : nullptr;
     add(functions, names, operation_type, *binding);
     if (is_method(operation)) add(methods, names, method_type, *binding);

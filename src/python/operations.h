@@ -26,6 +26,7 @@ struct Binding {
   int count = 0;      // of parameters
   int variadic = -1;  // position of a list parameter that takes all further integers
   bool takes_requires_grad = false;
+  bool takes_out = false;                     // out=: a tensor, or as many as there are results
   std::vector<KernelScalar> default_scalars;  // of a pointwise operation
   std::vector<const Binding*> overloads;  // other operations that the name means, where their arguments fit
   // Python functions for calls that the signature does not cover: those with the keyword, or with a tensor, and not a

@@ -178,8 +178,15 @@ nb::object attribute(PyObject* self, std::string_view name) {
   }
   if (name == "variadic") return nb::cast(binding.variadic);
   if (name == "takes_requires_grad") return nb::cast(binding.takes_requires_grad);
+  if (name == "takes_out") return nb::cast(binding.takes_out);
   if (name == "differentiable") return nb::cast(p ? p->differentiable : o.traits.differentiable);
   if (name == "integers") return nb::cast(p ? p->types != PointwiseTypes::floating : o.traits.integers);
+  if (name == "complex") {
+    // What moves elements without looking at them takes all dtypes.
+    const bool moves = o.traits.family == Family::view || o.traits.family == Family::join ||
+                       o.traits.family == Family::index;
+    return nb::cast(p ? p->complex || p->complex_form : o.traits.complex || (moves && o.traits.integers));
+  }
   if (name == "tolerance") return nb::cast(p ? 1e-5 : o.traits.tolerance);
   if (name == "is_method")
     return nb::cast(o.traits.method && o.parameter_count > 0 &&
@@ -264,8 +271,10 @@ void add_operation_types(PyObject* module) {
                                       "overloads",
                                       "variadic",
                                       "takes_requires_grad",
+                                      "takes_out",
                                       "differentiable",
                                       "integers",
+                                      "complex",
                                       "tolerance",
                                       "is_method",
                                       "is_pointwise",

@@ -14,6 +14,7 @@
 #include "numpy.h"
 #include "operations.h"
 #include "phlox/core/recording.h"
+#include "phlox/ops/convert.h"
 #include "phlox/ops/functions.h"
 #include "tensor_object.h"
 
@@ -26,6 +27,14 @@ namespace {
 const Tensor& get(PyObject* self) { return tensor_of(self); }
 
 PyObject* bool_object(bool value) { return PyBool_FromLong(value); }
+
+MemoryOrder memory_order(PyObject* object, const char* operation) {
+  if (PyUnicode_Check(object)) return parse_memory_order(PyUnicode_AsUTF8(object), operation);
+  fail<TypeError>(ErrorCode::wrong_argument_type, "{}: memory_format is a name, not {}", operation,
+                  Py_TYPE(object)->tp_name)
+      .hint("memory_format=px.channels_last")
+      .raise();
+}
 
 // --- layout
 
@@ -72,8 +81,18 @@ PyObject* storage_offset(PyObject* self, PyObject*) noexcept {
 PyObject* data_ptr(PyObject* self, PyObject*) noexcept {
   return PyLong_FromVoidPtr(get(self).data_pointer());
 }
-PyObject* is_contiguous_method(PyObject* self, PyObject*) noexcept {
-  return bool_object(get(self).is_contiguous());
+PyObject* is_contiguous_method(PyObject* self, PyObject* const* arguments, Py_ssize_t count,
+                               PyObject* keywords) noexcept {
+  PHLOX_TRY
+  const Py_ssize_t named = keywords ? PyTuple_GET_SIZE(keywords) : 0;
+  if (count + named > 1 ||
+      (named && std::strcmp(PyUnicode_AsUTF8(PyTuple_GET_ITEM(keywords, 0)), "memory_format") != 0))
+    fail<TypeError>(ErrorCode::wrong_argument_type, "is_contiguous: takes only memory_format").raise();
+  if (count + named == 0) return bool_object(get(self).is_contiguous());
+  const MemoryOrder order = memory_order(arguments[0], "is_contiguous");
+  return bool_object(order == MemoryOrder::channels_last ? get(self).is_channels_last()
+                                                         : get(self).is_contiguous());
+  PHLOX_CATCH
 }
 PyObject* is_floating_point(PyObject* self, PyObject*) noexcept {
   return bool_object(is_floating(get(self).dtype()));
@@ -120,6 +139,22 @@ PyObject* get_reversed(PyObject* self, void*) noexcept {
   PHLOX_CATCH
 }
 
+PyObject* get_real(PyObject* self, void*) noexcept {
+  PHLOX_TRY
+  return wrap(real(get(self)));
+  PHLOX_CATCH
+}
+PyObject* get_imag(PyObject* self, void*) noexcept {
+  PHLOX_TRY
+  return wrap(imag(get(self)));
+  PHLOX_CATCH
+}
+PyObject* get_adjoint(PyObject* self, void*) noexcept {
+  PHLOX_TRY
+  return wrap(adjoint(get(self)));
+  PHLOX_CATCH
+}
+
 PyObject* get_matrix_transposed(PyObject* self, void*) noexcept {
   PHLOX_TRY
   if (get(self).rank() < 2)
@@ -148,6 +183,7 @@ PyObject* cast_to(PyObject* self, PyObject*) noexcept {
 struct Target {
   std::optional<DType> dtype;
   std::optional<Device> device;
+  MemoryOrder order = MemoryOrder::keep;
   bool copy = false;
 };
 
@@ -189,11 +225,13 @@ PyObject* to(PyObject* self, PyObject* const* arguments, Py_ssize_t count, PyObj
       if (auto device = optional_device(value, "to")) target.device = device;
     } else if (std::strcmp(name, "copy") == 0) {
       target.copy = PyObject_IsTrue(value) == 1;
+    } else if (std::strcmp(name, "memory_format") == 0) {
+      if (value != Py_None) target.order = memory_order(value, "to");
     } else if (std::strcmp(name, "other") == 0) {
       read_target(value, target);
     } else if (std::strcmp(name, "non_blocking") != 0) {
       fail<TypeError>(ErrorCode::wrong_argument_type, "to: there is no argument '{}'", name)
-          .hint("x.to(dtype=None, device=None, copy=False)")
+          .hint("x.to(dtype=None, device=None, copy=False, memory_format=None)")
           .raise();
     }
   }
@@ -205,6 +243,13 @@ PyObject* to(PyObject* self, PyObject* const* arguments, Py_ssize_t count, PyObj
   }
   if (target.device && (*target.device != result.device() || copy)) {
     result = result.to(*target.device, copy);
+    copy = false;
+  }
+  if (target.order == MemoryOrder::channels_last && !result.is_channels_last()) {
+    result = apply_convert(result, result.dtype(), target.order);
+    copy = false;
+  } else if (target.order == MemoryOrder::row_major && !result.is_contiguous()) {
+    result = apply_convert(result, result.dtype(), target.order);
     copy = false;
   }
   if (copy) result = clone(result);
@@ -422,13 +467,14 @@ PyMethodDef tensor_methods[] = {
     PHLOX_METHOD("storage_offset", storage_offset, "",
                  "Where the first element is in the storage, in elements."),
     PHLOX_METHOD("data_ptr", data_ptr, "", "The address of the first element."),
-    PHLOX_METHOD("is_contiguous", is_contiguous_method, "",
-                 "True when the elements are row-major without gaps."),
+    {"is_contiguous", function(is_contiguous_method), fast,
+     "is_contiguous($self, memory_format=None)\n--\n\nTrue when the elements are row-major without gaps, or lie as "
+     "memory_format=px.channels_last says."},
     PHLOX_METHOD("is_floating_point", is_floating_point, "", "True for floating dtypes."),
     PHLOX_METHOD("is_complex", is_complex_method, "", "True for complex dtypes."),
     PHLOX_METHOD("is_inference", is_inference, "", "True when made in inference mode."),
     {"to", function(to), fast,
-     "to($self, *target, dtype=None, device=None, copy=False)\n--\n\nThe tensor with another dtype or on another device: "
+     "to($self, *target, dtype=None, device=None, copy=False, memory_format=None)\n--\n\nThe tensor with another dtype or on another device: "
      "to(px.float64), to(\"cpu\"), to(other).\nThe tensor itself when there is nothing to do, unless `copy`."},
     PHLOX_METHOD("float", cast_to<DType::float32>, "", "The tensor as float32."),
     PHLOX_METHOD("double", cast_to<DType::float64>, "", "The tensor as float64."),
@@ -473,6 +519,10 @@ PyGetSetDef tensor_attributes[] = {
     {"nbytes", get_nbytes, nullptr, "Bytes of all elements.", nullptr},
     {"T", get_reversed, nullptr, "The dimensions in reverse order; a view.", nullptr},
     {"mT", get_matrix_transposed, nullptr, "The last two dimensions swapped; a view.", nullptr},
+    {"mH", get_adjoint, nullptr, "The last two dimensions swapped, conjugated.", nullptr},
+    {"H", get_adjoint, nullptr, "The conjugate of the transposed matrix.", nullptr},
+    {"real", get_real, nullptr, "The real part; a view.", nullptr},
+    {"imag", get_imag, nullptr, "The imaginary part; a view of a complex tensor.", nullptr},
     {"grad", get_grad, set_grad, "The gradient that backward() has added up, or None.", nullptr},
     {"requires_grad", get_requires_grad, set_requires_grad, "True when gradients flow to this tensor.",
      nullptr},

@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "error_matching.h"
 #include "phlox/ops/creation.h"
 #include "phlox/ops/functions.h"
 
@@ -77,6 +78,26 @@ TEST(CreationTest, DTypeQuestions) {
   EXPECT_FALSE(can_cast(DType::float16, DType::int64));
   EXPECT_TRUE(is_floating_point(ones({2})));
   EXPECT_EQ(numel(zeros({2, 3})), 6);
+}
+
+TEST(CreationTest, TensorsFromLists) {
+  EXPECT_EQ(Tensor({1, 2, 3}).to_vector<std::int64_t>(), (std::vector<std::int64_t>{1, 2, 3}));
+  EXPECT_EQ(Tensor({1, 2, 3}).dtype(), DType::int64);
+  EXPECT_EQ(Tensor({true, false}).dtype(), DType::bool_);
+  EXPECT_EQ(Tensor({2.5}).shape(), (Shape{1}));
+  const Tensor matrix({{1.5, 2}, {3, 4}, {5, 6}}, {.requires_grad = true});
+  EXPECT_EQ(matrix.shape(), (Shape{3, 2}));
+  EXPECT_EQ(matrix.dtype(), DType::float32);
+  EXPECT_TRUE(matrix.requires_grad());
+  EXPECT_EQ(values(matrix.detach()), (Doubles{1.5, 2, 3, 4, 5, 6}));
+  const Tensor cube({{{1, 2, 3}}, {{4, 5, 6}}}, {.dtype = DType::float64});
+  EXPECT_EQ(cube.shape(), (Shape{2, 1, 3}));
+  EXPECT_EQ(values(cube), (Doubles{1, 2, 3, 4, 5, 6}));
+  EXPECT_EQ(Tensor({std::complex<float>(1, 2), std::complex<float>(3)}).dtype(), DType::complex64);
+  EXPECT_ERROR(Tensor({{1, 2}, {3}}), ShapeError, "different lengths");
+  EXPECT_ERROR(Tensor({{1, 2}, 3}), ShapeError, "different lengths");
+  EXPECT_ERROR(Tensor({1, {2, 3}}), ShapeError, "different lengths");
+  EXPECT_ERROR(Tensor({300}, {.dtype = DType::uint8}), DTypeError, "300");
 }
 
 }  // namespace

@@ -224,5 +224,24 @@ TEST(LayersTest, ANetworkHasKeysOfItsMembersAndGradients) {
   EXPECT_NEAR((loss_at(step) - loss_at(-step)) / (2 * step), slope, 2e-3 + 0.02 * std::abs(slope));
 }
 
+TEST(LayersTest, PaddingByName) {
+  nn::Conv2d same(3, 4, {.kernel = {3, 4}, .padding = "same", .dilation = 2});
+  EXPECT_EQ(same(numbers({1, 3, 7, 8})).shape(), (Shape{1, 4, 7, 8}));
+  EXPECT_NE(same.settings().find("padding=same"), std::string::npos);
+  nn::Conv1d valid(3, 4, {.kernel = 3, .padding = "valid"});
+  EXPECT_EQ(valid(numbers({1, 3, 7})).shape(), (Shape{1, 4, 5}));
+  EXPECT_ERROR(nn::Conv2d(3, 4, {.kernel = 3, .stride = 2, .padding = "same"}), ValueError, "stride of 1");
+  EXPECT_ERROR(nn::Conv2d(3, 4, {.padding = "full"}), ValueError, "full");
+}
+
+TEST(LayersTest, FoldAddsUpWhatUnfoldCuts) {
+  const Tensor x = numbers({1, 2, 4, 4});
+  nn::Unfold unfold(2, {.stride = 2});
+  EXPECT_EQ(unfold(x).shape(), (Shape{1, 8, 4}));
+  nn::Fold fold(4, 2, {.stride = 2});
+  expect_near(fold(unfold(x)), x.to_vector<double>());
+  expect_near(nn::Fold(4, 2)(nn::Unfold(2)(ones({1, 1, 4, 4}))).narrow(2, 1, 1), {2, 4, 4, 2});
+}
+
 }  // namespace
 }  // namespace phlox

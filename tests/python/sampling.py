@@ -7,6 +7,7 @@ from phlox._signature import default_value
 import phlox as px
 
 FLOATING = {"float16": 2e-3, "bfloat16": 1.6e-2, "float32": None, "float64": None}
+COMPLEX = ["complex64", "complex128"]
 INTEGERS = ["int64", "int32", "int16", "int8", "uint8"]
 OPERANDS = ("tensor", "operand")
 LAYOUTS = ["contiguous", "transposed", "strided", "flipped", "expanded"]
@@ -24,7 +25,7 @@ class Placeholder(Later):
     """A random array, before it has a dtype and a layout."""
 
     def __init__(self, kind, array):
-        self.kind = kind  # "float", "constant", "index", "bool"
+        self.kind = kind  # "float", "complex", "constant", "index", "bool"
         self.array = array
         self.natural = False  # not negative as an integer: exponents, shifts
 
@@ -37,7 +38,10 @@ class Deferred(Later):
 
 
 class Sampler:
-    """The helpers A, P, C (as A, but data that takes no gradient), I and B of samples, seeded by the text of the sample."""
+    """The helpers A, P, Z (complex), C (as A, but data that takes no gradient), I and B of samples.
+
+    Seeded by the text of the sample.
+    """
 
     def __init__(self, text, low=-2.0, high=2.0):
         self.random = np.random.default_rng(abs(hash_text(text)))
@@ -48,6 +52,10 @@ class Sampler:
 
     def P(self, *shape):  # noqa: N802
         return Placeholder("float", self.random.uniform(0.5, 2.0, shape))
+
+    def Z(self, *shape):  # noqa: N802
+        parts = self.random.uniform(self.low, self.high, (2, *shape))
+        return Placeholder("complex", parts[0] + 1j * parts[1])
 
     def C(self, *shape):  # noqa: N802
         return Placeholder("constant", self.random.uniform(self.low, self.high, shape))
@@ -81,7 +89,9 @@ def read_samples(operation):
             continue
         sampler = Sampler(text)
         names = {f.__name__: defer(f) for f in px.operations()}
-        names.update({"A": sampler.A, "P": sampler.P, "C": sampler.C, "I": sampler.I, "B": sampler.B})
+        names.update(
+            {"A": sampler.A, "P": sampler.P, "Z": sampler.Z, "C": sampler.C, "I": sampler.I, "B": sampler.B}
+        )
         record = {
             name: lambda *args, **kwargs: (args, kwargs)
             for name in (operation.__name__, *operation.alias.split())
@@ -117,8 +127,13 @@ def pointwise_samples(operation):
 def array_of(placeholder, dtype):
     """The values as an array of the dtype (float32 for bfloat16)."""
     array = placeholder.array
+    if placeholder.kind == "complex":
+        return array.astype("complex128" if dtype in ("float64", "complex128") else "complex64")
     if placeholder.kind not in ("float", "constant"):
         return array
+    if dtype in COMPLEX:  # on neither side of a branch cut, and not on it
+        turned = np.roll(array.ravel(), 1).reshape(array.shape)
+        return (array + 1j * np.where(abs(turned) < 0.1, 0.1, turned)).astype(dtype)
     if dtype == "bool":
         return array > 0
     if dtype in INTEGERS:
@@ -149,7 +164,7 @@ def to_tensor(placeholder, dtype, layout, requires_grad=False):
     tensor = px.from_numpy(laid_out(np.array(array_of(placeholder, dtype)), layout))
     if dtype == "bfloat16" and placeholder.kind in ("float", "constant"):
         tensor = tensor.to(px.bfloat16)
-    if requires_grad and placeholder.kind == "float":
+    if requires_grad and placeholder.kind in ("float", "complex"):
         tensor = tensor.detach().clone().requires_grad_() if layout == "expanded" else tensor.requires_grad_()
     return tensor
 
@@ -184,6 +199,8 @@ def to_reference(value):
         value = value.detach()
         if value.dtype.is_floating_point:
             return value.to(px.float64).numpy()
+        if value.dtype.is_complex:
+            return value.to(px.complex128).numpy()
         return value.numpy()
     if isinstance(value, (list, tuple)):
         return type(value)(to_reference(v) for v in value)

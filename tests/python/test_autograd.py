@@ -331,3 +331,71 @@ def test_threads():
     for thread in threads:
         thread.join()
     assert x.grad.item() == 400
+
+
+def test_post_accumulate_grad_hook():
+    """It sees the finished gradient, may use it up, and goes with its handle."""
+    x = px.tensor([1.0, 2.0], requires_grad=True)
+    seen = []
+
+    def hook(leaf):
+        assert leaf is x
+        seen.append(leaf.grad.tolist())
+        leaf.grad = None
+
+    handle = x.register_post_accumulate_grad_hook(hook)
+    (x * x).sum().backward()
+    (x * 3).sum().backward()
+    assert seen == [[2.0, 4.0], [3.0, 3.0]] and x.grad is None
+    handle.remove()
+    x.sum().backward()
+    assert len(seen) == 2 and x.grad.tolist() == [1.0, 1.0]
+    with pytest.raises(px.GradientError, match="only a leaf"):
+        (x * 2).register_post_accumulate_grad_hook(hook)
+
+
+def test_post_accumulate_grad_hook_runs_a_backward_pass():
+    x = px.tensor([1.0], requires_grad=True)
+    calls = []
+
+    def hook(leaf):
+        calls.append(leaf.grad.item())
+        if len(calls) == 1:
+            with px.enable_grad():
+                (leaf * 10).sum().backward()
+
+    x.register_post_accumulate_grad_hook(hook)
+    x.sum().backward()
+    assert calls == [1.0, 11.0]
+
+
+class DoubleInPlace(px.autograd.Function):
+    @staticmethod
+    def forward(ctx, x):
+        x.mul_(2)
+        ctx.mark_dirty(x)
+        return x
+
+    @staticmethod
+    def backward(ctx, gradient):
+        return gradient * 2
+
+
+def test_mark_dirty():
+    x = px.tensor([1.0, 3.0], requires_grad=True)
+    y = x * 1
+    z = DoubleInPlace.apply(y)
+    assert z is y and y.tolist() == [2.0, 6.0]
+    (y * y).sum().backward()
+    assert x.grad.tolist() == [8.0, 24.0]
+    with pytest.raises(px.GradientError):
+        DoubleInPlace.apply(x)
+
+    class Liar(px.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            ctx.mark_dirty(x)
+            return x * 2
+
+    with pytest.raises(px.GradientError, match="mark_dirty"):
+        Liar.apply(x * 1)

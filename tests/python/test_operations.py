@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import sampling
 from sampling import (
+    COMPLEX,
     FLOATING,
     INTEGERS,
     LAYOUTS,
@@ -46,12 +47,16 @@ def takes(operation, dtype):
     """Whether the operation is defined on the dtype."""
     if dtype in FLOATING:
         return not operation.is_pointwise or operation.pointwise["types"] != "integral"
+    if dtype in COMPLEX:
+        return operation.complex
     if dtype == "bool":
         return operation.is_pointwise and operation.pointwise["types"] in ("any", "integral")
     return operation.integers
 
 
 def tolerance_of(operation, dtype):
+    if dtype in COMPLEX:
+        return tolerance_of(operation, "float32" if dtype == "complex64" else "float64")
     if dtype not in FLOATING:
         return 1e-5
     if dtype == "float64":
@@ -104,7 +109,7 @@ def test_values(operation):
 @named(WITH_REFERENCE)
 def test_dtypes(operation):
     """In all dtypes, row-major."""
-    for dtype in ["float64", "float16", "bfloat16", "bool", *INTEGERS]:
+    for dtype in ["float64", "float16", "bfloat16", "bool", *INTEGERS, *COMPLEX]:
         if not takes(operation, dtype):
             continue
         for sample in filter(has_tensors, samples_of(operation)):
@@ -115,7 +120,9 @@ def test_dtypes(operation):
 @named(WITH_REFERENCE)
 def test_dtypes_and_layouts(operation):
     """The full product."""
-    for dtype, layout in itertools.product(["float64", "float16", "bfloat16", "bool", *INTEGERS], LAYOUTS):
+    for dtype, layout in itertools.product(
+        ["float64", "float16", "bfloat16", "bool", *INTEGERS, *COMPLEX], LAYOUTS
+    ):
         if takes(operation, dtype):
             for sample in filter(has_tensors, samples_of(operation)):
                 check_values(operation, dtype, layout, sample)
@@ -164,6 +171,8 @@ def weighted_sum(results, seed):
     total = None
     for result in as_list(results):
         if isinstance(result, px.Tensor) and result.requires_grad:
+            if result.dtype.is_complex:
+                result = px.view_as_real(result)
             weights = px.from_numpy(random.uniform(0.5, 1.5, tuple(result.shape)))
             part = (result * weights).sum()
             total = part if total is None else total + part
@@ -186,22 +195,28 @@ def directional(function, inputs, directions, step=1e-6):
 
 
 def along(gradients, directions):
-    return sum((g * d).sum().item() for g, d in zip(gradients, directions) if g is not None)
+    """The derivative along directions that gradients promise: the real part of g conj(d), summed."""
+    return sum((g * d.conj()).real.sum().item() for g, d in zip(gradients, directions) if g is not None)
 
 
-def prepared(sample, layout):
+def prepared(sample, layout, dtype="float64"):
     text, args, kwargs = sample
     args, kwargs = (
-        convert(a, lambda p: to_tensor(p, "float64", layout, requires_grad=True)) for a in (args, kwargs)
+        convert(a, lambda p: to_tensor(p, dtype, layout, requires_grad=True)) for a in (args, kwargs)
     )
     inputs = differentiable_inputs(args, kwargs)
     random = np.random.default_rng(sampling.hash_text(text))
-    directions = [px.from_numpy(np.asarray(random.uniform(-1, 1, tuple(x.shape)))) for x in inputs]
+
+    def direction(x):
+        values = np.asarray(random.uniform(-1, 1, tuple(x.shape)))
+        return px.from_numpy(values + 1j * values[::-1] if x.dtype.is_complex and x.ndim else values)
+
+    directions = [direction(x).to(x.dtype) for x in inputs]
     return args, kwargs, inputs, directions
 
 
-def check_gradient(operation, sample, layout, second):
-    args, kwargs, inputs, directions = prepared(sample, layout)
+def check_gradient(operation, sample, layout, second, dtype="float64"):
+    args, kwargs, inputs, directions = prepared(sample, layout, dtype)
     if not inputs:
         return
     tolerance = max(1e-5, operation.pointwise["gradient_tolerance"] if operation.is_pointwise else 0)
@@ -242,6 +257,14 @@ def test_gradients(operation):
         check_gradient(operation, sample, "contiguous", second=False)
 
 
+@named([o for o in DIFFERENTIABLE if o.complex])
+def test_complex_gradients(operation):
+    """Of complex tensors, first and second, against finite differences in complex128."""
+    for sample in samples_of(operation):
+        check_gradient(operation, sample, "contiguous", second=False, dtype="complex128")
+    check_gradient(operation, samples_of(operation)[0], "contiguous", second=True, dtype="complex128")
+
+
 @named(DIFFERENTIABLE)
 def test_second_gradients(operation):
     """The gradient of the gradient against finite differences of the gradient."""
@@ -259,20 +282,22 @@ def test_gradients_with_layouts(operation):
 # --- other forms
 
 
-@named(POINTWISE)
+@named([o for o in SAMPLED if o.takes_out and o.family != "random"])
 def test_in_place_and_out(operation):
     """x.name_() and out= give what name() gives."""
-    dtype = "int64" if operation.pointwise["types"] == "integral" else "float32"
+    dtype = "float32" if takes(operation, "float32") else "int64"
     for sample in samples_of(operation)[:1]:
-        args = convert(sample[1], lambda p: to_tensor(p, dtype, "contiguous"))
-        expected = operation(*args)
-        out = px.empty(expected.shape, dtype=expected.dtype)
-        assert operation(*args, out=out) is out
-        np.testing.assert_array_equal(to_reference(out), to_reference(expected))
-        name = operation.__name__ + "_"
-        if hasattr(px.Tensor, name):
+        args, kwargs = (convert(a, lambda p: to_tensor(p, dtype, "contiguous")) for a in sample[1:])
+        expected = operation(*args, **kwargs)
+        out = [px.empty(e.shape, dtype=e.dtype) for e in as_list(expected)]
+        out = out[0] if operation.result == "tensor" else tuple(out)
+        assert operation(*args, **kwargs, out=out) is out
+        for written, wanted in zip(as_list(out), as_list(expected)):
+            np.testing.assert_array_equal(to_reference(written), to_reference(wanted))
+        method = getattr(px.Tensor, operation.__name__ + "_", None)
+        if isinstance(method, px._phlox.OperationMethod) and method.family == operation.family:
             target = args[0].clone()
-            assert getattr(target, name)(*args[1:]) is target
+            assert method(target, *args[1:], **kwargs) is target
             np.testing.assert_array_equal(to_reference(target), to_reference(expected.to(target.dtype)))
 
 
@@ -310,3 +335,20 @@ def test_bounds_and_sizes_of_random_integers():
     assert px.randint(0, 5, (3,)).shape == px.randint(5, (3,)).shape == (3,)
     drawn = px.randint(2, 4, (50,), generator=None)
     assert set(drawn.tolist()) == {2, 3}
+
+
+def test_out_is_checked():
+    """The target has the shape and the kind of the result, and takes no part in gradients."""
+    x = px.ones(2, 3)
+    with pytest.raises(px.ShapeError, match=r"softmax: the result \[2,3\] does not fit the target \[3\]"):
+        px.softmax(x, 1, out=px.empty(3))
+    with pytest.raises(px.DTypeError, match="does not fit into a int64 tensor"):
+        px.softmax(x, 1, out=px.empty(2, 3, dtype=px.int64))
+    with pytest.raises(px.GradientError, match="out= cannot take part in gradients"):
+        px.softmax(x.requires_grad_(), 1, out=px.empty(2, 3))
+    with pytest.raises(TypeError, match="a tuple of 2 tensors"):
+        px.sort(px.ones(3), out=px.empty(3))
+    with pytest.raises(TypeError, match="there is no argument 'out'"):
+        px.reshape(px.ones(3), (3, 1), out=px.empty(3, 1))
+    wide = px.empty(2, 3, dtype=px.float64)
+    assert px.sum(px.ones(4, 2, 3), 0, out=wide) is wide and wide.tolist() == [[4.0] * 3] * 2

@@ -19,6 +19,7 @@ class FunctionContext:
         self._to_save: tuple[Tensor, ...] = ()
         self._saved: tuple[Tensor, ...] | None = None
         self._non_differentiable: tuple[Tensor, ...] = ()
+        self._dirty: tuple[Tensor, ...] = ()
         self._materialize = True
 
     def __getattr__(self, name: str) -> Any:
@@ -32,6 +33,10 @@ class FunctionContext:
     def saved_tensors(self) -> tuple[Tensor, ...]:
         """The kept tensors, in backward()."""
         return self._to_save if self._saved is None else self._saved
+
+    def mark_dirty(self, *tensors: Tensor) -> None:
+        """Inputs that forward() has changed in place and gives back as outputs."""
+        self._dirty = tensors
 
     def mark_non_differentiable(self, *tensors: Tensor) -> None:
         """Outputs that no gradient flows through, such as indices."""

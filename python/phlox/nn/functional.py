@@ -6,3 +6,5 @@ All other operations, such as `relu`, are here as well.
 from .._homes import fill as _fill
 
 _fill(globals(), "nn.functional", and_all_others=True)
+# The windows of images, as in PyTorch; those along one dimension are x.unfold(...).
+unfold = globals()["im2col"]

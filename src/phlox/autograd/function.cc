@@ -82,6 +82,7 @@ class FunctionNode final : public GradientNode {
       context_.saved_.emplace_back(tensor, this, contains(outputs, tensor));
     context_.to_save_.clear();
     context_.non_differentiable_.clear();
+    context_.dirty_.clear();
   }
 
   void backward(std::span<const Tensor> output_gradients, std::span<Tensor> input_gradients) override {
@@ -144,8 +145,18 @@ TensorList apply_function(const char* name, const TensorList& inputs,
     outputs = forward(context);
   }
   if (!any) return outputs;
+  for (const Tensor& tensor : context.dirty_)
+    if (!contains(inputs, tensor) || !contains(outputs, tensor))
+      fail<GradientError>(ErrorCode::invalid_value,
+                          "{}: what mark_dirty() names must be an input and an output", name)
+          .detail("tensor", describe(tensor))
+          .raise();
   // An output that is an input, or that already has a history, gets a handle of its own.
   for (Tensor& output : outputs) {
+    if (contains(context.dirty_, output)) {
+      check_in_place_allowed(output, name, true);
+      continue;
+    }
     if (!contains(inputs, output) && !output.requires_grad()) continue;
     Tensor handle = shallow_alias(output);
     for (Tensor& saved : context.to_save_)
@@ -154,11 +165,12 @@ TensorList apply_function(const char* name, const TensorList& inputs,
       if (marked.unsafe_impl() == output.unsafe_impl()) marked = handle;
     output = handle;
   }
-  TensorList marked = context.non_differentiable_;
+  const TensorList marked = context.non_differentiable_, dirty = context.dirty_;
   auto* node = new FunctionNode(name, inputs, outputs, std::move(context), std::move(backward));
   auto reference = Reference<GradientNode>::adopt(node);
   for (std::size_t i = 0; i < outputs.size(); ++i)
-    if (!contains(marked, outputs[i])) set_history(outputs[i], reference, static_cast<int>(i));
+    if (contains(dirty, outputs[i])) rebase_history(outputs[i], reference, static_cast<int>(i));
+    else if (!contains(marked, outputs[i])) set_history(outputs[i], reference, static_cast<int>(i));
   node->save(outputs);
   return outputs;
 }

@@ -38,6 +38,8 @@ class Context {
   void save_for_backward(TensorList tensors) { to_save_ = std::move(tensors); }
   // The kept tensors, in backward(). Throws GradientError when one was modified in place (E0601) or freed (E0602).
   TensorList saved_tensors() const;
+  // Inputs that forward() has changed in place and gives back as outputs.
+  void mark_dirty(TensorList tensors) { dirty_ = std::move(tensors); }
   // Outputs that no gradient flows through, such as indices.
   void mark_non_differentiable(TensorList tensors) { non_differentiable_ = std::move(tensors); }
   // Whether backward() gets zeros in place of undefined gradients (default: true).
@@ -53,6 +55,7 @@ class Context {
                                    std::function<Gradients(Context&, const Gradients&)>);
   TensorList to_save_;
   TensorList non_differentiable_;
+  TensorList dirty_;
   std::vector<SavedTensor> saved_;
   std::vector<bool> needs_;
   bool materialize_ = true;

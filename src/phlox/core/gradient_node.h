@@ -87,7 +87,7 @@ class GradientNode {
 struct GradientNode::Hooks {
   using Hook = std::function<void(std::span<Tensor>)>;
   std::vector<std::pair<std::int64_t, Hook>> before;  // get the output gradients
-  std::vector<std::pair<std::int64_t, Hook>> after;   // get the input gradients
+  std::vector<std::pair<std::int64_t, Hook>> after;   // get the input gradients; those of a leaf, the leaf
   // Cells that keep the gradient of an output for retain_grad(); filled after `before`.
   std::vector<std::pair<std::uint32_t, std::shared_ptr<Tensor>>> retained;
   std::string where;

@@ -115,6 +115,11 @@ void AccumulateGradient::update(
   if (record.gradient) old = Tensor(Reference<TensorImpl>::adopt(std::exchange(record.gradient, nullptr)));
   Reference<TensorImpl> reference = replacement.reference();
   record.gradient = reference.detach();
+  if (const Hooks* waiting = existing_hooks(); waiting && !waiting->after.empty()) {
+    Tensor leaf(Reference<TensorImpl>::share(impl));
+    const auto after = waiting->after;  // hooks may add or remove hooks
+    for (const auto& [number, hook] : after) hook({&leaf, 1});
+  }
 }
 
 void AccumulateGradient::forget_leaf(const TensorImpl* leaf) {

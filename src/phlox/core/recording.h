@@ -75,13 +75,14 @@ class AccumulateGradient final : public GradientNode {
   void release_saved() override {}
   TensorImpl* leaf() const override { return leaf_.load(std::memory_order_acquire); }
 
-  // Replaces the leaf's gradient by combine(old, leaf), where old may be undefined. Does nothing when the leaf has gone.
+  // Replaces the leaf's gradient by combine(old, leaf), where old may be undefined, and calls the hooks that wait for
+  // it. Does nothing when the leaf has gone.
   void update(const std::function<Tensor(const Tensor& old, const TensorImpl& leaf)>& combine);
   // The leaf is about to be destroyed.
   void forget_leaf(const TensorImpl* leaf);
 
  private:
-  std::mutex mutex_;  // keeps the leaf alive during an update
+  std::recursive_mutex mutex_;  // keeps the leaf alive during an update; a hook may run another backward pass
   std::atomic<TensorImpl*> leaf_;
 };
 

@@ -227,6 +227,45 @@ Tensor from_values(std::span<const T> values, const Shape& shape) {
   return result;
 }
 
+namespace {
+
+// Appends the numbers in row-major order and notes, or checks, the size at each depth.
+void append_numbers(const std::vector<NestedValues>& list, std::size_t depth, Shape& shape,
+                    std::vector<Scalar>& numbers) {
+  const auto size = static_cast<std::int64_t>(list.size());
+  if (shape.size() == depth && numbers.empty()) shape.push_back(size);
+  bool fits = depth < shape.size() && shape[depth] == size;
+  for (const NestedValues& value : list) {
+    if (!fits) break;
+    if (value.is_list()) append_numbers(value.list(), depth + 1, shape, numbers);
+    else if (shape.size() == depth + 1) numbers.push_back(value.scalar());
+    else fits = false;
+  }
+  if (!fits) fail<ShapeError>(ErrorCode::sizes_differ, "Tensor: the lists have different lengths").raise();
+}
+
+}  // namespace
+
+Tensor::Tensor(std::initializer_list<NestedValues> values, TensorOptions options) {
+  Shape shape;
+  std::vector<Scalar> numbers;
+  append_numbers(values, 0, shape, numbers);
+  Scalar::Kind kind = numbers.empty() ? Scalar::Kind::floating : Scalar::Kind::boolean;
+  for (const Scalar& number : numbers) kind = std::max(kind, number.kind());
+  const auto widest =
+      std::find_if(numbers.begin(), numbers.end(), [&](const Scalar& s) { return s.kind() == kind; });
+  const DType dtype = options.dtype.value_or(widest == numbers.end() ? default_dtype() : widest->dtype());
+  Tensor result = make_tensor(shape, dtype, Device{});
+  char* target = static_cast<char*>(result.data_pointer());
+  for (const Scalar& number : numbers) {
+    number.check_fits(dtype);
+    number.store(dtype, target);
+    target += element_size(dtype);
+  }
+  *this = result.to(options.device.value_or(default_device()));
+  if (options.requires_grad) set_requires_grad();
+}
+
 Tensor::Tensor(Scalar value, TensorOptions options) {
   DType dtype = options.dtype.value_or(value.dtype());
   value.check_fits(dtype);
@@ -391,11 +430,24 @@ std::int64_t Tensor::register_hook(std::function<Tensor(const Tensor&)> hook) co
   return number;
 }
 
+std::int64_t Tensor::register_post_accumulate_grad_hook(std::function<void(const Tensor&)> hook) const {
+  if (!requires_grad() || !is_leaf())
+    fail<GradientError>(ErrorCode::no_gradient_path,
+                        "register_post_accumulate_grad_hook: only a leaf that requires gradients keeps them")
+        .detail("tensor", describe(*this))
+        .raise();
+  const std::int64_t number = next_hook_number();
+  gradient_edge(*this).node->hooks().after.emplace_back(
+      number, [hook = std::move(hook)](std::span<Tensor> leaf) { hook(leaf[0]); });
+  return number;
+}
+
 void Tensor::remove_hook(std::int64_t number) const {
   if (!requires_grad()) return;
   GradientNode::Hooks* hooks = gradient_edge(*this).node->existing_hooks();
   if (!hooks) return;
   std::erase_if(hooks->before, [&](const auto& entry) { return entry.first == number; });
+  std::erase_if(hooks->after, [&](const auto& entry) { return entry.first == number; });
 }
 
 // --- messages

@@ -107,12 +107,35 @@ class Operand {
   Scalar scalar_;
 };
 
+// A number, or a list of these: what Tensor({{1, 2}, {3, 4}}) is made from.
+class NestedValues {
+ public:
+  template <class T>
+    requires std::is_arithmetic_v<T>
+  NestedValues(T value) : scalar_(value) {}
+  template <class T>
+  NestedValues(std::complex<T> value) : scalar_(value) {}
+  NestedValues(std::initializer_list<NestedValues> list) : list_(list), is_list_(true) {}
+
+  bool is_list() const { return is_list_; }
+  const Scalar& scalar() const { return scalar_; }
+  const std::vector<NestedValues>& list() const { return list_; }
+
+ private:
+  Scalar scalar_;
+  std::vector<NestedValues> list_;
+  bool is_list_ = false;
+};
+
 class Tensor {
  public:
   Tensor() = default;
   explicit Tensor(Reference<TensorImpl> impl) : impl_(std::move(impl)) {}
-  // 0-d tensors from numbers, 1-d from lists: Tensor(2.5), Tensor({1, 2, 3}).
+  // A 0-d tensor from a number: Tensor(2.5).
   explicit Tensor(Scalar value, TensorOptions options = {});
+  // From a list, or lists of lists of equal length: Tensor({1, 2, 3}), Tensor({{1.5, 2}, {3, 4}}). Integers give
+  // int64, truth values bool, anything else the default dtype. Throws ShapeError for lists of different lengths.
+  explicit Tensor(std::initializer_list<NestedValues> values, TensorOptions options = {});
 
   bool defined() const { return static_cast<bool>(impl_); }
   explicit operator bool() const = delete;  // ambiguous: write defined() or item<bool>()
@@ -185,6 +208,8 @@ class Tensor {
   // Called with the gradient when it is known; may return another in its place. Returns a number for remove_hook.
   std::int64_t register_hook(std::function<Tensor(const Tensor&)> hook) const;
   void remove_hook(std::int64_t number) const;
+  // Called with this leaf whenever a backward pass has added to its grad(), which the hook may use up and clear.
+  std::int64_t register_post_accumulate_grad_hook(std::function<void(const Tensor&)> hook) const;
   std::uint32_t version() const { return impl()->storage->version.load(std::memory_order_relaxed); }
 
 #include "phlox/core/tensor_methods.h"

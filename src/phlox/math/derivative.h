@@ -93,7 +93,7 @@ PHLOX_DERIVATIVE(sinh, cosh(x))
 PHLOX_DERIVATIVE(cosh, sinh(x))
 PHLOX_DERIVATIVE(tanh, 1.0 - y * y)
 PHLOX_DERIVATIVE(asinh, rsqrt(x* x + 1.0))
-PHLOX_DERIVATIVE(acosh, rsqrt((x - 1.0) * (x + 1.0)))
+PHLOX_DERIVATIVE(acosh, rsqrt(x - 1.0) * rsqrt(x + 1.0))  // one root for both has other branch cuts
 PHLOX_DERIVATIVE(atanh, 1.0 / ((1.0 - x) * (1.0 + x)))
 PHLOX_DERIVATIVE(sigmoid, y * (1.0 - y))
 PHLOX_DERIVATIVE(erf, 1.12837916709551257390 * exp(-(x * x)))

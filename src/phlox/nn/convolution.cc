@@ -46,8 +46,26 @@ void draw(const Tensor& weight, const Tensor& bias) {
 ConvOptions spread_all(ConvOptions options, int dimensions) {
   options.kernel = spread("kernel", options.kernel, dimensions);
   options.stride = spread("stride", options.stride, dimensions);
-  options.padding = spread("padding", options.padding, dimensions);
   options.dilation = spread("dilation", options.dilation, dimensions);
+  DimList& amounts = options.padding.amounts;
+  const std::string& name = options.padding.name;
+  if (name.empty()) {
+    if (amounts.size() != 2 * static_cast<std::size_t>(dimensions))
+      amounts = spread("padding", amounts, dimensions);
+    return options;
+  }
+  if (name != "same" && name != "valid")
+    fail<ValueError>(ErrorCode::unknown_name, "convolution: the padding \"{}\" is not known", name)
+        .hint("\"same\", \"valid\" or numbers")
+        .raise();
+  amounts = DimList();
+  for (std::size_t d = 0; d < static_cast<std::size_t>(dimensions); ++d) {
+    if (name == "same" && options.stride[d] != 1)
+      fail<ValueError>(ErrorCode::invalid_value, "convolution: padding=\"same\" needs a stride of 1").raise();
+    const std::int64_t total = name == "same" ? options.dilation[d] * (options.kernel[d] - 1) : 0;
+    amounts.push_back(total / 2);
+    amounts.push_back(total - total / 2);
+  }
   return options;
 }
 
@@ -84,16 +102,22 @@ ConvolutionBase::ConvolutionBase(int dimensions, std::int64_t in_channels, std::
 void ConvolutionBase::reset_parameters() { draw(weight, bias); }
 
 std::pair<Tensor, DimList> ConvolutionBase::pad_input(const Tensor& input) const {
-  if (options.padding_mode == "zeros") return {input, options.padding};
+  const DimList& padding = options.padding.amounts;
+  if (options.padding_mode == "zeros") return {input, padding};
   Integers amounts;  // from the last dimension on, before and after
-  for (std::size_t i = options.padding.size(); i-- > 0;) amounts.insert(amounts.end(), 2, options.padding[i]);
+  const std::size_t dimensions = options.kernel.size(), sides = padding.size() / dimensions;
+  for (std::size_t d = dimensions; d-- > 0;) {
+    amounts.push_back(padding[d * sides]);
+    amounts.push_back(padding[d * sides + sides - 1]);
+  }
   return {phlox::pad(input, amounts, options.padding_mode), DimList(0)};
 }
 
 std::string ConvolutionBase::settings() const {
   std::string text =
       fmt::format("{}, {}, kernel={}, stride={}, padding={}", weight.size(1) * options.groups, weight.size(0),
-                  listed(options.kernel), listed(options.stride), listed(options.padding));
+                  listed(options.kernel), listed(options.stride),
+                  options.padding.name.empty() ? listed(options.padding.amounts) : options.padding.name);
   if (options.groups != 1) text += fmt::format(", groups={}", options.groups);
   if (!options.bias) text += ", bias=false";
   return text;

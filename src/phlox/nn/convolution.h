@@ -7,11 +7,25 @@
 
 namespace phlox::nn {
 
+// How much to pad: numbers, or "same", which keeps the size, or "valid", nothing.
+struct ConvPadding {
+  DimList amounts = 0;  // one a dimension, or before and after for each
+  std::string name;     // empty for numbers
+
+  ConvPadding() = default;
+  ConvPadding(std::int64_t amount) : amounts(amount) {}
+  ConvPadding(int amount) : amounts(amount) {}
+  ConvPadding(std::initializer_list<std::int64_t> list) : amounts(list) {}
+  ConvPadding(const DimList& list) : amounts(list) {}
+  ConvPadding(const char* padding) : name(padding) {}
+  ConvPadding(const std::string& padding) : name(padding) {}
+};
+
 // One number stands for all dimensions: {.kernel = 3, .padding = 1}, or {.kernel = {3, 5}, .stride = {1, 2}}.
 struct ConvOptions {
   DimList kernel = 1;
   DimList stride = 1;
-  DimList padding = 0;
+  ConvPadding padding = 0;
   DimList dilation = 1;
   std::int64_t groups = 1;
   bool bias = true;

@@ -5,6 +5,7 @@
 #include "phlox/nn/container.h"
 #include "phlox/nn/convolution.h"
 #include "phlox/nn/dropout.h"
+#include "phlox/nn/fold.h"
 #include "phlox/nn/init.h"
 #include "phlox/nn/linear.h"
 #include "phlox/nn/loss.h"

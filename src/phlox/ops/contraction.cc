@@ -16,7 +16,7 @@ bool is_column_major(const Tensor& matrix) {
 
 Tensor transposed(const Tensor& matrix) { return transpose(matrix, -2, -1); }
 
-// d(A B) = dA B + A dB, so the gradients are G Bᵀ and Aᵀ G. Each is computed in the memory order of its operand:
+// d(A B) = dA B + A dB, so the gradients are G Bᵀ and Aᵀ G, with conjugates of complex A and B. Each is computed in the memory order of its operand:
 // a gradient that lies differently from its parameter would make every later pass over both slow.
 class ContractionNode final : public GradientNode {
  public:
@@ -35,12 +35,12 @@ class ContractionNode final : public GradientNode {
     const Tensor& gradient = output_gradients[0];
     if (!gradient.defined()) return;
     if (wants(0)) {
-      const Tensor rhs = rhs_.get(*this);
+      const Tensor rhs = conj(rhs_.get(*this));
       input_gradients[0] = lhs_column_major_ ? transposed(contract(rhs, transposed(gradient)))
                                              : contract(gradient, transposed(rhs));
     }
     if (wants(1)) {
-      const Tensor lhs = lhs_.get(*this);
+      const Tensor lhs = conj(lhs_.get(*this));
       input_gradients[1] = rhs_column_major_ ? transposed(contract(transposed(gradient), lhs))
                                              : contract(transposed(lhs), gradient);
     }
@@ -78,13 +78,6 @@ Tensor contract(const Tensor& lhs, const Tensor& rhs, const OptionalTensor& bias
   device_kernels(lhs.device())
       .contraction({lhs.impl(), rhs.impl(), bias ? bias->impl() : nullptr, output.impl()});
   if (needs_gradient(lhs) || needs_gradient(rhs) || (bias && needs_gradient(*bias))) {
-    if (is_complex(lhs.dtype()))
-      fail<NotSupportedError>(ErrorCode::not_supported,
-                              "matmul: gradients of complex products are not there yet")
-          .detail("lhs", describe(lhs))
-          .detail("rhs", describe(rhs))
-          .hint("detach() the operands, or use no_grad()")
-          .raise();
     set_history(output, Reference<GradientNode>::adopt(new ContractionNode(lhs, rhs, bias)));
   }
   return output;

@@ -183,11 +183,32 @@ const Tensor& assign_in_place(const Tensor& target, const Tensor& value, const c
   return target;
 }
 
+Tensor value_before_write(const Tensor& target) {
+  return needs_gradient(target) ? apply_convert(target, target.dtype()) : target;
+}
+
+void write_out(const Tensor& result, const Tensor& target, const char* operation) {
+  if (gradients_enabled() && (result.requires_grad() || target.requires_grad()))
+    fail<GradientError>(ErrorCode::leaf_modified_in_place, "{}: out= cannot take part in gradients",
+                        operation)
+        .hint("leave out= away, or write under px.no_grad()")
+        .raise();
+  if (result.shape() != target.shape())
+    fail<ShapeError>(ErrorCode::shapes_do_not_broadcast, "{}: the result [{}] does not fit the target [{}]",
+                     operation, to_string(result.shape()), to_string(target.shape()))
+        .detail("target", describe(target))
+        .raise();
+  check_kind_kept(result.dtype(), target, operation);
+  check_in_place_allowed(target, operation, false);
+  copy_data(result.to(target.device()), target);
+  bump_version(target);
+}
+
 PHLOX_OPERATION(Tensor, clone, (const Tensor& input, const std::string& memory_format = "preserve"),
                 .doc = "A copy with memory of its own; gradients flow through it.",
                 .family = Family::conversion,
                 .samples = "clone(A(3, 4)); clone(A(2, 3, 4, 5), memory_format='channels_last')",
-                .reference = "input") {
+                .reference = "input", .complex = true) {
   return apply_convert(input, input.dtype(), parse_memory_order(memory_format, "clone"));
 }
 
@@ -195,7 +216,7 @@ PHLOX_OPERATION(Tensor, contiguous, (const Tensor& input, const std::string& mem
                 .doc = "The tensor itself where its memory has the order asked for, else a copy that has.",
                 .family = Family::conversion,
                 .samples = "contiguous(A(3, 4)); contiguous(A(2, 3, 4, 5), 'channels_last')",
-                .reference = "input") {
+                .reference = "input", .complex = true) {
   const MemoryOrder order = parse_memory_order(memory_format, "contiguous");
   return has_order(input, order) ? input : apply_convert(input, input.dtype(), order);
 }
@@ -254,14 +275,8 @@ PHLOX_OPERATION(bool, is_floating_point, (const Tensor& input), .doc = "True for
 
 PHLOX_OPERATION(bool, is_complex, (const Tensor& input), .doc = "True for complex tensors.",
                 .family = Family::conversion, .samples = "is_complex(A(2))",
-                .reference = "np.iscomplexobj(input)", .differentiable = false) {
+                .reference = "np.iscomplexobj(input)", .differentiable = false, .complex = true) {
   return is_complex(input.dtype());
-}
-
-PHLOX_OPERATION(Tensor, real, (const Tensor& input),
-                .doc = "The real part: the tensor itself unless it is complex, then a copy.",
-                .family = Family::conversion, .samples = "real(A(3, 4))", .reference = "np.real(input)") {
-  return is_complex(input.dtype()) ? input.to(info(input.dtype()).real) : input;
 }
 
 PHLOX_OPERATION(std::int64_t, numel, (const Tensor& input), .doc = "The number of elements.",

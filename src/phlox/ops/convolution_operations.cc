@@ -150,6 +150,28 @@ Tensor conv_transpose(const char* operation, int dims, const Tensor& input, cons
   return without_batch(result, operands);
 }
 
+// "valid": none; "same": as much as keeps the size, one more at the end where it is odd.
+DimList named_padding(const char* operation, const std::string& name, int dims, const Tensor& weight,
+                      const DimList& stride, const DimList& dilation) {
+  if (name == "valid") return 0;
+  if (name != "same")
+    fail<ValueError>(ErrorCode::unknown_name, "{}: the padding \"{}\" is not known", operation, name)
+        .hint("\"same\", \"valid\" or numbers")
+        .raise();
+  const IntList steps = for_each_dimension(stride, dims, 1, operation, "stride"),
+                gaps = for_each_dimension(dilation, dims, 1, operation, "dilation");
+  DimList amounts;
+  for (int d = 0; d < dims && d + 2 < weight.rank(); ++d) {
+    if (steps[d] != 1)
+      fail<ValueError>(ErrorCode::invalid_value, "{}: padding=\"same\" needs a stride of 1", operation)
+          .raise();
+    const std::int64_t total = gaps[d] * (weight.size(d + 2) - 1);
+    amounts.push_back(total / 2);
+    amounts.push_back(total - total / 2);
+  }
+  return amounts;
+}
+
 }  // namespace
 
 PHLOX_OPERATION(
@@ -251,6 +273,42 @@ PHLOX_OPERATION(
     .autocast = AutocastClass::lower_precision) {
   return conv_transpose("conv_transpose3d", 3, input, weight, bias, stride, padding, output_padding, groups,
                         dilation);
+}
+
+PHLOX_OPERATION(Tensor, conv1d_named_padding,
+                (const Tensor& input, const Tensor& weight, const OptionalTensor& bias = {},
+                 const DimList& stride = 1, const std::string& padding = "valid", const DimList& dilation = 1,
+                 std::int64_t groups = 1),
+                .doc = "conv1d() with `padding` by name: \"same\" keeps the size, \"valid\" pads nothing.",
+                .family = Family::convolution, .home = "nn.functional", .method = false,
+                .samples = "conv1d_named_padding(A(2, 3, 8), A(4, 3, 4), padding='same')", .tolerance = 1e-4,
+                .autocast = AutocastClass::lower_precision, .overload_of = "conv1d") {
+  return conv1d(input, weight, bias, stride, named_padding("conv1d", padding, 1, weight, stride, dilation),
+                dilation, groups);
+}
+
+PHLOX_OPERATION(Tensor, conv2d_named_padding,
+                (const Tensor& input, const Tensor& weight, const OptionalTensor& bias = {},
+                 const DimList& stride = 1, const std::string& padding = "valid", const DimList& dilation = 1,
+                 std::int64_t groups = 1),
+                .doc = "conv2d() with `padding` by name: \"same\" keeps the size, \"valid\" pads nothing.",
+                .family = Family::convolution, .home = "nn.functional", .method = false,
+                .samples = "conv2d_named_padding(A(2, 3, 6, 5), A(4, 3, 3, 2), padding='same', dilation=2)",
+                .tolerance = 1e-4, .autocast = AutocastClass::lower_precision, .overload_of = "conv2d") {
+  return conv2d(input, weight, bias, stride, named_padding("conv2d", padding, 2, weight, stride, dilation),
+                dilation, groups);
+}
+
+PHLOX_OPERATION(Tensor, conv3d_named_padding,
+                (const Tensor& input, const Tensor& weight, const OptionalTensor& bias = {},
+                 const DimList& stride = 1, const std::string& padding = "valid", const DimList& dilation = 1,
+                 std::int64_t groups = 1),
+                .doc = "conv3d() with `padding` by name: \"same\" keeps the size, \"valid\" pads nothing.",
+                .family = Family::convolution, .home = "nn.functional", .method = false,
+                .samples = "conv3d_named_padding(A(1, 2, 3, 4, 3), A(2, 2, 2, 1, 3), padding='valid')",
+                .tolerance = 1e-4, .autocast = AutocastClass::lower_precision, .overload_of = "conv3d") {
+  return conv3d(input, weight, bias, stride, named_padding("conv3d", padding, 3, weight, stride, dilation),
+                dilation, groups);
 }
 
 }  // namespace phlox

@@ -295,7 +295,7 @@ PHLOX_OPERATION(
         "einsum('...ij,...jk', [A(2, 3, 4), A(4, 5)]); einsum('i,j', [A(3), A(4)]); "
         "einsum('bij,bjk,kl->bl', [A(2, 3, 4), A(2, 4, 5), A(5, 2)]); einsum('ij->', [A(3, 4)]); "
         "einsum('ba', [A(3, 4)])",
-    .reference = "np.einsum(equation, *operands)", .tolerance = 1e-4,
+    .reference = "np.einsum(equation, *operands)", .complex = true, .tolerance = 1e-4,
     .autocast = AutocastClass::lower_precision) {
   const Equation parsed = parse(equation);
   if (parsed.inputs.size() != operands.size())

@@ -12,6 +12,13 @@ namespace phlox {
 // flow to `value`. Throws ShapeError when `value` does not fit, and what check_in_place_allowed() throws.
 const Tensor& assign_in_place(const Tensor& target, const Tensor& value, const char* operation);
 
+// What an in-place form computes with: the target, or a copy where a gradient may keep the value that is overwritten.
+Tensor value_before_write(const Tensor& target);
+
+// The result of an operation that has an out= form, written there. Throws as an in-place form does, and GradientError
+// when the result or the target takes part in gradients.
+void write_out(const Tensor& result, const Tensor& target, const char* operation);
+
 // Copies without recording and without checks other than overlap. The shapes are equal.
 void copy_data(const Tensor& source, const Tensor& target);
 

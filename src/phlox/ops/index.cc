@@ -84,7 +84,8 @@ class ScatterReduceNode final : public GradientNode {
   void backward(std::span<const Tensor> output_gradients, std::span<Tensor> input_gradients) override {
     if (!output_gradients[0].defined()) return;
     const Tensor base = base_.get(*this), index = index_.get(*this), src = src_.get(*this);
-    if (mode_ == ScatterMode::multiply) product(output_gradients[0], base, index, src, input_gradients);
+    if (mode_ == ScatterMode::multiply)
+      product(output_gradients[0], conj(base), index, conj(src), input_gradients);
     else extreme(output_gradients[0], base, index, src, input_gradients);
   }
   void release_saved() override {
@@ -244,7 +245,7 @@ PHLOX_OPERATION(
         "scatter_reduce(A(4, 3), 0, I(4, 5, 3), A(5, 3), 'sum'); scatter_reduce(P(4), 0, I(4, 6), P(6), "
         "'prod'); scatter_reduce(A(4), 0, I(4, 6), A(6), 'mean'); scatter_reduce(A(4), 0, I(4, 6), A(6), "
         "'amax', False)",
-    .integers = false) {
+    .integers = false, .in_place = true) {
   const int d = checked_dim(input, dim, "scatter_reduce");
   require_dtype_of(input, src, "src", "scatter_reduce");
   const ScatterMode mode = parse_reduction(reduce, "scatter_reduce");
@@ -347,7 +348,8 @@ PHLOX_OPERATION(Tensor, put,
                 (const Tensor& input, const Tensor& index, const Tensor& source, bool accumulate = false),
                 .doc = "With the elements of `source` at positions of the flattened tensor.",
                 .family = Family::index,
-                .samples = "put(A(3, 4), I(12, 5), A(5), True); put(A(3, 4), arange(3), A(3))") {
+                .samples = "put(A(3, 4), I(12, 5), A(5), True); put(A(3, 4), arange(3), A(3))",
+                .in_place = true) {
   require_dtype_of(input, source, "source", "put");
   const ScatterMode mode = accumulate ? ScatterMode::add : ScatterMode::assign;
   return reshape(apply_index_put(ravel(input), {{0}, 0, {ravel(index)}}, ravel(source), mode, "put"),
@@ -403,12 +405,25 @@ PHLOX_OPERATION(Tensor, masked_scatter, (const Tensor& input, const Tensor& mask
                  shape);
 }
 
-PHLOX_OPERATION(Tensor, nonzero, (const Tensor& input),
-                .doc = "Positions of the elements that are not zero, one a row: int64[n,rank].",
+PHLOX_OPERATION(Tensor, nonzero, (const Tensor& input, bool as_tuple = false),
+                .doc =
+                    "Positions of the elements that are not zero, one a row: int64[n,rank]. In Python "
+                    "`as_tuple=True` gives a vector for each dimension.",
                 .family = Family::index, .alias = "argwhere",
                 .samples = "nonzero(B(3, 4)); nonzero(I(2, 5)); nonzero(B())",
                 .reference = "np.argwhere(input)", .differentiable = false) {
+  if (as_tuple)
+    fail<ValueError>(ErrorCode::invalid_value, "nonzero: gives one tensor")
+        .hint("nonzero_tuple(x) gives a vector for each dimension")
+        .raise();
   return apply_nonzero(input);
+}
+
+PHLOX_OPERATION(TensorList, nonzero_as_tuple, (const Tensor& input, bool as_tuple),
+                .doc = "nonzero_tuple() under the name that PyTorch has for it: `x.nonzero(as_tuple=True)`.",
+                .family = Family::index, .method = false, .samples = "nonzero_as_tuple(B(3, 4), True)",
+                .reference = "list(np.nonzero(input))", .differentiable = false, .overload_of = "nonzero") {
+  return as_tuple ? nonzero_tuple(input) : TensorList{nonzero(input)};
 }
 
 PHLOX_OPERATION(

@@ -126,14 +126,15 @@ PHLOX_OPERATION(
     .samples =
         "matmul(A(3, 4), A(4, 5)); matmul(A(4), A(4)); matmul(A(3, 4), A(4)); matmul(A(4), A(4, 5)); "
         "matmul(A(2, 3, 4), A(4, 5)); matmul(A(2, 1, 3, 4), A(5, 4, 2)); matmul(A(4), A(2, 4, 3))",
-    .reference = "np.matmul(input, other)", .tolerance = 1e-4, .autocast = AutocastClass::lower_precision) {
+    .reference = "np.matmul(input, other)", .complex = true, .tolerance = 1e-4,
+    .autocast = AutocastClass::lower_precision) {
   return product("matmul", input, other);
 }
 
 PHLOX_OPERATION(Tensor, mm, (const Tensor& input, const Tensor& mat2),
                 .doc = "The product of two matrices, [m, k] and [k, n].", .family = Family::matmul,
-                .samples = "mm(A(3, 4), A(4, 5))", .reference = "np.matmul(input, mat2)", .tolerance = 1e-4,
-                .autocast = AutocastClass::lower_precision) {
+                .samples = "mm(A(3, 4), A(4, 5))", .reference = "np.matmul(input, mat2)", .complex = true,
+                .tolerance = 1e-4, .autocast = AutocastClass::lower_precision) {
   check_rank("mm", "input", input, 2);
   check_rank("mm", "mat2", mat2, 2);
   return product("mm", input, mat2);
@@ -142,7 +143,7 @@ PHLOX_OPERATION(Tensor, mm, (const Tensor& input, const Tensor& mat2),
 PHLOX_OPERATION(Tensor, bmm, (const Tensor& input, const Tensor& mat2),
                 .doc = "Products of matrices in a batch, [batch, m, k] and [batch, k, n].",
                 .family = Family::matmul, .samples = "bmm(A(2, 3, 4), A(2, 4, 5))",
-                .reference = "np.matmul(input, mat2)", .tolerance = 1e-4,
+                .reference = "np.matmul(input, mat2)", .complex = true, .tolerance = 1e-4,
                 .autocast = AutocastClass::lower_precision) {
   check_rank("bmm", "input", input, 3);
   check_rank("bmm", "mat2", mat2, 3);
@@ -158,8 +159,8 @@ PHLOX_OPERATION(Tensor, bmm, (const Tensor& input, const Tensor& mat2),
 
 PHLOX_OPERATION(Tensor, mv, (const Tensor& input, const Tensor& vec),
                 .doc = "The product of a matrix [m, k] and a vector [k].", .family = Family::matmul,
-                .samples = "mv(A(3, 4), A(4))", .reference = "np.matmul(input, vec)", .tolerance = 1e-4,
-                .autocast = AutocastClass::lower_precision) {
+                .samples = "mv(A(3, 4), A(4))", .reference = "np.matmul(input, vec)", .complex = true,
+                .tolerance = 1e-4, .autocast = AutocastClass::lower_precision) {
   check_rank("mv", "input", input, 2);
   check_rank("mv", "vec", vec, 1);
   return product("mv", input, vec);
@@ -167,23 +168,33 @@ PHLOX_OPERATION(Tensor, mv, (const Tensor& input, const Tensor& vec),
 
 PHLOX_OPERATION(Tensor, dot, (const Tensor& input, const Tensor& other),
                 .doc = "The sum of the products of two vectors of one size.", .family = Family::matmul,
-                .samples = "dot(A(5), A(5))", .reference = "np.dot(input, other)", .tolerance = 1e-4) {
+                .samples = "dot(A(5), A(5))", .reference = "np.dot(input, other)", .complex = true,
+                .tolerance = 1e-4) {
   check_rank("dot", "input", input, 1);
   check_rank("dot", "other", other, 1);
   return product("dot", input, other);
 }
 
-PHLOX_OPERATION(Tensor, vecdot, (const Tensor& input, const Tensor& other, std::int64_t dim = -1),
-                .doc = "The sum of products along a dimension of real tensors that broadcast.",
-                .family = Family::matmul, .home = "linalg",
-                .samples = "vecdot(A(3, 4), A(3, 4)); vecdot(A(2, 3), A(2, 1), dim=0)",
-                .reference = "np.sum(input * other, axis=dim)", .tolerance = 1e-4) {
-  return sum(mul(input, other), dim);
+PHLOX_OPERATION(Tensor, vdot, (const Tensor& input, const Tensor& other),
+                .doc = "The inner product of two vectors, the first one conjugated.",
+                .family = Family::matmul, .samples = "vdot(A(5), A(5)); vdot(Z(4), Z(4))",
+                .reference = "np.vdot(input, other)", .complex = true) {
+  return dot(conj(input), other);
+}
+
+PHLOX_OPERATION(
+    Tensor, vecdot, (const Tensor& input, const Tensor& other, std::int64_t dim = -1),
+    .doc = "The sum of products along a dimension, the first tensor conjugated; the tensors broadcast.",
+    .family = Family::matmul, .home = "linalg",
+    .samples = "vecdot(A(3, 4), A(3, 4)); vecdot(A(2, 3), A(2, 1), dim=0)",
+    .reference = "np.sum(np.conj(input) * other, axis=dim)", .complex = true, .tolerance = 1e-4) {
+  return sum(mul(conj(input), other), dim);
 }
 
 PHLOX_OPERATION(Tensor, outer, (const Tensor& input, const Tensor& vec2),
                 .doc = "All products of two vectors: [n] and [m] give [n, m].", .family = Family::matmul,
-                .alias = "ger", .samples = "outer(A(3), A(4))", .reference = "np.outer(input, vec2)") {
+                .alias = "ger", .samples = "outer(A(3), A(4))", .reference = "np.outer(input, vec2)",
+                .complex = true) {
   check_rank("outer", "input", input, 1);
   check_rank("outer", "vec2", vec2, 1);
   return mul(unsqueeze(input, 1), vec2);
@@ -198,7 +209,7 @@ PHLOX_OPERATION(
     .family = Family::matmul,
     .samples = "tensordot(A(2, 3, 4), A(3, 4, 5)); tensordot(A(2, 3, 4), A(5, 4, 2), [0, 2], [2, 1])",
     .reference = "np.tensordot(input, other, dims if other_dims is None else (dims, other_dims))",
-    .tolerance = 1e-4, .autocast = AutocastClass::lower_precision) {
+    .complex = true, .tolerance = 1e-4, .autocast = AutocastClass::lower_precision) {
   Dims left, right;
   if (other_dims) {
     left = normalize_dims(dims, input.rank(), "tensordot", false);
@@ -252,7 +263,7 @@ PHLOX_OPERATION(
 PHLOX_OPERATION(Tensor, inner, (const Tensor& input, const Tensor& other),
                 .doc = "Sums products over the last dimension of both.", .family = Family::matmul,
                 .samples = "inner(A(4), A(4)); inner(A(2, 3, 4), A(5, 4))",
-                .reference = "np.inner(input, other)", .tolerance = 1e-4) {
+                .reference = "np.inner(input, other)", .complex = true, .tolerance = 1e-4) {
   if (input.rank() == 0 || other.rank() == 0) return mul(input, other);
   return tensordot(input, other, DimList(-1), DimList(-1));
 }
@@ -265,8 +276,8 @@ PHLOX_OPERATION(
     .samples =
         "addmm(A(3, 5), A(3, 4), A(4, 5)); addmm(A(5), A(3, 4), A(4, 5)); addmm(A(3, 5), A(3, 4), A(4, "
         "5), beta=0.5, alpha=2)",
-    .reference = "beta * input + alpha * np.matmul(mat1, mat2)", .tolerance = 1e-4,
-    .autocast = AutocastClass::lower_precision) {
+    .reference = "beta * input + alpha * np.matmul(mat1, mat2)", .in_place = true, .complex = true,
+    .tolerance = 1e-4, .autocast = AutocastClass::lower_precision) {
   check_rank("addmm", "mat1", mat1, 2);
   check_rank("addmm", "mat2", mat2, 2);
   return combine(input, product("addmm", mat1, mat2), beta, alpha);
@@ -277,8 +288,8 @@ PHLOX_OPERATION(Tensor, addmv,
                  const Scalar& alpha = 1),
                 .doc = "beta input + alpha mat @ vec.", .family = Family::matmul,
                 .samples = "addmv(A(3), A(3, 4), A(4), beta=2)",
-                .reference = "beta * input + alpha * np.matmul(mat, vec)", .tolerance = 1e-4,
-                .autocast = AutocastClass::lower_precision) {
+                .reference = "beta * input + alpha * np.matmul(mat, vec)", .in_place = true, .complex = true,
+                .tolerance = 1e-4, .autocast = AutocastClass::lower_precision) {
   check_rank("addmv", "mat", mat, 2);
   check_rank("addmv", "vec", vec, 1);
   return combine(input, product("addmv", mat, vec), beta, alpha);
@@ -289,7 +300,8 @@ PHLOX_OPERATION(Tensor, addr,
                  const Scalar& alpha = 1),
                 .doc = "beta input + alpha outer(vec1, vec2).", .family = Family::matmul,
                 .samples = "addr(A(3, 4), A(3), A(4), alpha=2)",
-                .reference = "beta * input + alpha * np.outer(vec1, vec2)", .tolerance = 1e-4) {
+                .reference = "beta * input + alpha * np.outer(vec1, vec2)", .in_place = true, .complex = true,
+                .tolerance = 1e-4) {
   return combine(input, outer(vec1, vec2), beta, alpha);
 }
 
@@ -298,8 +310,8 @@ PHLOX_OPERATION(Tensor, baddbmm,
                  const Scalar& alpha = 1),
                 .doc = "beta input + alpha batch1 @ batch2, for each matrix of a batch.",
                 .family = Family::matmul, .samples = "baddbmm(A(2, 3, 5), A(2, 3, 4), A(2, 4, 5), beta=0.5)",
-                .reference = "beta * input + alpha * np.matmul(batch1, batch2)", .tolerance = 1e-4,
-                .autocast = AutocastClass::lower_precision) {
+                .reference = "beta * input + alpha * np.matmul(batch1, batch2)", .in_place = true,
+                .complex = true, .tolerance = 1e-4, .autocast = AutocastClass::lower_precision) {
   return combine(input, bmm(batch1, batch2), beta, alpha);
 }
 
@@ -308,8 +320,8 @@ PHLOX_OPERATION(Tensor, addbmm,
                  const Scalar& alpha = 1),
                 .doc = "beta input + alpha times the sum of batch1 @ batch2 over the batch.",
                 .family = Family::matmul, .samples = "addbmm(A(3, 5), A(2, 3, 4), A(2, 4, 5), alpha=2)",
-                .reference = "beta * input + alpha * np.matmul(batch1, batch2).sum(0)", .tolerance = 1e-4,
-                .autocast = AutocastClass::lower_precision) {
+                .reference = "beta * input + alpha * np.matmul(batch1, batch2).sum(0)", .in_place = true,
+                .complex = true, .tolerance = 1e-4, .autocast = AutocastClass::lower_precision) {
   return combine(input, sum(bmm(batch1, batch2), 0), beta, alpha);
 }
 
@@ -318,8 +330,8 @@ PHLOX_OPERATION(
     .doc = "input @ weight.T + bias: input [..., in], weight [out, in], bias [out]; gives [..., out].",
     .family = Family::matmul, .home = "nn.functional", .method = false,
     .samples = "linear(A(3, 4), A(5, 4), A(5)); linear(A(2, 3, 4), A(5, 4)); linear(A(4), A(5, 4), A(5))",
-    .reference = "np.matmul(input, weight.T) + (0 if bias is None else bias)", .tolerance = 1e-4,
-    .autocast = AutocastClass::lower_precision) {
+    .reference = "np.matmul(input, weight.T) + (0 if bias is None else bias)", .complex = true,
+    .tolerance = 1e-4, .autocast = AutocastClass::lower_precision) {
   check_rank("linear", "weight", weight, 2);
   DType dtype = product_dtype("linear", input, weight);
   const std::int64_t features = input.rank() ? input.size(-1) : 0;
@@ -362,7 +374,7 @@ PHLOX_OPERATION(Tensor, matrix_power, (const Tensor& input, std::int64_t n),
                 .doc = "The n-th power of square matrices [..., m, m], n not negative.",
                 .family = Family::matmul, .home = "linalg",
                 .samples = "matrix_power(A(3, 3), 3); matrix_power(A(2, 3, 3), 0)",
-                .reference = "np.linalg.matrix_power(input, n)", .tolerance = 1e-4) {
+                .reference = "np.linalg.matrix_power(input, n)", .complex = true, .tolerance = 1e-4) {
   if (input.rank() < 2 || input.size(-1) != input.size(-2))
     fail<ShapeError>(ErrorCode::sizes_differ, "matrix_power: needs square matrices")
         .detail("input", describe(input))
@@ -390,7 +402,7 @@ PHLOX_OPERATION(
     .source = "Cormen et al., Introduction to algorithms, matrix-chain multiplication",
     .family = Family::matmul, .alias = "chain_matmul", .home = "linalg", .method = false,
     .samples = "multi_dot([A(3, 4), A(4, 2), A(2, 5)]); multi_dot([P(4), P(4, 5), P(5)])",
-    .reference = "np.linalg.multi_dot(tensors)", .tolerance = 1e-4,
+    .reference = "np.linalg.multi_dot(tensors)", .complex = true, .tolerance = 1e-4,
     .autocast = AutocastClass::lower_precision) {
   if (tensors.empty())
     fail<ValueError>(ErrorCode::invalid_value, "multi_dot: needs at least one tensor").raise();

@@ -64,6 +64,8 @@ struct OperationTraits {
   const char* reference = "";  // the same in NumPy or SciPy, over the parameter names
   bool differentiable = true;
   bool integers = true;     // takes integer tensors
+  bool in_place = false;    // x.name_() exists: the result has the shape of x
+  bool complex = false;     // takes complex tensors
   double tolerance = 1e-5;  // relative, f32 against the reference in f64
   AutocastClass autocast = AutocastClass::follow;
   const char* results = "";  // names of several results: "values indices"

@@ -21,6 +21,7 @@ struct InputRecord {
   SavedTensor saved;
   double number_real = 0;  // a weak scalar in its place
   Scalar::Kind number_kind = Scalar::Kind::integer;
+  double number_imaginary = 0;
   std::int64_t number_integer = 0;
   bool is_tensor = false;
   DType dtype = DType::float32;
@@ -60,6 +61,7 @@ class PointwiseNode final : public GradientNode {
         const Scalar& number = inputs[k].scalar();
         inputs_[k].number_kind = number.kind();
         inputs_[k].number_real = number.real();
+        inputs_[k].number_imaginary = number.imaginary();
         inputs_[k].number_integer = number.integer();
       }
     }
@@ -77,6 +79,9 @@ class PointwiseNode final : public GradientNode {
       if (!(saved_ >> k & 1u)) continue;
       if (k == input_count()) saved_values[k] = result_.get(*this);
       else if (inputs_[k].is_tensor) saved_values[k] = inputs_[k].saved.get(*this);
+      // The conjugate of the slope is the slope at the conjugates, as all functions are real on the real axis.
+      if (saved_values[k].defined() && is_complex(saved_values[k].dtype()))
+        saved_values[k] = conj(saved_values[k]);
     }
     for (int k = 0; k < input_count(); ++k) {
       if (!wants(k)) continue;
@@ -112,7 +117,10 @@ class PointwiseNode final : public GradientNode {
   bool released() const override { return released_; }
 
  private:
+  // A weak number, conjugated as saved tensors are.
   static Scalar number(const InputRecord& record) {
+    if (record.number_kind == Scalar::Kind::complex)
+      return std::complex<double>(record.number_real, -record.number_imaginary);
     return record.number_kind == Scalar::Kind::floating ? Scalar(record.number_real)
                                                         : Scalar(record.number_integer);
   }
@@ -168,7 +176,8 @@ DType promoted_dtype(const PointwiseFunction& function, std::span<const Operand>
       break;
     case PointwiseTypes::any: break;
   }
-  if (is_complex(dtype)) throw_wrong_dtype(function, inputs, dtype, "real numbers", "px.view_as_real(x)");
+  if (is_complex(dtype) && !function.traits->complex)
+    throw_wrong_dtype(function, inputs, dtype, "real numbers", "px.view_as_real(x)");
   for (const Operand& input : inputs)
     if (!input.is_tensor()) input.scalar().check_fits(dtype);
   return dtype;
@@ -354,6 +363,12 @@ class DirectCall {
   alignas(64) char repeated_[small_with_numbers * 8];
 };
 
+// True for what is not analytic, on complex numbers: it is written with their parts.
+bool has_complex_form(const PointwiseFunction& function, std::span<const Operand> inputs) {
+  return function.traits->complex_form && function.gradient_of < 0 && inputs[0].is_tensor() &&
+         is_complex(inputs[0].tensor().dtype());
+}
+
 struct PointwiseAttributes {
   const PointwiseFunction* function;
   std::span<const KernelScalar> scalars;
@@ -373,6 +388,7 @@ Tensor apply_pointwise(const PointwiseFunction& function, std::span<const Operan
     PointwiseAttributes attributes{&function, scalars};
     return interpret(pointwise_primitive, inputs, &attributes)[0];
   }
+  if (has_complex_form(function, inputs)) return function.traits->complex_form(inputs[0].tensor());
   Tensor output;
   if (DirectCall direct; direct.prepare(function, inputs)) {
     const Tensor& like = direct.like();
@@ -399,6 +415,10 @@ Tensor apply_pointwise(const PointwiseFunction& function, std::span<const Operan
 const Tensor& apply_pointwise_into(const PointwiseFunction& function, std::span<const Operand> inputs,
                                    std::span<const KernelScalar> scalars, const Tensor& target,
                                    bool in_place) {
+  if (has_complex_form(function, inputs)) {
+    copy_(target, function.traits->complex_form(inputs[0].tensor()));
+    return target;
+  }
   const bool recorded = wants_record(function, inputs);
   check_in_place_allowed(target, function.name, recorded);
   if (!in_place && (recorded || target.requires_grad()) && gradients_enabled())

@@ -8,7 +8,7 @@ PHLOX_OPERATION(
     Tensor, clamp, (const Tensor& input, const OptionalOperand& min = {}, const OptionalOperand& max = {}),
     .doc = "Elements below `min` become `min`, those above `max` become `max`; either bound may be left out.",
     .alias = "clip", .samples = "clamp(A(3, 4), -0.5, 0.5); clamp(A(3, 4), min=0.1); clamp(A(4), max=0.1)",
-    .reference = "np.clip(input, min, max)") {
+    .reference = "np.clip(input, min, max)", .in_place = true) {
   if (min && max) return clamp_range(input, *min, *max);
   if (min) return clamp_min(input, *min);
   if (max) return clamp_max(input, *max);
@@ -16,6 +16,45 @@ PHLOX_OPERATION(
       .detail("input", describe(input))
       .hint("<input>.clamp(min=0)")
       .raise();
+}
+
+PHLOX_OPERATION(Tensor, glu, (const Tensor& input, std::int64_t dim = -1),
+                .doc = "The gated linear unit: the first half of a dimension times sigmoid of the second.",
+                .source = "Dauphin et al. 2017, arXiv:1612.08083", .home = "nn.functional", .method = false,
+                .samples = "glu(A(3, 4)); glu(A(4, 3), 0)",
+                .reference = "np.split(input, 2, dim)[0] * scipy.special.expit(np.split(input, 2, dim)[1])",
+                .integers = false) {
+  if (input.rank() == 0 || input.size(dim) % 2 != 0)
+    fail<ShapeError>(ErrorCode::sizes_differ, "glu: the dimension must have an even size")
+        .detail("input", describe(input))
+        .raise();
+  const std::int64_t half = input.size(dim) / 2;
+  return mul(narrow(input, dim, 0, half), sigmoid(narrow(input, dim, half, half)));
+}
+
+PHLOX_OPERATION(Tensor, prelu, (const Tensor& input, const Tensor& weight),
+                .doc = "`input`, times `weight` where it is negative: one number, or one for each channel.",
+                .source = "He et al. 2015, arXiv:1502.01852", .home = "nn.functional",
+                .samples = "prelu(A(3, 4), A(1)); prelu(A(2, 3, 4), A(3))",
+                .reference =
+                    "np.where(input > 0, input, input * weight.reshape([-1 if d == min(1, input.ndim - 1) "
+                    "else 1 for d in range(input.ndim)]))",
+                .integers = false) {
+  Tensor slope = weight;
+  if (weight.numel() != 1) {
+    const std::int64_t channels = input.rank() > 1 ? input.size(1) : input.rank() == 1 ? input.size(0) : 1;
+    if (weight.rank() != 1 || weight.size(0) != channels)
+      fail<ShapeError>(ErrorCode::sizes_differ, "prelu: {} slopes for {} channels", weight.numel(), channels)
+          .detail("input", describe(input))
+          .detail("weight", describe(weight))
+          .raise();
+    Shape shape(static_cast<std::size_t>(input.rank()), 1);
+    shape[input.rank() > 1 ? 1 : 0] = channels;
+    slope = reshape(weight, shape);
+  } else if (weight.rank() > input.rank()) {
+    slope = reshape(weight, {});
+  }
+  return where(gt(input, 0), input, mul(input, slope));
 }
 
 PHLOX_OPERATION(

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "phlox/math/derivation.h"
+#include "phlox/ops/complex_forms.h"
 #include "phlox/ops/functions.h"
 #include "phlox/ops/operation.h"
 #include "phlox/ops/pointwise.h"

@@ -5,6 +5,8 @@
 
 namespace phlox {
 
+class Tensor;
+
 // The dtypes that a body is defined on. Integers given to a `floating` operation become the default dtype.
 enum class PointwiseTypes : std::uint8_t {
   floating,  // f16, bf16, f32, f64
@@ -23,6 +25,10 @@ struct PointwiseTraits {
   double other_low = -3, other_high = 3;    // of the second argument
   double tolerance_ulp = 2;                 // largest error of f32 and f64 results
   double gradient_tolerance = 1e-5;         // relative, against finite differences in f64
+  // Defined for complex numbers by the same body, which is then analytic (or asks only for equality).
+  bool complex = false;
+  // What is not analytic: the function for a complex tensor, written with its parts. Implies `complex`.
+  Tensor (*complex_form)(const Tensor& input) = nullptr;
   bool differentiable = true;
   int derivative_orders = 99;  // how often it can be differentiated
   AutocastClass autocast = AutocastClass::follow;

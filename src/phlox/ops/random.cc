@@ -289,6 +289,14 @@ const Tensor& draw_in_place(const Tensor& target, RandomCall call, Generator* ge
   return assign_in_place(target, drawn, operation);
 }
 
+// Numbers of the tensor's shape to compute with: f64 where it is f64, else f32.
+Tensor drawn_like(const Tensor& target, RandomCall call, Generator* generator, const char* operation) {
+  check_in_place_allowed(target, operation);
+  NoGrad no_grad;
+  const DType dtype = target.dtype() == DType::float64 ? DType::float64 : DType::float32;
+  return apply_random(target.shape(), dtype, target.device(), call, generator);
+}
+
 }  // namespace
 
 PHLOX_OPERATION(Tensor, uniform_,
@@ -313,6 +321,39 @@ PHLOX_OPERATION(Tensor, exponential_,
                 .doc = "Writes exponential numbers with rate `lambd`.", .family = Family::in_place) {
   if (!(lambd > 0)) fail<ValueError>(ErrorCode::invalid_value, "exponential_: the rate is {}", lambd).raise();
   return draw_in_place(input, {Distribution::exponential, lambd}, generator, "exponential_");
+}
+
+PHLOX_OPERATION(Tensor, geometric_, (const Tensor& input, double p, Generator* generator = nullptr),
+                .doc = "Writes the number of trials until the first success, of probability `p`.",
+                .family = Family::in_place) {
+  if (!(p > 0 && p <= 1))
+    fail<ValueError>(ErrorCode::invalid_value, "geometric_: the probability is {}", p).raise();
+  const Tensor waiting =
+      drawn_like(input, {Distribution::exponential, -std::log1p(-p)}, generator, "geometric_");
+  return assign_in_place(input, clamp_min(ceil(waiting), 1), "geometric_");
+}
+
+PHLOX_OPERATION(Tensor, cauchy_,
+                (const Tensor& input, double median = 0.0, double sigma = 1.0,
+                 Generator* generator = nullptr),
+                .doc = "Writes numbers of the Cauchy distribution.", .family = Family::in_place) {
+  if (!(sigma > 0)) fail<ValueError>(ErrorCode::invalid_value, "cauchy_: the scale is {}", sigma).raise();
+  floating_dtype(input.dtype(), "cauchy_");
+  const double pi = 3.14159265358979323846;
+  const Tensor turn = drawn_like(input, {Distribution::uniform, 0, 1}, generator, "cauchy_");
+  return assign_in_place(input, add(mul(tan(mul(sub(turn, 0.5), pi)), sigma), median), "cauchy_");
+}
+
+PHLOX_OPERATION(Tensor, log_normal_,
+                (const Tensor& input, double mean = 1.0, double std = 2.0, Generator* generator = nullptr),
+                .doc = "Writes numbers whose logarithm is normal with mean and standard deviation.",
+                .family = Family::in_place) {
+  if (!(std > 0))
+    fail<ValueError>(ErrorCode::invalid_value, "log_normal_: the standard deviation is {}", std).raise();
+  floating_dtype(input.dtype(), "log_normal_");
+  return assign_in_place(input,
+                         exp(drawn_like(input, {Distribution::normal, mean, std}, generator, "log_normal_")),
+                         "log_normal_");
 }
 
 PHLOX_OPERATION(

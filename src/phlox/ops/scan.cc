@@ -19,6 +19,12 @@ Tensor checked(const Tensor& input, const char* operation) {
 // Sums and products of integers and bool are int64.
 Tensor accumulate(ScanKind kind, const Tensor& input, std::int64_t dim, OptionalDType dtype,
                   const char* operation) {
+  if (kind == ScanKind::sum && is_complex(dtype.value_or(input.dtype()))) {
+    const Tensor parts = view_as_real(is_complex(input.dtype()) ? input : input.to(*dtype));
+    const Tensor sums = accumulate(kind, parts, normalize_dim(dim, input.rank(), operation), {}, operation);
+    const Tensor result = view_as_complex(sums);
+    return dtype ? result.to(*dtype) : result;
+  }
   checked(input, operation);
   const bool wide = is_floating(input.dtype()) || input.dtype() == DType::uint64;
   const DType result = dtype.value_or(wide ? input.dtype() : DType::int64);
@@ -31,7 +37,7 @@ PHLOX_OPERATION(
     Tensor, cumsum, (const Tensor& input, std::int64_t dim, OptionalDType dtype = {}),
     .doc = "The sums of the elements along `dim` from the first to each. Integers and bool give int64.",
     .family = Family::scan, .samples = "cumsum(A(3, 4), 1); cumsum(A(3, 4), 0); cumsum(A(5), -1)",
-    .reference = "np.cumsum(input, axis=dim)") {
+    .reference = "np.cumsum(input, axis=dim)", .in_place = true, .complex = true) {
   return accumulate(ScanKind::sum, input, dim, dtype, "cumsum");
 }
 
@@ -39,7 +45,7 @@ PHLOX_OPERATION(
     Tensor, cumprod, (const Tensor& input, std::int64_t dim, OptionalDType dtype = {}),
     .doc = "The products of the elements along `dim` from the first to each. Integers and bool give int64.",
     .family = Family::scan, .samples = "cumprod(A(3, 4), 1); cumprod(A(3, 4), 0)",
-    .reference = "np.cumprod(input, axis=dim)") {
+    .reference = "np.cumprod(input, axis=dim)", .in_place = true) {
   return accumulate(ScanKind::product, input, dim, dtype, "cumprod");
 }
 
@@ -83,7 +89,7 @@ PHLOX_OPERATION(
         "The differences of neighbours along `dim`, `n` times over; `prepend` and `append` are joined on "
         "before.",
     .family = Family::scan, .samples = "diff(A(3, 4)); diff(A(5, 2), n=2, dim=0)",
-    .reference = "np.diff(input, n, dim)") {
+    .reference = "np.diff(input, n, dim)", .complex = true) {
   const int d = normalize_dim(dim, input.rank(), "diff");
   if (input.rank() == 0)
     fail<ShapeError>(ErrorCode::wrong_rank, "diff: needs at least one dimension")

@@ -283,14 +283,14 @@ PHLOX_OPERATION(Tensor, diagflat, (const Tensor& input, std::int64_t offset = 0)
 PHLOX_OPERATION(Tensor, tril, (const Tensor& input, std::int64_t diagonal = 0),
                 .doc = "The lower triangle of the last two dimensions; zeros above the diagonal.",
                 .family = Family::view, .samples = "tril(A(3, 4)); tril(A(2, 4, 3), -1); tril(A(3, 3), 1)",
-                .reference = "np.tril(input, diagonal)") {
+                .reference = "np.tril(input, diagonal)", .in_place = true) {
   return where(lower_mask(input, diagonal, "tril"), input, zero_like(input));
 }
 
 PHLOX_OPERATION(Tensor, triu, (const Tensor& input, std::int64_t diagonal = 0),
                 .doc = "The upper triangle of the last two dimensions; zeros below the diagonal.",
                 .family = Family::view, .samples = "triu(A(3, 4)); triu(A(2, 4, 3), -1); triu(A(3, 3), 1)",
-                .reference = "np.triu(input, diagonal)") {
+                .reference = "np.triu(input, diagonal)", .in_place = true) {
   return where(lower_mask(input, diagonal - 1, "triu"), zero_like(input), input);
 }
 

@@ -113,6 +113,38 @@ PHLOX_OPERATION(Tensor, msort, (const Tensor& input),
 }
 
 PHLOX_OPERATION(
+    TensorPair, mode, (const Tensor& input, std::int64_t dim = -1, bool keepdim = false),
+    .doc =
+        "The most frequent element along `dim`, the smallest of equally frequent ones, and the last position "
+        "where it stands.",
+    .family = Family::sort,
+    .samples = "mode(I(3, 2, 7)); mode(I(4, 5, 3), 0, True); mode(A(4, 1)); mode(A())",
+    .results = "values indices") {
+  const int d = ordered_dim(input, dim, "mode");
+  const std::int64_t length = length_along(input, d);
+  if (length == 0)
+    fail<ShapeError>(ErrorCode::empty_reduction, "mode: no element to choose from")
+        .detail("input", describe(input))
+        .raise();
+  if (input.rank() == 0) return {input, zeros({}, DType::int64, input.device())};
+  const auto [sorted, order] = sort(input.detach(), d);
+  // Equal elements are runs now. The farthest that a position is from the start of its run tells the longest.
+  const Tensor same = eq(narrow(sorted, d, 1, length - 1), narrow(sorted, d, 0, length - 1));
+  Shape shape(static_cast<std::size_t>(input.rank()), 1);
+  shape[static_cast<std::size_t>(d)] = length;
+  const Tensor position = reshape(arange(length, {}, 1, DType::int64, input.device()), shape);
+  const Tensor first = zeros_like(narrow(position, d, 0, 1));
+  const Tensor start = cat(
+      {expand(first, narrow(sorted, d, 0, 1).shape()), where(same, 0, narrow(position, d, 1, length - 1))},
+      d);
+  const Tensor distance = sub(position, std::get<0>(cummax(start, d)));
+  const Tensor index = gather(order, d, argmax(distance, d, true));
+  const Tensor values = gather(input, d, index);
+  if (keepdim) return {values, index};
+  return {squeeze(values, d), squeeze(index, d)};
+}
+
+PHLOX_OPERATION(
     TensorPair, topk,
     (const Tensor& input, std::int64_t k, std::int64_t dim = -1, bool largest = true, bool sorted = true),
     .doc =

@@ -56,7 +56,10 @@ PHLOX_OPERATION(
         "the number of elements less `correction`.",
     .family = Family::reduction,
     .samples = "var(A(3, 4)); var(A(3, 4), dim=1); var(A(2, 3, 4), dim=(0, 2), correction=0, keepdim=True)",
-    .reference = "np.var(input, axis=dim, ddof=correction, keepdims=keepdim)", .integers = false) {
+    .reference = "np.var(input, axis=dim, ddof=correction, keepdims=keepdim)", .integers = false,
+    .complex = true) {
+  if (is_complex(input.dtype()))
+    return add(var(real(input), dim, correction, keepdim), var(imag(input), dim, correction, keepdim));
   return moments(input, dim, correction, keepdim, "var").variance.to(input.dtype());
 }
 
@@ -65,8 +68,9 @@ PHLOX_OPERATION(Tensor, std,
                  bool keepdim = false),
                 .doc = "The standard deviation: the square root of var().", .family = Family::reduction,
                 .samples = "std(A(3, 4)); std(A(3, 4), dim=1, correction=0)",
-                .reference = "np.std(input, axis=dim, ddof=correction, keepdims=keepdim)",
-                .integers = false) {
+                .reference = "np.std(input, axis=dim, ddof=correction, keepdims=keepdim)", .integers = false,
+                .complex = true) {
+  if (is_complex(input.dtype())) return sqrt(var(input, dim, correction, keepdim));
   return sqrt(moments(input, dim, correction, keepdim, "std").variance).to(input.dtype());
 }
 
@@ -100,7 +104,9 @@ PHLOX_OPERATION(
     .family = Family::reduction,
     .samples =
         "norm(A(3, 4)); norm(A(3, 4), dim=1); norm(A(3, 4), 1.0, dim=0); norm(A(3, 4), 3.0, dim=1, keepdim=True)",
-    .reference = "(np.abs(input) ** p).sum(axis=dim, keepdims=keepdim) ** (1 / p)", .integers = false) {
+    .reference = "(np.abs(input) ** p).sum(axis=dim, keepdims=keepdim) ** (1 / p)", .integers = false,
+    .complex = true) {
+  if (is_complex(input.dtype())) return norm(abs(input), p, dim, keepdim, dtype);
   check_floating(input, "norm");
   const DType result = dtype.value_or(input.dtype());
   const Tensor x = widened(input.to(result));

@@ -129,8 +129,38 @@ bool layout_of(const TensorImpl& from, const ViewAttributes& v, Layout& to) {
       to.strides = v.b;
       to.offset = v.offset;
       return true;
+    case ViewKind::real_pairs:
+      for (int d = 0; d < from.rank; ++d) {
+        to.sizes.push_back(from.sizes[d]);
+        to.strides.push_back(2 * from.strides[d]);
+      }
+      to.sizes.push_back(2);
+      to.strides.push_back(1);
+      to.offset *= 2;
+      return true;
+    case ViewKind::complex_pairs:
+      if (from.strides[from.rank - 1] != 1 || from.offset % 2 != 0) return false;
+      for (int d = 0; d < from.rank - 1; ++d) {
+        if (from.strides[d] % 2 != 0 && from.sizes[d] > 1) return false;
+        to.sizes.push_back(from.sizes[d]);
+        to.strides.push_back(from.strides[d] / 2);
+      }
+      to.offset /= 2;
+      return true;
   }
   return false;
+}
+
+// The dtype of a view, and that of what it is a view of.
+DType viewed_dtype(ViewKind kind, DType dtype) {
+  if (kind == ViewKind::real_pairs) return info(dtype).real;
+  if (kind == ViewKind::complex_pairs) return dtype == DType::float64 ? DType::complex128 : DType::complex64;
+  return dtype;
+}
+DType origin_dtype(ViewKind kind, DType dtype) {
+  if (kind == ViewKind::real_pairs) return viewed_dtype(ViewKind::complex_pairs, dtype);
+  if (kind == ViewKind::complex_pairs) return viewed_dtype(ViewKind::real_pairs, dtype);
+  return dtype;
 }
 
 TensorList evaluate_view(std::span<const Operand> inputs, const void* attributes) {
@@ -215,7 +245,9 @@ class ViewGradientNode final : public GradientNode {
 Tensor view_of(const Tensor& input, const ViewAttributes& attributes) {
   Layout layout;
   if (!layout_of(*input.impl(), attributes, layout)) return {};
-  return make_view(input, layout.sizes, layout.strides, layout.offset);
+  Tensor result = make_view(input, layout.sizes, layout.strides, layout.offset);
+  result.impl()->dtype = viewed_dtype(attributes.kind, input.dtype());
+  return result;
 }
 
 }  // namespace
@@ -238,7 +270,7 @@ Tensor apply_view_gradient(const Tensor& gradient, const Shape& shape, const Vie
     const ViewGradientAttributes all{shape, attributes, outside};
     return interpret(view_gradient_primitive, {&operand, 1}, &all)[0];
   }
-  Tensor result = make_tensor(shape, gradient.dtype(), gradient.device());
+  Tensor result = make_tensor(shape, origin_dtype(attributes.kind, gradient.dtype()), gradient.device());
   const DeviceKernels& kernels = device_kernels(gradient.device());
   kernels.fill(*result.impl(), outside);
   {

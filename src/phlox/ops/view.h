@@ -7,14 +7,16 @@
 namespace phlox {
 
 enum class ViewKind : std::uint8_t {
-  reshape,   // a: sizes
-  expand,    // a: sizes
-  permute,   // a: order of dimensions
-  select,    // a: dimension, position
-  slice,     // a: sizes, b: first positions, c: steps; one for each dimension
-  diagonal,  // a: offset, first dimension, second dimension
-  unfold,    // a: dimension, size, step
-  strided,   // a: sizes, b: strides, offset
+  reshape,        // a: sizes
+  expand,         // a: sizes
+  permute,        // a: order of dimensions
+  select,         // a: dimension, position
+  slice,          // a: sizes, b: first positions, c: steps; one for each dimension
+  diagonal,       // a: offset, first dimension, second dimension
+  unfold,         // a: dimension, size, step
+  strided,        // a: sizes, b: strides, offset
+  real_pairs,     // a complex tensor as real numbers, with a last dimension of 2
+  complex_pairs,  // the reverse; undefined where the parts do not lie next to each other
 };
 
 struct ViewAttributes {

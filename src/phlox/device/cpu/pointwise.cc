@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "phlox/core/parallel.h"
+#include "phlox/device/cpu/complex_interpreter.h"
 #include "phlox/device/cpu/convert.h"
 #include "phlox/device/cpu/device.h"
 #include "phlox/device/cpu/pointwise_kernel_entry.h"
@@ -45,6 +46,7 @@ namespace cpu {
 namespace {
 
 constexpr std::int64_t block_elements = 1024;
+constexpr std::int64_t block_bytes = block_elements * 8;
 constexpr std::int64_t short_row = 64;
 constexpr std::int64_t parallel_grain = 32768;
 constexpr int max_operands = max_pointwise_inputs + 1;
@@ -64,6 +66,7 @@ const PointwiseInterpreterEntry* interpreter() {
 DType kernel_dtype(DType compute) {
   if (compute == DType::float16 || compute == DType::bfloat16) return DType::float32;
   if (compute == DType::bool_) return DType::uint8;
+  if (compute == DType::complex64) return DType::complex128;
   return compute;
 }
 
@@ -77,6 +80,7 @@ struct Runner {
     kernel = find_pointwise_kernel(f, dtype);
     if (!kernel && dtype == DType::float32) interpret = interpreter()->float32;
     if (!kernel && dtype == DType::float64) interpret = interpreter()->float64;
+    if (!kernel && dtype == DType::complex128) interpret = interpret_complex;
     if (!kernel && !interpret)
       fail<DTypeError>(ErrorCode::wrong_dtype, "{}: is not defined for {}", f.name, info(dtype).name).raise();
   }
@@ -105,6 +109,7 @@ struct Loop {
   int operand_count = 0;
   std::int64_t sizes[max_rank];
   std::int64_t count = 1;
+  std::int64_t block = block_elements;  // how many fit into a buffer
   LoopOperand operands[max_operands];
   std::int64_t row() const { return sizes[rank - 1]; }
 };
@@ -211,7 +216,7 @@ void for_rows(const Loop& loop, const LoopOperand& operand, Position position, s
 }
 
 struct Buffers {
-  alignas(64) char bytes[max_operands][block_elements * 8];
+  alignas(64) char bytes[max_operands][block_bytes];
 };
 
 void splat(char* buffer, int bytes, std::int64_t count) {
@@ -225,7 +230,7 @@ void run_part(const Loop& loop, const Runner& run, const KernelScalar* scalars, 
   Buffers buffers;
   const int inputs = loop.operand_count - 1;
   const LoopOperand& output = loop.operands[inputs];
-  const std::int64_t step = buffered || streamed ? block_elements : end - begin;
+  const std::int64_t step = buffered || streamed ? loop.block : end - begin;
   const char* splatted[max_operands] = {};
   for (int k = 0; k < inputs; ++k) {
     if (!loop.operands[k].weak) continue;
@@ -311,6 +316,7 @@ void pointwise(const PointwiseCall& call) {
   const Runner run(function, dtype);
 
   Loop loop;
+  loop.block = std::min(block_elements, block_bytes / element_size(dtype));
   alignas(16) char weak_values[max_pointwise_inputs][16];
   for (int k = 0; k < call.input_count; ++k) {
     const DType wanted = function.is_mask(k) ? DType::bool_ : dtype;

@@ -11,6 +11,7 @@
 #include "phlox/math/derivation.h"
 #include "phlox/math/functions.h"
 #include "phlox/math/integer.h"
+#include "phlox/ops/complex_forms.h"
 #include "phlox/ops/pointwise_traits.h"
 
 namespace phlox {

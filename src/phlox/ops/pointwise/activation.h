@@ -94,13 +94,16 @@ struct GeluTanh : Unary<> {
 PHLOX_POINTWISE(gelu_tanh, GeluTanh, (const Tensor& input))
 
 struct Silu : Unary<> {
-  static constexpr PointwiseTraits traits{.doc = "Sigmoid linear unit, also called swish: `x * sigmoid(x)`.",
-                                          .source = "Elfwing, Uchibe, Doya 2018, arXiv:1702.03118",
-                                          .sample_low = -8,
-                                          .sample_high = 8,
-                                          .tolerance_ulp = 4,
-                                          .reference = "input * scipy.special.expit(input)",
-                                          .alias = "swish"};
+  static constexpr PointwiseTraits traits{
+      .doc = "Sigmoid linear unit, also called swish: `x * sigmoid(x)`.",
+      .source = "Elfwing, Uchibe, Doya 2018, arXiv:1702.03118",
+      .sample_low = -8,
+      .sample_high = 8,
+      .tolerance_ulp = 4,
+      .complex = true,
+      .reference =
+          "input / (1 + np.exp(-input)) if np.iscomplexobj(input) else input * scipy.special.expit(input)",
+      .alias = "swish"};
   PHLOX_INLINE static constexpr auto body(auto x) { return x * sigmoid(x); }
 };
 PHLOX_POINTWISE(silu, Silu, (const Tensor& input))

@@ -5,6 +5,7 @@ PHLOX_BEGIN_POINTWISE
 struct Add : Binary<> {
   static constexpr PointwiseTraits traits{.doc = "The sum `input + other`.",
                                           .types = PointwiseTypes::any,
+                                          .complex = true,
                                           .reference = "np.add(input, other)",
                                           .python_operator = "add"};
   PHLOX_INLINE static constexpr auto body(auto x, auto y) { return x + y; }
@@ -14,6 +15,7 @@ PHLOX_POINTWISE(add, Add, (const Operand& input, const Operand& other))
 struct Sub : Binary<> {
   static constexpr PointwiseTraits traits{.doc = "The difference `input - other`.",
                                           .types = PointwiseTypes::numeric,
+                                          .complex = true,
                                           .reference = "np.subtract(input, other)",
                                           .alias = "subtract",
                                           .python_operator = "sub"};
@@ -24,6 +26,7 @@ PHLOX_POINTWISE(sub, Sub, (const Operand& input, const Operand& other))
 struct Mul : Binary<> {
   static constexpr PointwiseTraits traits{.doc = "The product `input * other`.",
                                           .types = PointwiseTypes::any,
+                                          .complex = true,
                                           .reference = "np.multiply(input, other)",
                                           .alias = "multiply",
                                           .python_operator = "mul"};
@@ -33,6 +36,7 @@ PHLOX_POINTWISE(mul, Mul, (const Operand& input, const Operand& other))
 
 struct Div : Binary<> {
   static constexpr PointwiseTraits traits{.doc = "The quotient `input / other`; integers give floats.",
+                                          .complex = true,
                                           .reference = "np.divide(input, other)",
                                           .alias = "divide true_divide",
                                           .python_operator = "truediv"};
@@ -72,6 +76,7 @@ PHLOX_POINTWISE(fmod, Fmod, (const Operand& input, const Operand& other))
 struct Neg : Unary<> {
   static constexpr PointwiseTraits traits{.doc = "The negative.",
                                           .types = PointwiseTypes::numeric,
+                                          .complex = true,
                                           .reference = "np.negative(input)",
                                           .alias = "negative",
                                           .python_operator = "neg"};
@@ -82,6 +87,7 @@ PHLOX_POINTWISE(neg, Neg, (const Tensor& input))
 struct Abs : Unary<> {
   static constexpr PointwiseTraits traits{.doc = "The absolute value.",
                                           .types = PointwiseTypes::numeric,
+                                          .complex_form = complex_abs,
                                           .reference = "np.abs(input)",
                                           .alias = "absolute",
                                           .python_operator = "abs"};
@@ -101,22 +107,26 @@ struct Sign : Unary<> {
 PHLOX_POINTWISE(sign, Sign, (const Tensor& input))
 
 struct Square : Unary<> {
-  static constexpr PointwiseTraits traits{
-      .doc = "The square.", .types = PointwiseTypes::numeric, .reference = "np.square(input)"};
+  static constexpr PointwiseTraits traits{.doc = "The square.",
+                                          .types = PointwiseTypes::numeric,
+                                          .complex = true,
+                                          .reference = "np.square(input)"};
   PHLOX_INLINE static constexpr auto body(auto x) { return x * x; }
 };
 PHLOX_POINTWISE(square, Square, (const Tensor& input))
 
 struct Reciprocal : Unary<> {
-  static constexpr PointwiseTraits traits{.doc = "One divided by the element.",
-                                          .reference = "np.reciprocal(input)"};
+  static constexpr PointwiseTraits traits{
+      .doc = "One divided by the element.", .complex = true, .reference = "np.reciprocal(input)"};
   PHLOX_INLINE static constexpr auto body(auto x) { return 1.0 / x; }
 };
 PHLOX_POINTWISE(reciprocal, Reciprocal, (const Tensor& input))
 
 struct Positive : Unary<> {
-  static constexpr PointwiseTraits traits{
-      .doc = "The element itself.", .types = PointwiseTypes::numeric, .reference = "np.positive(input)"};
+  static constexpr PointwiseTraits traits{.doc = "The element itself.",
+                                          .types = PointwiseTypes::numeric,
+                                          .complex = true,
+                                          .reference = "np.positive(input)"};
   PHLOX_INLINE static constexpr auto body(auto x) { return x; }
 };
 PHLOX_POINTWISE(positive, Positive, (const Tensor& input))
@@ -187,6 +197,7 @@ PHLOX_POINTWISE(clamp_range, ClampRange, (const Tensor& input, const Operand& mi
 
 struct Addcmul : Ternary<1> {
   static constexpr PointwiseTraits traits{.doc = "`input + value * tensor1 * tensor2`.",
+                                          .complex = true,
                                           .reference = "input + value * tensor1 * tensor2"};
   PHLOX_INLINE static constexpr auto body(auto x, auto y, auto z, auto value) { return x + y * z * value; }
 };
@@ -195,6 +206,7 @@ PHLOX_POINTWISE(addcmul, Addcmul,
 
 struct Addcdiv : Ternary<1> {
   static constexpr PointwiseTraits traits{.doc = "`input + value * tensor1 / tensor2`.",
+                                          .complex = true,
                                           .reference = "input + value * tensor1 / tensor2"};
   PHLOX_INLINE static constexpr auto body(auto x, auto y, auto z, auto value) { return x + y / z * value; }
 };
@@ -204,6 +216,7 @@ PHLOX_POINTWISE(addcdiv, Addcdiv,
 struct Lerp : Ternary<> {
   static constexpr PointwiseTraits traits{
       .doc = "Linear interpolation `input + weight * (end - input)`, exact at both ends.",
+      .complex = true,
       .reference =
           "np.where(np.abs(weight) < 0.5, input + weight * (end - input), end - (end - input) * (1 - weight))"};
   PHLOX_INLINE static constexpr auto body(auto x, auto y, auto w) {
@@ -215,6 +228,7 @@ PHLOX_POINTWISE(lerp, Lerp, (const Tensor& input, const Operand& end, const Oper
 struct SquaredDifference : Binary<> {
   static constexpr PointwiseTraits traits{.doc = "The square of the difference.",
                                           .types = PointwiseTypes::numeric,
+                                          .complex = true,
                                           .reference = "np.square(input - other)"};
   PHLOX_INLINE static constexpr auto body(auto x, auto y) { return (x - y) * (x - y); }
 };
@@ -223,6 +237,7 @@ PHLOX_POINTWISE(squared_difference, SquaredDifference, (const Operand& input, co
 struct DivideNoNan : Binary<> {
   static constexpr PointwiseTraits traits{
       .doc = "The quotient, or 0 where the divisor is 0.",
+      .complex = true,
       .reference = "np.where(other == 0, 0, input / np.where(other == 0, 1, other))"};
   PHLOX_INLINE static constexpr auto body(auto x, auto y) {
     return select(y == 0.0, decltype(x)(0.0), x / y);
@@ -234,6 +249,7 @@ struct Where : Selection<> {
   static constexpr PointwiseTraits traits{
       .doc = "Elements of `input` where `condition` holds, of `other` elsewhere.",
       .types = PointwiseTypes::any,
+      .complex = true,
       .reference = "np.where(condition, input, other)"};
   PHLOX_INLINE static constexpr auto body(auto condition, auto x, auto y) { return select(condition, x, y); }
 };

@@ -5,6 +5,7 @@ PHLOX_BEGIN_POINTWISE
 struct Eq : Binary<> {
   static constexpr PointwiseTraits traits{.doc = "Whether equal.",
                                           .types = PointwiseTypes::any,
+                                          .complex = true,
                                           .differentiable = false,
                                           .reference = "np.equal(input, other)",
                                           .alias = "equal_to",
@@ -16,6 +17,7 @@ PHLOX_POINTWISE(eq, Eq, (const Operand& input, const Operand& other))
 struct Ne : Binary<> {
   static constexpr PointwiseTraits traits{.doc = "Whether different.",
                                           .types = PointwiseTypes::any,
+                                          .complex = true,
                                           .differentiable = false,
                                           .reference = "np.not_equal(input, other)",
                                           .alias = "not_equal",
@@ -71,6 +73,7 @@ PHLOX_POINTWISE(ge, Ge, (const Operand& input, const Operand& other))
 struct Isnan : Unary<> {
   static constexpr PointwiseTraits traits{.doc = "Whether not a number.",
                                           .types = PointwiseTypes::any,
+                                          .complex = true,
                                           .differentiable = false,
                                           .reference = "np.isnan(input)"};
   PHLOX_INLINE static constexpr auto body(auto x) { return x != x; }
@@ -80,6 +83,7 @@ PHLOX_POINTWISE(isnan, Isnan, (const Tensor& input))
 struct Isinf : Unary<> {
   static constexpr PointwiseTraits traits{.doc = "Whether plus or minus infinity.",
                                           .types = PointwiseTypes::floating,
+                                          .complex_form = complex_isinf,
                                           .differentiable = false,
                                           .reference = "np.isinf(input)"};
   PHLOX_INLINE static constexpr auto body(auto x) { return isinf(x); }
@@ -89,6 +93,7 @@ PHLOX_POINTWISE(isinf, Isinf, (const Tensor& input))
 struct Isfinite : Unary<> {
   static constexpr PointwiseTraits traits{.doc = "Whether neither infinite nor NaN.",
                                           .types = PointwiseTypes::floating,
+                                          .complex_form = complex_isfinite,
                                           .differentiable = false,
                                           .reference = "np.isfinite(input)"};
   PHLOX_INLINE static constexpr auto body(auto x) { return isfinite(x); }
@@ -119,6 +124,7 @@ PHLOX_POINTWISE(signbit, Signbit, (const Tensor& input))
 
 struct Isclose : Binary<2> {
   static constexpr PointwiseTraits traits{.doc = "Whether within `atol + rtol * |other|`.",
+                                          .complex = true,
                                           .differentiable = false,
                                           .reference = "np.isclose(input, other, rtol=rtol, atol=atol)"};
   PHLOX_INLINE static constexpr auto body(auto x, auto y, auto rtol, auto atol) {
@@ -131,6 +137,7 @@ PHLOX_POINTWISE(isclose, Isclose,
 struct LogicalAnd : Binary<> {
   static constexpr PointwiseTraits traits{.doc = "Whether both are not zero.",
                                           .types = PointwiseTypes::any,
+                                          .complex = true,
                                           .differentiable = false,
                                           .reference = "np.logical_and(input, other)"};
   PHLOX_INLINE static constexpr auto body(auto x, auto y) { return (x != 0.0) & (y != 0.0); }
@@ -140,6 +147,7 @@ PHLOX_POINTWISE(logical_and, LogicalAnd, (const Operand& input, const Operand& o
 struct LogicalOr : Binary<> {
   static constexpr PointwiseTraits traits{.doc = "Whether either is not zero.",
                                           .types = PointwiseTypes::any,
+                                          .complex = true,
                                           .differentiable = false,
                                           .reference = "np.logical_or(input, other)"};
   PHLOX_INLINE static constexpr auto body(auto x, auto y) { return (x != 0.0) | (y != 0.0); }
@@ -149,6 +157,7 @@ PHLOX_POINTWISE(logical_or, LogicalOr, (const Operand& input, const Operand& oth
 struct LogicalXor : Binary<> {
   static constexpr PointwiseTraits traits{.doc = "Whether exactly one is not zero.",
                                           .types = PointwiseTypes::any,
+                                          .complex = true,
                                           .differentiable = false,
                                           .reference = "np.logical_xor(input, other)"};
   PHLOX_INLINE static constexpr auto body(auto x, auto y) { return (x != 0.0) ^ (y != 0.0); }
@@ -158,6 +167,7 @@ PHLOX_POINTWISE(logical_xor, LogicalXor, (const Operand& input, const Operand& o
 struct LogicalNot : Unary<> {
   static constexpr PointwiseTraits traits{.doc = "Whether zero.",
                                           .types = PointwiseTypes::any,
+                                          .complex = true,
                                           .differentiable = false,
                                           .reference = "np.logical_not(input)"};
   PHLOX_INLINE static constexpr auto body(auto x) { return x == 0.0; }

@@ -4,6 +4,7 @@ PHLOX_BEGIN_POINTWISE
 
 struct Exp : Unary<> {
   static constexpr PointwiseTraits traits{.doc = "e to the power of the element.",
+                                          .complex = true,
                                           .autocast = AutocastClass::full_precision,
                                           .reference = "np.exp(input)"};
   PHLOX_INLINE static constexpr auto body(auto x) { return exp(x); }
@@ -12,6 +13,7 @@ PHLOX_POINTWISE(exp, Exp, (const Tensor& input))
 
 struct Exp2 : Unary<> {
   static constexpr PointwiseTraits traits{.doc = "2 to the power of the element.",
+                                          .complex = true,
                                           .autocast = AutocastClass::full_precision,
                                           .reference = "np.exp2(input)"};
   PHLOX_INLINE static constexpr auto body(auto x) { return exp2(x); }
@@ -20,6 +22,7 @@ PHLOX_POINTWISE(exp2, Exp2, (const Tensor& input))
 
 struct Expm1 : Unary<> {
   static constexpr PointwiseTraits traits{.doc = "e to the power of the element, minus 1, exact near 0.",
+                                          .complex = true,
                                           .autocast = AutocastClass::full_precision,
                                           .reference = "np.expm1(input)"};
   PHLOX_INLINE static constexpr auto body(auto x) { return expm1(x); }
@@ -30,6 +33,7 @@ struct Log : Unary<> {
   static constexpr PointwiseTraits traits{.doc = "The natural logarithm.",
                                           .sample_low = 0.01,
                                           .sample_high = 8,
+                                          .complex = true,
                                           .autocast = AutocastClass::full_precision,
                                           .reference = "np.log(input)"};
   PHLOX_INLINE static constexpr auto body(auto x) { return log(x); }
@@ -40,6 +44,7 @@ struct Log2 : Unary<> {
   static constexpr PointwiseTraits traits{.doc = "The logarithm to base 2.",
                                           .sample_low = 0.01,
                                           .sample_high = 8,
+                                          .complex = true,
                                           .autocast = AutocastClass::full_precision,
                                           .reference = "np.log2(input)"};
   PHLOX_INLINE static constexpr auto body(auto x) { return log2(x); }
@@ -50,6 +55,7 @@ struct Log10 : Unary<> {
   static constexpr PointwiseTraits traits{.doc = "The logarithm to base 10.",
                                           .sample_low = 0.01,
                                           .sample_high = 8,
+                                          .complex = true,
                                           .autocast = AutocastClass::full_precision,
                                           .reference = "np.log10(input)"};
   PHLOX_INLINE static constexpr auto body(auto x) { return log10(x); }
@@ -60,6 +66,7 @@ struct Log1p : Unary<> {
   static constexpr PointwiseTraits traits{.doc = "The natural logarithm of 1 plus the element, exact near 0.",
                                           .sample_low = -0.9,
                                           .sample_high = 8,
+                                          .complex = true,
                                           .autocast = AutocastClass::full_precision,
                                           .reference = "np.log1p(input)"};
   PHLOX_INLINE static constexpr auto body(auto x) { return log1p(x); }
@@ -67,8 +74,11 @@ struct Log1p : Unary<> {
 PHLOX_POINTWISE(log1p, Log1p, (const Tensor& input))
 
 struct Sqrt : Unary<> {
-  static constexpr PointwiseTraits traits{
-      .doc = "The square root.", .sample_low = 0.01, .sample_high = 9, .reference = "np.sqrt(input)"};
+  static constexpr PointwiseTraits traits{.doc = "The square root.",
+                                          .sample_low = 0.01,
+                                          .sample_high = 9,
+                                          .complex = true,
+                                          .reference = "np.sqrt(input)"};
   PHLOX_INLINE static constexpr auto body(auto x) { return sqrt(x); }
 };
 PHLOX_POINTWISE(sqrt, Sqrt, (const Tensor& input))
@@ -77,6 +87,7 @@ struct Rsqrt : Unary<> {
   static constexpr PointwiseTraits traits{.doc = "One divided by the square root.",
                                           .sample_low = 0.01,
                                           .sample_high = 9,
+                                          .complex = true,
                                           .autocast = AutocastClass::full_precision,
                                           .reference = "1 / np.sqrt(input)"};
   PHLOX_INLINE static constexpr auto body(auto x) { return rsqrt(x); }
@@ -99,6 +110,7 @@ struct Pow : Binary<> {
       .sample_high = 3,
       .tolerance_ulp = 4,
       .gradient_tolerance = 1e-4,
+      .complex = true,
       .autocast = AutocastClass::full_precision,
       .reference = "np.power(input, other)",
       .python_operator = "pow"};
@@ -158,11 +170,13 @@ struct Xlog1py : Binary<> {
 PHLOX_POINTWISE(xlog1py, Xlog1py, (const Operand& input, const Operand& other))
 
 struct Sigmoid : Unary<> {
-  static constexpr PointwiseTraits traits{.doc = "The logistic function `1 / (1 + exp(-x))`.",
-                                          .sample_low = -8,
-                                          .sample_high = 8,
-                                          .reference = "scipy.special.expit(input)",
-                                          .alias = "expit"};
+  static constexpr PointwiseTraits traits{
+      .doc = "The logistic function `1 / (1 + exp(-x))`.",
+      .sample_low = -8,
+      .sample_high = 8,
+      .complex = true,
+      .reference = "1 / (1 + np.exp(-input)) if np.iscomplexobj(input) else scipy.special.expit(input)",
+      .alias = "expit"};
   PHLOX_INLINE static constexpr auto body(auto x) { return sigmoid(x); }
 };
 PHLOX_POINTWISE(sigmoid, Sigmoid, (const Tensor& input))

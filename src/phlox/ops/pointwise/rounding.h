@@ -68,11 +68,11 @@ struct Heaviside : Binary<> {
   static constexpr PointwiseTraits traits{.doc = "0 where negative, 1 where positive, `other` where zero.",
                                           .types = PointwiseTypes::numeric,
                                           .differentiable = false,
-                                          .reference = "np.heaviside(input, other)"};
+                                          .reference = "np.heaviside(input, values)"};
   PHLOX_INLINE static constexpr auto body(auto x, auto y) {
     return select(x < 0.0, decltype(x)(0.0), select(x > 0.0, decltype(x)(1.0), select(x == 0.0, y, x)));
   }
 };
-PHLOX_POINTWISE(heaviside, Heaviside, (const Operand& input, const Operand& other))
+PHLOX_POINTWISE(heaviside, Heaviside, (const Operand& input, const Operand& values))
 
 PHLOX_END_POINTWISE

@@ -3,22 +3,31 @@
 PHLOX_BEGIN_POINTWISE
 
 struct Sin : Unary<> {
-  static constexpr PointwiseTraits traits{
-      .doc = "The sine.", .sample_low = -10, .sample_high = 10, .reference = "np.sin(input)"};
+  static constexpr PointwiseTraits traits{.doc = "The sine.",
+                                          .sample_low = -10,
+                                          .sample_high = 10,
+                                          .complex = true,
+                                          .reference = "np.sin(input)"};
   PHLOX_INLINE static constexpr auto body(auto x) { return sin(x); }
 };
 PHLOX_POINTWISE(sin, Sin, (const Tensor& input))
 
 struct Cos : Unary<> {
-  static constexpr PointwiseTraits traits{
-      .doc = "The cosine.", .sample_low = -10, .sample_high = 10, .reference = "np.cos(input)"};
+  static constexpr PointwiseTraits traits{.doc = "The cosine.",
+                                          .sample_low = -10,
+                                          .sample_high = 10,
+                                          .complex = true,
+                                          .reference = "np.cos(input)"};
   PHLOX_INLINE static constexpr auto body(auto x) { return cos(x); }
 };
 PHLOX_POINTWISE(cos, Cos, (const Tensor& input))
 
 struct Tan : Unary<> {
-  static constexpr PointwiseTraits traits{
-      .doc = "The tangent.", .sample_low = -1.4, .sample_high = 1.4, .reference = "np.tan(input)"};
+  static constexpr PointwiseTraits traits{.doc = "The tangent.",
+                                          .sample_low = -1.4,
+                                          .sample_high = 1.4,
+                                          .complex = true,
+                                          .reference = "np.tan(input)"};
   PHLOX_INLINE static constexpr auto body(auto x) { return tan(x); }
 };
 PHLOX_POINTWISE(tan, Tan, (const Tensor& input))
@@ -27,6 +36,7 @@ struct Asin : Unary<> {
   static constexpr PointwiseTraits traits{.doc = "The angle with this sine.",
                                           .sample_low = -0.95,
                                           .sample_high = 0.95,
+                                          .complex = true,
                                           .reference = "np.arcsin(input)",
                                           .alias = "arcsin"};
   PHLOX_INLINE static constexpr auto body(auto x) { return asin(x); }
@@ -37,6 +47,7 @@ struct Acos : Unary<> {
   static constexpr PointwiseTraits traits{.doc = "The angle with this cosine.",
                                           .sample_low = -0.95,
                                           .sample_high = 0.95,
+                                          .complex = true,
                                           .reference = "np.arccos(input)",
                                           .alias = "arccos"};
   PHLOX_INLINE static constexpr auto body(auto x) { return acos(x); }
@@ -44,8 +55,10 @@ struct Acos : Unary<> {
 PHLOX_POINTWISE(acos, Acos, (const Tensor& input))
 
 struct Atan : Unary<> {
-  static constexpr PointwiseTraits traits{
-      .doc = "The angle with this tangent.", .reference = "np.arctan(input)", .alias = "arctan"};
+  static constexpr PointwiseTraits traits{.doc = "The angle with this tangent.",
+                                          .complex = true,
+                                          .reference = "np.arctan(input)",
+                                          .alias = "arctan"};
   PHLOX_INLINE static constexpr auto body(auto x) { return atan(x); }
 };
 PHLOX_POINTWISE(atan, Atan, (const Tensor& input))
@@ -59,26 +72,29 @@ struct Atan2 : Binary<> {
 PHLOX_POINTWISE(atan2, Atan2, (const Operand& input, const Operand& other))
 
 struct Sinh : Unary<> {
-  static constexpr PointwiseTraits traits{.doc = "The hyperbolic sine.", .reference = "np.sinh(input)"};
+  static constexpr PointwiseTraits traits{
+      .doc = "The hyperbolic sine.", .complex = true, .reference = "np.sinh(input)"};
   PHLOX_INLINE static constexpr auto body(auto x) { return sinh(x); }
 };
 PHLOX_POINTWISE(sinh, Sinh, (const Tensor& input))
 
 struct Cosh : Unary<> {
-  static constexpr PointwiseTraits traits{.doc = "The hyperbolic cosine.", .reference = "np.cosh(input)"};
+  static constexpr PointwiseTraits traits{
+      .doc = "The hyperbolic cosine.", .complex = true, .reference = "np.cosh(input)"};
   PHLOX_INLINE static constexpr auto body(auto x) { return cosh(x); }
 };
 PHLOX_POINTWISE(cosh, Cosh, (const Tensor& input))
 
 struct Tanh : Unary<> {
-  static constexpr PointwiseTraits traits{.doc = "The hyperbolic tangent.", .reference = "np.tanh(input)"};
+  static constexpr PointwiseTraits traits{
+      .doc = "The hyperbolic tangent.", .complex = true, .reference = "np.tanh(input)"};
   PHLOX_INLINE static constexpr auto body(auto x) { return tanh(x); }
 };
 PHLOX_POINTWISE(tanh, Tanh, (const Tensor& input))
 
 struct Asinh : Unary<> {
   static constexpr PointwiseTraits traits{
-      .doc = "The inverse of sinh.", .reference = "np.arcsinh(input)", .alias = "arcsinh"};
+      .doc = "The inverse of sinh.", .complex = true, .reference = "np.arcsinh(input)", .alias = "arcsinh"};
   PHLOX_INLINE static constexpr auto body(auto x) { return asinh(x); }
 };
 PHLOX_POINTWISE(asinh, Asinh, (const Tensor& input))
@@ -87,6 +103,7 @@ struct Acosh : Unary<> {
   static constexpr PointwiseTraits traits{.doc = "The inverse of cosh.",
                                           .sample_low = 1.1,
                                           .sample_high = 9,
+                                          .complex = true,
                                           .reference = "np.arccosh(input)",
                                           .alias = "arccosh"};
   PHLOX_INLINE static constexpr auto body(auto x) { return acosh(x); }
@@ -97,6 +114,7 @@ struct Atanh : Unary<> {
   static constexpr PointwiseTraits traits{.doc = "The inverse of tanh.",
                                           .sample_low = -0.95,
                                           .sample_high = 0.95,
+                                          .complex = true,
                                           .reference = "np.arctanh(input)",
                                           .alias = "arctanh"};
   PHLOX_INLINE static constexpr auto body(auto x) { return atanh(x); }
