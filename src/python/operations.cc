@@ -170,6 +170,24 @@ PyObject* form_for(const Binding& binding, PyObject* const* arguments, Py_ssize_
   return nullptr;
 }
 
+// Errors carry the name of the operation that was called, not that of one of its steps.
+void name_operation(Error& error, PyObject* callable) {
+  const std::string& summary = error.summary();
+  const std::string name = summary.substr(0, summary.find(": "));
+  if (name.size() < summary.size() && name != binding_of(callable).name && find_operation(name))
+    error.set_operation(binding_of(callable).name);
+}
+
+#define CATCH_AND_NAME(...)                 \
+  }                                         \
+  catch (Error & error) {                   \
+    name_operation(error, callable);        \
+    return raise_python_error(__VA_ARGS__); \
+  }                                         \
+  catch (...) {                             \
+    return raise_python_error(__VA_ARGS__); \
+  }
+
 PyObject* vectorcall(PyObject* callable, PyObject* const* arguments, std::size_t flags,
                      PyObject* keywords) noexcept {
   PHLOX_TRY
@@ -182,7 +200,7 @@ PyObject* vectorcall(PyObject* callable, PyObject* const* arguments, std::size_t
   BoundArguments bound;
   bind_arguments(binding, arguments, count, keywords, bound);
   return call_bound(binding, bound);
-  PHLOX_CATCH_CALL(arguments, PyVectorcall_NARGS(flags) + (keywords ? PyTuple_GET_SIZE(keywords) : 0))
+  CATCH_AND_NAME(arguments, PyVectorcall_NARGS(flags) + (keywords ? PyTuple_GET_SIZE(keywords) : 0))
 }
 
 PyObject* vectorcall_overloaded(PyObject* callable, PyObject* const* arguments, std::size_t flags,
@@ -196,7 +214,7 @@ PyObject* vectorcall_overloaded(PyObject* callable, PyObject* const* arguments, 
       return call_bound(*candidate, bound);
   }
   return vectorcall(callable, arguments, flags, keywords);
-  PHLOX_CATCH_CALL(arguments, PyVectorcall_NARGS(flags) + (keywords ? PyTuple_GET_SIZE(keywords) : 0))
+  CATCH_AND_NAME(arguments, PyVectorcall_NARGS(flags) + (keywords ? PyTuple_GET_SIZE(keywords) : 0))
 }
 
 PyObject* vectorcall_unary(PyObject* callable, PyObject* const* arguments, std::size_t flags,
@@ -205,7 +223,7 @@ PyObject* vectorcall_unary(PyObject* callable, PyObject* const* arguments, std::
     return vectorcall(callable, arguments, flags, keywords);
   PHLOX_TRY
   return call_unary(binding_of(callable), arguments[0]);
-  PHLOX_CATCH_CALL(arguments, 1)
+  CATCH_AND_NAME(arguments, 1)
 }
 
 PyObject* vectorcall_binary(PyObject* callable, PyObject* const* arguments, std::size_t flags,
@@ -215,7 +233,7 @@ PyObject* vectorcall_binary(PyObject* callable, PyObject* const* arguments, std:
     return vectorcall(callable, arguments, flags, keywords);
   PHLOX_TRY
   return call_binary(binding_of(callable), arguments[0], arguments[1]);
-  PHLOX_CATCH_CALL(arguments, 2)
+  CATCH_AND_NAME(arguments, 2)
 }
 
 vectorcallfunc vectorcall_for(const Binding& binding) {

@@ -70,7 +70,7 @@ def leaf_assigned_to():
 
 def view_of_a_leaf_changed_in_place():
     """
-    phlox.errors.GradientError: [E0603] mul: a leaf that requires gradients cannot be modified in place
+    phlox.errors.GradientError: [E0603] mul_: a leaf that requires gradients cannot be modified in place
       view of a leaf  w[0]  f32[] cpu   gradients.py:LINE   w[0].mul_(2)
       try             with no_grad(): for updates and initialisation; else the form that returns a new tensor
     """
@@ -146,7 +146,7 @@ def out_with_gradients():
 
 def inference_tensor_in_training():
     """
-    phlox.errors.GradientError: [E0611] mul: a tensor made in inference mode cannot take part in gradients
+    phlox.errors.GradientError: [E0611] mul_: a tensor made in inference mode cannot take part in gradients
       tensor  x  f32[3] cpu   gradients.py:LINE   x.mul_(w)
       try     write into a clone() made outside inference mode
     """

@@ -339,3 +339,35 @@ def einsum_of_too_few_tensors():
     """
     a = px.ones(3, 4)
     px.einsum("ij,jk->ik", a)
+
+
+def step_of_a_larger_operation():
+    """
+    phlox.errors.ShapeError: [E0203] scaled_dot_product_attention: inner sizes differ, 4 and 5
+      lhs  f32[1,2,3,4] cpu
+      rhs  f32[1,2,5,3] cpu
+      at   shapes.py:LINE   F.scaled_dot_product_attention(query, key, value)
+    """
+    query, key, value = px.ones(1, 2, 3, 4), px.ones(1, 2, 3, 5), px.ones(1, 2, 3, 4)
+    F.scaled_dot_product_attention(query, key, value)
+
+
+def choice_between_different_shapes():
+    """
+    phlox.errors.ShapeError: [E0201] where: shapes [3,4] and [3,4] and [5] do not broadcast
+      input 0  x > 0  bool[3,4] cpu   shapes.py:LINE   px.where(x > 0, x, y)
+      input 1  x      f32[3,4] cpu
+      input 2  y      f32[5] cpu
+      try      sizes must be equal or 1, counted from the last dimension; unsqueeze() or reshape() one side
+    """
+    x, y = px.ones(3, 4), px.ones(5)
+    px.where(x > 0, x, y)
+
+
+def windows_that_do_not_fit():
+    """
+    phlox.errors.ShapeError: [E0101] unfold: windows of 5, 1 apart, in dimension 0 of size 3
+      input  x  f32[3,4] cpu   shapes.py:LINE   x.unfold(0, 5, 1)
+    """
+    x = px.ones(3, 4)
+    x.unfold(0, 5, 1)
