@@ -1,6 +1,7 @@
 """The pages of the documentation: each link leads somewhere, each operation is there, and README's programs run."""
 
 # shard: networks
+import os
 import re
 import subprocess
 import sys
@@ -58,7 +59,9 @@ def programs(language):
 
 def test_the_python_program_of_the_readme_runs(tmp_path):
     (program,) = programs("python")
-    done = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True)
+    variables = {**os.environ, "PHLOX_NUM_THREADS": "1"}  # tests run side by side
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(command, cwd=tmp_path, env=variables, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert set(px.load(tmp_path / "digits.safetensors")) == {
         "conv.weight",

@@ -17,7 +17,7 @@ import phlox as px
 BUILD = Path(px.__file__).parents[2]
 EXAMPLES = Path(__file__).parents[2] / "examples"
 PROGRAMS = {"python": [sys.executable, EXAMPLES / "digits.py"], "c++": [BUILD / "examples" / "digits"]}
-VARIABLES = {**os.environ, "PYTHONPATH": str(BUILD / "python"), "OMP_NUM_THREADS": "1"}
+VARIABLES = {**os.environ, "PYTHONPATH": str(BUILD / "python"), "PHLOX_NUM_THREADS": "1"}
 
 
 def start(language, folder, *options):
@@ -29,7 +29,7 @@ def start(language, folder, *options):
 
 def run(language, folder, *options):
     program = start(language, folder, *options)
-    out, err = program.communicate(timeout=300)
+    out, err = program.communicate(timeout=600)
     assert program.returncode == 0, err
     return out, err
 
@@ -91,7 +91,7 @@ def test_ctrl_c_saves_what_has_been_learnt(tmp_path, language):
     program = start(language, tmp_path)
     assert "epoch  2/30" in program.stderr.readline() + program.stderr.readline()
     program.send_signal(signal.SIGINT)
-    _, bar = program.communicate(timeout=60)
+    _, bar = program.communicate(timeout=300)
     assert program.returncode == 0 and "epoch 30/30" not in bar, bar
     assert px.load(tmp_path / "digits.safetensors")["head.weight"].isfinite().all()
     read, _ = run(language, tmp_path, "--predict", "digits.safetensors")
@@ -105,5 +105,5 @@ def test_ctrl_c_saves_what_has_been_learnt(tmp_path, language):
 @pytest.mark.parametrize("language", PROGRAMS)
 def test_a_missing_file_is_named(tmp_path, language):
     program = start(language, tmp_path, "--predict", "nowhere.safetensors")
-    _, err = program.communicate(timeout=60)
+    _, err = program.communicate(timeout=300)
     assert program.returncode == 1 and "[E0801]" in err and "nowhere.safetensors" in err

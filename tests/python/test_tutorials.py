@@ -2,6 +2,7 @@
 
 # shard: networks
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -15,7 +16,8 @@ RUNNER = ROOT / "tools" / "run_notebook.py"
 
 def run(*options):
     command = [sys.executable, str(RUNNER), *map(str, options)]
-    return subprocess.run(command, capture_output=True, text=True)
+    variables = {**os.environ, "PHLOX_NUM_THREADS": "1"}  # tests run side by side
+    return subprocess.run(command, capture_output=True, text=True, env=variables)
 
 
 def test_there_is_a_first_tutorial():
