@@ -446,6 +446,13 @@ PHLOX_OPERATION(Tensor, embedding, (const Tensor& input, const Tensor& weight, O
                      weight.rank())
         .detail("weight", describe(weight))
         .raise();
+  // -1 often stands for "no word": then counting from the end would learn the wrong row without a sign.
+  if (!thread_mode.interpreter_count && any(lt(input, 0)).item<bool>())
+    fail<IndexError>(ErrorCode::index_out_of_range, "embedding: index {} is negative",
+                     amin(input).item<std::int64_t>())
+        .detail("input", describe(input))
+        .hint("padding_idx names a row that stays as it is")
+        .raise();
   const Tensor rows = apply_index(weight, {{0}, 0, {input}}, "embedding");
   if (!padding_idx || !needs_gradient(weight)) return rows;
   const std::int64_t padding = *padding_idx < 0 ? *padding_idx + weight.size(0) : *padding_idx;

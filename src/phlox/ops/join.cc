@@ -290,7 +290,9 @@ PHLOX_OPERATION(
     }
     single.push_back(size);
     stretched.push_back(size);
-    result.push_back(times * size);
+    std::int64_t total = 0;
+    if (__builtin_mul_overflow(times, size, &total)) element_count({times, size});  // throws
+    result.push_back(total);
   }
   const Tensor wide = expand(reshape(input, single), stretched);
   Tensor repeated = reshape(wide, result);

@@ -2,6 +2,9 @@
 #include <cmath>
 #include <numbers>
 
+#include <fmt/format.h>
+
+#include "phlox/core/mode.h"
 #include "phlox/ops/functions.h"
 #include "phlox/ops/loss_reduction.h"
 #include "phlox/ops/operation.h"
@@ -100,6 +103,12 @@ PHLOX_OPERATION(
     .family = Family::loss, .home = "nn.functional", .method = false,
     .samples = "binary_cross_entropy(sigmoid(A(3, 4)), sigmoid(A(3, 4)))", .integers = false) {
   check_same_shape(input, target, "binary_cross_entropy");
+  if (!thread_mode.interpreter_count && any(logical_or(lt(input, 0), gt(input, 1))).item<bool>())
+    fail<ValueError>(ErrorCode::invalid_value, "binary_cross_entropy: probabilities lie between 0 and 1")
+        .detail("input", fmt::format("{}, from {} to {}", describe(input), amin(input).item<double>(),
+                                     amax(input).item<double>()))
+        .hint("binary_cross_entropy_with_logits for scores, or sigmoid() before")
+        .raise();
   const Tensor yes = clamp_min(phlox::log(input), -100.0);
   const Tensor no = clamp_min(log1p(neg(input)), -100.0);
   const Tensor losses = neg(add(mul(target, yes), mul(sub(1.0, target), no)));

@@ -316,6 +316,7 @@ PHLOX_OPERATION(
   const NormalizationLayout layout = last ? NormalizationLayout{batch * places, channels, 1, 1, channels}
                                           : NormalizationLayout{batch, channels, places, places, channels};
   const Tensor result = normalize(x, {layout, last, spatial_dims(x, true), eps}, scale, shift, &used);
+  if (count == 0) return result.to(input.dtype());  // nothing for the running statistics to follow
   update_running(running_mean, used.mean, momentum);
   if (running_var) {
     NoGrad no_grad;
@@ -345,11 +346,16 @@ PHLOX_OPERATION(
   const Tensor x = input.to(dtype);
   Statistics used;
   const std::int64_t channels = input.size(1), places = places_of(input);
+  if (places == 1)
+    fail<ValueError>(ErrorCode::invalid_value, "instance_norm: one value a channel has no variance")
+        .detail("input", describe(input))
+        .hint("more than one spatial place, or use_input_stats=False")
+        .raise();
   const NormalizationLayout layout{1, input.size(0) * channels, places, places, channels};
   const Tensor result = normalize(x, {layout, false, spatial_dims(x, false), eps},
                                   along_channels("instance_norm", "weight", weight, input, dtype),
                                   along_channels("instance_norm", "bias", bias, input, dtype), &used);
-  if (running_mean || running_var) {
+  if ((running_mean || running_var) && input.numel() > 0) {
     NoGrad no_grad;
     const double n = static_cast<double>(input.numel()) / static_cast<double>(input.size(0) * input.size(1));
     update_running(running_mean, mean(used.mean, 0), momentum);

@@ -111,6 +111,8 @@ class ScanNode final : public GradientNode {
     const int dim = attributes_.dim;
     const Tensor input = input_.get(*this), result = result_.get(*this);
     const Tensor is_zero = eq(input, 0);
+    if (gradients_enabled() && (thread_mode.interpreter_count || any(is_zero).item<bool>()))
+      return product_gradient_without_division(gradient, input);
     const Tensor zeros_so_far = cumsum(is_zero, dim);
     const Tensor before = eq(zeros_so_far, 0), first = logical_and(is_zero, eq(zeros_so_far, 1));
     const Tensor safe = phlox::where(is_zero, 1, input);
@@ -118,6 +120,15 @@ class ScanNode final : public GradientNode {
     const Tensor without = cumprod(phlox::where(first, 1, input), dim);
     const Tensor at_zero = sum_to_end(phlox::where(eq(zeros_so_far, 1), mul(gradient, without), 0), dim);
     return phlox::where(before, up_to_zero, phlox::where(first, at_zero, 0));
+  }
+
+  // The same in a way that zeros keep their derivatives: row i of a square matrix has a 1 in the place of its own.
+  Tensor product_gradient_without_division(const Tensor& gradient, const Tensor& input) const {
+    const int dim = attributes_.dim;
+    const Tensor rows = unsqueeze(movedim(input, dim, -1), -2);
+    const Tensor matrix = phlox::where(eye(input.size(dim), {}, DType::bool_), 1, rows);
+    const Tensor products = mul(triu(cumprod(matrix, -1)), unsqueeze(movedim(gradient, dim, -1), -2));
+    return movedim(sum(products, -1), -1, dim);
   }
 
   // The sum over j >= i of g[j] exp(x[i] - y[j]), in logarithms, for positive and negative gradients by themselves.

@@ -99,11 +99,37 @@ class ReduceNode final : public GradientNode {
   Tensor product_gradient(const Tensor& gradient) {
     const Tensor input = input_.get(*this);
     const Tensor is_zero = eq(input, 0);
+    if (gradients_enabled() && (thread_mode.interpreter_count || any(is_zero).item<bool>()))
+      return mul(gradient, products_of_others(input));
     const Tensor zeros = sum(is_zero, DimList(attributes_.dims), true);
     const Tensor nonzero = phlox::where(is_zero, 1, input);
     const Tensor others = div(prod(nonzero, DimList(attributes_.dims), true), nonzero);
     const Tensor counts = logical_or(eq(zeros, 0), logical_and(is_zero, eq(zeros, 1)));
     return phlox::where(counts, mul(gradient, others), 0);
+  }
+
+  // For each element the product of the others, without division, so that zeros keep their derivatives: the rows of a
+  // square matrix in which each has a 1 in the place of its own.
+  Tensor products_of_others(const Tensor& input) const {
+    IntList order, back(static_cast<std::size_t>(input.rank()), 0);
+    for (int d = 0; d < input.rank(); ++d)
+      if (!attributes_.dims.contains(d)) order.push_back(d);
+    const int kept = order.rank();
+    for (int d = 0; d < input.rank(); ++d)
+      if (attributes_.dims.contains(d)) order.push_back(d);
+    for (int i = 0; i < order.rank(); ++i)
+      back[static_cast<std::size_t>(order[static_cast<std::size_t>(i)])] = i;
+    const Tensor moved = permute(input, order);
+    Shape flat;
+    std::int64_t count = 1;
+    for (int d = 0; d < moved.rank(); ++d) {
+      if (d < kept) flat.push_back(moved.size(d));
+      else count *= moved.size(d);
+    }
+    flat.push_back(count);
+    const Tensor rows = unsqueeze(reshape(moved, flat), -2);
+    const Tensor matrix = phlox::where(eye(count, {}, DType::bool_), 1, rows);
+    return permute(reshape(prod(matrix, -1), moved.shape()), back);
   }
 
   ReduceAttributes attributes_;

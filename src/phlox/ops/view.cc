@@ -458,6 +458,7 @@ PHLOX_OPERATION(
           .hint("only sizes of 1 stretch")
           .raise();
   }
+  element_count(sizes);  // throws when nobody can count them
   return apply_view(input, {ViewKind::expand, sizes});
 }
 
@@ -654,9 +655,15 @@ PHLOX_OPERATION(
                      stride.size())
         .raise();
   std::int64_t low = offset, high = offset;
-  for (std::size_t d = 0; d < size.size(); ++d) (stride[d] < 0 ? low : high) += (size[d] - 1) * stride[d];
+  const std::int64_t count = element_count(size);
+  bool overflows = false;
+  for (std::size_t d = 0; d < size.size(); ++d) {
+    std::int64_t span = 0, &end = stride[d] < 0 ? low : high;
+    overflows |= __builtin_mul_overflow(size[d] - 1, stride[d], &span);
+    overflows |= __builtin_add_overflow(end, span, &end);
+  }
   const auto capacity = static_cast<std::int64_t>(input.impl()->storage->bytes) / element_size(input.dtype());
-  if (element_count(size) > 0 && (low < 0 || high >= capacity))
+  if (count > 0 && (overflows || low < 0 || high >= capacity))
     fail<ShapeError>(ErrorCode::not_viewable, "as_strided: elements {} to {} of a storage that holds {}", low,
                      high, capacity)
         .detail("input", describe(input))

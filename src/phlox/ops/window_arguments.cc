@@ -14,6 +14,12 @@ IntList for_each_dimension(const IntList& values, int dims, std::int64_t minimum
   IntList result(static_cast<std::size_t>(dims), values[0]);
   for (int d = 0; d < dims; ++d) {
     if (values.rank() == dims) result[d] = values[d];
+    constexpr std::int64_t most = std::int64_t{1} << 31;  // keeps all sums and products of them in 63 bits
+    if (result[d] > most)
+      fail<ValueError>(ErrorCode::invalid_value, "{}: {} must be at most {}, not {}", operation, parameter,
+                       most, result[d])
+          .detail(parameter, to_string(values))
+          .raise();
     if (result[d] < minimum)
       fail<ValueError>(ErrorCode::invalid_value, "{}: {} must be at least {}, not {}", operation, parameter,
                        minimum, result[d])

@@ -15,14 +15,9 @@ namespace {
 constexpr std::int64_t chunk = 1 << 16;  // of a long row, for one thread
 
 ExtremumIndex kernel(bool maximum, DType compute) {
-  static const ArgReduceKernels* best = [] {
-    const ArgReduceKernels* found = nullptr;
-    for (const ArgReduceKernels& k : PHLOX_TABLE_SPAN(phlox_arg_reduce_kernels))
-      if (!found || usable_rank(k.instruction_set) > usable_rank(found->instruction_set)) found = &k;
-    return found;
-  }();
+  static const ArgReduceKernels& best = best_of(PHLOX_TABLE_SPAN(phlox_arg_reduce_kernels));
   const int type = static_cast<int>(reduce_type(compute));
-  return maximum ? best->maximum[type] : best->minimum[type];
+  return maximum ? best.maximum[type] : best.minimum[type];
 }
 
 // The extremum of chunks, and then of their extrema: the first is first in both.

@@ -20,13 +20,8 @@ constexpr std::int64_t stage_bytes = 4096;
 constexpr std::int64_t tile_bytes = 256;  // of a row of a tile
 
 const ConvertKernels& kernels() {
-  static const ConvertKernels* best = [] {
-    const ConvertKernels* found = nullptr;
-    for (const ConvertKernels& k : PHLOX_TABLE_SPAN(phlox_convert_kernels))
-      if (!found || usable_rank(k.instruction_set) > usable_rank(found->instruction_set)) found = &k;
-    return found;
-  }();
-  return *best;
+  static const ConvertKernels& best = best_of(PHLOX_TABLE_SPAN(phlox_convert_kernels));
+  return best;
 }
 
 // The loop of a copy: dimensions in the order of the target's memory, merged where both sides allow; strides

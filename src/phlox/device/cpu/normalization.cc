@@ -20,13 +20,8 @@ namespace {
 constexpr std::int64_t parallel_elements = 16384;
 
 const NormalizationFunctions& functions(DType dtype) {
-  static const NormalizationKernels* best = [] {
-    const NormalizationKernels* found = nullptr;
-    for (const NormalizationKernels& k : PHLOX_TABLE_SPAN(phlox_normalization_kernels))
-      if (!found || usable_rank(k.instruction_set) > usable_rank(found->instruction_set)) found = &k;
-    return found;
-  }();
-  return dtype == DType::float64 ? best->float64 : best->float32;
+  static const NormalizationKernels& best = best_of(PHLOX_TABLE_SPAN(phlox_normalization_kernels));
+  return dtype == DType::float64 ? best.float64 : best.float32;
 }
 
 // The elements of a vector: those of a tensor, or the neutral element as often as wanted.

@@ -51,14 +51,8 @@ constexpr std::int64_t short_row = 64;
 constexpr std::int64_t parallel_grain = 32768;
 constexpr int max_operands = max_pointwise_inputs + 1;
 
-const PointwiseInterpreterEntry* interpreter() {
-  static const PointwiseInterpreterEntry* best = [] {
-    const PointwiseInterpreterEntry* found = nullptr;
-    for (const PointwiseInterpreterEntry& entry : PHLOX_TABLE_SPAN(phlox_interpreters))
-      if (usable_rank(entry.instruction_set) > (found ? usable_rank(found->instruction_set) : -1))
-        found = &entry;
-    return found;
-  }();
+const PointwiseInterpreterEntry& interpreter() {
+  static const PointwiseInterpreterEntry& best = best_of(PHLOX_TABLE_SPAN(phlox_interpreters));
   return best;
 }
 
@@ -78,8 +72,8 @@ struct Runner {
 
   Runner(const PointwiseFunction& f, DType dtype) : function(f) {
     kernel = find_pointwise_kernel(f, dtype);
-    if (!kernel && dtype == DType::float32) interpret = interpreter()->float32;
-    if (!kernel && dtype == DType::float64) interpret = interpreter()->float64;
+    if (!kernel && dtype == DType::float32) interpret = interpreter().float32;
+    if (!kernel && dtype == DType::float64) interpret = interpreter().float64;
     if (!kernel && dtype == DType::complex128) interpret = interpret_complex;
     if (!kernel && !interpret)
       fail<DTypeError>(ErrorCode::wrong_dtype, "{}: is not defined for {}", f.name, info(dtype).name).raise();

@@ -17,13 +17,8 @@ PHLOX_TABLE(PoolingKernels, phlox_pooling_kernels);
 namespace {
 
 const PoolingKernels& kernels() {
-  static const PoolingKernels* best = [] {
-    const PoolingKernels* found = nullptr;
-    for (const PoolingKernels& k : PHLOX_TABLE_SPAN(phlox_pooling_kernels))
-      if (!found || usable_rank(k.instruction_set) > usable_rank(found->instruction_set)) found = &k;
-    return found;
-  }();
-  return *best;
+  static const PoolingKernels& best = best_of(PHLOX_TABLE_SPAN(phlox_pooling_kernels));
+  return best;
 }
 
 // Channels that one step of a loop takes together: many where they are neighbours in memory.

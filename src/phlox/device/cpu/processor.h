@@ -1,6 +1,7 @@
 // What this processor can do.
 #pragma once
 
+#include <span>
 #include <string_view>
 
 namespace phlox::cpu {
@@ -12,5 +13,14 @@ InstructionSet instruction_set();
 std::string_view to_string(InstructionSet set);
 // A rank to compare kernels with: higher is better; -1 when this processor cannot run it.
 int usable_rank(std::string_view instruction_set_name);
+
+// The entry of a table of kernels that this processor runs best.
+template <class Entry>
+const Entry& best_of(std::span<const Entry> table) {
+  const Entry* best = nullptr;
+  for (const Entry& entry : table)
+    if (!best || usable_rank(entry.instruction_set) > usable_rank(best->instruction_set)) best = &entry;
+  return *best;
+}
 
 }  // namespace phlox::cpu

@@ -23,13 +23,8 @@ constexpr std::int64_t block_group = 256;  // counters at a time: 4 KB of words
 constexpr std::int64_t parallel_elements = 16384;
 
 const RandomKernels& kernels() {
-  static const RandomKernels* best = [] {
-    const RandomKernels* found = nullptr;
-    for (const RandomKernels& k : PHLOX_TABLE_SPAN(phlox_random_kernels))
-      if (!found || usable_rank(k.instruction_set) > usable_rank(found->instruction_set)) found = &k;
-    return found;
-  }();
-  return *best;
+  static const RandomKernels& best = best_of(PHLOX_TABLE_SPAN(phlox_random_kernels));
+  return best;
 }
 
 // Calls body(words, first element, count) for groups of elements, `per_counter` of which share a counter.

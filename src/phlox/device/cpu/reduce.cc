@@ -23,13 +23,8 @@ constexpr std::int64_t rows_at_a_time = 64;
 constexpr std::int64_t staged_elements = 1 << 16;  // of a block that has to be gathered first
 
 const ReduceKernels& kernels() {
-  static const ReduceKernels* best = [] {
-    const ReduceKernels* found = nullptr;
-    for (const ReduceKernels& k : PHLOX_TABLE_SPAN(phlox_reduce_kernels))
-      if (!found || usable_rank(k.instruction_set) > usable_rank(found->instruction_set)) found = &k;
-    return found;
-  }();
-  return *best;
+  static const ReduceKernels& best = best_of(PHLOX_TABLE_SPAN(phlox_reduce_kernels));
+  return best;
 }
 
 struct Dim {

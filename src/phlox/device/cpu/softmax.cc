@@ -14,13 +14,8 @@ namespace {
 constexpr std::int64_t cost_of_element = 2;
 
 const SoftmaxFunctions& functions(DType working) {
-  static const SoftmaxKernels* best = [] {
-    const SoftmaxKernels* found = nullptr;
-    for (const SoftmaxKernels& k : PHLOX_TABLE_SPAN(phlox_softmax_kernels))
-      if (!found || usable_rank(k.instruction_set) > usable_rank(found->instruction_set)) found = &k;
-    return found;
-  }();
-  return working == DType::float64 ? best->float64 : best->float32;
+  static const SoftmaxKernels& best = best_of(PHLOX_TABLE_SPAN(phlox_softmax_kernels));
+  return working == DType::float64 ? best.float64 : best.float32;
 }
 
 DType working_dtype(DType dtype) { return dtype == DType::float64 ? dtype : DType::float32; }
