@@ -10,6 +10,7 @@
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
 
+#include <mutex>
 #include <optional>
 
 #include "caster.h"
@@ -31,22 +32,28 @@ nb::tuple fields_to_python(const data::Fields& fields) {
   return nb::tuple(list);
 }
 
-// One pass over a loader.
-struct Epoch {
-  data::Loader* loader;
-  std::optional<data::Loader::Iterator> position;
+// One pass over a loader. Threads that share it take turns, and each batch goes to one of them.
+class Epoch {
+ public:
+  explicit Epoch(data::Loader* loader) : loader_(loader) {}
 
   nb::tuple next() {
-    bool ended = false;
+    std::optional<data::Fields> fields;
     {
       nb::gil_scoped_release release;
-      if (!position) position.emplace(loader->begin());
-      else if (*position != loader->end()) ++*position;
-      ended = *position == loader->end();
+      std::lock_guard lock(mutex_);
+      if (!position_) position_.emplace(loader_->begin());
+      else if (*position_ != loader_->end()) ++*position_;
+      if (*position_ != loader_->end()) fields = (**position_).fields();
     }
-    if (ended) throw nb::stop_iteration();
-    return fields_to_python((**position).fields());
+    if (!fields) throw nb::stop_iteration();
+    return fields_to_python(*fields);
   }
+
+ private:
+  data::Loader* loader_;
+  std::mutex mutex_;
+  std::optional<data::Loader::Iterator> position_;
 };
 
 }  // namespace
@@ -146,7 +153,7 @@ void add_data(PyObject* module) {
           "seed"_a.none())
       .def("__len__", &data::Loader::size)
       .def(
-          "__iter__", [](data::Loader& self) { return Epoch{&self, {}}; }, nb::keep_alive<0, 1>())
+          "__iter__", [](data::Loader& self) { return new Epoch(&self); }, nb::keep_alive<0, 1>())
       .def("state_dict", [](const data::Loader& self) { return state_to_python(self.state_dict()); })
       .def(
           "load_state_dict",

@@ -1,6 +1,8 @@
 """Datasets and loaders, of C++ and of Python."""
 
 import collections
+import subprocess
+import sys
 import threading
 
 import numpy as np
@@ -113,6 +115,44 @@ def test_a_loop_that_is_left_early_stops_its_threads():
     for _ in DataLoader(list(range(1000)), num_workers=2):
         break
     assert threading.active_count() == before
+
+
+def run_python(program):
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_a_loader_goes_on_with_the_threads_that_the_system_gives():
+    # 300 stacks do not fit into the memory that is left; without a limit they would.
+    program = """
+import resource, phlox as px
+data = px.data.TensorDataset(px.arange(2000.0))
+with open("/proc/self/statm") as file:
+    used = int(file.read().split()[0]) * resource.getpagesize()
+resource.setrlimit(resource.RLIMIT_AS, (used + (400 << 20),) * 2)
+loader = px.data.DataLoader(data, num_workers=300)
+print(sum(x.item() for (x,) in loader))
+"""
+    assert run_python(program) == "1999000.0\n"
+
+
+def test_threads_that_share_a_loop_take_turns():
+    program = """
+import threading, phlox as px
+data = px.data.TensorDataset(px.arange(3000))
+for _ in range(5):
+    loop = iter(px.data.DataLoader(data, num_workers=2))
+    seen = []
+    def read():
+        for (x,) in loop:
+            seen.append(x.item())
+    threads = [threading.Thread(target=read) for _ in range(4)]
+    for thread in threads: thread.start()
+    for thread in threads: thread.join()
+    assert sorted(seen) == list(range(3000))
+"""
+    run_python(program)
 
 
 def test_workers_are_started_with_their_number():

@@ -4,6 +4,8 @@
 #include <condition_variable>
 #include <exception>
 #include <mutex>
+#include <new>
+#include <system_error>
 #include <thread>
 
 #include "phlox/core/mode.h"
@@ -21,10 +23,19 @@ class Loader::Epoch {
         collate_(options.collate),
         plan_(std::move(plan)),
         results_(plan_.size()),
-        ahead_(static_cast<std::size_t>(std::max(options.num_workers * options.prefetch, 1))),
+        ahead_(static_cast<std::size_t>(std::int64_t{options.num_workers} * options.prefetch)),
         taken_(static_cast<std::size_t>(first)),
         handed_out_(static_cast<std::size_t>(first)) {
-    for (int i = 0; i < options.num_workers; ++i) threads_.emplace_back([this] { work(); });
+    // A thread without a batch would have nothing to do.
+    const auto wanted = std::min(static_cast<std::size_t>(options.num_workers),
+                                 plan_.size() - static_cast<std::size_t>(first));
+    try {
+      while (threads_.size() < wanted) threads_.emplace_back([this] { work(); });
+    } catch (const std::system_error&) {
+      // The system gives no more threads or no memory for them. Those that run are enough, and without any next()
+      // makes the batches itself.
+    } catch (const std::bad_alloc&) {
+    }
   }
 
   ~Epoch() {

@@ -39,9 +39,11 @@ class Batch {
 struct LoaderOptions {
   std::int64_t batch_size = 1;
   bool shuffle = false;
-  int num_workers = 0;     // threads besides the caller's; 0 makes each batch when it is asked for
-  bool drop_last = false;  // leaves out a last batch that is smaller
-  int prefetch = 2;        // batches that each thread keeps ready
+  int num_workers =
+      0;  // threads besides the caller's, as far as the system gives them; 0 makes each batch when
+          // it is asked for
+  bool drop_last = false;                       // leaves out a last batch that is smaller
+  int prefetch = 2;                             // batches that each thread keeps ready
   std::optional<std::uint64_t> seed = {};       // of the order; without one, drawn from the default generator
   std::shared_ptr<const Sampler> sampler = {};  // in place of shuffle
   std::function<Fields(const std::vector<Fields>&)> collate = {};  // in place of stacking
