@@ -20,10 +20,21 @@ PROGRAMS = {"python": [sys.executable, EXAMPLES / "digits.py"], "c++": [BUILD / 
 VARIABLES = {**os.environ, "PYTHONPATH": str(BUILD / "python"), "PHLOX_NUM_THREADS": "1"}
 
 
+def listen_to_ctrl_c():
+    """What a shell starts in the background ignores Ctrl-C, and so would all that it starts."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def start(language, folder, *options):
     command = [str(word) for word in (*PROGRAMS[language], *options)]
     return subprocess.Popen(
-        command, cwd=folder, env=VARIABLES, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        command,
+        cwd=folder,
+        env=VARIABLES,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        preexec_fn=listen_to_ctrl_c,
     )
 
 
