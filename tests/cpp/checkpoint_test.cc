@@ -87,6 +87,22 @@ TEST(CheckpointTest, PassesOverADamagedFile) {
   bytes.resize(bytes.size() - 3);
   write_bytes(newest, bytes);
   EXPECT_EQ(load_latest_checkpoint(folder.path())->step, 1);
+  // A name that leads nowhere cannot be opened.
+  std::filesystem::create_symlink(folder / "nowhere", folder / "checkpoint-00000003.safetensors");
+  EXPECT_EQ(load_latest_checkpoint(folder.path())->step, 1);
+}
+
+TEST(CheckpointTest, SaysWhenNothingCanBeRead) {
+  TemporaryFolder folder;
+  EXPECT_FALSE(load_latest_checkpoint(folder.path()).has_value());
+  for (const char* name : {"checkpoint-00000001.safetensors", "checkpoint-00000002.safetensors"}) {
+    write_text(folder / name, "damaged");
+  }
+  EXPECT_ERROR(load_latest_checkpoint(folder.path()), FileError, "checkpoint-00000002.safetensors: ");
+  // A file where the folder should be.
+  write_text(folder / "file", "");
+  EXPECT_ERROR(load_latest_checkpoint(folder / "file"), FileError, "cannot read the folder");
+  EXPECT_ERROR(list_checkpoints(folder / "file"), FileError, "cannot read the folder");
 }
 
 TEST(CheckpointTest, RefusesFilesThatAreNone) {

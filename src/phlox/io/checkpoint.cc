@@ -126,8 +126,14 @@ Checkpoint load_checkpoint_bytes(std::span<const std::uint8_t> bytes, std::strin
 std::vector<fs::path> list_checkpoints(const fs::path& folder) {
   std::vector<std::pair<std::int64_t, fs::path>> found;
   std::error_code error;
-  for (const auto& entry : fs::directory_iterator(folder, error)) {
-    if (const auto step = step_of(entry.path())) found.emplace_back(*step, entry.path());
+  for (fs::directory_iterator entry(folder, error), end; !error && entry != end; entry.increment(error)) {
+    if (const auto step = step_of(entry->path())) found.emplace_back(*step, entry->path());
+  }
+  if (error && error != std::errc::no_such_file_or_directory) {
+    fail<FileError>(ErrorCode::file_not_found, "list_checkpoints: cannot read the folder, {}",
+                    error.message())
+        .detail("folder", folder.string())
+        .raise();
   }
   std::sort(found.begin(), found.end());
   std::vector<fs::path> paths;
@@ -136,15 +142,35 @@ std::vector<fs::path> list_checkpoints(const fs::path& folder) {
 }
 
 std::optional<Checkpoint> load_latest_checkpoint(const fs::path& folder) {
-  const auto files = list_checkpoints(folder);
-  for (auto path = files.rbegin(); path != files.rend(); ++path) {
-    try {
-      return load_checkpoint(*path);
-    } catch (const FormatError&) {
-      continue;  // damaged from outside: saving is atomic
+  for (;;) {
+    const auto files = list_checkpoints(folder);
+    std::optional<std::string> fault;  // of the newest that is there and cannot be read
+    for (auto path = files.rbegin(); path != files.rend(); ++path) {
+      const auto pass_over = [&](const Error& error) {
+        std::error_code ignored;
+        // Another process may have removed it since the folder was listed.
+        if (!fault && fs::symlink_status(*path, ignored).type() != fs::file_type::not_found) {
+          fault = fmt::format("{}: {}", path->filename().string(), error.summary());
+        }
+      };
+      try {
+        return load_checkpoint(*path);
+      } catch (const FormatError& error) {
+        pass_over(error);  // damaged from outside: saving is atomic
+      } catch (const FileError& error) {
+        pass_over(error);
+      }
     }
+    if (fault) {
+      fail<FileError>(ErrorCode::file_not_found,
+                      "load_latest_checkpoint: there are checkpoints, and none of them can be read")
+          .detail("folder", folder.string())
+          .detail("newest", *fault)
+          .hint("to begin anew, another folder, or this one without the damaged files")
+          .raise();
+    }
+    if (files.empty()) return {};
   }
-  return {};
 }
 
 StateDict random_state(const Generator& generator) {

@@ -48,10 +48,11 @@ std::filesystem::path save_checkpoint(const std::filesystem::path& folder, const
 Checkpoint load_checkpoint(const std::filesystem::path& path);
 // The same from memory. `name` stands in messages.
 Checkpoint load_checkpoint_bytes(std::span<const std::uint8_t> bytes, std::string_view name = "<memory>");
-// The newest checkpoint of the folder that can be read; nothing when there is none. A damaged file is passed
-// over.
+// The newest checkpoint of the folder that can be read, passing over damaged files; nothing when the folder is not
+// there or holds no checkpoint. Throws FileError [E0801] when the folder cannot be read and when none of its
+// checkpoints can: training then does not begin anew by mistake.
 std::optional<Checkpoint> load_latest_checkpoint(const std::filesystem::path& folder);
-// The files of the folder in the order of their steps.
+// The files of the folder in the order of their steps; none where there is no folder. Throws FileError [E0801].
 std::vector<std::filesystem::path> list_checkpoints(const std::filesystem::path& folder);
 
 // State of a random generator as tensors, and back. Throws StateError on missing entries.
