@@ -106,16 +106,24 @@ def save(obj: _Any, f: str | _os.PathLike[str]) -> None:
     _files._save(tensors, path, {} if is_flat else {_STRUCTURE: _json.dumps(structure)})
 
 
-def load(f: str | _os.PathLike[str], map_location: _Any = None, weights_only: bool = True) -> _Any:
+def load(
+    f: str | _os.PathLike[str],
+    map_location: _Any = None,
+    weights_only: bool = True,
+    *,
+    mmap: bool | None = None,
+) -> _Any:
     """Loads what `save` wrote, in the form in which it was given. It never runs code.
 
-    Another program's file gives a dict of tensors by name. Raises FileError and FormatError.
+    Another program's file gives a dict of tensors by name. With `mmap` the tensors of a safetensors file use the file
+    itself, so that loading takes no time; the file must then stay as it is, since overwriting it changes them and
+    shortening it ends the process. Raises FileError and FormatError.
     """
     path = _fspath(f)
     if path.endswith(".npy"):
         found = _files._load(path)
         return found if map_location is None else found.to(map_location)
-    found = _files._load(path)
+    found = _files._load(path, bool(mmap))
     if map_location is not None:
         found = {name: tensor.to(map_location) for name, tensor in found.items()}
     structure = None if path.endswith(".npz") else _files.load_metadata(path).get(_STRUCTURE)

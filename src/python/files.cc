@@ -31,10 +31,11 @@ auto named(const char* name, const F& function) {
   }
 }
 
-nb::object load_by_name(const std::filesystem::path& path) {
+nb::object load_by_name(const std::filesystem::path& path, bool mmap) {
   return named("load", [&]() -> nb::object {
     if (path.extension() == ".npy") return nb::cast(load_npy(path));
-    return state_to_python(path.extension() == ".npz" ? load_npz(path) : load_safetensors(path).tensors);
+    return state_to_python(path.extension() == ".npz" ? load_npz(path)
+                                                      : load_safetensors(path, {mmap}).tensors);
   });
 }
 
@@ -51,7 +52,7 @@ void save_by_name(nb::handle tensors, const std::filesystem::path& path, const M
 void add_files(PyObject* module) {
   nb::module_ m = nb::borrow<nb::module_>(module).def_submodule("_files");
   using Path = std::filesystem::path;
-  m.def("_load", load_by_name, "path"_a);
+  m.def("_load", load_by_name, "path"_a, "mmap"_a = false);
   m.def("_save", save_by_name, "tensors"_a, "path"_a, "metadata"_a = Metadata{});
   m.def(
       "save_safetensors",
@@ -67,10 +68,12 @@ void add_files(PyObject* module) {
       [](const Path& path, bool memory_map) {
         return state_to_python(load_safetensors(path, {memory_map}).tensors);
       },
-      "path"_a, "memory_map"_a = true, "The tensors of a .safetensors file by name.");
+      "path"_a, "memory_map"_a = false,
+      "The tensors of a .safetensors file by name. With `memory_map` they use the file itself, which must then stay as "
+      "it is.");
   m.def(
-      "load_metadata", [](const Path& path) { return load_safetensors(path).metadata; }, "path"_a,
-      "The texts that a .safetensors file carries.");
+      "load_metadata", [](const Path& path) { return load_safetensors(path, {.memory_map = true}).metadata; },
+      "path"_a, "The texts that a .safetensors file carries.");
   m.def(
       "save_npz",
       [](nb::handle tensors, const Path& path, bool compress) {

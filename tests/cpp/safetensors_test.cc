@@ -110,7 +110,7 @@ TEST(SafetensorsTest, ViewsAreSavedAsWhatTheyShow) {
 TEST(SafetensorsTest, MappedTensorsOutliveTheFileAndDoNotWriteToIt) {
   TemporaryFolder folder;
   save_safetensors(folder / "a.safetensors", {{"x", numbers({4})}});
-  Tensor x = load_safetensors(folder / "a.safetensors").tensors.at("x");
+  Tensor x = load_safetensors(folder / "a.safetensors", {.memory_map = true}).tensors.at("x");
   const auto before = read_bytes(folder / "a.safetensors");
   x.data<float>()[0] = 100;
   EXPECT_EQ(read_bytes(folder / "a.safetensors"), before);
@@ -121,6 +121,15 @@ TEST(SafetensorsTest, MappedTensorsOutliveTheFileAndDoNotWriteToIt) {
   EXPECT_EQ(x.to_vector<float>(), (std::vector<float>{100, 1.5f, 2.5f, 3.5f}));
 }
 
+TEST(SafetensorsTest, LoadedTensorsDoNotDependOnTheFile) {
+  TemporaryFolder folder;
+  const Tensor written = numbers({3, 1 << 20});  // more than one thread reads at once
+  save_safetensors(folder / "a.safetensors", {{"x", written}});
+  const Tensor x = load_safetensors(folder / "a.safetensors").tensors.at("x");
+  std::filesystem::resize_file(folder / "a.safetensors", 0);
+  EXPECT_EQ(x.to_vector<float>(), written.to_vector<float>());
+}
+
 TEST(SafetensorsTest, UnalignedTensorsOfOtherWritersAreCopied) {
   TemporaryFolder folder;
   std::string header = R"({"x":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}})";
@@ -129,7 +138,7 @@ TEST(SafetensorsTest, UnalignedTensorsOfOtherWritersAreCopied) {
   const float values[] = {1, 2};
   std::memcpy(bytes.data() + 8 + header.size(), values, 8);
   write_bytes(folder / "a.safetensors", bytes);
-  const Tensor x = load_safetensors(folder / "a.safetensors").tensors.at("x");
+  const Tensor x = load_safetensors(folder / "a.safetensors", {.memory_map = true}).tensors.at("x");
   EXPECT_EQ(reinterpret_cast<std::uintptr_t>(x.data_pointer()) % 4, 0u);
   EXPECT_EQ(x.to_vector<float>(), (std::vector<float>{1, 2}));
 }

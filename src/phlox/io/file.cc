@@ -8,6 +8,8 @@
 #include <cerrno>
 #include <cstring>
 
+#include "phlox/core/parallel.h"
+
 namespace phlox::io {
 namespace {
 
@@ -23,28 +25,55 @@ namespace {
 
 }  // namespace
 
-MappedFile::MappedFile(const std::filesystem::path& path, std::string_view operation) : name_(path.string()) {
-  const int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (file < 0) raise_cannot_open(operation, name_, errno);
+MappedFile::MappedFile(const std::filesystem::path& path, std::string_view operation)
+    : operation_(operation), name_(path.string()), file_(::open(path.c_str(), O_RDONLY | O_CLOEXEC)) {
+  if (file_ < 0) raise_cannot_open(operation, name_, errno);
   struct stat status;
-  int error = ::fstat(file, &status) == 0 ? 0 : errno;
+  int error = ::fstat(file_, &status) == 0 ? 0 : errno;
   if (error == 0 && S_ISDIR(status.st_mode)) error = EISDIR;
   if (error == 0 && !S_ISREG(status.st_mode)) error = EINVAL;
   if (error == 0 && status.st_size > 0) {
     size_ = static_cast<std::size_t>(status.st_size);
-    void* mapped = ::mmap(nullptr, size_, PROT_READ | PROT_WRITE, MAP_PRIVATE, file, 0);
+    void* mapped = ::mmap(nullptr, size_, PROT_READ | PROT_WRITE, MAP_PRIVATE, file_, 0);
     if (mapped == MAP_FAILED) {
       error = errno;
     } else {
       data_ = static_cast<std::uint8_t*>(mapped);
     }
   }
-  ::close(file);
-  if (error != 0) raise_cannot_open(operation, name_, error);
+  if (error != 0) {
+    close();
+    raise_cannot_open(operation, name_, error);
+  }
 }
 
 MappedFile::~MappedFile() {
+  close();
   if (data_) ::munmap(data_, size_);
+}
+
+void MappedFile::close() {
+  if (file_ >= 0) ::close(file_);
+  file_ = -1;
+}
+
+void MappedFile::read(std::uint64_t offset, void* target, std::size_t bytes) const {
+  constexpr std::int64_t piece = 8 << 20;
+  parallel_for(0, static_cast<std::int64_t>(bytes), piece, [&](std::int64_t first, std::int64_t last) {
+    while (first < last) {
+      const ssize_t got = ::pread(file_, static_cast<char*>(target) + first,
+                                  static_cast<std::size_t>(last - first), static_cast<off_t>(offset) + first);
+      if (got < 0 && errno == EINTR) continue;
+      if (got < 0) raise_cannot_open(operation_, name_, errno);
+      if (got == 0) {
+        fail<FormatError>(ErrorCode::file_truncated, "{}: the file has become shorter while it is read",
+                          operation_)
+            .detail("file", name_)
+            .raise();
+      }
+      first += got;
+    }
+  });
 }
 
 std::span<const std::uint8_t> FileView::bytes(std::uint64_t offset, std::uint64_t count) const {

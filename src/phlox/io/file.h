@@ -28,11 +28,19 @@ class MappedFile {
   MappedFile& operator=(const MappedFile&) = delete;
 
   const std::string& name() const { return name_; }
+  // Access to bytes that another program has cut off the file meanwhile ends the process: read() does not.
   std::uint8_t* data() const { return data_; }
   std::size_t size() const { return size_; }
+  // Copies a part of the file by several threads. Throws FormatError [E0802] when the file has become shorter, and
+  // FileError [E0801].
+  void read(std::uint64_t offset, void* target, std::size_t bytes) const;
+  // Lets go of the file itself, after which read() is over; data() stays.
+  void close();
 
  private:
+  std::string operation_;
   std::string name_;
+  int file_ = -1;
   std::uint8_t* data_ = nullptr;
   std::size_t size_ = 0;
 };

@@ -203,21 +203,32 @@ Header read_header(const io::FileView& file) {
   });
   json.expect_end();
   check_coverage(file, header);
-  for (const Entry& entry : header.entries) {
-    if (entry.dtype != DType::bool_) continue;
-    const auto bytes = file.bytes(header.data_start + entry.begin, entry.end - entry.begin);
-    const auto bad = std::find_if(bytes.begin(), bytes.end(), [](std::uint8_t byte) { return byte > 1; });
-    if (bad != bytes.end()) {
-      file.malformed(header.data_start + entry.begin + static_cast<std::uint64_t>(bad - bytes.begin()),
-                     "a truth value of \"{}\" is neither 0 nor 1", io::printable(entry.name));
-    }
-  }
   return header;
+}
+
+void check_truth_values(const io::FileView& file, const Header& header, const Entry& entry,
+                        const Tensor& tensor) {
+  if (entry.dtype != DType::bool_ || entry.begin == entry.end) return;
+  const auto* first = static_cast<const std::uint8_t*>(tensor.data_pointer());
+  const auto* last = first + (entry.end - entry.begin);
+  const auto* bad = std::find_if(first, last, [](std::uint8_t byte) { return byte > 1; });
+  if (bad != last) {
+    file.malformed(header.data_start + entry.begin + static_cast<std::uint64_t>(bad - first),
+                   "a truth value of \"{}\" is neither 0 nor 1", io::printable(entry.name));
+  }
 }
 
 Tensor copied(const Entry& entry, const std::uint8_t* source) {
   Tensor tensor = make_tensor(entry.shape, entry.dtype, Device{});
   if (entry.end > entry.begin) std::memcpy(tensor.data_pointer(), source, entry.end - entry.begin);
+  return tensor;
+}
+
+Tensor read(const Entry& entry, std::uint64_t data_start, const io::MappedFile& file) {
+  Tensor tensor = make_tensor(entry.shape, entry.dtype, Device{});
+  if (entry.end > entry.begin) {
+    file.read(data_start + entry.begin, tensor.data_pointer(), entry.end - entry.begin);
+  }
   return tensor;
 }
 
@@ -328,21 +339,26 @@ void save_safetensors(const std::filesystem::path& path, const StateDict& tensor
 
 SafetensorsFile load_safetensors(const std::filesystem::path& path, SafetensorsOptions options) {
   auto file = std::make_shared<io::MappedFile>(path, "load_safetensors");
-  Header header = read_header(io::FileView("load_safetensors", *file));
+  const io::FileView view("load_safetensors", *file);
+  Header header = read_header(view);
   SafetensorsFile result{.tensors = {}, .metadata = std::move(header.metadata)};
   for (Entry& entry : header.entries) {
-    std::uint8_t* source = file->data() + header.data_start + entry.begin;
-    Tensor tensor = options.memory_map ? mapped(entry, source, file) : copied(entry, source);
+    Tensor tensor = options.memory_map ? mapped(entry, file->data() + header.data_start + entry.begin, file)
+                                       : read(entry, header.data_start, *file);
+    check_truth_values(view, header, entry, tensor);
     result.tensors.set(std::move(entry.name), std::move(tensor));
   }
+  file->close();
   return result;
 }
 
 SafetensorsFile load_safetensors_bytes(std::span<const std::uint8_t> bytes, std::string_view name) {
-  Header header = read_header(io::FileView("load_safetensors", name, bytes));
+  const io::FileView view("load_safetensors", name, bytes);
+  Header header = read_header(view);
   SafetensorsFile result{.tensors = {}, .metadata = std::move(header.metadata)};
   for (Entry& entry : header.entries) {
     Tensor tensor = copied(entry, bytes.data() + header.data_start + entry.begin);
+    check_truth_values(view, header, entry, tensor);
     result.tensors.set(std::move(entry.name), std::move(tensor));
   }
   return result;

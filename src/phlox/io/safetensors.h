@@ -1,4 +1,4 @@
-// Safetensors: named tensors in one file that loads without copying and never runs code.
+// Safetensors: named tensors in one file that never runs code.
 // Source: https://huggingface.co/docs/safetensors
 //
 //   save_safetensors("net.safetensors", net.state_dict(), {{"epoch", "10"}});
@@ -27,9 +27,9 @@ struct SafetensorsFile {
 
 struct SafetensorsOptions {
   // Tensors use the mapped file itself: loading costs no time until data are read, and writing to a tensor
-  // changes memory, never the file. Without it everything is copied at once, and the file may be overwritten
-  // in place later.
-  bool memory_map = true;
+  // changes memory, never the file. The file must then stay as it is while tensors use it: overwriting it in place
+  // changes them, and shortening it ends the process when they are read. Without it everything is read at once.
+  bool memory_map = false;
 };
 
 // Writes atomically: a failed save leaves the old file. Views are written as what they show. Throws FileError
