@@ -237,6 +237,17 @@ TEST(LoaderTest, ThreadsDoNotRunFarAhead) {
   }
 }
 
+TEST(LoaderTest, RefusesStatesThatCannotBe) {
+  auto loader = data::loader(Squares(10), {.batch_size = 4});
+  StateDict state = loader.state_dict();
+  state.set_integer("position", 3);
+  loader.load_state_dict(state);
+  EXPECT_EQ(order_of(loader), Order{});
+  state.set_integer("position", 4);
+  EXPECT_ERROR(loader.load_state_dict(state), StateError, "3 batches");
+  EXPECT_THROW(loader.load_state_dict({}), StateError);
+}
+
 TEST(LoaderTest, CollateAndSamplerOfOnesOwn) {
   auto loader = data::loader(
       Squares(10), {.batch_size = 4,

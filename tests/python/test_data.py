@@ -247,12 +247,61 @@ def test_streams(workers):
         {"batch_size": None, "drop_last": True},
         {"num_workers": -1},
         {"prefetch_factor": 0},
+        {"num_workers": 2**40},
+        {"num_workers": 1.5},
+        {"seed": -1, "shuffle": True},
+        {"seed": 2**64, "shuffle": True},
         {"batch_size": 0},
     ],
 )
 def test_settings_that_exclude_each_other(wrong):
     with pytest.raises(px.errors.ValueError, match="E0901"):
         DataLoader(Squares(), **wrong)
+
+
+def test_settings_of_scripts_for_other_frameworks_are_taken():
+    loader = DataLoader(
+        Squares(),
+        prefetch_factor=None,
+        num_workers=1,
+        multiprocessing_context="fork",
+        pin_memory=True,
+        pin_memory_device="cpu",
+        persistent_workers=True,
+        in_order=True,
+    )
+    assert loader.prefetch_factor == 2 and len(list(loader)) == 5
+
+
+def test_a_sampler_that_asks_for_what_is_not_there():
+    data = TensorDataset(px.arange(5))
+    assert [x.tolist() for (x,) in DataLoader(data, batch_sampler=[[-1, 0]])] == [[4, 0]]
+    with pytest.raises(px.errors.IndexError, match="DataLoader: the sampler asks for example 5"):
+        list(DataLoader(data, sampler=[5]))
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_streams_go_on_where_they_were_saved(workers):
+    settings = {"batch_size": 2, "num_workers": workers}
+    loader = DataLoader(Stream(), **settings)
+    for _ in loader:
+        state = loader.state_dict()
+        break
+    fresh = DataLoader(Stream(), **settings)
+    fresh.load_state_dict(state)
+    assert [batch.tolist() for batch in fresh] == [[2, 3], [4]]
+    assert [batch.tolist() for batch in fresh] == [[0, 1], [2, 3], [4]]
+
+
+@pytest.mark.parametrize("dataset", [TensorDataset(px.arange(10)), [(i,) for i in range(10)]])
+@pytest.mark.parametrize("wrong", [{"position": -3}, {"position": 2**62}, {"epoch": -1}, {"seed": None}])
+def test_states_that_cannot_be_are_refused(dataset, wrong):
+    loader = DataLoader(dataset, batch_size=2)
+    state = loader.state_dict() | {name: v if v is None else px.tensor(v) for name, v in wrong.items()}
+    state = {name: tensor for name, tensor in state.items() if tensor is not None}
+    with pytest.raises(px.errors.StateError, match="DataLoader"):
+        loader.load_state_dict(state)
+    assert len(list(loader)) == 5
 
 
 def test_parts_of_datasets():

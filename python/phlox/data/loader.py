@@ -80,7 +80,9 @@ class DataLoader:
     is therefore called from several threads at once. An exception arrives in the loop as it was raised. A dataset that
     draws random numbers gets them in the order in which threads come; a generator for each example,
     `px.Generator().manual_seed(index)`, keeps them the same. `worker_init_fn(number)` is called in each thread that
-    runs Python. `pin_memory`, `persistent_workers` and `timeout` are accepted and change nothing.
+    runs Python. `prefetch_factor=None` means 2. `pin_memory`, `pin_memory_device`, `persistent_workers`, `timeout`,
+    `multiprocessing_context` and `in_order` are accepted and change nothing: workers are threads, and batches always
+    come in order.
 
     Raises ValueError for settings that exclude each other.
 
@@ -101,25 +103,31 @@ class DataLoader:
         drop_last: bool = False,
         timeout: float = 0,
         worker_init_fn: Callable[[int], object] | None = None,
-        *,
-        prefetch_factor: int = 2,
-        persistent_workers: bool = False,
+        multiprocessing_context: Any = None,
         generator: Generator | None = None,
+        *,
+        prefetch_factor: int | None = None,
+        persistent_workers: bool = False,
+        pin_memory_device: str = "",
+        in_order: bool = True,
         seed: int | None = None,
     ) -> None:
         self.dataset, self.batch_size, self.drop_last = dataset, batch_size, drop_last
-        self.num_workers, self.prefetch_factor = num_workers, prefetch_factor
+        self.num_workers, self.prefetch_factor = (
+            num_workers,
+            2 if prefetch_factor is None else prefetch_factor,
+        )
         self.collate_fn = collate_fn or default_collate
         self.generator, self.worker_init_fn = generator, worker_init_fn
         self._epoch, self._position, self._restored = 0, 0, False
         self._is_stream = isinstance(dataset, IterableDataset)
-        self._check(shuffle, sampler, batch_sampler, collate_fn)
+        self._check(shuffle, sampler, batch_sampler, seed)
 
         plain = sampler is None and batch_sampler is None and generator is None and collate_fn is None
         self._native = None
         if plain and batch_size is not None and isinstance(dataset, _data.NativeDataset):
             self._native = _data.Loader(
-                dataset, batch_size, shuffle, num_workers, drop_last, prefetch_factor, seed
+                dataset, batch_size, shuffle, num_workers, drop_last, self.prefetch_factor, seed
             )
         elif shuffle:
             self._seed = _data.draw_seed(None) if seed is None and generator is None else seed or 0
@@ -143,7 +151,7 @@ class DataLoader:
                 "a subclass of px.data.Dataset, or of px.data.IterableDataset for examples without numbers",
             )
 
-    def _check(self, shuffle, sampler, batch_sampler, collate_fn):
+    def _check(self, shuffle, sampler, batch_sampler, seed):
         if not self._is_stream:
             self._check_dataset()
         size = self.batch_size
@@ -153,6 +161,17 @@ class DataLoader:
                 "data_misuse",
                 f"DataLoader: batch_size must be a positive integer or None, not {size}",
             )
+        for name, value, least, limit in (
+            ("num_workers", self.num_workers, 0, 2**31),
+            ("prefetch_factor", self.prefetch_factor, 1, 2**31),
+            ("seed", 0 if seed is None else seed, 0, 2**64),
+        ):
+            if not hasattr(value, "__index__") or not least <= value < limit:
+                fail(
+                    "ValueError",
+                    "data_misuse",
+                    f"DataLoader: {name} must be an integer from {least} to {limit - 1}, not {value}",
+                )
         faults = {
             "shuffle and sampler exclude each other": shuffle and sampler is not None,
             "batch_sampler excludes batch_size, shuffle, sampler and drop_last": batch_sampler is not None
@@ -160,8 +179,6 @@ class DataLoader:
             "a stream has no sampler, batch_sampler or shuffle": self._is_stream
             and (shuffle or sampler is not None or batch_sampler is not None),
             "drop_last needs a batch_size": self.batch_size is None and self.drop_last,
-            f"num_workers must not be negative, not {self.num_workers}": self.num_workers < 0,
-            f"prefetch_factor must be positive, not {self.prefetch_factor}": self.prefetch_factor < 1,
         }
         for fault, found in faults.items():
             if found:
@@ -183,8 +200,10 @@ class DataLoader:
         self._restored = False
         jobs: Iterator[Any] = iter(self.sampler if self.batch_sampler is None else self.batch_sampler)
         stream = iter(self.dataset) if self._is_stream else None
-        for _ in itertools.islice(jobs, 0 if self._is_stream else self._position):
-            pass  # handed out before the state was saved
+        # What was handed out before the state was saved: numbers of examples, or examples of the stream themselves.
+        given, each = (jobs, 1) if stream is None else (stream, self.batch_size or 1)
+        for _ in itertools.islice(given, self._position * each):
+            pass
         load = self._load if stream is None else _StreamReader(self, stream).load
         made = self._made_ahead(load, jobs) if self.num_workers else (load(job) for job in jobs)
         for batch in made:
@@ -203,7 +222,7 @@ class DataLoader:
             while type(dataset) is Subset:
                 job, dataset = [dataset.indices[index] for index in job], dataset.dataset
             if isinstance(dataset, _data.NativeDataset):
-                return dataset.get_batch([int(index) for index in job])
+                return dataset.get_batch(_places(job, len(dataset)))
         return self.collate_fn([dataset[index] for index in job])
 
     def _made_ahead(self, load: Callable[[Any], Any], jobs: Iterator[Any]) -> Iterator[Any]:
@@ -244,16 +263,55 @@ class DataLoader:
     def load_state_dict(self, state_dict: Mapping[str, Tensor]) -> None:
         """Takes up what state_dict() gave: the next loop goes on behind the batches handed out then.
 
-        Orders that a sampler or generator of one's own draws are not part of it.
+        Those of a stream are read again and passed over. Orders that a sampler or generator of one's own draws are not
+        part of the state. Raises StateError for what state_dict() does not give, and for a position that an epoch of
+        this loader does not have.
         """
+        for name in ("epoch", "position", "seed"):
+            if not hasattr(state_dict, "keys") or name not in state_dict:
+                fail(
+                    "StateError",
+                    "state_keys_differ",
+                    f'DataLoader: the state has no "{name}"',
+                    "loader.load_state_dict(state), where state = loader.state_dict() of such a loader",
+                )
+        epoch, position, seed = (int(state_dict[name]) for name in ("epoch", "position", "seed"))
+        size = self._size()
+        if epoch < 0 or position < 0 or (size is not None and position > size):
+            batches = "" if size is None else f", and an epoch has {size} batches"
+            fail(
+                "StateError",
+                "data_misuse",
+                f"DataLoader: the stored state cannot be: epoch {epoch} and position {position}{batches}",
+                "a loader with the dataset and the batch_size of the saved one",
+            )
         if self._native is not None:
             self._native.load_state_dict(state_dict)
             return
-        self._epoch, self._position = int(state_dict["epoch"]), int(state_dict["position"])
-        self._seed, self._restored = int(state_dict["seed"]) % 2**64, True
+        self._epoch, self._position, self._seed, self._restored = epoch, position, seed % 2**64, True
+
+    def _size(self) -> int | None:
+        """The number of batches, where it can be told: a sampler of one's own may have no length."""
+        try:
+            return len(self)
+        except TypeError:
+            return None
 
 
 _END = object()
+
+
+def _places(job: Iterable[Any], size: int) -> list[int]:
+    """The numbers as C++ takes them, which counts from the front only."""
+    places = [int(index) for index in job]
+    for index in places:
+        if not -size <= index < size:
+            fail(
+                "IndexError",
+                "index_out_of_range",
+                f"DataLoader: the sampler asks for example {index}, and the dataset has {size}",
+            )
+    return [index % size for index in places]
 
 
 class _StreamReader:

@@ -184,6 +184,12 @@ void Loader::load_state_dict(const StateDict& state) {
                      epoch, position)
         .raise();
   }
+  if (const std::int64_t batches = size(); position > batches) {
+    fail<StateError>(ErrorCode::data_misuse,
+                     "loader: the stored position {} lies behind the {} batches of an epoch", position,
+                     batches)
+        .raise();
+  }
   seed_ = static_cast<std::uint64_t>(state.integer("seed"));
   epoch_ = epoch;
   position_ = position;

@@ -83,6 +83,7 @@ class Loader {
 
   // Epoch, number of batches handed out, and seed.
   StateDict state_dict() const;
+  // Throws StateError for entries that are missing and for a position that an epoch does not have.
   void load_state_dict(const StateDict& state);
 
  private:
