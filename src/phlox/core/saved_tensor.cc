@@ -25,6 +25,18 @@ Tensor with_history(const Tensor& tensor, const Edge& edge) {
   return alias;
 }
 
+// What to keep of an input. A view keeps its base alive, and a later write in place gives the base a history that may
+// lead to the node that saves: a cycle of references, unless the view is kept without its base. A leaf that requires
+// gradients gets no such history.
+Tensor kept_input(const Tensor& tensor) {
+  const TensorImpl& impl = *tensor.impl();
+  if (!impl.is_view || !impl.base) return tensor;
+  const AutogradRecord* base = impl.base->autograd;
+  if (base && base->requires_grad && !base->node) return tensor;
+  const Edge edge = tensor.requires_grad() ? gradient_edge(tensor) : Edge();
+  return edge.node ? with_history(tensor, edge) : shallow_alias(tensor);
+}
+
 }  // namespace
 
 SavedTensorHooks* SavedTensorHooks::current() { return current_hooks; }
@@ -57,7 +69,7 @@ SavedTensor::SavedTensor(const Tensor& tensor, const GradientNode* owner, bool i
       return;
     }
   }
-  tensor_ = is_result ? shallow_alias(tensor) : tensor;
+  tensor_ = is_result ? shallow_alias(tensor) : kept_input(tensor);
   version_ = tensor.version();
 }
 
