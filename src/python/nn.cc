@@ -12,7 +12,6 @@
 #include "module_class.h"
 #include "operations.h"
 #include "phlox/core/mode.h"
-#include "shared_object.h"
 #include "state_dict.h"
 
 namespace nb = nanobind;
@@ -24,7 +23,8 @@ namespace {
 
 PyObject* module_type = nullptr;
 PyObject* parameter_type = nullptr;  // phlox.nn.Parameter, a class written in Python
-PyObject *forward_name, *hooks_name, *pre_hooks_name;
+PyObject* backward_watch = nullptr;  // a class in python/phlox/nn/module.py
+PyObject *forward_name, *hooks_name, *pre_hooks_name, *backward_hooks_name;
 constexpr Py_ssize_t few_arguments = 4;
 
 nn::Module& module_of(nb::handle self) {
@@ -58,7 +58,7 @@ bool has(const std::vector<std::string>& names, const std::string& name) {
   return std::find(names.begin(), names.end(), name) != names.end();
 }
 bool has_part(const nn::Module& module, const std::string& name) {
-  for (const auto& [known, part] : module.named_children()) {
+  for (const auto& [known, part] : module.parts()) {
     if (known == name) return true;
   }
   return false;
@@ -144,6 +144,10 @@ nb::object hooks_of(PyObject* self, PyObject* name) {
   return hooks ? nb::list(nb::borrow<nb::dict>(hooks).values()) : nb::object();
 }
 
+bool find_backward_hooks(PyObject* self) {
+  return !thread_mode.gradients_off && find_hooks(self, backward_hooks_name);
+}
+
 // forward() with a few positional arguments and nothing around it: the usual call.
 PyObject* call_forward_alone(PyObject* self, PyObject* arguments) {
   PyObject* stack[1 + few_arguments] = {self};
@@ -157,14 +161,16 @@ PyObject* call(PyObject* self, PyObject* arguments, PyObject* keywords) noexcept
   nn::Module& module = module_of(self);
   const bool one_tensor = PyTuple_GET_SIZE(arguments) == 1 && is_tensor(PyTuple_GET_ITEM(arguments, 0)) &&
                           (!keywords || PyDict_GET_SIZE(keywords) == 0);
-  if (nb::inst_python_derived(self) && !(one_tensor && module.has_hooks())) {
-    if (!keywords && PyTuple_GET_SIZE(arguments) <= few_arguments && !find_hooks(self, hooks_name) &&
-        !find_hooks(self, pre_hooks_name))
+  const bool watched = find_backward_hooks(self);
+  const bool python_derived = nb::inst_python_derived(self);
+  if (python_derived && !(one_tensor && module.has_hooks())) {
+    if (!keywords && !watched && PyTuple_GET_SIZE(arguments) <= few_arguments &&
+        !find_hooks(self, hooks_name) && !find_hooks(self, pre_hooks_name))
       return call_forward_alone(self, arguments);
     return call_python_forward(self, arguments, keywords);
   }
   // A C++ module that takes something else than one tensor, or an error that says so.
-  if (!one_tensor) return call_python_forward(self, arguments, keywords);
+  if (!one_tensor || (watched && !python_derived)) return call_python_forward(self, arguments, keywords);
   const Tensor& input = tensor_of(PyTuple_GET_ITEM(arguments, 0));
   Tensor output;
   try {
@@ -247,32 +253,44 @@ void add_module(nb::handle self, nb::str name, nb::handle part) {
   set_plainly(self, name, part);
 }
 
+// Calls the hook that Python code has put into the object's __dict__ under a number. The C++ side keeps the number
+// alone: the garbage collector could not follow a reference from there, and hooks often refer to their module.
+Tensor call_hook(nn::Module& module, std::int64_t number, const Tensor& input, const Tensor* output) {
+  const nb::gil_scoped_acquire gil;
+  const nb::object self = object_of(&module);
+  PyObject* hooks = find_hooks(self.ptr(), output ? hooks_name : pre_hooks_name);
+  const nb::object entry = nb::borrow(hooks ? PyDict_GetItem(hooks, nb::int_(number).ptr()) : nullptr);
+  if (!entry.is_valid()) return {};  // removed by another hook or thread
+  const nb::object hook = entry[0], given = nb::make_tuple(input);
+  nb::object result;
+  if (nb::cast<bool>(entry[1])) {
+    result = output ? hook(self, given, nb::dict(), *output) : hook(self, given, nb::dict());
+    const bool both = !output && PyTuple_Check(result.ptr()) && PyTuple_GET_SIZE(result.ptr()) == 2;
+    if (both && PyDict_Check(PyTuple_GET_ITEM(result.ptr(), 1)) &&
+        PyDict_GET_SIZE(PyTuple_GET_ITEM(result.ptr(), 1)) == 0)
+      result = result[0];
+  } else {
+    result = output ? hook(self, given, *output) : hook(self, given);
+  }
+  if (result.is_none()) return {};
+  if (PyTuple_Check(result.ptr()) && PyTuple_GET_SIZE(result.ptr()) == 1) result = result[0];
+  if (is_tensor(result.ptr())) return tensor_of(result.ptr());
+  fail<TypeError>(ErrorCode::wrong_argument_type, "{}: must give a tensor or None, not {}",
+                  output ? "register_forward_hook" : "register_forward_pre_hook",
+                  Py_TYPE(result.ptr())->tp_name)
+      .raise();
+}
+
 // Hooks of a module of a C++ class, which C++ code may call too.
-std::int64_t register_hook(nn::Module& module, nb::callable hook, bool before, bool prepend) {
-  const SharedObject shared = share_object(hook);
-  const auto given = [](nb::handle result, const char* what) {
-    if (result.is_none()) return Tensor();
-    if (PyTuple_Check(result.ptr()) && PyTuple_GET_SIZE(result.ptr()) == 1)
-      result = PyTuple_GET_ITEM(result.ptr(), 0);
-    if (is_tensor(result.ptr())) return tensor_of(result.ptr());
-    fail<TypeError>(ErrorCode::wrong_argument_type, "{}: must give a tensor or None, not {}", what,
-                    Py_TYPE(result.ptr())->tp_name)
-        .raise();
-  };
+std::int64_t register_hook(nn::Module& module, std::int64_t number, bool before, bool prepend) {
   if (before) {
     return module.register_forward_pre_hook(
-        [shared, given](nn::Module& m, const Tensor& input) {
-          nb::gil_scoped_acquire gil;
-          return given(nb::handle(shared.get())(object_of(&m), nb::make_tuple(input)),
-                       "register_forward_pre_hook");
-        },
+        [number](nn::Module& m, const Tensor& input) { return call_hook(m, number, input, nullptr); },
         prepend);
   }
   return module.register_forward_hook(
-      [shared, given](nn::Module& m, const Tensor& input, const Tensor& output) {
-        nb::gil_scoped_acquire gil;
-        return given(nb::handle(shared.get())(object_of(&m), nb::make_tuple(input), output),
-                     "register_forward_hook");
+      [number](nn::Module& m, const Tensor& input, const Tensor& output) {
+        return call_hook(m, number, input, &output);
       },
       prepend);
 }
@@ -361,7 +379,8 @@ void add_lists(ModuleClass& type) {
       .def(
           "named_children", [](nn::Module& self) { return iterator(objects_of(self.named_children())); },
           nb::sig("def named_children(self) -> Iterator[tuple[str, Module]]"),
-          "Pairs of name and direct part.")
+          "Pairs of name and direct part, each part once.")
+      .def("_parts", [](nn::Module& self) { return objects_of(self.parts()); })
       .def(
           "named_modules",
           [](nn::Module& self, nb::handle, const std::string& prefix) {
@@ -406,6 +425,11 @@ PyObject* call_python_forward(PyObject* self, PyObject* arguments, PyObject* key
       named = changed[1];
     }
   }
+  nb::object watch;  // of the gradients, as they go back through this call
+  if (find_backward_hooks(self)) {
+    watch = nb::handle(backward_watch)(nb::handle(self));
+    given = watch.attr("enter")(given);
+  }
   nb::object output = nb::steal(
       PyObject_Call(nb::handle(self).attr(nb::handle(forward_name)).ptr(), given.ptr(), named.ptr()));
   if (!output.is_valid()) throw nb::python_error();
@@ -417,6 +441,7 @@ PyObject* call_python_forward(PyObject* self, PyObject* arguments, PyObject* key
       if (!changed.is_none()) output = changed;
     }
   }
+  if (watch.is_valid()) output = watch.attr("leave")(output);
   return output.release().ptr();
 }
 
@@ -441,8 +466,7 @@ void adopt_members(nb::handle self, nb::dict arguments) {
     set_plainly(self, nb::str(name.c_str()), object);
   }
   for (const auto& [name, buffer] : buffers) set_plainly(self, nb::str(name.c_str()), nb::cast(buffer));
-  for (const auto& [name, part] : module.named_children())
-    set_plainly(self, nb::str(name.c_str()), object_of(part));
+  for (const auto& [name, part] : module.parts()) set_plainly(self, nb::str(name.c_str()), object_of(part));
 }
 
 std::string settings_text(nb::handle self, const std::vector<ArgumentDefault>& defaults) {
@@ -462,7 +486,9 @@ void add_module_class(PyObject* module) {
   forward_name = PyUnicode_InternFromString("forward");
   hooks_name = PyUnicode_InternFromString("_forward_hooks");
   pre_hooks_name = PyUnicode_InternFromString("_forward_pre_hooks");
+  backward_hooks_name = PyUnicode_InternFromString("_backward_hooks");
   m.def("_set_parameter_type", [](nb::handle type) { parameter_type = nb::borrow(type).release().ptr(); });
+  m.def("_set_backward_watch", [](nb::handle type) { backward_watch = nb::borrow(type).release().ptr(); });
 
   ModuleClass type(
       m, "Module", nb::dynamic_attr(), nb::is_weak_referenceable(), nb::type_slots(slots),

@@ -2,6 +2,11 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <thread>
+
 #include "error_matching.h"
 #include "phlox/nn/container.h"
 #include "phlox/nn/dropout.h"
@@ -248,6 +253,78 @@ TEST(ModuleTest, PrintsItself) {
   EXPECT_NE(table.find("6 parameters, 6 of them trainable"), std::string::npos) << table;
   nn::Module plain;
   EXPECT_ERROR(plain(ones({1})), StateError, "does not define forward");
+}
+
+TEST(ModuleTest, HooksChangeWhileOtherThreadsRunTheModule) {
+  nn::Identity layer;
+  std::atomic<int> calls = 0;
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 4; ++t) {
+    threads.emplace_back([&] {
+      const Tensor x = ones({2});
+      for (int i = 0; i < 500; ++i) {
+        const auto before =
+            layer.register_forward_pre_hook([&](nn::Module&, const Tensor&) { return Tensor(); });
+        const auto after = layer.register_forward_hook([&](nn::Module&, const Tensor&, const Tensor&) {
+          ++calls;
+          return Tensor();
+        });
+        layer(x);
+        layer.remove_hook(before);
+        layer.remove_hook(after);
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_GE(calls, 2000);
+  EXPECT_FALSE(layer.has_hooks());
+}
+
+TEST(ModuleTest, NoModuleIsAPartOfItself) {
+  nn::Sequential outer, inner;
+  outer.register_module("inner", inner);
+  EXPECT_ERROR(outer.register_module("me", outer), ValueError, "itself");
+  EXPECT_ERROR(inner.register_module("outer", outer), ValueError, "itself");
+  EXPECT_ERROR(outer.set_module("inner", outer), ValueError, "itself");
+  EXPECT_TRUE(outer.contains(inner) && !inner.contains(outer));
+  EXPECT_EQ(outer.modules().size(), 2u);
+}
+
+TEST(ContainerTest, PartsUnderSeveralNamesAreChildrenOnce) {
+  const auto part = std::make_shared<nn::Linear>(2, 2);
+  nn::Sequential net({part, part});
+  EXPECT_EQ(net.children().size(), 1u);
+  EXPECT_EQ(net.named_children().size(), 1u);
+  EXPECT_EQ(net.parts().size(), 2u);
+  int visits = 0;
+  net.apply([&](nn::Module&) { ++visits; });
+  EXPECT_EQ(visits, 2);
+}
+
+TEST(ContainerTest, HooksMayAppendToTheSequenceThatRuns) {
+  nn::Sequential net({std::make_shared<nn::Identity>()});
+  net[0].register_forward_hook([&](nn::Module&, const Tensor&, const Tensor&) {
+    for (int i = 0; i < 64; ++i) net.add<Scale>(2);
+    return Tensor();
+  });
+  EXPECT_EQ(net(ones({2})).to_vector<double>(), (std::vector<double>{1, 1}));
+  EXPECT_EQ(net.size(), 65u);
+}
+
+TEST(ModuleTest, ListsManyModulesInTimeProportionalToTheirNumber) {
+  nn::ModuleList list;
+  for (int i = 0; i < 300; ++i) {
+    const auto part = std::make_shared<nn::ModuleList>();
+    for (int j = 0; j < 200; ++j) part->add<nn::Identity>();
+    list.append(part);
+  }
+  auto best = std::chrono::steady_clock::duration::max();
+  for (int run = 0; run < 3; ++run) {
+    const auto start = std::chrono::steady_clock::now();
+    EXPECT_EQ(list.named_modules().size(), 60301u);
+    best = std::min(best, std::chrono::steady_clock::now() - start);
+  }
+  EXPECT_LT(best, std::chrono::milliseconds(400));
 }
 
 TEST(ContainerTest, SequentialRunsItsParts) {

@@ -1,7 +1,10 @@
 """What scripts written for PyTorch rely on in modules: hooks, names, registration, containers, copies."""
 
 import copy
+import gc
 import pickle
+import threading
+import weakref
 
 import pytest
 
@@ -95,6 +98,134 @@ def test_backward_hooks_without_a_gradient_of_the_input():
     assert seen == [((None,), [1, 1])] and net.weight.grad.tolist() == [1, 1]
 
 
+@pytest.mark.parametrize("make", [Affine, lambda: nn.Linear(2, 2)])
+def test_backward_hooks_run_in_their_order(make):
+    net, order = make(), []
+    net.register_full_backward_hook(lambda *_: order.append(2))
+    net.register_full_backward_hook(lambda *_: order.append(1), prepend=True)
+    net.register_full_backward_pre_hook(lambda *_: order.append(0))
+    gradients_of(net, px.ones(2))
+    assert order == [0, 1, 2]
+
+
+class Several(nn.Module):
+    """Gives its results in a container, and fails on demand."""
+
+    def __init__(self, pack):
+        super().__init__()
+        self.pack = pack
+
+    def forward(self, x):
+        if x.numel() == 0:
+            raise RuntimeError("nothing to do")
+        return self.pack(x * 2, x * 3)
+
+
+def test_backward_hooks_leave_nothing_behind_when_forward_fails():
+    net, seen = Several(lambda a, b: (a, b)), []
+    net.register_full_backward_hook(lambda m, given, got: seen.append((given, got)))
+
+    def fail():
+        with pytest.raises(RuntimeError):
+            net(px.ones(0, requires_grad=True))
+
+    fail()
+    gc.collect()
+    before = len(gc.get_objects())
+    for _ in range(50):
+        fail()
+    gc.collect()
+    assert len(gc.get_objects()) < before + 50
+    a, _ = net(px.ones(2, requires_grad=True))
+    a.sum().backward()
+    [((inner,), (outer, none))] = seen
+    assert inner.tolist() == [2, 2] and outer.tolist() == [1, 1] and (none is None or none.tolist() == [0, 0])
+
+
+@pytest.mark.parametrize("pack", [lambda a, b: {"a": a, "b": b}, lambda a, b: [a, b]])
+def test_backward_hooks_follow_outputs_in_containers(pack):
+    net, seen = Several(pack), []
+    net.register_full_backward_hook(lambda m, given, got: seen.append((given[0].tolist(), len(got))))
+    output = net(px.ones(2, requires_grad=True))
+    assert type(output) is type(pack(0, 0))
+    sum(t.sum() for t in (output.values() if isinstance(output, dict) else output)).backward()
+    assert seen == [([5, 5], 2)]
+
+
+def test_backward_hooks_that_cannot_be_called_say_so():
+    net = Several(lambda a, b: {a, b})
+    net.register_full_backward_hook(lambda *_: None)
+    with pytest.warns(UserWarning, match="Several: backward hooks are not called, forward gives a set"):
+        net(px.ones(2, requires_grad=True))
+
+
+def test_hooks_change_while_other_threads_run_the_module():
+    net = nn.Sequential(nn.Linear(300, 300))
+    x, failures = px.ones(300, 300), []
+
+    def work():
+        try:
+            for _ in range(40):
+                with net[0].register_forward_hook(lambda *_: None):
+                    net[0].register_forward_pre_hook(lambda *_: None).remove()
+                    net(x)
+        except Exception as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not failures
+
+
+class Observed(nn.Module):
+    """Hooks that refer to the module which holds the part they watch."""
+
+    def __init__(self):
+        super().__init__()
+        self.inner = nn.Linear(2, 2)
+        self.body = Affine()
+        self.seen = []
+        self.inner.register_forward_hook(self.save)
+        self.inner.register_forward_pre_hook(self.before, with_kwargs=True)
+        self.body.register_forward_hook(self.save)
+        self.body.register_full_backward_hook(self.save)
+
+    def before(self, module, arguments, keywords):
+        self.seen.append("before")
+
+    def save(self, module, arguments, output):
+        self.seen.append(type(module).__name__)
+
+    def forward(self, x):
+        return self.body(self.inner(x))
+
+
+def test_hooks_do_not_keep_modules_alive():
+    net = Observed()
+    net(px.ones(1, 2))
+    gone = weakref.ref(net.inner)
+    del net
+    gc.collect()
+    assert gone() is None
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda m: pickle.loads(pickle.dumps(m))])
+def test_copies_keep_their_hooks(copied):
+    net = Observed()
+    made = copied(net)
+    made(px.ones(1, 2)).sum().backward()
+    assert made.seen == ["before", "Linear", "Affine", "Affine"] and net.seen == []
+    handle = made.inner.register_forward_hook(lambda *_: made.seen.append("last"))
+    made.inner(px.ones(1, 2))
+    assert made.seen[4:] == ["before", "Linear", "last"]
+    handle.remove()
+    made.inner(px.ones(1, 2))
+    assert made.seen[7:] == ["before", "Linear"]
+
+
 # --- names and registration
 
 
@@ -122,6 +253,35 @@ def test_a_module_under_two_names():
     assert list(net.state_dict()) == ["first.weight", "first.bias", "second.weight", "second.bias"]
     del net.first
     assert list(net.state_dict()) == ["second.weight", "second.bias"]
+
+
+def test_a_module_twice_in_a_sequence_runs_twice_and_is_listed_once():
+    twice = Affine()
+    for net in (nn.Sequential(twice, twice), nn.ModuleList([twice, twice])):
+        assert list(net.children()) == [twice] and [name for name, _ in net.named_children()] == ["0"]
+        assert len(net) == 2 and list(net) == [twice, twice] and repr(net).count("Affine") == 2
+        assert net.get_submodule("1") is twice
+        made = copy.deepcopy(net)
+        assert made[0] is made[1] and len(made) == 2
+    assert nn.Sequential(twice, twice)(px.ones(2)).tolist() == [4, 9]
+    visited = []
+    nn.Sequential(twice, twice).apply(visited.append)
+    assert len(visited) == 2
+
+
+def test_a_module_is_no_part_of_itself():
+    net = nn.Sequential(nn.Linear(2, 2))
+    inner = nn.Sequential()
+    net.append(inner)
+    for owner, part in [(net, net), (inner, net)]:
+        with pytest.raises(px.errors.ValueError, match="the module itself or contains it"):
+            owner.add_module("me", part)
+        with pytest.raises(px.errors.ValueError, match="the module itself or contains it"):
+            owner.me = part
+        assert "me" not in owner.__dict__
+    with pytest.raises(px.errors.ValueError, match="the module itself or contains it"):
+        net[0] = net
+    assert len(list(net.modules())) == 3 and len(list(net.parameters())) == 2
 
 
 def test_absent_parameters_and_buffers_keep_their_place():

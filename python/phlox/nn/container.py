@@ -80,13 +80,13 @@ class _Numbered(Module):
 
 class _NumberedModules(_Numbered):
     def _items(self) -> list[tuple[str, Module]]:
-        return list(self.named_children())
+        return self._parts()
 
     def _add(self, name: str, item: Module) -> None:
         self.add_module(name, item)
 
     def __iter__(self) -> Iterator[Module]:
-        return self.children()
+        return (module for _, module in self._parts())
 
 
 class Sequential(_NumberedModules):
@@ -117,7 +117,7 @@ class Sequential(_NumberedModules):
 
     def forward(self, input: Any) -> Any:
         """The output of the last module."""
-        for module in self.children():
+        for _, module in self._parts():
             input = module(input)
         return input
 
@@ -254,7 +254,7 @@ class ModuleDict(_Named):
     """
 
     def _items(self) -> dict[str, Module]:
-        return dict(self.named_children())
+        return dict(self._parts())
 
     def _add(self, name: str, item: Module) -> None:
         self.add_module(name, item)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import itertools
+import warnings
 from collections import namedtuple
 
 from .. import _phlox
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
 IncompatibleKeys = namedtuple("IncompatibleKeys", ["missing_keys", "unexpected_keys"])
 
 _hook_numbers = itertools.count()
-_cpp_attributes = ("_arguments", "_forward_hooks", "_forward_pre_hooks")
+_hook_kinds = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks")  # in the __dict__ of a module
 
 
 def _bound_class(cls):
@@ -44,30 +46,22 @@ def _new_module(cls, arguments):
 # --- hooks
 
 
-def _add_hook(module, kind, hook, prepend=False, with_keywords=False):
-    if type(module) is _bound_class(type(module)):  # C++ code may call it, past its Python object
-        one_tensor = (lambda m, *rest: hook(m, *_with_empty_keywords(rest))) if with_keywords else hook
-        number = module._register_hook(one_tensor, kind == "_forward_pre_hooks", prepend)
-    else:
-        number = None
-    hooks = module.__dict__.setdefault(kind, {})
+def _add_hook(module, kind, hook, option, prepend=False):
+    """Keeps a hook in the module's __dict__, where the C++ side finds it. `option` is whether it takes keyword
+    arguments or, among the backward hooks, whether it comes before the others."""
     key = next(_hook_numbers)
-    hooks[key] = (hook, with_keywords)
-    if prepend:
-        others = [(k, v) for k, v in hooks.items() if k != key]
-        hooks.clear()
-        hooks.update([(key, (hook, with_keywords)), *others])
+    hooks = module.__dict__.get(kind, {})
+    module.__dict__[kind] = {key: (hook, option), **hooks} if prepend else {**hooks, key: (hook, option)}
+    number = None
+    if kind != "_backward_hooks" and type(module) is _bound_class(type(module)):
+        number = module._register_hook(key, kind == "_forward_pre_hooks", prepend)  # C++ code may call it
 
     def remove():
-        hooks.pop(key, None)
+        module.__dict__.get(kind, {}).pop(key, None)
         if number is not None:
             module._remove_hook(number)
 
     return RemovableHandle(remove)
-
-
-def _with_empty_keywords(rest):
-    return (rest[0], {}, *rest[1:])
 
 
 class _Passage(Function):
@@ -85,65 +79,82 @@ class _Passage(Function):
 
 def _through(watch, values):
     """The values with their tensors that need gradients led through a passage; None when there are none."""
-    several = isinstance(values, (tuple, list))
-    items = list(values) if several else [values]
+    if isinstance(values, dict):
+        items = list(values.values())
+    else:
+        items = list(values) if isinstance(values, (tuple, list)) else [values]
     places = [i for i, item in enumerate(items) if isinstance(item, Tensor) and item.requires_grad]
     if not places:
         return None
+    count = len(items)
 
-    def spread(gradients):
-        full = [None] * len(items)
+    def spread(gradients):  # refers to no tensor: those that come out lead back here
+        full = [None] * count
         for place, gradient in zip(places, gradients):
             full[place] = gradient
         changed = watch(tuple(full))
-        return gradients if changed is None else tuple(changed[place] for place in places)
+        return tuple(changed[place] for place in places)
 
     for place, passed in zip(places, _Passage.apply(spread, *(items[place] for place in places))):
         items[place] = passed
-    if not several:
+    if isinstance(values, Tensor):
         return items[0]
+    if isinstance(values, dict):
+        result = copy.copy(values)
+        result.update(zip(values, items))
+        return result
     return type(values)(*items) if hasattr(values, "_fields") else type(values)(items)
 
 
-def _as_tuple(value):
-    return value if value is None or isinstance(value, tuple) else (value,)
+class _BackwardWatch:
+    """One call of a module with backward hooks: puts passages around it, where they meet the gradients."""
+
+    def __init__(self, module):
+        hooks = list(module.__dict__["_backward_hooks"].values())
+        self._module = module
+        self._first = [hook for hook, before in hooks if before]
+        self._hooks = [hook for hook, before in hooks if not before]
+        self._inputs = 0
+        self._ends_here = False  # no input needs a gradient
+        self._outputs = None  # their gradients, on the way back
+
+    def enter(self, inputs):
+        self._inputs = len(inputs)
+        passed = _through(self._arrived, inputs) if self._hooks else None
+        self._ends_here = passed is None
+        return inputs if passed is None else passed
+
+    def leave(self, outputs):
+        if not isinstance(outputs, (Tensor, tuple, list, dict)):
+            warnings.warn(
+                f"{type(self._module).__name__}: backward hooks are not called, forward gives a "
+                f"{type(outputs).__name__} and no tensor, tuple, list or dict",
+                stacklevel=2,
+            )
+        passed = _through(self._left, outputs)
+        return outputs if passed is None else passed
+
+    def _left(self, gradients):
+        gradients = self._run(self._first, gradients)
+        if self._ends_here:
+            self._run(self._hooks, (None,) * self._inputs, gradients)
+        else:
+            self._outputs = gradients
+        return gradients
+
+    def _arrived(self, gradients):
+        outputs, self._outputs = self._outputs, None
+        return self._run(self._hooks, gradients, outputs)
+
+    def _run(self, hooks, gradients, *rest):
+        for hook in hooks:
+            changed = hook(self._module, gradients, *rest)
+            if changed is not None:
+                gradients = changed if isinstance(changed, tuple) else (changed,)
+        return gradients
 
 
-def _watch_backward(module, hook, before):
-    """Hooks on forward() that put passages around a call, so that gradients meet `hook` on the way back."""
-    calls: list[dict] = []  # what the parts of a call tell each other; more than one when calls nest
-
-    def enter(_, inputs):
-        call = {"watched": False, "inputs": len(inputs), "outputs": None}
-        calls.append(call)
-        if before:
-            return None
-
-        def arrived(gradients):
-            return _as_tuple(hook(module, gradients, call["outputs"]))
-
-        passed = _through(arrived, inputs)
-        call["watched"] = passed is not None
-        return passed
-
-    def leave(_, inputs, outputs):
-        call = calls.pop()
-
-        def left(gradients):
-            if before:
-                return _as_tuple(hook(module, gradients))
-            call["outputs"] = gradients
-            if not call["watched"]:  # no input needs a gradient: this is the end of the way
-                hook(module, (None,) * call["inputs"], gradients)
-            return None
-
-        return _through(left, outputs)
-
-    handles = [
-        _add_hook(module, "_forward_pre_hooks", enter),
-        _add_hook(module, "_forward_hooks", leave),
-    ]
-    return RemovableHandle(lambda: [handle.remove() for handle in handles])
+_phlox._set_backward_watch(_BackwardWatch)
 
 
 class _Methods(Module):
@@ -169,7 +180,7 @@ class _Methods(Module):
         """
         module: Module = self
         for name in target.split(".") if target else []:
-            part = dict(module.named_children()).get(name)
+            part = dict(module._parts()).get(name)
             if part is None:
                 raise AttributeError(f"{type(self).__name__} has no part {target!r}")
             module = part
@@ -285,7 +296,7 @@ class _Methods(Module):
             handle = model.head.register_forward_hook(lambda module, arguments, output: print(output.shape))
             handle.remove()
         """
-        return _add_hook(self, "_forward_hooks", hook, prepend, with_kwargs)
+        return _add_hook(self, "_forward_hooks", hook, with_kwargs, prepend)
 
     def register_forward_pre_hook(
         self, hook: Callable[..., Any], *, prepend: bool = False, with_kwargs: bool = False
@@ -294,36 +305,43 @@ class _Methods(Module):
 
         `with_kwargs` calls `hook(module, arguments, keywords)`, which may return both in a tuple.
         """
-        return _add_hook(self, "_forward_pre_hooks", hook, prepend, with_kwargs)
+        return _add_hook(self, "_forward_pre_hooks", hook, with_kwargs, prepend)
 
     def register_full_backward_hook(self, hook: Callable[..., Any], prepend: bool = False) -> RemovableHandle:
         """Calls `hook(module, grad_input, grad_output)` when the gradients of the module's inputs are known.
 
-        Both are tuples with None for what has no gradient; what the hook returns replaces `grad_input`. Inputs and
-        outputs are tensors or tuples of tensors. `prepend` is accepted; hooks run in the order of registration.
+        Both are tuples with None for what has no gradient; what the hook returns replaces `grad_input`. Outputs are
+        tensors, or tuples, lists or dicts of tensors. `prepend` puts the hook before all others.
         """
-        return _watch_backward(self, hook, before=False)
+        return _add_hook(self, "_backward_hooks", hook, False, prepend)
 
     def register_full_backward_pre_hook(
         self, hook: Callable[..., Any], prepend: bool = False
     ) -> RemovableHandle:
         """Calls `hook(module, grad_output)` before gradients go through the module; what it returns replaces them."""
-        return _watch_backward(self, hook, before=True)
+        return _add_hook(self, "_backward_hooks", hook, True, prepend)
 
     def __reduce_ex__(self, protocol):
         parameters, buffers, parts = (
             self._parameter_names(),
             self._buffer_names(),
-            dict(self.named_children()),
+            dict(self._parts()),
         )
         saved = self.state_dict()
         tensors: list[tuple] = [(name, self.__dict__[name], None) for name in parameters]
         tensors += [
             (name, self.__dict__[name], self.__dict__[name] is None or name in saved) for name in buffers
         ]
-        known = {*parameters, *buffers, *parts, *_cpp_attributes}
+        known = {*parameters, *buffers, *parts, "_arguments", *_hook_kinds}
         attributes = {name: value for name, value in self.__dict__.items() if name not in known}
-        state = {"tensors": tensors, "parts": parts, "attributes": attributes, "training": self.training}
+        hooks = {kind: list(self.__dict__.get(kind, {}).values()) for kind in _hook_kinds}
+        state = {
+            "tensors": tensors,
+            "parts": parts,
+            "attributes": attributes,
+            "hooks": hooks,
+            "training": self.training,
+        }
         return _new_module, (type(self), self.__dict__.get("_arguments", {})), state
 
     def __setstate__(self, state):
@@ -343,10 +361,13 @@ class _Methods(Module):
                 delattr(self, name)
             self.add_module(name, part)
         self.__dict__.update(state["attributes"])
+        for kind, hooks in state["hooks"].items():
+            for hook, option in hooks:
+                _add_hook(self, kind, hook, option)
         self.training = state["training"]
 
     def __repr__(self):
-        lines = [f"({name}): " + repr(part).replace("\n", "\n  ") for name, part in self.named_children()]
+        lines = [f"({name}): " + repr(part).replace("\n", "\n  ") for name, part in self._parts()]
         settings = self.extra_repr()
         if not lines:
             return f"{type(self).__name__}({settings})"

@@ -33,7 +33,10 @@ Sequential& Sequential::append(std::shared_ptr<Module> part) {
 }
 
 Tensor Sequential::forward(Tensor input) {
-  for (const auto& part : parts_) input = (*part)(input);
+  for (std::size_t i = 0; i < parts_.size(); ++i) {  // a hook may append
+    const std::shared_ptr<Module> part = parts_[i];
+    input = (*part)(input);
+  }
   return input;
 }
 
@@ -58,7 +61,7 @@ ModuleList& ModuleList::append(std::shared_ptr<Module> part) {
 Module& ModuleList::operator[](std::int64_t index) const { return part_at("ModuleList", parts_, index); }
 
 bool ModuleDict::contains(const std::string& name) const {
-  for (const auto& [known, module] : named_children()) {
+  for (const auto& [known, module] : parts()) {
     if (known == name) return true;
   }
   return false;
@@ -71,7 +74,7 @@ ModuleDict& ModuleDict::set(const std::string& name, std::shared_ptr<Module> par
 }
 
 Module& ModuleDict::operator[](const std::string& name) const {
-  for (const auto& [known, module] : named_children()) {
+  for (const auto& [known, module] : parts()) {
     if (known == name) return *module;
   }
   fail<StateError>(ErrorCode::module_misuse, "ModuleDict: there is no part \"{}\"", name).raise();

@@ -72,7 +72,7 @@ class ModuleDict : public Module {
   ModuleDict& add(const std::string& name, Arguments&&... arguments) {
     return set(name, std::make_shared<Part>(std::forward<Arguments>(arguments)...));
   }
-  std::size_t size() const { return children().size(); }
+  std::size_t size() const { return parts().size(); }
   bool contains(const std::string& name) const;
   // Throws StateError when there is none.
   Module& operator[](const std::string& name) const;

@@ -91,7 +91,7 @@ Tensor Module::forward(Tensor) {
 
 Tensor Module::operator()(const Tensor& input) {
   try {
-    if (pre_hooks_.empty() && hooks_.empty()) [[likely]]
+    if (!has_hooks()) [[likely]]
       return forward(input);
     return forward_with_hooks(input);
   } catch (Error& error) {
@@ -109,13 +109,16 @@ void Module::name_parameters(Error& error) const {
 
 Tensor Module::forward_with_hooks(const Tensor& input) {
   Tensor x = input;
-  // Copies, because a hook may remove itself.
-  for (const auto& [number, hook] : std::vector(pre_hooks_)) {
-    if (Tensor changed = hook(*this, x); changed.defined()) x = changed;
+  if (const auto hooks = this->hooks()) {
+    for (const auto& [number, hook] : hooks->before) {
+      if (Tensor changed = hook(*this, x); changed.defined()) x = changed;
+    }
   }
   Tensor y = forward(x);
-  for (const auto& [number, hook] : std::vector(hooks_)) {
-    if (Tensor changed = hook(*this, x, y); changed.defined()) y = changed;
+  if (const auto hooks = this->hooks()) {  // those that forward() has added too
+    for (const auto& [number, hook] : hooks->after) {
+      if (Tensor changed = hook(*this, x, y); changed.defined()) y = changed;
+    }
   }
   return y;
 }
@@ -134,6 +137,14 @@ void Module::check_new_name(const std::string& name) const {
       find_named(parts_, name) != parts_.end()) {
     refuse("the name is taken");
   }
+}
+
+void Module::check_part(const std::string& name, const Module& part) const {
+  if (!part.contains(*this)) return;
+  fail<ValueError>(ErrorCode::module_misuse, "{}: the part \"{}\" is the module itself or contains it",
+                   type_name(), name)
+      .hint("a list, self.parent = [parent], keeps a module without making it a part")
+      .raise();
 }
 
 void Module::register_parameter(const std::string& name, Tensor* member) {
@@ -158,6 +169,7 @@ void Module::register_buffer(const std::string& name, const Tensor& value, bool 
 
 void Module::register_module(const std::string& name, Module& part) {
   check_new_name(name);
+  check_part(name, part);
   parts_.push_back({name, &part, nullptr});
   part.parents_.push_back(this);
 }
@@ -167,6 +179,7 @@ void Module::register_module(const std::string& name, std::shared_ptr<Module> pa
   Module* module = part.get();
   if (!module)
     fail<ValueError>(ErrorCode::module_misuse, "{}: the part \"{}\" is null", type_name(), name).raise();
+  check_part(name, *module);
   parts_.push_back({name, module, std::move(part)});
 }
 
@@ -186,6 +199,7 @@ void Module::set_module(const std::string& name, Module& part) {
   auto known = find_named(parts_, name);
   if (known == parts_.end()) raise_unknown(*this, name);
   if (known->module == &part) return;
+  check_part(name, part);
   if (!known->owner) erase_one(known->module->parents_, this);
   *known = {name, &part, nullptr};
   part.parents_.push_back(this);
@@ -258,28 +272,45 @@ std::vector<std::string> Module::buffer_names() const {
   return names;
 }
 
-NamedModules Module::named_children() const {
+NamedModules Module::parts() const {
   NamedModules found;
   for (const Part& part : parts_) found.emplace_back(part.name, part.module);
   return found;
 }
 
-std::vector<Module*> Module::children() const {
-  std::vector<Module*> found;
-  for (const Part& part : parts_) found.push_back(part.module);
+NamedModules Module::named_children() const {
+  NamedModules found = parts();
+  std::unordered_set<const Module*> seen;
+  std::erase_if(found, [&](const auto& entry) { return !seen.insert(entry.second).second; });
   return found;
 }
 
-void Module::collect_modules(const std::string& prefix, NamedModules& found) {
-  const auto same = [&](const auto& entry) { return entry.second == this; };
-  if (std::find_if(found.begin(), found.end(), same) != found.end()) return;
-  found.emplace_back(prefix, this);
-  for (const Part& part : parts_) part.module->collect_modules(dotted(prefix) + part.name, found);
+std::vector<Module*> Module::children() const {
+  std::vector<Module*> found;
+  for (const auto& [name, module] : named_children()) found.push_back(module);
+  return found;
+}
+
+bool Module::contains(const Module& other) const {
+  std::unordered_set<const Module*> seen;
+  const auto search = [&](const auto& self, const Module& module) -> bool {
+    if (&module == &other) return true;
+    if (!seen.insert(&module).second) return false;
+    return std::any_of(module.parts_.begin(), module.parts_.end(),
+                       [&](const Part& part) { return self(self, *part.module); });
+  };
+  return search(search, *this);
 }
 
 NamedModules Module::named_modules(const std::string& prefix) {
   NamedModules found;
-  collect_modules(prefix, found);
+  std::unordered_set<const Module*> seen;
+  const auto collect_below = [&](const auto& self, Module& module, const std::string& name) -> void {
+    if (!seen.insert(&module).second) return;
+    found.emplace_back(name, &module);
+    for (const Part& part : module.parts_) self(self, *part.module, dotted(name) + part.name);
+  };
+  collect_below(collect_below, *this, prefix);
   return found;
 }
 
@@ -396,7 +427,7 @@ Module& Module::to(Device device) {
 }
 
 void Module::apply(const std::function<void(Module&)>& function) {
-  for (const Part& part : parts_) part.module->apply(function);
+  for (Module* part : children()) part->apply(function);
   function(*this);
 }
 
@@ -408,18 +439,39 @@ void Module::requires_grad_(bool on) {
 
 // --- hooks
 
+std::shared_ptr<const Module::Hooks> Module::hooks() const {
+  std::lock_guard lock(hooks_mutex_);
+  return hooks_;
+}
+
+void Module::change_hooks(const std::function<void(Hooks&)>& change) {
+  std::shared_ptr<const Hooks> old;  // released after the lock, as hooks may own anything
+  std::lock_guard lock(hooks_mutex_);
+  auto changed = hooks_ ? std::make_shared<Hooks>(*hooks_) : std::make_shared<Hooks>();
+  change(*changed);
+  const bool any = !changed->before.empty() || !changed->after.empty();
+  old = std::exchange(hooks_, any ? std::move(changed) : nullptr);
+  has_hooks_.store(any, std::memory_order_release);
+}
+
 std::int64_t Module::register_forward_pre_hook(PreHook hook, bool prepend) {
-  return add_hook(pre_hooks_, std::move(hook), prepend);
+  std::int64_t number = 0;
+  change_hooks([&](Hooks& hooks) { number = add_hook(hooks.before, std::move(hook), prepend); });
+  return number;
 }
 
 std::int64_t Module::register_forward_hook(Hook hook, bool prepend) {
-  return add_hook(hooks_, std::move(hook), prepend);
+  std::int64_t number = 0;
+  change_hooks([&](Hooks& hooks) { number = add_hook(hooks.after, std::move(hook), prepend); });
+  return number;
 }
 
 void Module::remove_hook(std::int64_t number) {
-  const auto same = [&](const auto& entry) { return entry.first == number; };
-  std::erase_if(pre_hooks_, same);
-  std::erase_if(hooks_, same);
+  change_hooks([&](Hooks& hooks) {
+    const auto same = [&](const auto& entry) { return entry.first == number; };
+    std::erase_if(hooks.before, same);
+    std::erase_if(hooks.after, same);
+  });
 }
 
 // --- text

@@ -17,9 +17,11 @@
 // A module stays where it was made: it is neither copied nor moved.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <utility>
 #include <vector>
@@ -66,8 +68,12 @@ class Module {
   // What is registered with the module itself, including the places of absent tensors.
   std::vector<std::string> parameter_names() const;
   std::vector<std::string> buffer_names() const;
+  // The direct parts, each once, under its first name; parts() has those that are there under several names as often.
   std::vector<Module*> children() const;
   NamedModules named_children() const;
+  NamedModules parts() const;
+  // Whether `other` is the module itself or somewhere below it.
+  bool contains(const Module& other) const;
   // The module itself, under `prefix`, and all below it.
   NamedModules named_modules(const std::string& prefix = "");
   std::vector<Module*> modules();
@@ -98,7 +104,8 @@ class Module {
   void requires_grad_(bool on = true);
 
   // --- hooks, called in the order of registration, or before all others with `prepend`; the number returned removes
-  // the hook again
+  // the hook again. They may be added and removed while other threads run the module, which keep to the hooks that
+  // were there when they came to them.
   using PreHook = std::function<Tensor(Module&, const Tensor& input)>;
   using Hook = std::function<Tensor(Module&, const Tensor& input, const Tensor& output)>;
   // Before forward(); a defined result takes the place of the input.
@@ -106,7 +113,7 @@ class Module {
   // After forward(); a defined result takes the place of the output.
   std::int64_t register_forward_hook(Hook hook, bool prepend = false);
   void remove_hook(std::int64_t number);
-  bool has_hooks() const { return !pre_hooks_.empty() || !hooks_.empty(); }
+  bool has_hooks() const { return has_hooks_.load(std::memory_order_acquire); }
 
   // --- text
   // The name of the class.
@@ -127,7 +134,8 @@ class Module {
   void register_parameter(const std::string& name, const Tensor& value);
   void register_buffer(const std::string& name, Tensor* member, bool persistent = true);
   void register_buffer(const std::string& name, const Tensor& value, bool persistent = true);
-  // A part that someone else owns, such as a member, and one that is shared.
+  // A part that someone else owns, such as a member, and one that is shared. Throws ValueError for a part that
+  // contains this module, as set_module() does.
   void register_module(const std::string& name, Module& part);
   void register_module(const std::string& name, std::shared_ptr<Module> part);
   // Replaces or removes what is registered under a name. Throw StateError when there is nothing.
@@ -151,14 +159,22 @@ class Module {
     std::shared_ptr<Module> owner;  // null: someone else owns it
   };
 
+  // The hooks at one time. A list that may be running is never changed; a new one takes its place.
+  struct Hooks {
+    std::vector<std::pair<std::int64_t, PreHook>> before;
+    std::vector<std::pair<std::int64_t, Hook>> after;
+  };
+
   void check_new_name(const std::string& name) const;
+  void check_part(const std::string& name, const Module& part) const;
+  std::shared_ptr<const Hooks> hooks() const;
+  void change_hooks(const std::function<void(Hooks&)>& change);
   Tensor forward_with_hooks(const Tensor& input);
   // Says of the parameters in an error what they are: Linear "mlp.0.weight".
   void name_parameters(Error& error) const;
   void forget(const Module* part);
   void collect(const std::string& prefix, bool recurse, std::vector<Slot> Module::* slots,
                NamedTensors& found) const;
-  void collect_modules(const std::string& prefix, NamedModules& found);
   // Calls function(name, slot) for parameters and persistent buffers, in the order of state dictionaries.
   template <class Self, class F>
   static void for_each_state(Self& self, const std::string& prefix, const F& function);
@@ -169,8 +185,9 @@ class Module {
   std::vector<Slot> buffers_;
   std::vector<Part> parts_;
   std::vector<Module*> parents_;  // of which this is a part that they do not own
-  std::vector<std::pair<std::int64_t, PreHook>> pre_hooks_;
-  std::vector<std::pair<std::int64_t, Hook>> hooks_;
+  mutable std::mutex hooks_mutex_;
+  std::shared_ptr<const Hooks> hooks_;  // null when there are none
+  std::atomic<bool> has_hooks_ = false;
   bool training_ = true;
 };
 

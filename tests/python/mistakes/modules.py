@@ -112,6 +112,31 @@ def name_with_a_dot():
     net.add_module("a.b", nn.Linear(1, 1))
 
 
+def module_as_its_own_part():
+    """
+    phlox.errors.ValueError: [E0703] Sequential: the part "me" is the module itself or contains it
+      at   modules.py:LINE   net.add_module("me", net)
+      try  a list, self.parent = [parent], keeps a module without making it a part
+    """
+    net = nn.Sequential(nn.Linear(2, 2))
+    net.add_module("me", net)
+
+
+def part_that_refers_to_its_parent():
+    """
+    phlox.errors.ValueError: [E0703] Child: the part "parent" is the module itself or contains it
+      at   modules.py:LINE   net.child.parent = net
+      try  a list, self.parent = [parent], keeps a module without making it a part
+    """
+
+    class Child(nn.Module):
+        pass
+
+    net = nn.Module()
+    net.child = Child()
+    net.child.parent = net
+
+
 def part_that_is_no_module():
     """
     phlox.errors.TypeError: [E0104] Sequential: the part "1" must be a module, not the function relu
