@@ -391,7 +391,7 @@ def batch_size_as_a_fraction():
 
 def negative_number_of_workers():
     """
-    phlox.errors.ValueError: [E0901] DataLoader: num_workers must not be negative, not -1
+    phlox.errors.ValueError: [E0901] DataLoader: num_workers must be an integer from 0 to 2147483647, not -1
       at  modules.py:LINE   DataLoader(data, num_workers=-1)
     """
     data = TensorDataset(px.ones(4, 2))
