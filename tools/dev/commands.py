@@ -42,6 +42,7 @@ def quickstart(arguments: argparse.Namespace) -> bool:
     same = sum(c == p for c, p in zip(read_by_cpp, read_by_python, strict=True))
     say(f"C++ and Python agree on {same} of {len(read_by_cpp)} digits")
     say(f"written to {output.relative_to(ROOT)}: {', '.join(sorted(f.name for f in output.iterdir()))}")
+    say("next: PYTHONPATH=build/release/python .venv/bin/python, build/release/bin/phlox, docs/tutorials")
     return same == len(read_by_cpp) > 0
 
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <cstdlib>
 #include <vector>
 
 #ifdef PHLOX_ONEDNN
@@ -195,6 +196,15 @@ std::string diagnose() {
   add_line(text, "phlox", PHLOX_VERSION);
   add_line(text, "processor", fmt::format("kernels for {}", cpu::to_string(cpu::instruction_set())));
   add_line(text, "threads", fmt::format("{}", thread_count()));
+#if defined(__unix__) || defined(__APPLE__)
+  double load = 0;
+  if (getloadavg(&load, 1) == 1 && load > 1.5 * thread_count() && thread_count() > 1)
+    add_line(text, "busy",
+             fmt::format(
+                 "{:.1f} programs want {} processors, so threads wait for each other; small networks train "
+                 "faster with PHLOX_NUM_THREADS=1",
+                 load, thread_count()));
+#endif
   add_line(text, "operations", fmt::format("{}", operations().size()));
 #ifdef PHLOX_ONEDNN
   const dnnl_version_t* onednn = dnnl_version();

@@ -184,7 +184,8 @@ std::unique_ptr<ParsedSignature> parse_signature(const Operation& operation) {
 const std::vector<Parameter>& parameters(const Operation& operation) {
   // One slot for each entry of the table, filled on the first request; boxed calls come here often.
   const auto table = PHLOX_TABLE_SPAN(phlox_operations);
-  static std::vector<std::atomic<const ParsedSignature*>> slots(table.size());
+  static auto& slots =
+      *new std::vector<std::atomic<const ParsedSignature*>>(table.size());  // lives to the end
   std::atomic<const ParsedSignature*>& slot = slots[static_cast<std::size_t>(&operation - table.data())];
   const ParsedSignature* parsed = slot.load(std::memory_order_acquire);
   if (!parsed) {
