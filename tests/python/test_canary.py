@@ -119,7 +119,7 @@ def test_canary(tmp_path):
 
     run("cmake", "-G", "Ninja", "-S", tmp_path, "-B", build, f"-DPython_EXECUTABLE={sys.executable}",
         "-DCMAKE_BUILD_TYPE=Release")  # fmt: skip
-    run("ninja", "-C", build, "_phlox", "canary_shared", "canary_static")
+    run("ninja", "-C", build, "_phlox", "phlox_stubs", "canary_shared", "canary_static")
     for kind in ("shared", "static"):
         assert run(build / f"canary_{kind}") == "7 4 28 Many canaries, added up."
     package = next(build.rglob("_phlox.*.so")).parent.parent
