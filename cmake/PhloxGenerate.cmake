@@ -22,7 +22,7 @@ foreach(header IN LISTS phlox_pointwise_headers)
 #include "phlox/ops/pointwise/@family@.h"
 ]] @ONLY)
   file(CONFIGURE OUTPUT "${definition}" CONTENT [[
-#include "phlox/ops/pointwise_definition.h"
+#include "phlox/ops/registry/pointwise_definition.h"
 #include "phlox/ops/pointwise/@family@.h"
 ]] @ONLY)
   list(APPEND phlox_kernel_sources "${kernel}")

@@ -1,7 +1,7 @@
 # The extension module phlox._phlox. In a development build <build>/python is a complete package:
 # PYTHONPATH=<build>/python uses it, and a changed .py file is seen at once, as they are links.
 
-file(GLOB python_sources CONFIGURE_DEPENDS "src/python/*.cc")
+file(GLOB_RECURSE python_sources CONFIGURE_DEPENDS "src/python/*.cc")
 if(NOT python_sources OR NOT TARGET phlox)
   return()
 endif()

@@ -2,7 +2,7 @@
 """Declares the operations of src/phlox/ops in C++.
 
 An operation is defined once, by PHLOX_POINTWISE or PHLOX_OPERATION with a plain C++ parameter list (see
-src/phlox/ops/operation.h). C++ wants a declaration before a use and methods inside the class, which no macro can
+src/phlox/ops/registry/operation.h). C++ wants a declaration before a use and methods inside the class, which no macro can
 give, so this script reads the parameter lists and writes
 
     ops/functions.h       phlox::sum(x, ...) for users
@@ -196,7 +196,7 @@ def write_functions_source(operations: list[Operation]) -> str:
         "",
         '#include "phlox/ops/declarations.h"',
         '#include "phlox/ops/in_place.h"',
-        '#include "phlox/ops/pointwise.h"',
+        '#include "phlox/ops/primitives/pointwise.h"',
         "",
         "namespace phlox {",
         "",

@@ -23,7 +23,7 @@
 #include "phlox/ops/creation.h"
 #include "phlox/ops/functions.h"
 #include "phlox/ops/indexing.h"
-#include "phlox/ops/operation.h"
+#include "phlox/ops/registry/operation.h"
 #include "phlox/ops/operators.h"
 #include "phlox/optim/optim.h"
 #include "phlox/train/interrupt.h"

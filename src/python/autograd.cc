@@ -1,4 +1,4 @@
-#include "autograd.h"
+#include "python/autograd.h"
 
 #include <nanobind/nanobind.h>
 #include <nanobind/stl/optional.h>
@@ -8,13 +8,13 @@
 #include <cctype>
 #include <set>
 
-#include "caster.h"
-#include "errors.h"
+#include "python/caster.h"
+#include "python/errors.h"
 #include "phlox/autograd/checkpoint.h"
 #include "phlox/autograd/engine.h"
 #include "phlox/autograd/function.h"
 #include "phlox/core/recording.h"
-#include "shared_object.h"
+#include "python/shared_object.h"
 
 namespace nb = nanobind;
 using namespace nb::literals;

@@ -3,7 +3,7 @@
 
 #include <nanobind/nanobind.h>
 
-#include "tensor_object.h"
+#include "python/tensor/tensor_object.h"
 
 NAMESPACE_BEGIN(NB_NAMESPACE)
 NAMESPACE_BEGIN(detail)

@@ -1,4 +1,4 @@
-#include "errors.h"
+#include "python/errors.h"
 
 #include <fmt/format.h>
 #include <nanobind/nanobind.h>
@@ -8,10 +8,10 @@
 #include <string>
 #include <string_view>
 
-#include "frame.h"
+#include "python/frame.h"
 #include "phlox/base/error.h"
 #include "phlox/core/gradient_node.h"
-#include "tensor_object.h"
+#include "python/tensor/tensor_object.h"
 
 namespace nb = nanobind;
 

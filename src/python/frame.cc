@@ -1,4 +1,4 @@
-#include "frame.h"
+#include "python/frame.h"
 
 #include <Python.h>
 #include <frameobject.h>

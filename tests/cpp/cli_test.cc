@@ -3,7 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "phlox/base/error.h"
-#include "phlox/ops/operation.h"
+#include "phlox/ops/registry/operation.h"
 
 namespace {
 

@@ -7,7 +7,7 @@
 #include "error_matching.h"
 #include "finite_differences.h"
 #include "phlox/device/cpu/library_choice.h"
-#include "phlox/ops/contraction.h"
+#include "phlox/ops/primitives/contraction.h"
 #include "phlox/ops/functions.h"
 
 namespace phlox {

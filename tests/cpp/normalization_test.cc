@@ -3,7 +3,7 @@
 #include <cmath>
 
 #include "finite_differences.h"
-#include "phlox/ops/convolution.h"
+#include "phlox/ops/primitives/convolution.h"
 #include "phlox/ops/functions.h"
 
 namespace phlox {

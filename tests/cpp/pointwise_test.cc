@@ -9,8 +9,8 @@
 #include "phlox/device/cpu/pointwise_kernel_entry.h"
 #include "phlox/device/cpu/processor.h"
 #include "phlox/ops/functions.h"
-#include "phlox/ops/operation.h"
-#include "phlox/ops/pointwise.h"
+#include "phlox/ops/registry/operation.h"
+#include "phlox/ops/primitives/pointwise.h"
 
 namespace phlox {
 namespace {

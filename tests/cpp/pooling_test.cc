@@ -4,7 +4,7 @@
 #include <limits>
 
 #include "finite_differences.h"
-#include "phlox/ops/convolution.h"
+#include "phlox/ops/primitives/convolution.h"
 #include "phlox/ops/functions.h"
 
 namespace phlox {

@@ -2,7 +2,7 @@
 // none.
 #include <phlox/core/tensor.h>
 #include <phlox/ops/functions.h>
-#include <phlox/ops/operation.h>
+#include <phlox/ops/registry/operation.h>
 
 #include <cstdio>
 

@@ -31,7 +31,7 @@ PHLOX_END_POINTWISE
 """
 
 COMPOSITE = """#include "phlox/ops/functions.h"
-#include "phlox/ops/operation.h"
+#include "phlox/ops/registry/operation.h"
 
 namespace phlox {
 
@@ -46,7 +46,7 @@ PHLOX_OPERATION(Tensor, canary_choir, (const Tensor& input, std::int64_t dim = 0
 """
 
 PROGRAM = """#include <phlox/ops/functions.h>
-#include <phlox/ops/operation.h>
+#include <phlox/ops/registry/operation.h>
 
 #include <cstdio>
 

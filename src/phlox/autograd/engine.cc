@@ -8,7 +8,7 @@
 
 #include "phlox/core/recording.h"
 #include "phlox/core/strided.h"
-#include "phlox/ops/device_kernels.h"
+#include "phlox/ops/primitives/device_kernels.h"
 #include "phlox/ops/functions.h"
 
 namespace phlox::autograd {

@@ -9,7 +9,7 @@
 #include <unordered_map>
 
 #include "phlox/core/recording.h"
-#include "phlox/ops/device_kernels.h"
+#include "phlox/ops/primitives/device_kernels.h"
 
 #if defined(__GNUC__)
 #include <cxxabi.h>

@@ -15,7 +15,7 @@
 #include "phlox/base/version.h"
 #include "phlox/core/parallel.h"
 #include "phlox/device/cpu/processor.h"
-#include "phlox/ops/operation.h"
+#include "phlox/ops/registry/operation.h"
 
 namespace phlox::cli {
 namespace {

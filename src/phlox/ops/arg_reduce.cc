@@ -1,7 +1,7 @@
 // Extrema with their positions.
 #include "phlox/ops/functions.h"
-#include "phlox/ops/operation.h"
-#include "phlox/ops/order_primitives.h"
+#include "phlox/ops/registry/operation.h"
+#include "phlox/ops/primitives/order.h"
 
 namespace phlox {
 

@@ -4,9 +4,9 @@
 // as in PyTorch): the direction in which L grows. It follows by itself for all that is written with parts; analytic
 // pointwise functions multiply with the conjugate of their derivative (ops/pointwise.cc).
 #include "phlox/ops/complex_forms.h"
-#include "phlox/ops/convert.h"
+#include "phlox/ops/primitives/convert.h"
 #include "phlox/ops/functions.h"
-#include "phlox/ops/operation.h"
+#include "phlox/ops/registry/operation.h"
 #include "phlox/ops/view.h"
 
 namespace phlox {

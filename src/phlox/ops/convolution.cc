@@ -1,191 +1,314 @@
-#include "phlox/ops/convolution.h"
-
-#include <utility>
-
-#include "phlox/core/recording.h"
-#include "phlox/core/saved_tensor.h"
-#include "phlox/ops/convert.h"
-#include "phlox/ops/device_kernels.h"
+// The operations conv1d to conv3d and their transposes.
+#include "phlox/ops/primitives/convolution.h"
 #include "phlox/ops/functions.h"
-#include "phlox/ops/primitive.h"
+#include "phlox/ops/registry/operation.h"
+#include "phlox/ops/window_arguments.h"
 
 namespace phlox {
 namespace {
 
-// Computes one of input, weight and output from the other two. `lost` are the spatial sizes of the result that the
-// other two do not determine.
-Tensor compute(ConvolutionPart result, const Tensor& first, const Tensor& second, const OptionalTensor& bias,
-               const Shape& lost, const ConvolutionGeometry& geometry);
-
-const char* name_of(ConvolutionPart part) {
-  switch (part) {
-    case ConvolutionPart::output: return "convolution";
-    case ConvolutionPart::input: return "convolution_data_gradient";
-    default: return "convolution_weight_gradient";
-  }
-}
-
-Shape spatial_sizes(const Tensor& t) {
-  return Shape(std::span<const std::int64_t>(t.impl()->sizes + 2, t.rank() - 2));
-}
-
-// The operands of each map, in order: output(input, weight), input(output, weight), weight(output, input).
-std::pair<ConvolutionPart, ConvolutionPart> operands_of(ConvolutionPart result) {
-  switch (result) {
-    case ConvolutionPart::output: return {ConvolutionPart::input, ConvolutionPart::weight};
-    case ConvolutionPart::input: return {ConvolutionPart::output, ConvolutionPart::weight};
-    default: return {ConvolutionPart::output, ConvolutionPart::input};
-  }
-}
-
-// With <r, map(a, b)> trilinear in the three parts, the gradient of each operand is the map that computes its part
-// from the result's gradient and the other operand.
-class ConvolutionNode final : public GradientNode {
- public:
-  ConvolutionNode(ConvolutionPart result, const Tensor& first, const Tensor& second,
-                  const OptionalTensor& bias, const ConvolutionGeometry& geometry)
-      : GradientNode(name_of(result), bias ? 3 : 2),
-        result_(result),
-        geometry_(geometry),
-        sizes_{spatial_sizes(first), spatial_sizes(second)} {
-    edges()[0] = gradient_edge(first);
-    edges()[1] = gradient_edge(second);
-    if (bias) edges()[2] = gradient_edge(*bias);
-    if (wants(0)) saved_[1] = SavedTensor(second, this);
-    if (wants(1)) saved_[0] = SavedTensor(first, this);
-  }
-
-  void backward(std::span<const Tensor> output_gradients, std::span<Tensor> input_gradients) override {
-    if (!output_gradients[0].defined()) return;
-    Tensor gradient = output_gradients[0];
-    // Both products want it in this order: once is enough.
-    if (wants(0) && wants(1) && (gradient.rank() == 4 || gradient.rank() == 5) &&
-        !gradient.is_channels_last())
-      gradient = apply_convert(gradient, gradient.dtype(), MemoryOrder::channels_last);
-    const auto [first, second] = operands_of(result_);
-    if (wants(0)) input_gradients[0] = part(first, second, gradient, saved_[1].get(*this), sizes_[0]);
-    if (wants(1)) input_gradients[1] = part(second, first, gradient, saved_[0].get(*this), sizes_[1]);
-    if (input_count() == 3 && wants(2)) {
-      DimList dims{0};
-      for (int d = 2; d < gradient.rank(); ++d) dims.push_back(d);
-      input_gradients[2] = sum(gradient, dims);
-    }
-  }
-
-  void release_saved() override {
-    saved_[0].release();
-    saved_[1].release();
-  }
-  bool released() const override { return saved_[0].released() || saved_[1].released(); }
-
- private:
-  Tensor part(ConvolutionPart wanted, ConvolutionPart other, const Tensor& gradient, const Tensor& value,
-              const Shape& sizes) const {
-    const auto [first, second] = operands_of(wanted);
-    const bool in_order = second == other;
-    return in_order ? compute(wanted, gradient, value, {}, sizes, geometry_)
-                    : compute(wanted, value, gradient, {}, sizes, geometry_);
-  }
-
-  ConvolutionPart result_;
-  ConvolutionGeometry geometry_;
-  Shape sizes_[2];
-  SavedTensor saved_[2];
+struct Operands {
+  Tensor input, weight;
+  OptionalTensor bias;
+  bool unbatched = false;
 };
 
-struct ConvolutionAttributes {
-  Shape lost;
+// Brings the operands to one dtype and checks what does not depend on the direction.
+Operands prepare(const char* operation, int dims, const Tensor& input, const Tensor& weight,
+                 const OptionalTensor& bias, std::int64_t groups, std::int64_t channels,
+                 std::int64_t out_channels) {
+  Operands operands;
+  operands.input = with_batch(input, dims, operation, operands.unbatched);
+  if (weight.rank() != dims + 2)
+    fail<ShapeError>(ErrorCode::wrong_rank, "{}: weight needs {} dimensions, not {}", operation, dims + 2,
+                     weight.rank())
+        .detail("input", describe(input))
+        .detail("weight", describe(weight))
+        .raise();
+  if (groups < 1)
+    fail<ValueError>(ErrorCode::invalid_value, "{}: groups must be at least 1, not {}", operation, groups)
+        .raise();
+  if (weight.size(0) % groups != 0)
+    fail<ShapeError>(ErrorCode::sizes_differ,
+                     "{}: the {} channels of the weight do not divide into {} groups", operation,
+                     weight.size(0), groups)
+        .detail("weight", describe(weight))
+        .raise();
+  if (operands.input.size(1) != channels)
+    fail<ShapeError>(ErrorCode::sizes_differ, "{}: input has {} channels, the weight takes {}{}", operation,
+                     operands.input.size(1), channels, groups > 1 ? fmt::format(" in {} groups", groups) : "")
+        .detail("input", describe(input))
+        .detail("weight", describe(weight))
+        .hint("channels are dimension 1; <input>.permute(0, 3, 1, 2) moves them there from the end")
+        .raise();
+  if (bias && (bias->rank() != 1 || bias->size(0) != out_channels))
+    fail<ShapeError>(ErrorCode::sizes_differ, "{}: bias needs the shape [{}]", operation, out_channels)
+        .detail("weight", describe(weight))
+        .detail("bias", describe(*bias))
+        .raise();
+  for (int d = 2; d < weight.rank(); ++d)
+    if (weight.size(d) == 0)
+      fail<ShapeError>(ErrorCode::invalid_value, "{}: a kernel of size 0", operation)
+          .detail("weight", describe(weight))
+          .raise();
+  DType dtype = promote(input.dtype(), weight.dtype());
+  if (bias) dtype = promote(dtype, bias->dtype());
+  if (dtype == DType::bool_ || is_complex(dtype) || !is_computable(dtype))
+    fail<DTypeError>(ErrorCode::wrong_dtype, "{}: takes real numbers, not {}", operation, info(dtype).name)
+        .detail("input", describe(input))
+        .detail("weight", describe(weight))
+        .hint("<input>.to(px.float32)")
+        .raise();
+  operands.input = operands.input.to(dtype);
+  operands.weight = weight.to(dtype);
+  if (bias) operands.bias = bias->to(dtype);
+  return operands;
+}
+
+Tensor without_batch(const Tensor& result, const Operands& operands) {
+  return operands.unbatched ? squeeze(result, 0) : result;
+}
+
+Tensor conv(const char* operation, int dims, const Tensor& input, const Tensor& weight,
+            const OptionalTensor& bias, const DimList& stride, const DimList& padding,
+            const DimList& dilation, std::int64_t groups) {
+  const Operands operands =
+      prepare(operation, dims, input, weight, bias, groups, weight.rank() > 1 ? weight.size(1) * groups : 0,
+              weight.rank() ? weight.size(0) : 0);
   ConvolutionGeometry geometry;
-};
-
-template <ConvolutionPart part>
-TensorList evaluate(std::span<const Operand> inputs, const void* attributes) {
-  const auto& a = *static_cast<const ConvolutionAttributes*>(attributes);
-  const OptionalTensor bias = inputs.size() > 2 ? OptionalTensor(inputs[2].tensor()) : OptionalTensor();
-  return {compute(part, inputs[0].tensor(), inputs[1].tensor(), bias, a.lost, a.geometry)};
+  geometry.groups = groups;
+  geometry.stride = for_each_dimension(stride, dims, 1, operation, "stride");
+  geometry.dilation = for_each_dimension(dilation, dims, 1, operation, "dilation");
+  if (padding.rank() == 2 * dims && dims > 1) {  // before and after differ
+    for (int d = 0; d < dims; ++d) {
+      geometry.padding_before.push_back(padding[2 * d]);
+      geometry.padding_after.push_back(padding[2 * d + 1]);
+    }
+    for_each_dimension(geometry.padding_before, dims, 0, operation, "padding");
+    for_each_dimension(geometry.padding_after, dims, 0, operation, "padding");
+  } else if (padding.rank() == 2 && dims == 1) {
+    geometry.padding_before = for_each_dimension({padding[0]}, 1, 0, operation, "padding");
+    geometry.padding_after = for_each_dimension({padding[1]}, 1, 0, operation, "padding");
+  } else {
+    geometry.padding_before = for_each_dimension(padding, dims, 0, operation, "padding");
+    geometry.padding_after = geometry.padding_before;
+  }
+  for (int d = 0; d < dims; ++d) {
+    const std::int64_t padded =
+        operands.input.size(2 + d) + geometry.padding_before[d] + geometry.padding_after[d];
+    const std::int64_t reach = geometry.dilation[d] * (weight.size(2 + d) - 1) + 1;
+    if (padded < reach)
+      fail<ShapeError>(ErrorCode::sizes_differ,
+                       "{}: the kernel reaches over {} positions, the padded input has {}", operation, reach,
+                       padded)
+          .detail("input", describe(input))
+          .detail("weight", describe(weight))
+          .hint("a smaller kernel or dilation, or more padding")
+          .raise();
+  }
+  return without_batch(convolve(operands.input, operands.weight, operands.bias, geometry), operands);
 }
-PHLOX_PRIMITIVE(convolution, 41, evaluate<ConvolutionPart::output>);
-PHLOX_PRIMITIVE(convolution_data_gradient, 42, evaluate<ConvolutionPart::input>);
-PHLOX_PRIMITIVE(convolution_weight_gradient, 43, evaluate<ConvolutionPart::weight>);
 
-const Primitive& primitive_of(ConvolutionPart part) {
-  switch (part) {
-    case ConvolutionPart::output: return convolution_primitive;
-    case ConvolutionPart::input: return convolution_data_gradient_primitive;
-    default: return convolution_weight_gradient_primitive;
+Tensor conv_transpose(const char* operation, int dims, const Tensor& input, const Tensor& weight,
+                      const OptionalTensor& bias, const DimList& stride, const DimList& padding,
+                      const DimList& output_padding, std::int64_t groups, const DimList& dilation) {
+  const std::int64_t out_channels = weight.rank() > 1 ? weight.size(1) * groups : 0;
+  const Operands operands =
+      prepare(operation, dims, input, weight, bias, groups, weight.rank() ? weight.size(0) : 0, out_channels);
+  ConvolutionGeometry geometry;
+  geometry.groups = groups;
+  geometry.stride = for_each_dimension(stride, dims, 1, operation, "stride");
+  geometry.dilation = for_each_dimension(dilation, dims, 1, operation, "dilation");
+  geometry.padding_before = for_each_dimension(padding, dims, 0, operation, "padding");
+  geometry.padding_after = geometry.padding_before;
+  const IntList extra = for_each_dimension(output_padding, dims, 0, operation, "output_padding");
+  Shape spatial;
+  for (int d = 0; d < dims; ++d) {
+    if (extra[d] >= std::max(geometry.stride[d], geometry.dilation[d]))
+      fail<ValueError>(ErrorCode::invalid_value,
+                       "{}: output_padding {} must be smaller than stride or dilation", operation, extra[d])
+          .detail("stride", to_string(geometry.stride))
+          .detail("dilation", to_string(geometry.dilation))
+          .raise();
+    spatial.push_back((operands.input.size(2 + d) - 1) * geometry.stride[d] - 2 * geometry.padding_before[d] +
+                      geometry.dilation[d] * (weight.size(2 + d) - 1) + extra[d] + 1);
+    if (extra[d] >= geometry.stride[d]) geometry.padding_after[d] -= extra[d];
+    if (spatial[d] < 0)
+      fail<ShapeError>(ErrorCode::sizes_differ, "{}: the padding leaves a result of size {}", operation,
+                       spatial[d])
+          .detail("input", describe(input))
+          .detail("weight", describe(weight))
+          .hint("less padding")
+          .raise();
   }
+  Tensor result = convolution_data_gradient(operands.input, operands.weight, spatial, geometry);
+  if (operands.bias) {
+    Shape shape(static_cast<std::size_t>(dims) + 2, 1);
+    shape[1] = out_channels;
+    result = add(result, reshape(*operands.bias, shape));
+  }
+  return without_batch(result, operands);
 }
 
-Tensor compute(ConvolutionPart result, const Tensor& first, const Tensor& second, const OptionalTensor& bias,
-               const Shape& lost, const ConvolutionGeometry& geometry) {
-  if (thread_mode.interpreter_count) [[unlikely]] {
-    const Operand inputs[] = {first, second, bias ? Operand(*bias) : Operand(0)};
-    const ConvolutionAttributes attributes{lost, geometry};
-    return interpret(primitive_of(result), {inputs, bias ? std::size_t{3} : std::size_t{2}}, &attributes)[0];
+// "valid": none; "same": as much as keeps the size, one more at the end where it is odd.
+DimList named_padding(const char* operation, const std::string& name, int dims, const Tensor& weight,
+                      const DimList& stride, const DimList& dilation) {
+  if (name == "valid") return 0;
+  if (name != "same")
+    fail<ValueError>(ErrorCode::unknown_name, "{}: the padding \"{}\" is not known", operation, name)
+        .hint("\"same\", \"valid\" or numbers")
+        .raise();
+  const IntList steps = for_each_dimension(stride, dims, 1, operation, "stride"),
+                gaps = for_each_dimension(dilation, dims, 1, operation, "dilation");
+  DimList amounts;
+  for (int d = 0; d < dims && d + 2 < weight.rank(); ++d) {
+    if (steps[d] != 1)
+      fail<ValueError>(ErrorCode::invalid_value, "{}: padding=\"same\" needs a stride of 1", operation)
+          .raise();
+    const std::int64_t total = gaps[d] * (weight.size(d + 2) - 1);
+    amounts.push_back(total / 2);
+    amounts.push_back(total - total / 2);
   }
-  Shape shape;
-  switch (result) {
-    case ConvolutionPart::output: shape = {first.size(0), second.size(0)}; break;
-    case ConvolutionPart::input: shape = {first.size(0), second.size(1) * geometry.groups}; break;
-    case ConvolutionPart::weight: shape = {first.size(1), second.size(1) / geometry.groups}; break;
-  }
-  for (std::size_t d = 0; d < lost.size(); ++d) shape.push_back(lost[d]);
-  const Tensor computed = result == ConvolutionPart::weight
-                              ? make_tensor(shape, first.dtype(), first.device())
-                              : make_channels_last(shape, first.dtype(), first.device());
-  ConvolutionCall call{};
-  call.result = result;
-  call.geometry = &geometry;
-  call.bias = bias ? bias->impl() : nullptr;
-  TensorImpl** places[] = {&call.output, &call.input, &call.weight};
-  const auto [one, two] = operands_of(result);
-  *places[static_cast<int>(one)] = first.impl();
-  *places[static_cast<int>(two)] = second.impl();
-  *places[static_cast<int>(result)] = computed.impl();
-  device_kernels(first.device()).convolution(call);
-  if (needs_gradient(first) || needs_gradient(second) || (bias && needs_gradient(*bias)))
-    set_history(computed,
-                Reference<GradientNode>::adopt(new ConvolutionNode(result, first, second, bias, geometry)));
-  return computed;
+  return amounts;
 }
 
 }  // namespace
 
-Tensor make_channels_last(const Shape& shape, DType dtype, Device device) {
-  Tensor result = make_tensor(shape, dtype, device);
-  TensorImpl* impl = result.impl();
-  const int last = impl->rank - 1;
-  std::int64_t stride = std::max<std::int64_t>(shape[1], 1);
-  impl->strides[1] = 1;
-  for (int d = last; d >= 2; --d) {
-    impl->strides[d] = stride;
-    stride *= std::max<std::int64_t>(shape[d], 1);
-  }
-  impl->strides[0] = stride;
-  impl->update_layout();
-  return result;
+PHLOX_OPERATION(
+    Tensor, conv1d,
+    (const Tensor& input, const Tensor& weight, const OptionalTensor& bias = {}, const DimList& stride = 1,
+     const DimList& padding = 0, const DimList& dilation = 1, std::int64_t groups = 1),
+    .doc =
+        "Convolution over one dimension. input [batch, channels, length] or without batch, weight [out, "
+        "channels / groups, kernel], bias [out]; gives [batch, out, length]. `padding` is one number, or one "
+        "before and one after.",
+    .source = "LeCun et al. 1989, Backpropagation applied to handwritten zip code recognition",
+    .family = Family::convolution, .home = "nn.functional", .method = false,
+    .samples =
+        "conv1d(A(2, 3, 8), A(4, 3, 3), A(4)); conv1d(A(4, 9), A(6, 2, 3), stride=2, padding=1, "
+        "groups=2); conv1d(A(1, 2, 9), A(2, 2, 3), dilation=2, padding=[2, 1])",
+    .tolerance = 1e-4, .autocast = AutocastClass::lower_precision) {
+  return conv("conv1d", 1, input, weight, bias, stride, padding, dilation, groups);
 }
 
-Tensor convolve(const Tensor& input, const Tensor& weight, const OptionalTensor& bias,
-                const ConvolutionGeometry& geometry) {
-  Shape spatial;
-  for (int d = 0; d < input.rank() - 2; ++d) {
-    const std::int64_t reach = geometry.dilation[d] * (weight.size(d + 2) - 1) + 1;
-    spatial.push_back((input.size(d + 2) + geometry.padding_before[d] + geometry.padding_after[d] - reach) /
-                          geometry.stride[d] +
-                      1);
-  }
-  return compute(ConvolutionPart::output, input, weight, bias, spatial, geometry);
+PHLOX_OPERATION(
+    Tensor, conv2d,
+    (const Tensor& input, const Tensor& weight, const OptionalTensor& bias = {}, const DimList& stride = 1,
+     const DimList& padding = 0, const DimList& dilation = 1, std::int64_t groups = 1),
+    .doc =
+        "Convolution over two dimensions. input [batch, channels, height, width] or without batch, weight "
+        "[out, channels / groups, kernel height, kernel width], bias [out]; gives [batch, out, height, "
+        "width]. `padding` is one number, one a dimension, or before and after for each dimension.",
+    .source = "LeCun et al. 1989, Backpropagation applied to handwritten zip code recognition",
+    .family = Family::convolution, .home = "nn.functional", .method = false,
+    .samples =
+        "conv2d(A(2, 3, 6, 5), A(4, 3, 3, 2), A(4), stride=2, padding=1); conv2d(A(4, 5, 5), A(4, 1, "
+        "3, 3), groups=4); conv2d(A(1, 2, 7, 6), A(2, 2, 2, 3), dilation=[2, 1], padding=[1, 0, 2, 1])",
+    .tolerance = 1e-4, .autocast = AutocastClass::lower_precision) {
+  return conv("conv2d", 2, input, weight, bias, stride, padding, dilation, groups);
 }
 
-Tensor convolution_data_gradient(const Tensor& output, const Tensor& weight, const Shape& spatial,
-                                 const ConvolutionGeometry& geometry) {
-  return compute(ConvolutionPart::input, output, weight, {}, spatial, geometry);
+PHLOX_OPERATION(
+    Tensor, conv3d,
+    (const Tensor& input, const Tensor& weight, const OptionalTensor& bias = {}, const DimList& stride = 1,
+     const DimList& padding = 0, const DimList& dilation = 1, std::int64_t groups = 1),
+    .doc =
+        "Convolution over three dimensions. input [batch, channels, depth, height, width] or without batch, "
+        "weight [out, channels / groups, kernel...], bias [out]; gives [batch, out, depth, height, width]. "
+        "`padding` is one number, one a dimension, or before and after for each dimension.",
+    .source = "Ji et al. 2010, 3D convolutional neural networks for human action recognition",
+    .family = Family::convolution, .home = "nn.functional", .method = false,
+    .samples =
+        "conv3d(A(2, 2, 4, 5, 4), A(3, 2, 2, 3, 2), A(3), padding=1, stride=2); conv3d(A(2, 4, 4, 4), "
+        "A(2, 1, 2, 2, 2), groups=2)",
+    .tolerance = 1e-4, .autocast = AutocastClass::lower_precision) {
+  return conv("conv3d", 3, input, weight, bias, stride, padding, dilation, groups);
 }
 
-Tensor convolution_weight_gradient(const Tensor& output, const Tensor& input, const Shape& kernel,
-                                   const ConvolutionGeometry& geometry) {
-  return compute(ConvolutionPart::weight, output, input, {}, kernel, geometry);
+PHLOX_OPERATION(
+    Tensor, conv_transpose1d,
+    (const Tensor& input, const Tensor& weight, const OptionalTensor& bias = {}, const DimList& stride = 1,
+     const DimList& padding = 0, const DimList& output_padding = 0, std::int64_t groups = 1,
+     const DimList& dilation = 1),
+    .doc =
+        "The transpose of a convolution over one dimension, which undoes its change of shape. input [batch, "
+        "channels, length], weight [channels, out / groups, kernel], bias [out].",
+    .source = "Zeiler et al. 2010, Deconvolutional networks", .family = Family::convolution,
+    .home = "nn.functional", .method = false,
+    .samples = "conv_transpose1d(A(2, 3, 5), A(3, 4, 3), A(4), stride=2, padding=1, output_padding=1)",
+    .tolerance = 1e-4, .autocast = AutocastClass::lower_precision) {
+  return conv_transpose("conv_transpose1d", 1, input, weight, bias, stride, padding, output_padding, groups,
+                        dilation);
+}
+
+PHLOX_OPERATION(
+    Tensor, conv_transpose2d,
+    (const Tensor& input, const Tensor& weight, const OptionalTensor& bias = {}, const DimList& stride = 1,
+     const DimList& padding = 0, const DimList& output_padding = 0, std::int64_t groups = 1,
+     const DimList& dilation = 1),
+    .doc =
+        "The transpose of a convolution over two dimensions, which undoes its change of shape. input "
+        "[batch, channels, height, width], weight [channels, out / groups, kernel...], bias [out].",
+    .source = "Zeiler et al. 2010, Deconvolutional networks", .family = Family::convolution,
+    .home = "nn.functional", .method = false,
+    .samples =
+        "conv_transpose2d(A(2, 4, 3, 4), A(4, 2, 3, 3), A(4), stride=2, padding=1, output_padding=1, "
+        "groups=2); conv_transpose2d(A(3, 3, 3), A(3, 2, 2, 2), dilation=2)",
+    .tolerance = 1e-4, .autocast = AutocastClass::lower_precision) {
+  return conv_transpose("conv_transpose2d", 2, input, weight, bias, stride, padding, output_padding, groups,
+                        dilation);
+}
+
+PHLOX_OPERATION(
+    Tensor, conv_transpose3d,
+    (const Tensor& input, const Tensor& weight, const OptionalTensor& bias = {}, const DimList& stride = 1,
+     const DimList& padding = 0, const DimList& output_padding = 0, std::int64_t groups = 1,
+     const DimList& dilation = 1),
+    .doc =
+        "The transpose of a convolution over three dimensions, which undoes its change of shape. input "
+        "[batch, channels, depth, height, width], weight [channels, out / groups, kernel...], bias [out].",
+    .source = "Zeiler et al. 2010, Deconvolutional networks", .family = Family::convolution,
+    .home = "nn.functional", .method = false,
+    .samples = "conv_transpose3d(A(2, 2, 2, 3, 2), A(2, 3, 2, 2, 2), A(3), stride=2)", .tolerance = 1e-4,
+    .autocast = AutocastClass::lower_precision) {
+  return conv_transpose("conv_transpose3d", 3, input, weight, bias, stride, padding, output_padding, groups,
+                        dilation);
+}
+
+PHLOX_OPERATION(Tensor, conv1d_named_padding,
+                (const Tensor& input, const Tensor& weight, const OptionalTensor& bias = {},
+                 const DimList& stride = 1, const std::string& padding = "valid", const DimList& dilation = 1,
+                 std::int64_t groups = 1),
+                .doc = "conv1d() with `padding` by name: \"same\" keeps the size, \"valid\" pads nothing.",
+                .family = Family::convolution, .home = "nn.functional", .method = false,
+                .samples = "conv1d_named_padding(A(2, 3, 8), A(4, 3, 4), padding='same')", .tolerance = 1e-4,
+                .autocast = AutocastClass::lower_precision, .overload_of = "conv1d") {
+  return conv1d(input, weight, bias, stride, named_padding("conv1d", padding, 1, weight, stride, dilation),
+                dilation, groups);
+}
+
+PHLOX_OPERATION(Tensor, conv2d_named_padding,
+                (const Tensor& input, const Tensor& weight, const OptionalTensor& bias = {},
+                 const DimList& stride = 1, const std::string& padding = "valid", const DimList& dilation = 1,
+                 std::int64_t groups = 1),
+                .doc = "conv2d() with `padding` by name: \"same\" keeps the size, \"valid\" pads nothing.",
+                .family = Family::convolution, .home = "nn.functional", .method = false,
+                .samples = "conv2d_named_padding(A(2, 3, 6, 5), A(4, 3, 3, 2), padding='same', dilation=2)",
+                .tolerance = 1e-4, .autocast = AutocastClass::lower_precision, .overload_of = "conv2d") {
+  return conv2d(input, weight, bias, stride, named_padding("conv2d", padding, 2, weight, stride, dilation),
+                dilation, groups);
+}
+
+PHLOX_OPERATION(Tensor, conv3d_named_padding,
+                (const Tensor& input, const Tensor& weight, const OptionalTensor& bias = {},
+                 const DimList& stride = 1, const std::string& padding = "valid", const DimList& dilation = 1,
+                 std::int64_t groups = 1),
+                .doc = "conv3d() with `padding` by name: \"same\" keeps the size, \"valid\" pads nothing.",
+                .family = Family::convolution, .home = "nn.functional", .method = false,
+                .samples = "conv3d_named_padding(A(1, 2, 3, 4, 3), A(2, 2, 2, 1, 3), padding='valid')",
+                .tolerance = 1e-4, .autocast = AutocastClass::lower_precision, .overload_of = "conv3d") {
+  return conv3d(input, weight, bias, stride, named_padding("conv3d", padding, 3, weight, stride, dilation),
+                dilation, groups);
 }
 
 }  // namespace phlox

@@ -1,11 +1,11 @@
 // The losses of classification: cross_entropy and nll_loss.
 #include "phlox/core/recording.h"
 #include "phlox/core/saved_tensor.h"
-#include "phlox/ops/device_kernels.h"
+#include "phlox/ops/primitives/device_kernels.h"
 #include "phlox/ops/functions.h"
 #include "phlox/ops/loss_reduction.h"
-#include "phlox/ops/operation.h"
-#include "phlox/ops/softmax.h"
+#include "phlox/ops/registry/operation.h"
+#include "phlox/ops/primitives/softmax.h"
 
 namespace phlox {
 

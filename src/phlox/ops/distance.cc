@@ -1,7 +1,7 @@
 // Distances between vectors, and the losses that compare pairs and triplets.
 #include "phlox/ops/functions.h"
 #include "phlox/ops/loss_reduction.h"
-#include "phlox/ops/operation.h"
+#include "phlox/ops/registry/operation.h"
 
 namespace phlox {
 

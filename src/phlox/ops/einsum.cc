@@ -5,9 +5,9 @@
 #include <limits>
 #include <map>
 
-#include "phlox/ops/contraction.h"
+#include "phlox/ops/primitives/contraction.h"
 #include "phlox/ops/functions.h"
-#include "phlox/ops/operation.h"
+#include "phlox/ops/registry/operation.h"
 
 namespace phlox {
 namespace {

@@ -1,6 +1,6 @@
 // Windows of images as columns of a matrix, and back.
 #include "phlox/ops/functions.h"
-#include "phlox/ops/operation.h"
+#include "phlox/ops/registry/operation.h"
 #include "phlox/ops/view.h"
 #include "phlox/ops/window_arguments.h"
 

@@ -3,11 +3,11 @@
 
 #include "phlox/core/recording.h"
 #include "phlox/core/saved_tensor.h"
-#include "phlox/ops/device_kernels.h"
+#include "phlox/ops/primitives/device_kernels.h"
 #include "phlox/ops/functions.h"
-#include "phlox/ops/gather.h"
+#include "phlox/ops/primitives/gather.h"
 #include "phlox/ops/in_place.h"
-#include "phlox/ops/operation.h"
+#include "phlox/ops/registry/operation.h"
 #include "phlox/ops/view.h"
 
 namespace phlox {

@@ -5,7 +5,7 @@
 #include "phlox/core/recording.h"
 #include "phlox/core/saved_tensor.h"
 #include "phlox/ops/functions.h"
-#include "phlox/ops/gather.h"
+#include "phlox/ops/primitives/gather.h"
 #include "phlox/ops/in_place.h"
 #include "phlox/ops/sum_to_shape.h"
 #include "phlox/ops/view.h"

@@ -3,7 +3,7 @@
 #include <cmath>
 
 #include "phlox/ops/functions.h"
-#include "phlox/ops/operation.h"
+#include "phlox/ops/registry/operation.h"
 
 namespace phlox {
 namespace {

@@ -3,11 +3,11 @@
 #include <algorithm>
 
 #include "phlox/core/recording.h"
-#include "phlox/ops/device_kernels.h"
+#include "phlox/ops/primitives/device_kernels.h"
 #include "phlox/ops/functions.h"
 #include "phlox/ops/in_place.h"
-#include "phlox/ops/operation.h"
-#include "phlox/ops/primitive.h"
+#include "phlox/ops/registry/operation.h"
+#include "phlox/ops/primitives/primitive.h"
 #include "phlox/ops/view.h"
 
 namespace phlox {

@@ -7,7 +7,7 @@
 #include "phlox/core/mode.h"
 #include "phlox/ops/functions.h"
 #include "phlox/ops/loss_reduction.h"
-#include "phlox/ops/operation.h"
+#include "phlox/ops/registry/operation.h"
 
 namespace phlox {
 

@@ -2,9 +2,9 @@
 #include <algorithm>
 #include <limits>
 
-#include "phlox/ops/contraction.h"
+#include "phlox/ops/primitives/contraction.h"
 #include "phlox/ops/functions.h"
-#include "phlox/ops/operation.h"
+#include "phlox/ops/registry/operation.h"
 
 namespace phlox {
 namespace {

@@ -1,15 +1,15 @@
 // Normalisation by mean and variance. One definition serves batch, layer, group and instance normalisation; beside it
 // stands a form that devices do in fewer passes (normalization.h), which saves the input and the statistics only.
-#include "phlox/ops/normalization.h"
+#include "phlox/ops/primitives/normalization.h"
 
 #include <algorithm>
 
 #include "phlox/core/recording.h"
 #include "phlox/core/saved_tensor.h"
-#include "phlox/ops/convert.h"
-#include "phlox/ops/device_kernels.h"
+#include "phlox/ops/primitives/convert.h"
+#include "phlox/ops/primitives/device_kernels.h"
 #include "phlox/ops/functions.h"
-#include "phlox/ops/operation.h"
+#include "phlox/ops/registry/operation.h"
 #include "phlox/ops/sum_to_shape.h"
 
 namespace phlox {

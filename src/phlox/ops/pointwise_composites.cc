@@ -1,6 +1,6 @@
 // Operations that choose among pointwise ones by their arguments.
 #include "phlox/ops/functions.h"
-#include "phlox/ops/operation.h"
+#include "phlox/ops/registry/operation.h"
 
 namespace phlox {
 

@@ -1,198 +1,372 @@
-#include "phlox/ops/pooling.h"
+// The pooling operations.
+#include <cmath>
 
-#include <algorithm>
-
-#include "phlox/core/recording.h"
-#include "phlox/core/saved_tensor.h"
-#include "phlox/ops/device_kernels.h"
 #include "phlox/ops/functions.h"
-#include "phlox/ops/primitive.h"
+#include "phlox/ops/registry/operation.h"
+#include "phlox/ops/primitives/pooling.h"
+#include "phlox/ops/window_arguments.h"
 
 namespace phlox {
-
-PoolGeometry::Window PoolGeometry::window(int dim, std::int64_t position, std::int64_t size) const {
-  if (adaptive) {
-    const std::int64_t first = position * size / output[dim];
-    const std::int64_t last = ((position + 1) * size + output[dim] - 1) / output[dim];
-    return {first, last, 1, last - first};
-  }
-  const std::int64_t step = dilation.empty() ? 1 : dilation[dim];
-  std::int64_t first = position * stride[dim] - padding[dim];
-  const std::int64_t end = first + (kernel[dim] - 1) * step + 1;
-  const std::int64_t padded = std::min(end, size + padding[dim]) - first;
-  const std::int64_t last = std::min(end, size);
-  if (first < 0) first += (-first + step - 1) / step * step;
-  return {first, last, step, count_padding ? padded : last - first};
-}
-
 namespace {
 
-Shape spatial_sizes(const Tensor& t) {
-  return Shape(std::span<const std::int64_t>(t.impl()->sizes + 2, t.rank() - 2));
+[[noreturn]] void throw_wrong_dtype(const char* operation, const Tensor& input, const char* wants) {
+  fail<DTypeError>(ErrorCode::wrong_dtype, "{}: takes {}, not {}", operation, wants, info(input.dtype()).name)
+      .detail("input", describe(input))
+      .hint("<input>.to(px.float32)")
+      .raise();
 }
 
-Shape with_spatial(const Tensor& like, const Shape& spatial) {
-  Shape shape{like.size(0), like.size(1)};
-  for (std::int64_t size : spatial) shape.push_back(size);
-  return shape;
-}
-
-struct PoolAttributes {
-  Shape spatial;  // of the result, where it is the input of the pooling
-  const PoolGeometry* geometry;
-};
-
-// --- maximum: selection of elements, scatter and gather are each other's gradients
-
-Tensor scatter_pooled(const Tensor& values, const Tensor& indices, const Shape& spatial);
-Tensor gather_pooled(const Tensor& values, const Tensor& indices);
-
-class MaxPoolNode final : public GradientNode {
- public:
-  MaxPoolNode(const char* name, MaxPoolTask task, const Tensor& input, int outputs)
-      : GradientNode(name, 1, outputs), task_(task), spatial_(spatial_sizes(input)) {
-    edges()[0] = gradient_edge(input);
+// Windows of a sliding kernel. With ceil_mode the last window may hang over the end, but starts inside.
+PoolGeometry sliding(const char* operation, int dims, const Tensor& input, const IntList& kernel,
+                     const IntList& stride, const IntList& padding, const IntList& dilation, bool ceil_mode) {
+  PoolGeometry g;
+  g.kernel = for_each_dimension(kernel, dims, 1, operation, "kernel_size");
+  g.stride = stride.empty() ? g.kernel : for_each_dimension(stride, dims, 1, operation, "stride");
+  g.padding = for_each_dimension(padding, dims, 0, operation, "padding");
+  g.dilation = for_each_dimension(dilation, dims, 1, operation, "dilation");
+  for (int d = 0; d < dims; ++d) {
+    const std::int64_t reach = g.dilation[d] * (g.kernel[d] - 1) + 1;
+    const std::int64_t size = input.size(2 + d);
+    if (2 * g.padding[d] > reach)
+      fail<ValueError>(ErrorCode::invalid_value,
+                       "{}: padding {} is more than half of the kernel's {} positions", operation,
+                       g.padding[d], reach)
+          .detail("kernel_size", to_string(g.kernel))
+          .detail("padding", to_string(g.padding))
+          .raise();
+    const std::int64_t room = size + 2 * g.padding[d] - reach;
+    if (room < 0 || size == 0)
+      fail<ShapeError>(ErrorCode::sizes_differ,
+                       "{}: the kernel reaches over {} positions, the padded input has {}", operation, reach,
+                       size + 2 * g.padding[d])
+          .detail("input", describe(input))
+          .detail("kernel_size", to_string(g.kernel))
+          .raise();
+    std::int64_t count = room / g.stride[d] + 1;
+    if (ceil_mode && room % g.stride[d] != 0 && count * g.stride[d] < size + g.padding[d]) ++count;
+    g.output.push_back(count);
   }
-  void save(const Tensor& indices) { indices_ = SavedTensor(indices, this); }
+  return g;
+}
 
-  void backward(std::span<const Tensor> output_gradients, std::span<Tensor> input_gradients) override {
-    if (!output_gradients[0].defined()) return;
-    const Tensor indices = indices_.get(*this);
-    input_gradients[0] = task_ == MaxPoolTask::scatter
-                             ? gather_pooled(output_gradients[0], indices)
-                             : scatter_pooled(output_gradients[0], indices, spatial_);
+// A size of -1 keeps the input's, as None does in Python.
+PoolGeometry adaptive(const char* operation, int dims, const Tensor& input, const IntList& output_size) {
+  PoolGeometry g;
+  g.adaptive = true;
+  g.output = for_each_dimension(output_size, dims, -1, operation, "output_size");
+  for (int d = 0; d < dims; ++d) {
+    if (g.output[d] == -1) g.output[d] = input.size(2 + d);
+    if (input.size(2 + d) == 0)
+      fail<ShapeError>(ErrorCode::sizes_differ, "{}: the input is empty", operation)
+          .detail("input", describe(input))
+          .raise();
   }
-  void release_saved() override { indices_.release(); }
-  bool released() const override { return indices_.released(); }
-
- private:
-  MaxPoolTask task_;
-  Shape spatial_;
-  SavedTensor indices_;
-};
-
-void record(const char* name, MaxPoolTask task, const Tensor& input, const Tensor& result,
-            const Tensor& indices, int outputs) {
-  if (!needs_gradient(input)) return;
-  auto* node = new MaxPoolNode(name, task, input, outputs);
-  set_history(result, Reference<GradientNode>::adopt(node));
-  node->save(indices);
+  return g;
 }
 
-TensorList evaluate_max_pool(std::span<const Operand> inputs, const void* attributes) {
-  auto [values, indices] = max_pool(inputs[0].tensor(), *static_cast<const PoolGeometry*>(attributes));
-  return {values, indices};
+template <class Find>
+TensorPair maximum(const char* operation, int dims, const Tensor& input, const Find& find) {
+  if (is_complex(input.dtype()) || is_boolean(input.dtype()))
+    throw_wrong_dtype(operation, input, "real numbers");
+  bool added;
+  const Tensor batched = with_batch(input, dims, operation, added);
+  auto [values, indices] = max_pool(batched, find(batched));
+  return added ? TensorPair(squeeze(values, 0), squeeze(indices, 0)) : TensorPair(values, indices);
 }
-TensorList evaluate_scatter(std::span<const Operand> inputs, const void* attributes) {
-  return {scatter_pooled(inputs[0].tensor(), inputs[1].tensor(), *static_cast<const Shape*>(attributes))};
-}
-TensorList evaluate_gather(std::span<const Operand> inputs, const void*) {
-  return {gather_pooled(inputs[0].tensor(), inputs[1].tensor())};
-}
-PHLOX_PRIMITIVE(max_pool, 44, evaluate_max_pool);
-PHLOX_PRIMITIVE(max_pool_scatter, 45, evaluate_scatter);
-PHLOX_PRIMITIVE(max_pool_gather, 46, evaluate_gather);
 
-Tensor scatter_pooled(const Tensor& values, const Tensor& indices, const Shape& spatial) {
-  if (thread_mode.interpreter_count) [[unlikely]] {
-    const Operand inputs[] = {values, indices};
-    return interpret(max_pool_scatter_primitive, inputs, &spatial)[0];
+template <class Find>
+Tensor average(const char* operation, int dims, const Tensor& input, const Find& find) {
+  if (!is_floating(input.dtype())) throw_wrong_dtype(operation, input, "floating numbers");
+  bool added;
+  const Tensor batched = with_batch(input, dims, operation, added);
+  const Tensor result = average_pool(batched, find(batched));
+  return added ? squeeze(result, 0) : result;
+}
+
+TensorPair max_pool_of(const char* operation, int dims, const Tensor& input, const DimList& kernel,
+                       const OptionalDims& stride, const DimList& padding, const DimList& dilation,
+                       bool ceil_mode) {
+  return maximum(operation, dims, input, [&](const Tensor& x) {
+    return sliding(operation, dims, x, kernel, stride.value_or(DimList()), padding, dilation, ceil_mode);
+  });
+}
+
+Tensor avg_pool_of(const char* operation, int dims, const Tensor& input, const DimList& kernel,
+                   const OptionalDims& stride, const DimList& padding, bool ceil_mode, bool count_include_pad,
+                   OptionalInt divisor_override = {}) {
+  if (divisor_override && *divisor_override == 0)
+    fail<ValueError>(ErrorCode::invalid_value, "{}: divisor_override must not be 0", operation).raise();
+  return average(operation, dims, input, [&](const Tensor& x) {
+    PoolGeometry g = sliding(operation, dims, x, kernel, stride.value_or(DimList()), padding, {1}, ceil_mode);
+    g.count_padding = count_include_pad;
+    g.divisor = static_cast<double>(divisor_override.value_or(0));
+    return g;
+  });
+}
+
+Tensor adaptive_avg_of(const char* operation, int dims, const Tensor& input, const DimList& output_size) {
+  bool global = is_floating(input.dtype()) && (input.rank() == dims + 1 || input.rank() == dims + 2);
+  for (std::int64_t size : output_size) global = global && size == 1;
+  if (global && input.numel() > 0) {  // one window over everything
+    DimList dims_to_reduce;
+    for (int d = 1; d <= dims; ++d) dims_to_reduce.push_back(-d);
+    return mean(input, dims_to_reduce, true);
   }
-  const Tensor result = make_tensor_like(indices, with_spatial(values, spatial), values.dtype());
-  device_kernels(values.device())
-      .max_pool({MaxPoolTask::scatter, result.impl(), values.impl(), indices.impl(), nullptr});
-  record("max_pool_scatter", MaxPoolTask::scatter, values, result, indices, 1);
-  return result;
+  return average(operation, dims, input,
+                 [&](const Tensor& x) { return adaptive(operation, dims, x, output_size); });
 }
 
-Tensor gather_pooled(const Tensor& values, const Tensor& indices) {
-  if (thread_mode.interpreter_count) [[unlikely]] {
-    const Operand inputs[] = {values, indices};
-    return interpret(max_pool_gather_primitive, inputs, nullptr)[0];
-  }
-  const Tensor result = make_tensor_like(indices, indices.shape(), values.dtype());
-  device_kernels(values.device())
-      .max_pool({MaxPoolTask::gather, values.impl(), result.impl(), indices.impl(), nullptr});
-  record("max_pool_gather", MaxPoolTask::gather, values, result, indices, 1);
-  return result;
+TensorPair adaptive_max_of(const char* operation, int dims, const Tensor& input, const DimList& output_size) {
+  return maximum(operation, dims, input,
+                 [&](const Tensor& x) { return adaptive(operation, dims, x, output_size); });
 }
 
-// --- mean: a linear map and its transpose
-
-Tensor spread_pooled(const Tensor& values, const Shape& spatial, const PoolGeometry& geometry);
-
-class AveragePoolNode final : public GradientNode {
- public:
-  AveragePoolNode(bool transposed, const Tensor& input, const PoolGeometry& geometry)
-      : GradientNode(transposed ? "average_pool_transpose" : "average_pool", 1),
-        transposed_(transposed),
-        spatial_(spatial_sizes(input)),
-        geometry_(geometry) {
-    edges()[0] = gradient_edge(input);
-  }
-  void backward(std::span<const Tensor> output_gradients, std::span<Tensor> input_gradients) override {
-    if (!output_gradients[0].defined()) return;
-    input_gradients[0] = transposed_ ? average_pool(output_gradients[0], geometry_)
-                                     : spread_pooled(output_gradients[0], spatial_, geometry_);
-  }
-  void release_saved() override {}
-
- private:
-  bool transposed_;
-  Shape spatial_;
-  PoolGeometry geometry_;
-};
-
-TensorList evaluate_average(std::span<const Operand> inputs, const void* attributes) {
-  return {average_pool(inputs[0].tensor(), *static_cast<const PoolGeometry*>(attributes))};
+TensorPair with_long_indices(TensorPair pair) {
+  return {std::get<0>(pair), std::get<1>(pair).to(DType::int64)};
 }
-TensorList evaluate_spread(std::span<const Operand> inputs, const void* attributes) {
-  const auto& a = *static_cast<const PoolAttributes*>(attributes);
-  return {spread_pooled(inputs[0].tensor(), a.spatial, *a.geometry)};
-}
-PHLOX_PRIMITIVE(average_pool, 47, evaluate_average);
-PHLOX_PRIMITIVE(average_pool_transpose, 48, evaluate_spread);
 
-Tensor spread_pooled(const Tensor& values, const Shape& spatial, const PoolGeometry& geometry) {
-  if (thread_mode.interpreter_count) [[unlikely]] {
-    const Operand inputs[] = {values};
-    const PoolAttributes attributes{spatial, &geometry};
-    return interpret(average_pool_transpose_primitive, inputs, &attributes)[0];
-  }
-  const Tensor result = make_tensor_like(values, with_spatial(values, spatial), values.dtype());
-  device_kernels(values.device()).average_pool({true, result.impl(), values.impl(), &geometry});
-  if (needs_gradient(values))
-    set_history(result, Reference<GradientNode>::adopt(new AveragePoolNode(true, values, geometry)));
-  return result;
+// The p-norm of each window: an average of powers without its divisor.
+Tensor lp_pool_of(const char* operation, int dims, const Tensor& input, double norm_type,
+                  const DimList& kernel, const OptionalDims& stride, bool ceil_mode) {
+  const Tensor sums = avg_pool_of(operation, dims, pow(abs(input), norm_type), kernel, stride, 0, ceil_mode,
+                                  true, OptionalInt(1));
+  return pow(sums, 1 / norm_type);
 }
 
 }  // namespace
 
-TensorPair max_pool(const Tensor& input, const PoolGeometry& geometry) {
-  if (thread_mode.interpreter_count) [[unlikely]] {
-    const Operand inputs[] = {input};
-    TensorList results = interpret(max_pool_primitive, inputs, &geometry);
-    return {results[0], results[1]};
-  }
-  const Shape shape = with_spatial(input, geometry.output);
-  const Tensor values = make_tensor_like(input, shape, input.dtype());
-  const Tensor indices = make_tensor_like(values, shape, DType::int32);
-  device_kernels(input.device())
-      .max_pool({MaxPoolTask::select, input.impl(), values.impl(), indices.impl(), &geometry});
-  record("max_pool", MaxPoolTask::select, input, values, indices, 2);
-  return {values, indices};
+PHLOX_OPERATION(
+    Tensor, max_pool1d,
+    (const Tensor& input, const DimList& kernel_size, const OptionalDims& stride = {},
+     const DimList& padding = 0, const DimList& dilation = 1, bool ceil_mode = false),
+    .doc =
+        "The largest element of each window over one dimension of [batch, channels, length] or without batch; the stride is the "
+        "kernel's size when it is not given.",
+    .family = Family::pooling, .home = "nn.functional", .method = false,
+    .samples = "max_pool1d(A(2, 3, 8), 2); max_pool1d(A(3, 7), 3, stride=2, padding=1, ceil_mode=True)") {
+  return std::get<0>(max_pool_of("max_pool1d", 1, input, kernel_size, stride, padding, dilation, ceil_mode));
 }
 
-Tensor average_pool(const Tensor& input, const PoolGeometry& geometry) {
-  if (thread_mode.interpreter_count) [[unlikely]] {
-    const Operand inputs[] = {input};
-    return interpret(average_pool_primitive, inputs, &geometry)[0];
-  }
-  const Tensor result = make_tensor_like(input, with_spatial(input, geometry.output), input.dtype());
-  device_kernels(input.device()).average_pool({false, input.impl(), result.impl(), &geometry});
-  if (needs_gradient(input))
-    set_history(result, Reference<GradientNode>::adopt(new AveragePoolNode(false, input, geometry)));
-  return result;
+PHLOX_OPERATION(TensorPair, max_pool1d_with_indices,
+                (const Tensor& input, const DimList& kernel_size, const OptionalDims& stride = {},
+                 const DimList& padding = 0, const DimList& dilation = 1, bool ceil_mode = false),
+                .doc = "max_pool1d, and the row-major position of each maximum within its image.",
+                .family = Family::pooling, .home = "nn.functional", .method = false,
+                .samples = "max_pool1d_with_indices(A(2, 3, 8), 2, 1)") {
+  return with_long_indices(
+      max_pool_of("max_pool1d_with_indices", 1, input, kernel_size, stride, padding, dilation, ceil_mode));
+}
+
+PHLOX_OPERATION(
+    Tensor, avg_pool1d,
+    (const Tensor& input, const DimList& kernel_size, const OptionalDims& stride = {},
+     const DimList& padding = 0, bool ceil_mode = false, bool count_include_pad = true),
+    .doc =
+        "The mean of each window over one dimension of [batch, channels, length] or without batch; the stride "
+        "is the kernel's size when it is not given.",
+    .family = Family::pooling, .home = "nn.functional", .method = false,
+    .samples = "avg_pool1d(A(2, 3, 8), 2); avg_pool1d(A(3, 7), 3, stride=2, padding=1, ceil_mode=True)",
+    .integers = false) {
+  return avg_pool_of("avg_pool1d", 1, input, kernel_size, stride, padding, ceil_mode, count_include_pad);
+}
+
+PHLOX_OPERATION(
+    Tensor, adaptive_avg_pool1d, (const Tensor& input, const DimList& output_size),
+    .doc =
+        "The mean of windows that divide one dimension of [batch, channels, length] or without batch into `output_size` parts; -1 "
+        "keeps a size.",
+    .family = Family::pooling, .home = "nn.functional", .method = false,
+    .samples = "adaptive_avg_pool1d(A(2, 3, 8), 2); adaptive_avg_pool1d(A(3, 7), 1)", .integers = false) {
+  return adaptive_avg_of("adaptive_avg_pool1d", 1, input, output_size);
+}
+
+PHLOX_OPERATION(
+    Tensor, adaptive_max_pool1d, (const Tensor& input, const DimList& output_size),
+    .doc =
+        "The largest element of windows that divide one dimension of [batch, channels, length] or without batch into `output_size` "
+        "parts; -1 keeps a size.",
+    .family = Family::pooling, .home = "nn.functional", .method = false,
+    .samples = "adaptive_max_pool1d(A(2, 3, 8), 2); adaptive_max_pool1d(A(3, 7), 1)") {
+  return std::get<0>(adaptive_max_of("adaptive_max_pool1d", 1, input, output_size));
+}
+
+PHLOX_OPERATION(TensorPair, adaptive_max_pool1d_with_indices,
+                (const Tensor& input, const DimList& output_size),
+                .doc = "adaptive_max_pool1d, and the row-major position of each maximum within its image.",
+                .family = Family::pooling, .home = "nn.functional", .method = false,
+                .samples = "adaptive_max_pool1d_with_indices(A(2, 3, 8), 2)") {
+  return with_long_indices(adaptive_max_of("adaptive_max_pool1d_with_indices", 1, input, output_size));
+}
+
+PHLOX_OPERATION(
+    Tensor, lp_pool1d,
+    (const Tensor& input, double norm_type, const DimList& kernel_size, const OptionalDims& stride = {},
+     bool ceil_mode = false),
+    .doc =
+        "The p-norm of each window over one dimension of [batch, channels, length] or without batch, p being `norm_type`.",
+    .family = Family::pooling, .home = "nn.functional", .method = false,
+    .samples = "lp_pool1d(A(2, 3, 8), 2.0, 2)", .integers = false) {
+  return lp_pool_of("lp_pool1d", 1, input, norm_type, kernel_size, stride, ceil_mode);
+}
+
+PHLOX_OPERATION(
+    Tensor, max_pool2d,
+    (const Tensor& input, const DimList& kernel_size, const OptionalDims& stride = {},
+     const DimList& padding = 0, const DimList& dilation = 1, bool ceil_mode = false),
+    .doc =
+        "The largest element of each window over two dimensions of [batch, channels, height, width] or without batch; the stride is the "
+        "kernel's size when it is not given.",
+    .family = Family::pooling, .home = "nn.functional", .method = false,
+    .samples =
+        "max_pool2d(A(2, 3, 6, 7), 2); max_pool2d(A(3, 5, 6), 3, stride=2, padding=1, ceil_mode=True)") {
+  return std::get<0>(max_pool_of("max_pool2d", 2, input, kernel_size, stride, padding, dilation, ceil_mode));
+}
+
+PHLOX_OPERATION(TensorPair, max_pool2d_with_indices,
+                (const Tensor& input, const DimList& kernel_size, const OptionalDims& stride = {},
+                 const DimList& padding = 0, const DimList& dilation = 1, bool ceil_mode = false),
+                .doc = "max_pool2d, and the row-major position of each maximum within its image.",
+                .family = Family::pooling, .home = "nn.functional", .method = false,
+                .samples = "max_pool2d_with_indices(A(2, 3, 6, 7), 2, 1)") {
+  return with_long_indices(
+      max_pool_of("max_pool2d_with_indices", 2, input, kernel_size, stride, padding, dilation, ceil_mode));
+}
+
+PHLOX_OPERATION(
+    Tensor, avg_pool2d,
+    (const Tensor& input, const DimList& kernel_size, const OptionalDims& stride = {},
+     const DimList& padding = 0, bool ceil_mode = false, bool count_include_pad = true,
+     OptionalInt divisor_override = {}),
+    .doc =
+        "The mean of each window over two dimensions of [batch, channels, height, width] or without batch; the stride is the kernel's size "
+        "when it is not given. `divisor_override` takes the place of the window's size.",
+    .family = Family::pooling, .home = "nn.functional", .method = false,
+    .samples =
+        "avg_pool2d(A(2, 3, 6, 7), 2); avg_pool2d(A(3, 5, 6), 3, stride=2, padding=1, ceil_mode=True, "
+        "count_include_pad=False); avg_pool2d(A(2, 3, 6, 7), 2, divisor_override=3)",
+    .integers = false) {
+  return avg_pool_of("avg_pool2d", 2, input, kernel_size, stride, padding, ceil_mode, count_include_pad,
+                     divisor_override);
+}
+
+PHLOX_OPERATION(
+    Tensor, adaptive_avg_pool2d, (const Tensor& input, const DimList& output_size),
+    .doc =
+        "The mean of windows that divide two dimensions of [batch, channels, height, width] or without batch into `output_size` parts; -1 "
+        "keeps a size.",
+    .family = Family::pooling, .home = "nn.functional", .method = false,
+    .samples = "adaptive_avg_pool2d(A(2, 3, 6, 7), [3, 2]); adaptive_avg_pool2d(A(3, 5, 6), 1)",
+    .integers = false) {
+  return adaptive_avg_of("adaptive_avg_pool2d", 2, input, output_size);
+}
+
+PHLOX_OPERATION(
+    Tensor, adaptive_max_pool2d, (const Tensor& input, const DimList& output_size),
+    .doc =
+        "The largest element of windows that divide two dimensions of [batch, channels, height, width] or without batch into `output_size` "
+        "parts; -1 keeps a size.",
+    .family = Family::pooling, .home = "nn.functional", .method = false,
+    .samples = "adaptive_max_pool2d(A(2, 3, 6, 7), [3, 2]); adaptive_max_pool2d(A(3, 5, 6), 1)") {
+  return std::get<0>(adaptive_max_of("adaptive_max_pool2d", 2, input, output_size));
+}
+
+PHLOX_OPERATION(TensorPair, adaptive_max_pool2d_with_indices,
+                (const Tensor& input, const DimList& output_size),
+                .doc = "adaptive_max_pool2d, and the row-major position of each maximum within its image.",
+                .family = Family::pooling, .home = "nn.functional", .method = false,
+                .samples = "adaptive_max_pool2d_with_indices(A(2, 3, 6, 7), [3, 2])") {
+  return with_long_indices(adaptive_max_of("adaptive_max_pool2d_with_indices", 2, input, output_size));
+}
+
+PHLOX_OPERATION(
+    Tensor, lp_pool2d,
+    (const Tensor& input, double norm_type, const DimList& kernel_size, const OptionalDims& stride = {},
+     bool ceil_mode = false),
+    .doc =
+        "The p-norm of each window over two dimensions of [batch, channels, height, width] or without batch, p being `norm_type`.",
+    .family = Family::pooling, .home = "nn.functional", .method = false,
+    .samples = "lp_pool2d(A(2, 3, 6, 7), 2.0, 2)", .integers = false) {
+  return lp_pool_of("lp_pool2d", 2, input, norm_type, kernel_size, stride, ceil_mode);
+}
+
+PHLOX_OPERATION(
+    Tensor, max_pool3d,
+    (const Tensor& input, const DimList& kernel_size, const OptionalDims& stride = {},
+     const DimList& padding = 0, const DimList& dilation = 1, bool ceil_mode = false),
+    .doc =
+        "The largest element of each window over three dimensions of [batch, channels, depth, height, width] or without batch; the stride is the "
+        "kernel's size when it is not given.",
+    .family = Family::pooling, .home = "nn.functional", .method = false,
+    .samples =
+        "max_pool3d(A(2, 2, 4, 5, 4), 2); max_pool3d(A(2, 4, 4, 5), 3, stride=2, padding=1, ceil_mode=True)") {
+  return std::get<0>(max_pool_of("max_pool3d", 3, input, kernel_size, stride, padding, dilation, ceil_mode));
+}
+
+PHLOX_OPERATION(TensorPair, max_pool3d_with_indices,
+                (const Tensor& input, const DimList& kernel_size, const OptionalDims& stride = {},
+                 const DimList& padding = 0, const DimList& dilation = 1, bool ceil_mode = false),
+                .doc = "max_pool3d, and the row-major position of each maximum within its image.",
+                .family = Family::pooling, .home = "nn.functional", .method = false,
+                .samples = "max_pool3d_with_indices(A(2, 2, 4, 5, 4), 2, 1)") {
+  return with_long_indices(
+      max_pool_of("max_pool3d_with_indices", 3, input, kernel_size, stride, padding, dilation, ceil_mode));
+}
+
+PHLOX_OPERATION(
+    Tensor, avg_pool3d,
+    (const Tensor& input, const DimList& kernel_size, const OptionalDims& stride = {},
+     const DimList& padding = 0, bool ceil_mode = false, bool count_include_pad = true,
+     OptionalInt divisor_override = {}),
+    .doc =
+        "The mean of each window over three dimensions of [batch, channels, depth, height, width] or without batch; the stride is the kernel's size "
+        "when it is not given. `divisor_override` takes the place of the window's size.",
+    .family = Family::pooling, .home = "nn.functional", .method = false,
+    .samples =
+        "avg_pool3d(A(2, 2, 4, 5, 4), 2); avg_pool3d(A(2, 4, 4, 5), 3, stride=2, padding=1, ceil_mode=True, "
+        "count_include_pad=False); avg_pool3d(A(2, 2, 4, 5, 4), 2, divisor_override=3)",
+    .integers = false) {
+  return avg_pool_of("avg_pool3d", 3, input, kernel_size, stride, padding, ceil_mode, count_include_pad,
+                     divisor_override);
+}
+
+PHLOX_OPERATION(
+    Tensor, adaptive_avg_pool3d, (const Tensor& input, const DimList& output_size),
+    .doc =
+        "The mean of windows that divide three dimensions of [batch, channels, depth, height, width] or without batch into `output_size` parts; -1 "
+        "keeps a size.",
+    .family = Family::pooling, .home = "nn.functional", .method = false,
+    .samples = "adaptive_avg_pool3d(A(2, 2, 4, 5, 4), [3, 2, 2]); adaptive_avg_pool3d(A(2, 4, 4, 5), 1)",
+    .integers = false) {
+  return adaptive_avg_of("adaptive_avg_pool3d", 3, input, output_size);
+}
+
+PHLOX_OPERATION(
+    Tensor, adaptive_max_pool3d, (const Tensor& input, const DimList& output_size),
+    .doc =
+        "The largest element of windows that divide three dimensions of [batch, channels, depth, height, width] or without batch into `output_size` "
+        "parts; -1 keeps a size.",
+    .family = Family::pooling, .home = "nn.functional", .method = false,
+    .samples = "adaptive_max_pool3d(A(2, 2, 4, 5, 4), [3, 2, 2]); adaptive_max_pool3d(A(2, 4, 4, 5), 1)") {
+  return std::get<0>(adaptive_max_of("adaptive_max_pool3d", 3, input, output_size));
+}
+
+PHLOX_OPERATION(TensorPair, adaptive_max_pool3d_with_indices,
+                (const Tensor& input, const DimList& output_size),
+                .doc = "adaptive_max_pool3d, and the row-major position of each maximum within its image.",
+                .family = Family::pooling, .home = "nn.functional", .method = false,
+                .samples = "adaptive_max_pool3d_with_indices(A(2, 2, 4, 5, 4), [3, 2, 2])") {
+  return with_long_indices(adaptive_max_of("adaptive_max_pool3d_with_indices", 3, input, output_size));
+}
+
+PHLOX_OPERATION(
+    Tensor, lp_pool3d,
+    (const Tensor& input, double norm_type, const DimList& kernel_size, const OptionalDims& stride = {},
+     bool ceil_mode = false),
+    .doc =
+        "The p-norm of each window over three dimensions of [batch, channels, depth, height, width] or without batch, p being `norm_type`.",
+    .family = Family::pooling, .home = "nn.functional", .method = false,
+    .samples = "lp_pool3d(A(2, 2, 4, 5, 4), 2.0, 2)", .integers = false) {
+  return lp_pool_of("lp_pool3d", 3, input, norm_type, kernel_size, stride, ceil_mode);
 }
 
 }  // namespace phlox

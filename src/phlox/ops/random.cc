@@ -4,12 +4,12 @@
 #include <numeric>
 
 #include "phlox/core/recording.h"
-#include "phlox/ops/device_kernels.h"
+#include "phlox/ops/primitives/device_kernels.h"
 #include "phlox/ops/functions.h"
 #include "phlox/ops/in_place.h"
-#include "phlox/ops/operation.h"
-#include "phlox/ops/primitive.h"
-#include "phlox/ops/random_primitive.h"
+#include "phlox/ops/registry/operation.h"
+#include "phlox/ops/primitives/primitive.h"
+#include "phlox/ops/primitives/random.h"
 
 namespace phlox {
 namespace {

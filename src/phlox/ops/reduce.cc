@@ -1,8 +1,8 @@
 // Reductions: sums, means, products, extrema, tests.
 #include "phlox/core/recording.h"
 #include "phlox/ops/functions.h"
-#include "phlox/ops/operation.h"
-#include "phlox/ops/reduce_primitive.h"
+#include "phlox/ops/registry/operation.h"
+#include "phlox/ops/primitives/reduce.h"
 
 namespace phlox {
 

@@ -1,7 +1,7 @@
 // Running sums, products and extrema along a dimension.
 #include "phlox/ops/functions.h"
-#include "phlox/ops/operation.h"
-#include "phlox/ops/order_primitives.h"
+#include "phlox/ops/registry/operation.h"
+#include "phlox/ops/primitives/order.h"
 
 namespace phlox {
 

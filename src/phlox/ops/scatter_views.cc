@@ -2,7 +2,7 @@
 #include <algorithm>
 
 #include "phlox/ops/functions.h"
-#include "phlox/ops/operation.h"
+#include "phlox/ops/registry/operation.h"
 #include "phlox/ops/view.h"
 
 namespace phlox {

@@ -4,7 +4,7 @@
 
 #include "phlox/core/recording.h"
 #include "phlox/ops/functions.h"
-#include "phlox/ops/operation.h"
+#include "phlox/ops/registry/operation.h"
 #include "phlox/ops/view.h"
 
 namespace phlox {

@@ -1,10 +1,10 @@
-#include "phlox/ops/softmax.h"
+#include "phlox/ops/primitives/softmax.h"
 
 #include "phlox/core/recording.h"
 #include "phlox/core/saved_tensor.h"
-#include "phlox/ops/device_kernels.h"
+#include "phlox/ops/primitives/device_kernels.h"
 #include "phlox/ops/functions.h"
-#include "phlox/ops/operation.h"
+#include "phlox/ops/registry/operation.h"
 
 namespace phlox {
 

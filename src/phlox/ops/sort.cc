@@ -1,9 +1,9 @@
 // Orders along a dimension, and places in them.
-#include "phlox/ops/device_kernels.h"
+#include "phlox/ops/primitives/device_kernels.h"
 #include "phlox/ops/functions.h"
-#include "phlox/ops/operation.h"
-#include "phlox/ops/order_primitives.h"
-#include "phlox/ops/primitive.h"
+#include "phlox/ops/registry/operation.h"
+#include "phlox/ops/primitives/order.h"
+#include "phlox/ops/primitives/primitive.h"
 
 namespace phlox {
 

@@ -3,7 +3,7 @@
 
 #include <initializer_list>
 
-#include "phlox/ops/pointwise.h"
+#include "phlox/ops/primitives/pointwise.h"
 
 namespace phlox::optim {
 

@@ -1,4 +1,4 @@
-#include "phlox/ops/pointwise_definition.h"
+#include "phlox/ops/registry/pointwise_definition.h"
 #include "phlox/optim/update.h"
 
 // The rules are no operations that users call, so they make no entry in the registry.

@@ -1,7 +1,7 @@
 // Convolutions with oneDNN.
 #pragma once
 
-#include "phlox/ops/convolution.h"
+#include "phlox/ops/primitives/convolution.h"
 
 namespace phlox::cpu {
 

@@ -1,7 +1,7 @@
 // The verbs of the CPU, gathered in device.cc.
 #pragma once
 
-#include "phlox/ops/device_kernels.h"
+#include "phlox/ops/primitives/device_kernels.h"
 
 namespace phlox::cpu {
 

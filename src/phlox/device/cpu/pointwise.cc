@@ -10,7 +10,7 @@
 #include "phlox/device/cpu/device.h"
 #include "phlox/device/cpu/pointwise_kernel_entry.h"
 #include "phlox/device/cpu/processor.h"
-#include "phlox/ops/device_kernels.h"
+#include "phlox/ops/primitives/device_kernels.h"
 
 namespace phlox {
 

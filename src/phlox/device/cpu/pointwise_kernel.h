@@ -12,7 +12,7 @@
 #include "phlox/math/functions.h"
 #include "phlox/math/integer.h"
 #include "phlox/ops/complex_forms.h"
-#include "phlox/ops/pointwise_traits.h"
+#include "phlox/ops/registry/pointwise_traits.h"
 
 namespace phlox {
 namespace PHLOX_ISA {

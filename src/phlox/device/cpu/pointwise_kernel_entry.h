@@ -3,7 +3,7 @@
 
 #include "phlox/base/registration.h"
 #include "phlox/core/dtype_enum.h"
-#include "phlox/ops/kernel_scalar.h"
+#include "phlox/ops/primitives/kernel_scalar.h"
 
 namespace phlox {
 

@@ -1,0 +1,259 @@
+#include "phlox/ops/primitives/order.h"
+
+#include "phlox/core/recording.h"
+#include "phlox/core/saved_tensor.h"
+#include "phlox/ops/primitives/device_kernels.h"
+#include "phlox/ops/functions.h"
+#include "phlox/ops/primitives/primitive.h"
+#include "phlox/ops/primitives/reduce.h"
+
+namespace phlox {
+
+namespace {
+
+// --- arg_reduce --------------------------------------------------------------------------------------------------
+
+struct ArgReduceAttributes {
+  int dim;
+  bool maximum;
+  const char* operation;
+};
+
+TensorList evaluate_arg_reduce(std::span<const Operand> inputs, const void* attributes) {
+  const auto& a = *static_cast<const ArgReduceAttributes*>(attributes);
+  return {apply_arg_reduce(inputs[0].tensor(), a.dim, a.maximum, a.operation)};
+}
+PHLOX_PRIMITIVE(arg_reduce, 11, evaluate_arg_reduce);
+
+// --- scan --------------------------------------------------------------------------------------------------------
+
+struct ScanAttributes {
+  ScanKind kind;
+  int dim;
+  DType result;
+};
+
+bool is_extremum(ScanKind kind) { return kind == ScanKind::minimum || kind == ScanKind::maximum; }
+
+TensorList as_list(const TensorPair& pair) {
+  TensorList list{std::get<0>(pair)};
+  if (std::get<1>(pair).defined()) list.push_back(std::get<1>(pair));
+  return list;
+}
+TensorPair as_pair(const TensorList& list) { return {list[0], list.size() > 1 ? list[1] : Tensor()}; }
+
+TensorList evaluate_scan(std::span<const Operand> inputs, const void* attributes) {
+  const auto& a = *static_cast<const ScanAttributes*>(attributes);
+  return as_list(apply_scan(a.kind, inputs[0].tensor(), a.dim, a.result));
+}
+PHLOX_PRIMITIVE(scan, 12, evaluate_scan);
+
+// The sum from each element to the last one.
+Tensor sum_to_end(const Tensor& x, int dim) {
+  const DimList dims(dim);
+  return flip(cumsum(flip(x, dims), dim), dims);
+}
+
+const char* name_of(ScanKind kind) {
+  switch (kind) {
+    case ScanKind::sum: return "cumsum";
+    case ScanKind::product: return "cumprod";
+    case ScanKind::minimum: return "cummin";
+    case ScanKind::maximum: return "cummax";
+    default: return "logcumsumexp";
+  }
+}
+
+class ScanNode final : public GradientNode {
+ public:
+  ScanNode(const ScanAttributes& attributes, const Tensor& input, const Tensor& indices)
+      : GradientNode(name_of(attributes.kind), 1),
+        attributes_(attributes),
+        dtype_(input.dtype()),
+        shape_(input.shape()),
+        indices_(indices) {
+    edges()[0] = gradient_edge(input);
+    if (saves()) input_ = SavedTensor(input, this);
+  }
+  void save_result(const Tensor& result) {
+    if (saves()) result_ = SavedTensor(result, this, true);
+  }
+
+  void backward(std::span<const Tensor> output_gradients, std::span<Tensor> input_gradients) override {
+    const Tensor& gradient = output_gradients[0];
+    if (!gradient.defined() || !wants(0)) return;
+    const int dim = attributes_.dim;
+    Tensor result;
+    switch (attributes_.kind) {
+      case ScanKind::sum: result = sum_to_end(gradient, dim); break;
+      case ScanKind::product: result = product_gradient(gradient); break;
+      case ScanKind::log_sum_exp: result = log_sum_exp_gradient(gradient); break;
+      default:
+        result = scatter_add(zeros(shape_, gradient.dtype(), gradient.device()), dim, indices_, gradient);
+    }
+    input_gradients[0] = result.to(dtype_);
+  }
+  void release_saved() override {
+    released_ = true;
+    input_.release();
+    result_.release();
+  }
+  bool released() const override { return released_ && saves(); }
+
+ private:
+  bool saves() const {
+    return attributes_.kind == ScanKind::product || attributes_.kind == ScanKind::log_sum_exp;
+  }
+
+  // The sum over j >= i of g[j] y[j] / x[i]. Up to the first zero that is safe; at the first zero itself the products
+  // are made without it; behind it they all are zero.
+  Tensor product_gradient(const Tensor& gradient) {
+    const int dim = attributes_.dim;
+    const Tensor input = input_.get(*this), result = result_.get(*this);
+    const Tensor is_zero = eq(input, 0);
+    if (gradients_enabled() && (thread_mode.interpreter_count || any(is_zero).item<bool>()))
+      return product_gradient_without_division(gradient, input);
+    const Tensor zeros_so_far = cumsum(is_zero, dim);
+    const Tensor before = eq(zeros_so_far, 0), first = logical_and(is_zero, eq(zeros_so_far, 1));
+    const Tensor safe = phlox::where(is_zero, 1, input);
+    const Tensor up_to_zero = div(sum_to_end(phlox::where(before, mul(gradient, result), 0), dim), safe);
+    const Tensor without = cumprod(phlox::where(first, 1, input), dim);
+    const Tensor at_zero = sum_to_end(phlox::where(eq(zeros_so_far, 1), mul(gradient, without), 0), dim);
+    return phlox::where(before, up_to_zero, phlox::where(first, at_zero, 0));
+  }
+
+  // The same in a way that zeros keep their derivatives: row i of a square matrix has a 1 in the place of its own.
+  Tensor product_gradient_without_division(const Tensor& gradient, const Tensor& input) const {
+    const int dim = attributes_.dim;
+    const Tensor rows = unsqueeze(movedim(input, dim, -1), -2);
+    const Tensor matrix = phlox::where(eye(input.size(dim), {}, DType::bool_), 1, rows);
+    const Tensor products = mul(triu(cumprod(matrix, -1)), unsqueeze(movedim(gradient, dim, -1), -2));
+    return movedim(sum(products, -1), -1, dim);
+  }
+
+  // The sum over j >= i of g[j] exp(x[i] - y[j]), in logarithms, for positive and negative gradients by themselves.
+  Tensor log_sum_exp_gradient(const Tensor& gradient) {
+    const int dim = attributes_.dim;
+    const DimList dims(dim);
+    const Tensor input = input_.get(*this), result = result_.get(*this);
+    const auto part = [&](const Tensor& positive) {
+      // As far below all others as if it were the logarithm of 0, but without infinities in the next gradient.
+      constexpr double nothing = -1e30;
+      const Tensor counts = logical_and(gt(positive, 0), isfinite(result));
+      const Tensor logs =
+          phlox::where(counts, sub(phlox::log(phlox::where(counts, positive, 1)), result), nothing);
+      return exp(add(flip(logcumsumexp(flip(logs, dims), dim), dims), input));
+    };
+    const Tensor up = part(clamp_min(gradient, 0)), down = part(clamp_min(neg(gradient), 0));
+    return sub(up, down);
+  }
+
+  ScanAttributes attributes_;
+  DType dtype_;
+  Shape shape_;
+  Tensor indices_;
+  SavedTensor input_;
+  SavedTensor result_;
+  bool released_ = false;
+};
+
+DType scan_dtype(ScanKind kind, DType result) {
+  if (is_extremum(kind)) return comparison_dtype(result);
+  if (is_floating(result) || kind == ScanKind::log_sum_exp) return DType::float64;
+  return result == DType::uint64 ? result : DType::int64;
+}
+
+// --- sort --------------------------------------------------------------------------------------------------------
+
+struct SortAttributes {
+  int dim;
+  bool descending;
+  std::int64_t count;
+};
+
+TensorList evaluate_sort(std::span<const Operand> inputs, const void* attributes) {
+  const auto& a = *static_cast<const SortAttributes*>(attributes);
+  return as_list(apply_sort(inputs[0].tensor(), a.dim, a.descending, a.count));
+}
+PHLOX_PRIMITIVE(sort, 13, evaluate_sort);
+
+class SortNode final : public GradientNode {
+ public:
+  SortNode(const Tensor& input, int dim, const Tensor& indices)
+      : GradientNode("sort", 1), dim_(dim), shape_(input.shape()), indices_(indices) {
+    edges()[0] = gradient_edge(input);
+  }
+  void backward(std::span<const Tensor> output_gradients, std::span<Tensor> input_gradients) override {
+    const Tensor& gradient = output_gradients[0];
+    if (!gradient.defined() || !wants(0)) return;
+    input_gradients[0] =
+        scatter(zeros(shape_, gradient.dtype(), gradient.device()), dim_, indices_, gradient);
+  }
+  void release_saved() override {}
+
+ private:
+  int dim_;
+  Shape shape_;
+  Tensor indices_;
+};
+
+}  // namespace
+
+Tensor apply_arg_reduce(const Tensor& input, int dim, bool maximum, const char* operation) {
+  const ArgReduceAttributes attributes{dim, maximum, operation};
+  if (thread_mode.interpreter_count) [[unlikely]] {
+    const Operand operand(input);
+    return interpret(arg_reduce_primitive, {&operand, 1}, &attributes)[0];
+  }
+  Shape shape = input.shape();
+  if (input.rank() > 0) {
+    if (shape[static_cast<std::size_t>(dim)] == 0)
+      fail<ShapeError>(ErrorCode::empty_reduction, "{}: no element to choose from", operation)
+          .detail("input", describe(input))
+          .hint("reduce over a dimension that holds elements")
+          .raise();
+    shape[static_cast<std::size_t>(dim)] = 1;
+  }
+  const Tensor output = make_tensor(shape, DType::int64, input.device());
+  if (output.numel() > 0)
+    device_kernels(input.device()).arg_reduce({input.impl(), dim, maximum, output.impl()});
+  return output;
+}
+
+TensorPair apply_scan(ScanKind kind, const Tensor& input, int dim, DType result) {
+  const ScanAttributes attributes{kind, dim, result};
+  if (thread_mode.interpreter_count) [[unlikely]] {
+    const Operand operand(input);
+    return as_pair(interpret(scan_primitive, {&operand, 1}, &attributes));
+  }
+  const Tensor output = make_tensor_like(input, input.shape(), result);
+  const Tensor indices = is_extremum(kind) ? make_tensor_like(input, input.shape(), DType::int64) : Tensor();
+  if (output.numel() > 0)
+    device_kernels(input.device())
+        .scan({kind, input.impl(), dim, scan_dtype(kind, result), output.impl(), indices.unsafe_impl()});
+  if (is_differentiable(result) && needs_gradient(input)) {
+    auto* node = new ScanNode(attributes, input, indices);
+    set_history(output, Reference<GradientNode>::adopt(node));
+    node->save_result(output);
+  }
+  return {output, indices};
+}
+
+TensorPair apply_sort(const Tensor& input, int dim, bool descending, std::int64_t count) {
+  const SortAttributes attributes{dim, descending, count};
+  if (thread_mode.interpreter_count) [[unlikely]] {
+    const Operand operand(input);
+    return as_pair(interpret(sort_primitive, {&operand, 1}, &attributes));
+  }
+  Shape shape = input.shape();
+  if (input.rank() > 0) shape[static_cast<std::size_t>(dim)] = count;
+  const Tensor values = make_tensor_like(input, shape, input.dtype());
+  const Tensor indices = make_tensor_like(input, shape, DType::int64);
+  if (values.numel() > 0)
+    device_kernels(input.device()).sort({input.impl(), dim, descending, values.impl(), indices.impl()});
+  if (needs_gradient(input))
+    set_history(values, Reference<GradientNode>::adopt(new SortNode(input, dim, indices)));
+  return {values, indices};
+}
+
+}  // namespace phlox

@@ -1,0 +1,78 @@
+// The pointwise primitive: an expression applied to each element of broadcast inputs. Every pointwise operation,
+// every gradient of one and every fused chain is a PointwiseFunction; those known at compile time carry kernels,
+// others run through the expression interpreter with equal results.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <span>
+
+#include "phlox/core/tensor.h"
+#include "phlox/math/derivation.h"
+#include "phlox/ops/primitives/kernel_scalar.h"
+#include "phlox/ops/registry/pointwise_traits.h"
+
+namespace phlox {
+
+inline KernelScalar kernel_scalar(double value) { return {value, static_cast<std::int64_t>(value)}; }
+inline KernelScalar kernel_scalar(std::int64_t value) { return {static_cast<double>(value), value}; }
+inline KernelScalar kernel_scalar(const Scalar& value) { return {value.real(), value.integer()}; }
+
+inline constexpr int max_pointwise_inputs = 6;
+inline constexpr int max_pointwise_scalars = 4;
+
+struct PointwiseFunction;
+
+struct GradientRule {
+  math::GradientForm form = math::GradientForm::none;
+  unsigned saved = 0;  // bit i: input i; bit `tensors`: the result
+  const PointwiseFunction* function = nullptr;
+};
+
+struct PointwiseFunction {
+  const char* name;
+  const math::ExpressionProgram* program;
+  std::uint8_t tensors;
+  std::uint8_t scalars;
+  std::uint8_t masks;            // inputs that are truth values
+  std::int8_t gradient_of = -1;  // k for the gradient of operation `name` with respect to input k
+  const PointwiseTraits* traits;
+  bool compiled = false;  // kernels of this name exist; what is derived at run time is interpreted
+  // Known at compile time for operations; otherwise made on the first request.
+  const GradientRule* rules = nullptr;
+
+  mutable std::atomic<PointwiseKernel> kernels[computable_dtype_count] = {};
+  mutable std::atomic<std::uint32_t> searched = 0;  // bit d: the tables were searched for dtype d
+  mutable std::atomic<const GradientRule*> derived_rules = nullptr;
+
+  bool predicate() const { return program->is_mask; }
+  bool is_mask(int input) const { return masks >> input & 1u; }
+};
+
+// The gradient of `function` with respect to tensor input `k`.
+const GradientRule& gradient_rule(const PointwiseFunction& function, int k);
+
+// The kernel for a computing dtype (f32, f64, integers, uint8 for bool), or null: then the interpreter runs.
+PointwiseKernel find_pointwise_kernel(const PointwiseFunction& function, DType dtype);
+
+// Applies a function: broadcasts, promotes, allocates, runs and records. The one way in.
+Tensor apply_pointwise(const PointwiseFunction& function, std::span<const Operand> inputs,
+                       std::span<const KernelScalar> scalars = {});
+// The same into an existing tensor, which keeps its dtype: in-place when it is also the first input.
+// Throws ShapeError when the result does not have the target's shape, DTypeError when its kind does not fit.
+const Tensor& apply_pointwise_into(const PointwiseFunction& function, std::span<const Operand> inputs,
+                                   std::span<const KernelScalar> scalars, const Tensor& target,
+                                   bool in_place);
+
+// What a device must do for this primitive.
+struct PointwiseCall {
+  const PointwiseFunction* function;
+  int input_count;
+  const TensorImpl* inputs[max_pointwise_inputs];  // null: the weak scalar below
+  Scalar weak[max_pointwise_inputs];
+  KernelScalar scalars[max_pointwise_scalars];
+  DType compute;  // the promoted dtype
+  TensorImpl* output;
+};
+
+}  // namespace phlox
