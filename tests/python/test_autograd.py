@@ -150,6 +150,23 @@ def test_retain_grad():
     assert y.grad.item() == 3 and y.retains_grad and x.grad.item() == 6
 
 
+def test_retain_grad_stays_through_writes_in_place():
+    """The gradient kept is that of the value at last, as in PyTorch."""
+    x = leaf(1.0)
+    y = x * 2
+    y.retain_grad()
+    y.mul_(5)
+    assert y.retains_grad
+    (y * 3).sum().backward()
+    assert y.grad.item() == 3 and x.grad.item() == 30
+    x = px.ones(3, requires_grad=True)
+    y = x * 2
+    y.retain_grad()
+    y[0] = 7.0  # a write through a view of it
+    (y * 3).sum().backward()
+    assert y.grad.tolist() == [3, 3, 3] and x.grad.tolist() == [0, 6, 6]
+
+
 def test_hooks():
     x = leaf(1.0)
     seen = []

@@ -26,6 +26,13 @@ void replace_history(const Tensor& target, const Reference<GradientNode>& node, 
   std::unique_ptr<AutogradRecord> old(std::exchange(impl->autograd, nullptr));
   if (old && old->accumulator) static_cast<AccumulateGradient*>(old->accumulator.get())->forget_leaf(impl);
   set_history(target, node, output);
+  // What retain_grad() keeps is the gradient of the value that the tensor has at last.
+  if (old && old->retained && impl->autograd) {
+    std::erase_if(old->node->hooks().retained,
+                  [&](const auto& entry) { return entry.second == old->retained; });
+    impl->autograd->retained = old->retained;
+    node->hooks().retained.emplace_back(impl->autograd->output, old->retained);
+  }
 }
 
 }  // namespace detail
