@@ -78,6 +78,13 @@ TEST(IndexTest, Errors) {
   EXPECT_EQ(code_of([&] { (x[{tensor({0, 1}), tensor({0, 1, 2})}]); }), ErrorCode::shapes_do_not_broadcast);
   EXPECT_EQ(code_of([&] { zeros({})[0]; }), ErrorCode::too_many_indices);
   EXPECT_EQ(code_of([&] { (x[{Slice{0, 2, 0}}]); }), ErrorCode::bad_index);
+  // Along one dimension indices count from the front only.
+  const Tensor last = tensor({{-1, 0, 0}}), target = clone(x);
+  EXPECT_EQ(code_of([&] { gather(x, 0, last); }), ErrorCode::index_out_of_range);
+  EXPECT_EQ(code_of([&] { scatter(x, 0, last, 1.0); }), ErrorCode::index_out_of_range);
+  EXPECT_EQ(code_of([&] { target.scatter_add_(0, last, x); }), ErrorCode::index_out_of_range);
+  EXPECT_EQ(values(target), values(x));
+  EXPECT_EQ(values(x[-1]), (Doubles{3, 4, 5}));
   try {
     x[tensor({{0, 1}, {1, 7}})];
     FAIL();

@@ -146,10 +146,20 @@ def gather_beyond_the_end():
     """
     phlox.errors.IndexError: [E0501] gather: position 3 is out of range for dimension 1 of size 3
       index  index  i64[1,2] cpu at [0,1]   indices.py:LINE   x.gather(1, index)
-      try    allowed are -3 to 2
+      try    allowed are 0 to 2
     """
     x, index = px.ones(2, 3), px.tensor([[0, 3]])
     x.gather(1, index)
+
+
+def scatter_counted_from_the_end():
+    """
+    phlox.errors.IndexError: [E0501] scatter: position -1 is out of range for dimension 1 of size 3
+      index  index  i64[1,2] cpu at [0,1]   indices.py:LINE   x.scatter(1, index, 5.0)
+      try    allowed are 0 to 2
+    """
+    x, index = px.ones(2, 3), px.tensor([[0, -1]])
+    x.scatter(1, index, 5.0)
 
 
 def index_select_of_a_matrix():

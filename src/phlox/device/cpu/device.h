@@ -11,7 +11,7 @@ void fill(TensorImpl& target, const Scalar& value);
 void arange(TensorImpl& target, const Scalar& start, const Scalar& step);
 void gather(const IndexedLoop& loop);
 void scatter(const IndexedLoop& loop, ScatterMode mode);
-std::int64_t find_outside(const TensorImpl& indices, std::int64_t bound);
+std::int64_t find_outside(const TensorImpl& indices, std::int64_t lowest, std::int64_t bound);
 std::int64_t count_nonzero(const TensorImpl& mask);
 void nonzero(const TensorImpl& mask, TensorImpl& target);
 void random(const RandomCall& call, TensorImpl& target);

@@ -266,7 +266,7 @@ void scatter(const IndexedLoop& loop, ScatterMode mode) {
   visit_dtype(loop.dtype, [&]<class T>() { scatter_as<T>(plan, mode); });
 }
 
-std::int64_t find_outside(const TensorImpl& indices, std::int64_t bound) {
+std::int64_t find_outside(const TensorImpl& indices, std::int64_t lowest, std::int64_t bound) {
   // Almost always none is outside: the first pass only asks whether.
   std::atomic<bool> any{false};
   const auto* values = static_cast<const std::int64_t*>(indices.address());
@@ -276,11 +276,11 @@ std::int64_t find_outside(const TensorImpl& indices, std::int64_t bound) {
       low = std::min(low, values[i]);
       high = std::max(high, values[i]);
     }
-    if (low < -bound || high >= bound) any.store(true, std::memory_order_relaxed);
+    if (low < lowest || high >= bound) any.store(true, std::memory_order_relaxed);
   });
   if (!any.load()) return -1;
   std::int64_t i = 0;
-  while (values[i] >= -bound && values[i] < bound) ++i;
+  while (values[i] >= lowest && values[i] < bound) ++i;
   return i;
 }
 

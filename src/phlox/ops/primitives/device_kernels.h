@@ -29,7 +29,7 @@ struct DeviceKernels {
   void (*gather)(const IndexedLoop& loop);
   void (*scatter)(const IndexedLoop& loop, ScatterMode mode);
   // The first of contiguous int64 indices that is not within -bound ... bound - 1, or -1.
-  std::int64_t (*find_outside)(const TensorImpl& indices, std::int64_t bound);
+  std::int64_t (*find_outside)(const TensorImpl& indices, std::int64_t lowest, std::int64_t bound);
   // Of a contiguous bool tensor: how many are true, and where, as int64[n, rank].
   std::int64_t (*count_nonzero)(const TensorImpl& mask);
   void (*nonzero)(const TensorImpl& mask, TensorImpl& target);

@@ -14,8 +14,9 @@
 namespace phlox {
 namespace {
 
-// Indices as the devices want them: int64, contiguous and within the bound.
-Tensor checked_indices(const Tensor& index, std::int64_t bound, int dim, const char* operation) {
+// Indices as the devices want them: int64, contiguous and from `lowest` to below `bound`.
+Tensor checked_indices(const Tensor& index, std::int64_t lowest, std::int64_t bound, int dim,
+                       const char* operation) {
   if (!is_integer(index.dtype()))
     fail<IndexError>(ErrorCode::bad_index, "{}: indices must be integers, not {}", operation,
                      info(index.dtype()).name)
@@ -24,7 +25,7 @@ Tensor checked_indices(const Tensor& index, std::int64_t bound, int dim, const c
         .raise();
   NoGrad no_grad;
   Tensor plain = index.to(DType::int64).contiguous();
-  const std::int64_t bad = device_kernels(plain.device()).find_outside(*plain.impl(), bound);
+  const std::int64_t bad = device_kernels(plain.device()).find_outside(*plain.impl(), lowest, bound);
   if (bad >= 0) {
     Shape at;
     std::int64_t rest = bad;
@@ -38,7 +39,7 @@ Tensor checked_indices(const Tensor& index, std::int64_t bound, int dim, const c
     Description where = describe(index);
     if (plain.rank()) where += " at [" + to_string(at) + "]";
     error.detail("index", where);
-    error.hint(bound ? fmt::format("allowed are {} to {}", -bound, bound - 1) : "the dimension is empty")
+    error.hint(bound ? fmt::format("allowed are {} to {}", lowest, bound - 1) : "the dimension is empty")
         .raise();
   }
   return plain;
@@ -50,7 +51,8 @@ IndexPlaces checked_places(const Tensor& data, const IndexPlaces& places, const 
   IndexPlaces checked{places.dims, places.position, {}};
   for (std::size_t k = 0; k < places.tensors.size(); ++k) {
     const int dim = static_cast<int>(places.dims[k]);
-    checked.tensors.push_back(checked_indices(places.tensors[k], data.impl()->sizes[dim], dim, operation));
+    const std::int64_t size = data.impl()->sizes[dim];
+    checked.tensors.push_back(checked_indices(places.tensors[k], -size, size, dim, operation));
   }
   return checked;
 }
@@ -432,7 +434,7 @@ Tensor apply_gather(const Tensor& data, int dim, const Tensor& index, const char
     return interpret(gather_primitive, operands, &attributes)[0];
   }
   check_ranks(data, dim, index, false, operation);
-  const Tensor checked = checked_indices(index, data.rank() ? data.impl()->sizes[dim] : 1, dim, operation);
+  const Tensor checked = checked_indices(index, 0, data.rank() ? data.impl()->sizes[dim] : 1, dim, operation);
   IndexedLoop loop = loop_along(data, dim, checked);
   Tensor result = make_tensor(index.shape(), data.dtype(), data.device());
   set_other(loop, result);
@@ -455,7 +457,7 @@ void scatter_data(const Tensor& target, int dim, const Tensor& index, const Tens
   check_ranks(target, dim, index, false, operation);
   check_ranks(values, dim, index, true, operation);
   const Tensor checked =
-      checked_indices(index, target.rank() ? target.impl()->sizes[dim] : 1, dim, operation);
+      checked_indices(index, 0, target.rank() ? target.impl()->sizes[dim] : 1, dim, operation);
   IndexedLoop loop = loop_along(target, dim, checked);
   Tensor source = values.detach().to(target.dtype());
   if (source.shares_storage_with(target)) source = source.clone();

@@ -51,7 +51,8 @@ Tensor apply_index_put(const Tensor& data, const IndexPlaces& places, const Tens
 void index_put_data(const Tensor& target, const IndexPlaces& places, const Tensor& values, ScatterMode mode,
                     const char* operation);
 
-// result[i][j][k] = data[index[i][j][k]][j][k] for dim 0, and so on.
+// result[i][j][k] = data[index[i][j][k]][j][k] for dim 0, and so on. These indices count from the front only: a
+// negative one is an IndexError (E0501), as in PyTorch.
 Tensor apply_gather(const Tensor& data, int dim, const Tensor& index, const char* operation = "gather");
 // data[index[i][j][k]][j][k] = values[i][j][k] for dim 0, and so on.
 Tensor apply_scatter(const Tensor& data, int dim, const Tensor& index, const Tensor& values, ScatterMode mode,
