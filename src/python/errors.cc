@@ -31,6 +31,7 @@ struct ErrorClasses {
   PyObject* state;
   PyObject* format;
   PyObject* file;
+  PyObject* file_not_found;
   PyObject* out_of_memory;
   PyObject* not_supported;
 };
@@ -46,6 +47,7 @@ PyObject* class_of(const Error& error) {
   if (dynamic_cast<const GradientError*>(&error)) return classes.gradient;
   if (dynamic_cast<const StateError*>(&error)) return classes.state;
   if (dynamic_cast<const FormatError*>(&error)) return classes.format;
+  if (dynamic_cast<const FileNotFoundError*>(&error)) return classes.file_not_found;
   if (dynamic_cast<const FileError*>(&error)) return classes.file;
   if (dynamic_cast<const OutOfMemoryError*>(&error)) return classes.out_of_memory;
   if (dynamic_cast<const NotSupportedError*>(&error)) return classes.not_supported;
@@ -198,6 +200,8 @@ void add_error_classes(PyObject* module) {
   classes.state = add("StateError", "An object is not in a state that allows this.", PyExc_RuntimeError);
   classes.format = add("FormatError", "A file does not follow its format.", PyExc_ValueError);
   classes.file = add("FileError", "A file cannot be read or written.", PyExc_OSError);
+  classes.file_not_found = add_class(module, "FileNotFoundError", "A file or its folder does not exist.",
+                                     classes.file, PyExc_FileNotFoundError);
   classes.out_of_memory = add("OutOfMemoryError", "Memory is exhausted.", PyExc_MemoryError);
   classes.not_supported =
       add("NotSupportedError", "The combination asked for is not supported.", PyExc_NotImplementedError);

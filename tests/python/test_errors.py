@@ -57,6 +57,7 @@ def test_line_of_the_caller_not_of_phlox():
         ("StateError", RuntimeError),
         ("FormatError", ValueError),
         ("FileError", OSError),
+        ("FileNotFoundError", FileNotFoundError),
         ("OutOfMemoryError", MemoryError),
         ("NotSupportedError", NotImplementedError),
     ],

@@ -373,7 +373,7 @@ Tensor initial_gradient(const char* name, const Tensor& output, const Tensor& gi
     fail<GradientError>(ErrorCode::no_gradient_path,
                         "{}: the tensor does not depend on anything that requires gradients", name)
         .detail("tensor", describe(output))
-        .hint("set_requires_grad() on the leaves before the forward computation, outside no_grad()")
+        .hint("requires_grad = True on the leaves before the forward computation, outside no_grad()")
         .raise();
   if (given.defined()) {
     if (given.shape() != output.shape() || given.dtype() != output.dtype() ||
@@ -430,7 +430,7 @@ Gradients grad(std::span<const Tensor> outputs, std::span<const Tensor> inputs,
     if (!inputs[i].requires_grad())
       fail<GradientError>(ErrorCode::no_gradient_path, "grad: input {} does not require gradients", i)
           .detail("input", describe(inputs[i]))
-          .hint("set_requires_grad() before the forward computation")
+          .hint("requires_grad = True before the forward computation")
           .raise();
     pass.add_target(inputs[i], i);
   }

@@ -97,6 +97,9 @@ struct FormatError : Error {
 struct FileError : Error {
   using Error::Error;
 };
+struct FileNotFoundError : FileError {
+  using FileError::FileError;
+};
 struct OutOfMemoryError : Error {
   using Error::Error;
 };

@@ -88,7 +88,7 @@ int bin_of(std::size_t rounded) {
   return exponent * 8 + static_cast<int>((rounded >> (exponent - 3)) & 7);
 }
 
-std::string readable(std::int64_t bytes) {
+std::string readable(std::uint64_t bytes) {
   static constexpr const char* units[] = {"bytes", "KB", "MB", "GB", "TB", "PB", "EB"};
   double value = static_cast<double>(bytes);
   int unit = 0;
@@ -115,7 +115,7 @@ class LargeBlocks {
         release_cached();
         block = system_allocate(rounded);
       }
-      if (!block) throw_out_of_memory(wanted, allowed);
+      if (!block) throw_out_of_memory(bytes, allowed);
     }
     ++statistics_.allocation_count;
     statistics_.allocated_bytes += wanted;
@@ -207,9 +207,9 @@ class LargeBlocks {
     statistics_.cached_bytes = 0;
   }
 
-  [[noreturn]] void throw_out_of_memory(std::int64_t wanted, bool allowed) {
+  [[noreturn]] void throw_out_of_memory(std::size_t asked, bool allowed) {
     auto error = fail<OutOfMemoryError>(ErrorCode::out_of_memory, "no memory for {}; {} are in use",
-                                        readable(wanted), readable(statistics_.allocated_bytes));
+                                        readable(asked), readable(statistics_.allocated_bytes));
     if (!allowed) error.detail("limit", readable(statistics_.limit_bytes));
     std::vector<Living> largest;
     for (const auto& [block, living] : living_) largest.push_back(living);
@@ -217,10 +217,9 @@ class LargeBlocks {
               [](const Living& a, const Living& b) { return a.bytes > b.bytes; });
     if (largest.size() > 10) largest.resize(10);
     for (const Living& living : largest)
-      error.detail("holds",
-                   fmt::format("{}  {}", readable(static_cast<std::int64_t>(living.bytes)), living.label));
+      error.detail("holds", fmt::format("{}  {}", readable(living.bytes), living.label));
     error.hint(allowed ? "smaller batches, or release some of the tensors above"
-                       : "smaller batches, release some of the tensors above, or raise set_memory_limit()");
+                       : "smaller batches, release some of the tensors above, or raise the limit of memory");
     error.raise();
   }
 

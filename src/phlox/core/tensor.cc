@@ -347,20 +347,19 @@ const Tensor& Tensor::set_requires_grad(bool on) const {
   TensorImpl* t = impl();
   if (!is_leaf()) {
     if (on) return *this;
-    throw_not_a_leaf(*this, "set_requires_grad");
+    throw_not_a_leaf(*this, "requires_grad");
   }
   if (on) {
     if (!is_differentiable(t->dtype))
-      fail<GradientError>(
-          ErrorCode::requires_grad_dtype,
-          "set_requires_grad: only floating and complex tensors can require gradients, not {}",
-          info(t->dtype).name)
+      fail<GradientError>(ErrorCode::requires_grad_dtype,
+                          "requires_grad: only floating and complex tensors can require gradients, not {}",
+                          info(t->dtype).name)
           .detail("tensor", describe(*this))
           .hint("<tensor>.to(float32)")
           .raise();
     if (t->inference)
       fail<GradientError>(ErrorCode::inference_tensor,
-                          "set_requires_grad: a tensor made in inference mode cannot take part in gradients")
+                          "requires_grad: a tensor made in inference mode cannot take part in gradients")
           .detail("tensor", describe(*this))
           .hint("clone() it outside inference mode")
           .raise();

@@ -27,6 +27,15 @@ std::string temporary_name(const std::filesystem::path& path) {
   return (path.parent_path() / name).string();
 }
 
+template <class E>
+[[noreturn]] void raise_cannot_write(const std::string& operation, const std::filesystem::path& path,
+                                     int error) {
+  fail<E>(ErrorCode::file_write_failed, "{}: cannot write the file, {}", operation, std::strerror(error))
+      .detail("file", path.string())
+      .detail("note", "an older file of this name is unchanged")
+      .raise();
+}
+
 }  // namespace
 
 AtomicFile::AtomicFile(const std::filesystem::path& path, std::string_view operation)
@@ -55,11 +64,8 @@ AtomicFile::~AtomicFile() {
 }
 
 void AtomicFile::raise(int error) {
-  fail<FileError>(ErrorCode::file_write_failed, "{}: cannot write the file, {}", operation_,
-                  std::strerror(error))
-      .detail("file", path_.string())
-      .detail("note", "an older file of this name is unchanged")
-      .raise();
+  if (error == ENOENT) raise_cannot_write<FileNotFoundError>(operation_, path_, error);
+  raise_cannot_write<FileError>(operation_, path_, error);
 }
 
 void AtomicFile::write(const void* data, std::size_t bytes) {

@@ -13,14 +13,20 @@
 namespace phlox::io {
 namespace {
 
-[[noreturn]] void raise_cannot_open(std::string_view operation, const std::string& name, int error) {
-  auto builder = fail<FileError>(ErrorCode::file_not_found, "{}: cannot open the file, {}", operation,
-                                 std::strerror(error));
+template <class E>
+[[noreturn]] void raise_cannot_open_as(std::string_view operation, const std::string& name, int error) {
+  auto builder =
+      fail<E>(ErrorCode::file_not_found, "{}: cannot open the file, {}", operation, std::strerror(error));
   builder.detail("file", name);
   std::error_code ignored;
   const std::string folder = std::filesystem::current_path(ignored).string();
   if (error == ENOENT && !name.starts_with('/')) builder.detail("in", folder);
   builder.raise();
+}
+
+[[noreturn]] void raise_cannot_open(std::string_view operation, const std::string& name, int error) {
+  if (error == ENOENT) raise_cannot_open_as<FileNotFoundError>(operation, name, error);
+  raise_cannot_open_as<FileError>(operation, name, error);
 }
 
 }  // namespace

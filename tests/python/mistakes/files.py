@@ -21,7 +21,7 @@ def written(folder, name, content):
 
 def missing_file(folder):
     """
-    phlox.errors.FileError: [E0801] load: cannot open the file, No such file or directory
+    phlox.errors.FileNotFoundError: [E0801] load: cannot open the file, No such file or directory
       file  FOLDER/model.safetensors
       at    files.py:LINE   px.load(folder / "model.safetensors")
     """
@@ -247,7 +247,7 @@ def csv_with_a_short_line(folder):
 
 def csv_that_is_not_there(folder):
     """
-    phlox.errors.FileError: [E0801] load_csv: cannot open the file, No such file or directory
+    phlox.errors.FileNotFoundError: [E0801] load_csv: cannot open the file, No such file or directory
       file  FOLDER/a.csv
       at    files.py:LINE   px.io.load_csv(folder / "a.csv")
     """
@@ -306,7 +306,7 @@ def picture_of_the_wrong_shape(folder):
 
 def folder_that_is_not_there(folder):
     """
-    phlox.errors.FileError: [E0805] save: cannot write the file, No such file or directory
+    phlox.errors.FileNotFoundError: [E0805] save: cannot write the file, No such file or directory
       file  FOLDER/none/a.safetensors
       note  an older file of this name is unchanged
       at    files.py:LINE   px.save({"a": px.ones(1)}, folder / "none" / "a.safetensors")

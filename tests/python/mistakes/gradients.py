@@ -7,7 +7,7 @@ def backward_without_gradients():
     """
     phlox.errors.GradientError: [E0604] backward: the tensor does not depend on anything that requires gradients
       tensor  loss  f32[] cpu   gradients.py:LINE   loss.backward()
-      try     set_requires_grad() on the leaves before the forward computation, outside no_grad()
+      try     requires_grad = True on the leaves before the forward computation, outside no_grad()
     """
     loss = px.ones(3).sum()
     loss.backward()
@@ -96,7 +96,7 @@ def saved_tensor_changed_in_place():
 
 def requires_grad_of_a_result():
     """
-    phlox.errors.GradientError: [E0607] set_requires_grad: only leaves, which no operation has made, allow this
+    phlox.errors.GradientError: [E0607] requires_grad: only leaves, which no operation has made, allow this
       tensor  y  f32[3] cpu   gradients.py:LINE   y.requires_grad_(False)
       try     y.detach() is a leaf of the same data
     """

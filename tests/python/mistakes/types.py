@@ -39,7 +39,7 @@ def number_too_large_for_its_dtype():
 
 def gradient_of_integers():
     """
-    phlox.errors.GradientError: [E0606] set_requires_grad: only floating and complex tensors can require gradients, not int64
+    phlox.errors.GradientError: [E0606] requires_grad: only floating and complex tensors can require gradients, not int64
       tensor  labels  i64[2] cpu   types.py:LINE   labels.requires_grad_()
       try     labels.to(float32)
     """
@@ -49,7 +49,7 @@ def gradient_of_integers():
 
 def gradient_of_integers_from_the_start():
     """
-    phlox.errors.GradientError: [E0606] set_requires_grad: only floating and complex tensors can require gradients, not int64
+    phlox.errors.GradientError: [E0606] requires_grad: only floating and complex tensors can require gradients, not int64
       tensor  i64[2] cpu
       at      types.py:LINE   px.tensor([1, 2], requires_grad=True)
       try     tensor.to(float32)
