@@ -62,7 +62,9 @@ def python_head(name: str, function) -> str:
         text = star + p.name
         if p.name not in ("self", "cls"):
             annotation = "Any" if p.annotation is p.empty else str(p.annotation)
-            text += ": " + plain_types(annotation.replace("_Any", "Any").replace("_os.", "os."))
+            text += ": " + plain_types(
+                annotation.replace("_Any", "Any").replace("_IO", "IO").replace("_os.", "os.")
+            )
         if p.default is not p.empty:
             text += " = " + default_text(p.default)
         parts.append(text)

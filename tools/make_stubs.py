@@ -448,7 +448,7 @@ EXTENSION = """
 import builtins
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any, overload
+from typing import IO, Any, overload
 
 from typing_extensions import Self
 

@@ -7,6 +7,7 @@ model.load_state_dict(px.load("model.safetensors"))
 from __future__ import annotations
 
 import json as _json
+import tempfile as _tempfile
 from os import fspath as _fspath
 
 from . import _phlox
@@ -17,6 +18,7 @@ from ._phlox import _files
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import os as _os
+    from typing import IO as _IO
     from typing import Any as _Any
 
 for _name, _function in vars(_files).items():
@@ -53,6 +55,8 @@ def _without_tensors(value, name, tensors):
         return {"tensor": name}
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
+    if hasattr(value, "dtype") and getattr(value, "shape", None) == ():  # a number of NumPy's
+        return _without_tensors(value.item(), name, tensors)
     if isinstance(value, (list, tuple)):
         items = [_without_tensors(item, _join(name, number), tensors) for number, item in enumerate(value)]
         return items if isinstance(value, list) else {"tuple": items}
@@ -76,14 +80,39 @@ def _with_tensors(value, tensors):
     return {key: _with_tensors(item, tensors) for key, item in value["dict"]}
 
 
-def save(obj: _Any, f: str | _os.PathLike[str]) -> None:
+def _is_open_file(f, method, operation):
+    """Whether `f` is an open file; otherwise it is a path. Raises TypeError for what is neither, and for files of text."""
+    if isinstance(f, (str, bytes)) or hasattr(f, "__fspath__"):
+        return False
+    if not hasattr(f, method) or hasattr(f, "encoding"):
+        kind = "a file of text" if hasattr(f, method) else f"a {type(f).__name__}"
+        _fail(
+            "TypeError",
+            "wrong_argument_type",
+            f"{operation}: a path or a file of bytes is needed, not {kind}",
+            'open(path, "wb")' if method == "write" else 'open(path, "rb")',
+        )
+    return True
+
+
+def save(obj: _Any, f: str | _os.PathLike[str] | _IO[bytes]) -> None:
     """Saves tensors, numbers, texts, None, and dicts and lists of them: a state dict, or a whole checkpoint.
 
     Tensors get names with dots and go into a safetensors file, how they were nested into its metadata. A name that ends
     in `.npz` makes a NumPy archive, which holds a dict of tensors; `.npy` holds one tensor. A failed save leaves the
     old file. Raises FileError.
+
+    `f` may also be a file that is open for writing bytes, such as an io.BytesIO: it gets a safetensors file. NumPy's
+    numbers are saved as Python's.
     """
-    path = _fspath(f)
+    target: _Any = f
+    if _is_open_file(target, "write", "save"):
+        with _tempfile.TemporaryDirectory() as folder:
+            save(obj, f"{folder}/file.safetensors")
+            with open(f"{folder}/file.safetensors", "rb") as written:
+                target.write(written.read())
+        return
+    path = _fspath(target)
     if hasattr(obj, "state_dict"):
         obj = obj.state_dict()
     if path.endswith(".npy") and isinstance(obj, _Tensor):
@@ -107,7 +136,7 @@ def save(obj: _Any, f: str | _os.PathLike[str]) -> None:
 
 
 def load(
-    f: str | _os.PathLike[str],
+    f: str | _os.PathLike[str] | _IO[bytes],
     map_location: _Any = None,
     weights_only: bool = True,
     *,
@@ -117,16 +146,23 @@ def load(
 
     Another program's file gives a dict of tensors by name. With `mmap` the tensors of a safetensors file use the file
     itself, so that loading takes no time; the file must then stay as it is, since overwriting it changes them and
-    shortening it ends the process. Raises FileError and FormatError.
+    shortening it ends the process. `f` may also be a file that is open for reading bytes, such as an io.BytesIO, whose
+    kind is told by its first bytes. Raises FileError and FormatError; FileNotFoundError, which is both Phlox's and
+    Python's, where there is no file.
     """
-    path = _fspath(f)
-    if path.endswith(".npy"):
-        found = _files._load(path)
+    source: _Any = f
+    if _is_open_file(source, "read", "load"):
+        path = str(getattr(source, "name", "open file"))
+        found, metadata = _files._load_bytes(source.read(), path)
+    else:
+        path = _fspath(source)
+        found = _files._load(path, bool(mmap))
+        metadata = {} if path.endswith((".npz", ".npy")) else _files.load_metadata(path)
+    if isinstance(found, _Tensor):
         return found if map_location is None else found.to(map_location)
-    found = _files._load(path, bool(mmap))
     if map_location is not None:
         found = {name: tensor.to(map_location) for name, tensor in found.items()}
-    structure = None if path.endswith(".npz") else _files.load_metadata(path).get(_STRUCTURE)
+    structure = metadata.get(_STRUCTURE)
     if structure is None:
         return found
     try:

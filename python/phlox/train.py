@@ -62,7 +62,17 @@ def predict(module: Module, input: Tensor, batch_size: int = 256) -> Tensor:
     module.eval()
     try:
         with _no_grad():
-            return _phlox.cat([module(rows) for rows in input.split(batch_size)])
+            outputs = [module(rows) for rows in input.split(batch_size)]
+            if outputs[0].ndim == 0:
+                fail(
+                    "ShapeError",
+                    "wrong_rank",
+                    "predict: the module gives one number for all rows, not outputs row by row",
+                    "call the module itself, under px.no_grad()",
+                    input=input,
+                    output=outputs[0],
+                )
+            return _phlox.cat(outputs)
     finally:
         for part, training in modes:
             part.training = training

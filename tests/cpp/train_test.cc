@@ -71,6 +71,10 @@ TEST(PredictTest, RunsInEvaluationModeAndPutsModesBack) {
   EXPECT_FALSE(net.body.training());
   EXPECT_ERROR(predict(net, input, 0), ValueError, "batch_size is 0");
   EXPECT_ERROR(predict(net, rand({7, 2})), ShapeError, "linear");
+  struct Total : nn::Module {
+    Tensor forward(Tensor x) override { return x.sum(); }
+  } total;
+  EXPECT_ERROR(predict(total, input), ShapeError, "predict: the module gives one number");
   EXPECT_TRUE(net.training());
 }
 

@@ -1,6 +1,8 @@
 """Datasets and loaders, of C++ and of Python."""
 
 import collections
+import copy
+import pickle
 import subprocess
 import sys
 import threading
@@ -135,6 +137,27 @@ loader = px.data.DataLoader(data, num_workers=300)
 print(sum(x.item() for (x,) in loader))
 """
     assert run_python(program) == "1999000.0\n"
+
+
+def test_loaders_work_while_the_interpreter_ends():
+    """Then there are no new threads: the loop makes the batches itself."""
+    program = """
+import atexit, threading, time
+from phlox.utils.data import DataLoader, Dataset
+class Inner(Dataset):
+    def __len__(self): return 6
+    def __getitem__(self, index):
+        time.sleep(0.01)
+        return index
+class Outer(Inner):
+    def __getitem__(self, index): return sum(x.item() for x in DataLoader(Inner(), num_workers=2)) + index
+def learn(): print(sum(x.item() for x in DataLoader(Outer(), num_workers=2)))
+threading.Thread(target=learn).start()
+atexit.register(learn)
+left = iter(DataLoader(Inner(), num_workers=2))
+next(left)
+"""
+    assert run_python(program) == "105\n105\n"
 
 
 def test_threads_that_share_a_loop_take_turns():
@@ -302,6 +325,45 @@ def test_states_that_cannot_be_are_refused(dataset, wrong):
     with pytest.raises(px.errors.StateError, match="DataLoader"):
         loader.load_state_dict(state)
     assert len(list(loader)) == 5
+
+
+def test_datasets_of_tensors_are_copied_and_pickled():
+    data = TensorDataset(px.arange(3), px.ones(3, 2))
+    for made in (copy.copy(data), copy.deepcopy(data), pickle.loads(pickle.dumps(data))):
+        assert [x.tolist() for x in made.tensors] == [x.tolist() for x in data.tensors]
+    assert copy.deepcopy(data).tensors[0].data_ptr() != data.tensors[0].data_ptr()
+    part = pickle.loads(pickle.dumps(Subset(data, [2])))
+    assert part[0][0].item() == 2
+
+
+def test_slices_and_sums_of_native_datasets():
+    data = TensorDataset(px.arange(10), px.arange(10) * 2)
+    assert [x.tolist() for x in data[2:5]] == [[2, 3, 4], [4, 6, 8]]
+    assert [x.tolist() for x in data[::-4]] == [[9, 5, 1], [18, 10, 2]]
+    train, test = data.split(0.8, stratified=False)
+    assert train[:3][0].tolist() == train.indices[:3]
+    both = data + test
+    assert isinstance(both, ConcatDataset) and len(both) == 12 and both[9][1].item() == 18
+    assert both[11][0].item() == test.indices[1]
+    assert len(data + Squares()) == 15 and len(Squares() + data) == 15
+    assert [x.tolist() for x, _ in DataLoader(both, batch_size=9)][0] == list(range(9))
+
+
+def test_datasets_and_loaders_say_what_they_are():
+    class Lines(IterableDataset):
+        pass
+
+    data = TensorDataset(px.zeros(20, 1, 8), px.zeros(20, dtype=px.int64))
+    assert repr(data) == "TensorDataset(f32[20,1,8], i64[20])"
+    assert repr(data.split(0.5)[0]) == "NativeSubset(10 examples)"
+    assert repr(Subset(data, [1, 2])) == f"Subset({data!r}, 2 examples)"
+    assert repr(Squares() + data) == f"ConcatDataset([Squares(5 examples), {data!r}])"
+    assert (
+        repr(DataLoader(data, batch_size=64, shuffle=True))
+        == f"DataLoader({data!r}, batch_size=64, shuffle=True)"
+    )
+    assert repr(DataLoader(list(range(99)), num_workers=2)) == "DataLoader(list(99 examples), num_workers=2)"
+    assert repr(Lines()) == "Lines()"
 
 
 def test_parts_of_datasets():

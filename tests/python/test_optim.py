@@ -97,6 +97,9 @@ def test_schedules(make, expected):
         schedule.step()
     assert rates == pytest.approx(expected, abs=1e-6)
     assert schedule.last_epoch == len(expected)
+    assert repr(schedule).startswith(type(schedule).__name__ + "(") and "\n" not in repr(schedule)
+    step = optim.lr_scheduler.StepLR(optimizer, step_size=30)
+    assert repr(step) == "StepLR(step_size=30, gamma=0.1)"
 
 
 def test_schedules_after_one_another_and_plateau():
@@ -104,10 +107,13 @@ def test_schedules_after_one_another_and_plateau():
     rising = optim.lr_scheduler.LinearLR(optimizer, 0.5, total_iters=2)
     falling = optim.lr_scheduler.ExponentialLR(optimizer, 0.5)
     both = optim.lr_scheduler.SequentialLR(optimizer, [rising, falling], [2])
+    assert repr(rising) == "LinearLR(start_factor=0.5, end_factor=1, total_iters=2)"
+    assert repr(both) == "SequentialLR(2 schedules, milestones=[2])"
     for _ in range(3):
         both.step()
     assert both.get_last_lr() == [0.5]
     plateau = optim.lr_scheduler.ReduceLROnPlateau(optimizer, patience=0)
+    assert repr(plateau) == 'ReduceLROnPlateau(mode="min", factor=0.1, patience=0)'
     for loss in (px.tensor(1.0), 1.0):
         plateau.step(loss)
     assert optimizer.param_groups[0]["lr"] == pytest.approx(0.05)

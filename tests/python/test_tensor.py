@@ -31,9 +31,17 @@ import phlox as px
         ([True, 2], px.int64, (2,)),
         (((1, 2), (3, 4)), px.int64, (2, 2)),
         (range(3), px.int64, (3,)),
-        (np.float64(2), px.float32, ()),
+        (np.float64(2), px.float64, ()),
         (np.arange(3.0), px.float64, (3,)),
+        (np.float32(1.5), px.float32, ()),
         ([np.float32(1), 2], px.float32, (2,)),
+        ([np.int32(1), np.int32(2)], px.int32, (2,)),
+        ([np.int32(1), np.int64(2)], px.int64, (2,)),
+        ([np.int32(1), 2.5], px.float32, (2,)),
+        ([1.5, np.float64(2)], px.float64, (2,)),
+        ([np.bool_(True)], px.bool, (1,)),
+        ([px.tensor(1, dtype=px.int16), 2], px.int16, (2,)),
+        ([1.5, 2.5], px.float32, (2,)),
     ],
 )
 def test_tensor_of_data(data, dtype, shape):

@@ -1,11 +1,13 @@
 """What PyTorch users write: other forms of calls, nested checkpoints, and a whole script with another import."""
 
 # shard: networks
+import io
 import json
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import phlox as px
@@ -91,6 +93,31 @@ def test_the_class_makes_tensors():
     assert px.Tensor().shape == (0,) and px.Tensor(px.ones(2)).tolist() == [1, 1]
 
 
+def test_open_files():
+    file = io.BytesIO()
+    px.save({"best": np.float32(3), "seen": [np.int64(2), np.bool_(True)], "x": px.arange(2)}, file)
+    file.seek(0)
+    found = px.load(file)
+    assert found["best"] == 3 and type(found["best"]) is float and found["seen"] == [2, True]
+    assert found["x"].tolist() == [0, 1]
+    for write, expected in (
+        (lambda file: np.save(file, np.arange(2)), [0, 1]),
+        (lambda file: np.savez(file, x=np.arange(2)), {"x": [0, 1]}),
+    ):
+        file = io.BytesIO()
+        write(file)
+        file.seek(0)
+        found = px.load(file)
+        assert (found.tolist() if isinstance(expected, list) else {"x": found["x"].tolist()}) == expected
+    with pytest.raises(px.errors.FormatError, match="load: "):
+        px.load(io.BytesIO(b"nothing"))
+    for wrong in (3, io.StringIO()):
+        with pytest.raises(px.errors.TypeError, match="save: a path or a file of bytes"):
+            px.save({}, wrong)
+        with pytest.raises(px.errors.TypeError, match="load: a path or a file of bytes"):
+            px.load(wrong)
+
+
 def test_checkpoints_come_back_as_they_were(tmp_path):
     net = px.nn.Linear(2, 3)
     optimizer = px.optim.Adam(net.parameters())
@@ -124,6 +151,16 @@ def test_checkpoints_come_back_as_they_were(tmp_path):
     assert px.equal(other.weight, net.weight)
     assert all(px.equal(v, again.state_dict()[k]) for k, v in optimizer.state_dict().items())
 
+    missing = tmp_path / "missing"
+    for path in (missing, missing / "x.npz", missing / "x.npy"):
+        with pytest.raises(FileNotFoundError) as error:
+            px.load(path)
+        assert type(error.value) is px.errors.FileNotFoundError and isinstance(error.value, px.FileError)
+    for read in (px.io.load_safetensors, px.io.load_npz, px.io.load_npy, px.io.load_metadata):
+        with pytest.raises(FileNotFoundError):
+            read(missing)
+    with pytest.raises(FileNotFoundError):
+        px.save({}, missing / "x")
     px.save(px.arange(3), tmp_path / "one.pt")
     assert px.load(tmp_path / "one.pt").tolist() == [0, 1, 2]
     px.save(net.state_dict(), tmp_path / "state.pt")

@@ -20,6 +20,13 @@ def test_predict_runs_in_evaluation_mode_and_puts_modes_back():
         px.predict(net, px.rand(7, 2))
     assert net.training
 
+    class Total(nn.Module):
+        def forward(self, x):
+            return x.sum()
+
+    with pytest.raises(px.errors.ShapeError, match="predict: the module gives one number"):
+        px.predict(Total(), x)
+
 
 def test_a_loop_that_is_left_early_ends_the_line(capfd):
     for step in (bar := px.progress(3, label="step")):

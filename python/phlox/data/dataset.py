@@ -47,6 +47,20 @@ class Dataset(Generic[_Example], metaclass=abc.ABCMeta):
     def __add__(self, other: Any) -> ConcatDataset:
         return ConcatDataset([self, other])
 
+    def __repr__(self) -> str:
+        return _counted(self)
+
+
+def _counted(dataset: Any) -> str:
+    # Some datasets, streams among them, have no length.
+    count = f"{len(dataset)} examples" if hasattr(dataset, "__len__") else ""
+    return f"{type(dataset).__name__}({count})"
+
+
+def described(dataset: Any) -> str:
+    """The dataset in a line: datasets say it themselves, lists and the like would show all of their elements."""
+    return repr(dataset) if isinstance(dataset, Dataset) else _counted(dataset)
+
 
 # Datasets written in C++ are datasets as well.
 Dataset.register(_data.NativeDataset)
@@ -81,12 +95,15 @@ class Subset(Dataset[_Example]):
     def __getitem__(self, index: int) -> _Example:
         return self.dataset[self.indices[index]]
 
+    def __repr__(self) -> str:
+        return f"Subset({described(self.dataset)}, {len(self)} examples)"
+
 
 class ConcatDataset(Dataset[Any]):
     """Several datasets one after the other. Raises ValueError when there is none.
 
     Example:
-        both = ConcatDataset([train, test])  # or train + test, for datasets written in Python
+        both = ConcatDataset([train, test])  # or train + test
     """
 
     def __init__(self, datasets: Iterable[Any]) -> None:
@@ -108,6 +125,9 @@ class ConcatDataset(Dataset[Any]):
         index %= len(self)
         part = bisect.bisect_right(self.cumulative_sizes, index)
         return self.datasets[part][index - (self.cumulative_sizes[part - 1] if part else 0)]
+
+    def __repr__(self) -> str:
+        return f"ConcatDataset([{', '.join(map(described, self.datasets))}])"
 
 
 def random_split(

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from .. import _phlox
 from .._failure import fail
 from .._phlox import Generator, Tensor, _data, as_tensor, stack, tensor
-from .dataset import IterableDataset, Subset
+from .dataset import IterableDataset, Subset, described
 from .sampler import BatchSampler, Sampler, SequentialSampler
 
 _INT64 = _phlox.dtypes["int64"]
@@ -119,6 +120,7 @@ class DataLoader:
         )
         self.collate_fn = collate_fn or default_collate
         self.generator, self.worker_init_fn = generator, worker_init_fn
+        self._shuffle = shuffle
         self._epoch, self._position, self._restored = 0, 0, False
         self._is_stream = isinstance(dataset, IterableDataset)
         self._check(shuffle, sampler, batch_sampler, seed)
@@ -191,6 +193,16 @@ class DataLoader:
         batches: Any = self.sampler if self.batch_sampler is None else self.batch_sampler
         return len(batches)
 
+    def __repr__(self) -> str:
+        settings = {
+            "batch_size": (self.batch_size, 1),
+            "shuffle": (self._shuffle, False),
+            "num_workers": (self.num_workers, 0),
+            "drop_last": (self.drop_last, False),
+        }
+        given = [f"{name}={value}" for name, (value, usual) in settings.items() if value != usual]
+        return f"DataLoader({', '.join([described(self.dataset), *given])})"
+
     def __iter__(self) -> Iterator[Any]:
         return iter(self._native) if self._native is not None else self._run()
 
@@ -238,15 +250,25 @@ class DataLoader:
                     self.worker_init_fn(this_thread.number)
             return load(job)
 
-        pool = ThreadPoolExecutor(threads, "phlox-loader")
+        pool, has_threads = ThreadPoolExecutor(threads, "phlox-loader"), True
+
+        def begin(job: Any) -> Callable[[], Any]:
+            nonlocal has_threads
+            if has_threads:
+                try:
+                    return pool.submit(work, job).result
+                except RuntimeError:  # the interpreter ends, or the system gives no thread
+                    has_threads = False
+            return functools.partial(load, job)
+
         try:
-            pending: deque[Future[Any]] = deque()
+            pending: deque[Callable[[], Any]] = deque()
             for job in itertools.islice(jobs, self.num_workers * self.prefetch_factor):
-                pending.append(pool.submit(work, job))
+                pending.append(begin(job))
             while pending:
-                batch = pending.popleft().result()
+                batch = pending.popleft()()
                 for job in itertools.islice(jobs, 1):
-                    pending.append(pool.submit(work, job))
+                    pending.append(begin(job))
                 yield batch
         finally:  # also when the loop is left early
             pool.shutdown(wait=True, cancel_futures=True)

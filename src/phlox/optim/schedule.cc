@@ -1,5 +1,7 @@
 #include "phlox/optim/schedule.h"
 
+#include <fmt/ranges.h>
+
 #include <algorithm>
 #include <cmath>
 #include <numbers>
@@ -180,6 +182,36 @@ void ReduceLROnPlateau::step(double metric) {
   }
   cooling_ = options_.cooldown;
   bad_steps_ = 0;
+}
+
+std::string StepLR::settings() const { return fmt::format("step_size={}, gamma={}", step_size_, gamma_); }
+
+std::string MultiStepLR::settings() const {
+  return fmt::format("milestones=[{}], gamma={}", fmt::join(milestones_, ", "), gamma_);
+}
+
+std::string ExponentialLR::settings() const { return fmt::format("gamma={}", gamma_); }
+
+std::string CosineAnnealingLR::settings() const {
+  return fmt::format("T_max={}, eta_min={}", steps_, minimum_);
+}
+
+std::string LinearLR::settings() const {
+  return fmt::format("start_factor={}, end_factor={}, total_iters={}", options_.start_factor,
+                     options_.end_factor, options_.steps);
+}
+
+std::string OneCycleLR::settings() const {
+  return fmt::format("max_lr={}, total_steps={}", options_.max_lr, options_.total_steps);
+}
+
+std::string SequentialLR::settings() const {
+  return fmt::format("{} schedules, milestones=[{}]", schedules_.size(), fmt::join(milestones_, ", "));
+}
+
+std::string ReduceLROnPlateau::settings() const {
+  return fmt::format("mode=\"{}\", factor={}, patience={}", options_.maximize ? "max" : "min",
+                     options_.factor, options_.patience);
 }
 
 StateDict ReduceLROnPlateau::state_dict() const {

@@ -35,6 +35,8 @@ class Schedule {
   std::vector<double> learning_rates() const;
   // The rate of a group at a step, for an initial rate `base`.
   virtual double value(double base, std::int64_t epoch) const = 0;
+  // "step_size=30, gamma=0.1": what it was made with, by PyTorch's names.
+  virtual std::string settings() const { return {}; }
 
   StateDict state_dict() const;
   // Throws StateError for missing entries. Sets the learning rates.
@@ -54,6 +56,7 @@ class StepLR : public Schedule {
  public:
   StepLR(Optimizer& optimizer, std::int64_t step_size, double gamma = 0.1);
   double value(double base, std::int64_t epoch) const override;
+  std::string settings() const override;
 
  private:
   std::int64_t step_size_;
@@ -65,6 +68,7 @@ class MultiStepLR : public Schedule {
  public:
   MultiStepLR(Optimizer& optimizer, std::vector<std::int64_t> milestones, double gamma = 0.1);
   double value(double base, std::int64_t epoch) const override;
+  std::string settings() const override;
 
  private:
   std::vector<std::int64_t> milestones_;
@@ -76,6 +80,7 @@ class ExponentialLR : public Schedule {
  public:
   ExponentialLR(Optimizer& optimizer, double gamma);
   double value(double base, std::int64_t epoch) const override;
+  std::string settings() const override;
 
  private:
   double gamma_;
@@ -87,6 +92,7 @@ class CosineAnnealingLR : public Schedule {
  public:
   CosineAnnealingLR(Optimizer& optimizer, std::int64_t steps, double minimum = 0);
   double value(double base, std::int64_t epoch) const override;
+  std::string settings() const override;
 
  private:
   std::int64_t steps_;
@@ -104,6 +110,7 @@ class LinearLR : public Schedule {
  public:
   explicit LinearLR(Optimizer& optimizer, LinearOptions options = {});
   double value(double base, std::int64_t epoch) const override;
+  std::string settings() const override;
 
  private:
   LinearOptions options_;
@@ -137,6 +144,7 @@ class OneCycleLR : public Schedule {
  public:
   OneCycleLR(Optimizer& optimizer, OneCycleOptions options);
   double value(double base, std::int64_t epoch) const override;
+  std::string settings() const override;
 
  private:
   void apply() override;
@@ -150,6 +158,7 @@ class SequentialLR : public Schedule {
   SequentialLR(Optimizer& optimizer, std::vector<std::shared_ptr<Schedule>> schedules,
                std::vector<std::int64_t> milestones);
   double value(double base, std::int64_t epoch) const override;
+  std::string settings() const override;
 
  private:
   std::vector<std::shared_ptr<Schedule>> schedules_;
@@ -176,6 +185,7 @@ class ReduceLROnPlateau {
   std::vector<double> learning_rates() const;
   StateDict state_dict() const;
   void load_state_dict(const StateDict& state);
+  std::string settings() const;
 
  private:
   Optimizer& optimizer_;

@@ -38,7 +38,16 @@ Tensor predict(nn::Module& module, const Tensor& input, std::int64_t batch_size)
   const EvaluationScope evaluation(module);
   const NoGrad no_grad;
   TensorList outputs;
-  for (const Tensor& rows : split(input, {batch_size})) outputs.push_back(module(rows));
+  for (const Tensor& rows : split(input, {batch_size})) {
+    outputs.push_back(module(rows));
+    if (outputs.back().rank() == 0)
+      fail<ShapeError>(ErrorCode::wrong_rank,
+                       "predict: the module gives one number for all rows, not outputs row by row")
+          .detail("input", describe(rows))
+          .detail("output", describe(outputs.back()))
+          .hint("call the module itself, under NoGrad")
+          .raise();
+  }
   return cat(outputs);
 }
 

@@ -5,7 +5,9 @@
 #include <nanobind/stl/vector.h>
 
 #include <algorithm>
+#include <complex>
 #include <cstring>
+#include <optional>
 #include <vector>
 
 #include "python/caster.h"
@@ -104,18 +106,21 @@ class SequenceReader {
       integers_.clear();
     }
     Scalar scalar;
+    std::optional<DType> own = dtype_of_numpy_number(data);
     if (is_tensor(data)) {
       const Tensor& tensor = tensor_of(data);
       if (tensor.rank() != 0) throw_ragged(shape_.rank());
       scalar = tensor.item();
+      own = tensor.dtype();
     } else if (!scalar_from_python(data, scalar)) {
       if (is_sequence(data)) throw_ragged(shape_.rank());
       fail<TypeError>(ErrorCode::wrong_argument_type, "tensor: data must be numbers, not {}",
                       Py_TYPE(data)->tp_name)
           .raise();
     }
-    kind_ = numbers_.empty() ? scalar.kind() : std::max(kind_, scalar.kind());
     numbers_.push_back(scalar);
+    if (own) own_dtype_ = own_dtype_ ? promote(*own_dtype_, *own) : *own;
+    else kind_ = std::max(kind_, scalar.kind());
   }
 
   [[noreturn]] void throw_ragged(int depth) const {
@@ -127,6 +132,11 @@ class SequenceReader {
 
   DType natural_dtype() const {
     if (numbers_.empty() && floats_.empty() && integers_.empty()) return default_dtype();
+    // Python's numbers are weak beside those that have a dtype: they only raise the kind.
+    if (own_dtype_) {
+      static const Scalar of_kind[] = {false, 0, 0.0, std::complex<double>()};
+      return of_kind[static_cast<int>(kind_)].promote_with(*own_dtype_);
+    }
     switch (kind_) {
       case Scalar::Kind::boolean: return DType::bool_;
       case Scalar::Kind::integer: return DType::int64;
@@ -140,6 +150,7 @@ class SequenceReader {
   std::vector<double> floats_;
   std::vector<std::int64_t> integers_;
   std::vector<Scalar> numbers_;
+  std::optional<DType> own_dtype_;  // of the numbers of NumPy and the tensors among them
   Scalar::Kind kind_ = Scalar::Kind::boolean;
 };
 

@@ -93,6 +93,15 @@ bool has_whole_strides(PyArrayObject* array) {
 bool is_numpy_array(PyObject* object) { return numpy_loaded() && PyArray_Check(object); }
 bool is_numpy_bool(PyObject* object) { return numpy_loaded() && PyArray_IsScalar(object, Bool); }
 
+std::optional<DType> dtype_of_numpy_number(PyObject* object) {
+  if (!numpy_loaded() || !PyArray_IsScalar(object, Generic)) return std::nullopt;
+  nb::object array = nb::steal(PyArray_FromScalar(object, nullptr));
+  if (!array.is_valid()) throw_python_error();
+  DType dtype;
+  if (!dtype_of_array(reinterpret_cast<PyArrayObject*>(array.ptr()), dtype)) return std::nullopt;
+  return dtype;
+}
+
 Tensor tensor_from_numpy(PyObject* object, bool allow_copy) {
   load_numpy();
   if (!PyArray_Check(object))

@@ -3,6 +3,8 @@
 
 #include <Python.h>
 
+#include <optional>
+
 #include "phlox/core/tensor.h"
 
 namespace phlox::python {
@@ -10,6 +12,8 @@ namespace phlox::python {
 // False, without loading NumPy, when the program has not loaded it.
 bool is_numpy_array(PyObject* object);
 bool is_numpy_bool(PyObject* object);
+// The dtype of a number such as np.float32(1.5). Nothing for other objects.
+std::optional<DType> dtype_of_numpy_number(PyObject* object);
 
 // Shares memory with the array. Throws DTypeError for dtypes that Phlox lacks, ValueError for byte-swapped,
 // unaligned and odd-strided arrays; `allow_copy` copies those instead. A read-only array gives a read-only tensor.

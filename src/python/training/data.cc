@@ -2,6 +2,7 @@
 
 #include "python/training/data.h"
 
+#include <fmt/format.h>
 #include <nanobind/nanobind.h>
 #include <nanobind/stl/filesystem.h>
 #include <nanobind/stl/optional.h>
@@ -85,7 +86,31 @@ void add_data(PyObject* module) {
             return fields_to_python(self.get(index < 0 ? index + size : index));
           },
           nb::sig("def __getitem__(self, index: int) -> tuple[Tensor, ...]"), "index"_a,
-          "The fields of an example. Raises IndexError.");
+          "The fields of an example. Raises IndexError.")
+      .def(
+          "__getitem__",
+          [](const data::Dataset& self, const nb::slice& slice) {
+            auto [index, stop, step, count] = slice.compute(static_cast<std::size_t>(self.size()));
+            std::vector<std::int64_t> indices;
+            for (std::size_t i = 0; i < count; ++i, index += step) indices.push_back(index);
+            return fields_to_python(self.get_batch(indices));
+          },
+          nb::sig("def __getitem__(self, index: builtins.slice) -> tuple[Tensor, ...]"), "index"_a,
+          "The fields of several examples, as get_batch() gives them.")
+      .def(
+          "__add__",
+          [](nb::handle self, nb::handle other) {
+            nb::list both;
+            both.append(self);
+            both.append(other);
+            return nb::module_::import_("phlox.data").attr("ConcatDataset")(both);
+          },
+          nb::sig("def __add__(self, other: Any) -> Any"), "other"_a,
+          "This dataset and another behind it: ConcatDataset([self, other]).")
+      .def("__repr__", [](nb::handle self) {
+        const auto size = nb::cast<const data::Dataset&>(self).size();
+        return fmt::format("{}({} examples)", nb::cast<std::string>(self.type().attr("__name__")), size);
+      });
   nb::class_<data::Subset, data::Dataset>(m, "NativeSubset", "Some examples of a dataset.")
       .def_prop_ro("indices", &data::Subset::indices, "Their numbers in the dataset.");
   nb::class_<data::TensorDataset, data::Dataset>(
@@ -104,6 +129,15 @@ void add_data(PyObject* module) {
       .def_prop_ro(
           "tensors", [](const data::TensorDataset& self) { return fields_to_python(self.fields()); },
           nb::sig("def tensors(self) -> tuple[Tensor, ...]"), "The tensors, examples first.")
+      .def("__reduce__",  // for pickle and copy
+           [](nb::handle self) { return nb::make_tuple(self.type(), self.attr("tensors")); })
+      .def("__repr__",
+           [](const data::TensorDataset& self) {
+             std::string fields;
+             for (const Tensor& field : self.fields())
+               fields += (fields.empty() ? "" : ", ") + describe(field, false);
+             return "TensorDataset(" + fields + ")";
+           })
       .def(
           "split",
           [](const data::TensorDataset& self, double fraction, std::uint64_t seed, bool stratified) {

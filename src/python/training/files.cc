@@ -5,6 +5,9 @@
 #include <nanobind/stl/map.h>
 #include <nanobind/stl/string.h>
 
+#include <span>
+#include <string_view>
+
 #include "python/caster.h"
 #include "phlox/io/csv.h"
 #include "phlox/io/idx.h"
@@ -39,6 +42,19 @@ nb::object load_by_name(const std::filesystem::path& path, bool mmap) {
   });
 }
 
+// The kind of file is told by its first bytes. What metadata there is comes second.
+nb::object load_from_bytes(const nb::bytes& given, const std::string& name) {
+  const std::span bytes(static_cast<const std::uint8_t*>(given.data()), given.size());
+  const std::string_view text(given.c_str(), given.size());
+  return named("load", [&]() -> nb::object {
+    if (text.starts_with("\x93NUMPY")) return nb::make_tuple(load_npy_bytes(bytes, name), Metadata{});
+    if (text.starts_with("PK"))
+      return nb::make_tuple(state_to_python(load_npz_bytes(bytes, name)), Metadata{});
+    const SafetensorsFile file = load_safetensors_bytes(bytes, name);
+    return nb::make_tuple(state_to_python(file.tensors), file.metadata);
+  });
+}
+
 void save_by_name(nb::handle tensors, const std::filesystem::path& path, const Metadata& metadata) {
   const StateDict state = state_from_python(tensors, "save");
   nb::gil_scoped_release release;
@@ -53,6 +69,7 @@ void add_files(PyObject* module) {
   nb::module_ m = nb::borrow<nb::module_>(module).def_submodule("_files");
   using Path = std::filesystem::path;
   m.def("_load", load_by_name, "path"_a, "mmap"_a = false);
+  m.def("_load_bytes", load_from_bytes, "bytes"_a, "name"_a);
   m.def("_save", save_by_name, "tensors"_a, "path"_a, "metadata"_a = Metadata{});
   m.def(
       "save_safetensors",

@@ -229,7 +229,11 @@ void add_state(Class& type) {
             self.load_state_dict(state_from_python(state, "load_state_dict"));
           },
           nb::sig("def load_state_dict(self, state_dict: Mapping[str, Tensor]) -> None"), "state_dict"_a,
-          "Takes up what state_dict() gave, and sets the learning rates.");
+          "Takes up what state_dict() gave, and sets the learning rates.")
+      .def("__repr__", [](nb::handle self) {
+        const auto& schedule = nb::cast<const Schedule&>(self);
+        return nb::cast<std::string>(self.type().attr("__name__")) + "(" + schedule.settings() + ")";
+      });
 }
 
 void add_schedules(nb::module_& m) {
