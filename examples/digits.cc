@@ -1,5 +1,3 @@
-// digits [--save FILE] [--data DIR] [--seed N]    learns handwritten digits, saves the network and draws digits.png
-// digits --predict FILE [--data DIR]              prints what the saved network reads on the digits it has not seen
 #include <iostream>
 #include <phlox/phlox.h>
 
@@ -38,6 +36,10 @@ void learn(Net& net, const px::data::Subset& train, const px::Tensor& images, co
 }
 
 int main(int argc, char** argv) try {
+  constexpr auto usage =
+      "digits [--save FILE] [--data DIR] [--seed N]  learns, saves and draws digits.png\n"
+      "digits --predict FILE [--data DIR]  prints what it reads on unseen digits\n";
+  if (argc % 2 == 0) return std::cout << usage, 0;  // --help, or an option without its value
   std::map<std::string, std::string> options{{"--save", "digits.safetensors"}, {"--seed", "0"}};
   for (int i = 1; i + 1 < argc; i += 2) options[argv[i]] = argv[i + 1];
   px::manual_seed(std::stoul(options["--seed"]));
@@ -54,6 +56,5 @@ int main(int argc, char** argv) try {
     px::save_png("digits.png", px::vision::draw_predictions(images, labels, px::predict(net, images)));
   }
 } catch (const px::Error& error) {
-  std::cerr << error.what() << '\n';
-  return 1;
+  return std::cerr << error.what() << '\n', 1;
 }

@@ -8,6 +8,7 @@
 #include "phlox/autograd/engine.h"
 #include "phlox/autograd/function.h"
 #include "phlox/core/parallel.h"
+#include "phlox/core/print.h"
 #include "phlox/core/random.h"
 #include "phlox/core/tensor.h"
 #include "phlox/data/data.h"

@@ -40,6 +40,8 @@ TEST(CommandPagesTest, AnUnknownNameIsAnErrorThatNamesTheClosest) {
 TEST(CommandPagesTest, HelpFindsErrorsByAnyWordsOfTheirTitle) {
   const std::string found = phlox::cli::search_help("Broadcast shapes");
   EXPECT_TRUE(contains(found, "E0201")) << found;
+  EXPECT_TRUE(contains(phlox::cli::search_help("NUM_THREADS"), "how many threads compute"));
+  EXPECT_TRUE(contains(phlox::cli::search_help("doctor"), "phlox doctor"));
   EXPECT_TRUE(contains(phlox::cli::search_help("qqq"), "nothing has all of the words"));
 }
 

@@ -1,5 +1,7 @@
 #include <gtest/gtest.h>
 
+#include <sstream>
+
 #include "phlox/core/print.h"
 #include "phlox/core/tensor.h"
 
@@ -117,6 +119,9 @@ TEST(TensorTest, BroadcastingRule) {
 }
 
 TEST(PrintTest, AlignsColumns) {
+  std::ostringstream stream;
+  stream << numbers({2}) << ' ' << numbers({2, 3}).shape() << ' ' << DType::bfloat16;
+  EXPECT_EQ(stream.str(), "tensor([0., 1.]) [2,3] bfloat16");
   EXPECT_EQ(numbers({2, 3}).to_string(), "tensor([[0., 1., 2.],\n        [3., 4., 5.]])");
   std::vector<float> mixed{1.5f, -20.25f};
   EXPECT_EQ(from_values<float>(mixed, {2}).to_string(), "tensor([  1.5000, -20.2500])");

@@ -1,6 +1,7 @@
 """The command `phlox`, as `python -m phlox` starts it."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -22,6 +23,19 @@ def test_without_a_task_it_says_what_there_is(words):
     done = phlox(*words)
     assert done.returncode == 0 and not done.stderr
     assert all(command in done.stdout for command in ("op", "help", "doctor", "phlox op explain gelu"))
+
+
+def test_help_lists_its_topics():
+    """Every environment variable that the library reads is among them."""
+    root = Path(__file__).parents[2]
+    read = {
+        name
+        for file in (root / "src" / "phlox").rglob("*.cc")
+        for name in re.findall(r'getenv\("(PHLOX_\w+)"\)', file.read_text())
+    }
+    text = phlox("help").stdout
+    assert len(read) >= 3 and all(name in text for name in read) and "phlox doctor" in text
+    assert "PHLOX_NUM_THREADS" in phlox("help", "threads").stdout
 
 
 def test_its_pages():

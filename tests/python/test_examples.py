@@ -79,6 +79,12 @@ def test_programs_are_short(language):
     assert len(source.read_text().splitlines()) < 60
 
 
+@pytest.mark.parametrize("language", PROGRAMS)
+def test_programs_say_how_they_are_used(tmp_path, language):
+    out, _ = run(language, tmp_path, "--help")
+    assert "--predict FILE" in out and not list(tmp_path.iterdir())
+
+
 def test_both_languages_learn_the_same_from_idx_files(tmp_path, stripes):
     read = {}
     for language in PROGRAMS:

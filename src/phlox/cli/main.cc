@@ -36,7 +36,10 @@ int main(int argc, char** argv) {
   CLI::App* help =
       app.add_subcommand("help", "an error's page (phlox help E0203), or a search (phlox help broadcast)");
   help->add_option("words", words);
-  help->callback([&] { page = words.empty() ? overview : phlox::cli::search_help(joined()); });
+  help->callback([&] {
+    page = words.empty() ? overview + "\nTOPICS:\n" + phlox::cli::list_topics()
+                         : phlox::cli::search_help(joined());
+  });
 
   app.add_subcommand("doctor", "what Phlox runs on, and what is wrong with it")->callback([&] {
     page = phlox::cli::diagnose();

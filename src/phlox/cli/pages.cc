@@ -125,7 +125,29 @@ void add_line(std::string& page, std::string_view title, std::string_view text) 
   if (!text.empty()) page += fmt::format("  {:<11} {}\n", title, text);
 }
 
+struct Topic {
+  std::string_view name;
+  std::string_view text;
+};
+constexpr Topic topics[] = {
+    {"phlox op",
+     "operations: `phlox op list softmax` finds them, `phlox op explain gelu` tells all about one"},
+    {"phlox help", "the page of an error: `phlox help E0203`; a search: `phlox help broadcast`"},
+    {"phlox doctor", "version, processor, threads and libraries, and what is wrong with them"},
+    {"PHLOX_NUM_THREADS", "environment variable: how many threads compute; else one for each processor"},
+    {"PHLOX_MAX_ISA", "environment variable: the best instruction set used: baseline, avx2 or avx512"},
+    {"PHLOX_PORTABLE_KERNELS", "environment variable: 1 computes products and convolutions without oneDNN"},
+};
+
+std::string topic_line(const Topic& topic) { return fmt::format("{:<28} {}\n", topic.name, topic.text); }
+
 }  // namespace
+
+std::string list_topics() {
+  std::string text;
+  for (const Topic& topic : topics) text += topic_line(topic);
+  return text;
+}
 
 std::string explain_operation(std::string_view name) {
   const Operation* operation = find_operation(name);
@@ -186,6 +208,9 @@ std::string search_help(std::string_view words) {
     const std::string line =
         fmt::format("E{:04} {}. ({})", static_cast<int>(entry.code), entry.title, entry.name);
     if (has_all(line, words)) text += line + "\n";
+  }
+  for (const Topic& topic : topics) {
+    if (has_all(topic_line(topic), words)) text += topic_line(topic);
   }
   text += list_operations(words);
   return text.empty() ? fmt::format("nothing has all of the words \"{}\"\n", words) : text;

@@ -23,7 +23,10 @@ std::span<const ErrorPage> error_pages();
 // The page of an error: "E0203", "e203" or "203". Throws ValueError for an unknown code.
 std::string explain_error(std::string_view code);
 
-// The page of an error if `words` are its code; else errors and operations that have all of the words, which are separated by spaces.
+// What else `phlox help` knows: a line for each command and environment variable.
+std::string list_topics();
+
+// The page of an error if `words` are its code; else errors, topics and operations that have all of the words, which are separated by spaces.
 std::string search_help(std::string_view words);
 
 // Version, processor, threads and libraries, with one line for each thing that is wrong.

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <limits>
 #include <mutex>
+#include <ostream>
 #include <vector>
 
 #include "phlox/core/tensor.h"
@@ -207,5 +208,13 @@ std::string to_string(const Tensor& tensor, const PrintOptions& options) {
 }
 
 std::string Tensor::to_string() const { return phlox::to_string(*this, print_options()); }
+
+std::ostream& operator<<(std::ostream& stream, const Tensor& tensor) { return stream << tensor.to_string(); }
+
+std::ostream& operator<<(std::ostream& stream, const IntList& sizes) {
+  return stream << '[' << to_string(sizes) << ']';
+}
+
+std::ostream& operator<<(std::ostream& stream, DType dtype) { return stream << info(dtype).name; }
 
 }  // namespace phlox

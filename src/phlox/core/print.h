@@ -2,8 +2,12 @@
 #pragma once
 
 #include <cstdint>
+#include <iosfwd>
 #include <optional>
 #include <string>
+
+#include "phlox/core/dtype_enum.h"
+#include "phlox/core/int_list.h"
 
 namespace phlox {
 
@@ -19,6 +23,11 @@ struct PrintOptions {
 
 // "tensor([[1., 2.],\n        [3., 4.]])". The dtype follows where it is not what the literals mean by themselves.
 std::string to_string(const Tensor& tensor, const PrintOptions& options = {});
+
+// std::cout << tensor writes what tensor.to_string() gives, << shape "[2,3]", << dtype "float32".
+std::ostream& operator<<(std::ostream& stream, const Tensor& tensor);
+std::ostream& operator<<(std::ostream& stream, const IntList& sizes);
+std::ostream& operator<<(std::ostream& stream, DType dtype);
 
 // The options of Tensor::to_string() in the whole process.
 PrintOptions print_options();
