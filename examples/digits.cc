@@ -36,9 +36,7 @@ void learn(Net& net, const px::data::Subset& train, const px::Tensor& images, co
 }
 
 int main(int argc, char** argv) try {
-  constexpr auto usage =
-      "digits [--save FILE] [--data DIR] [--seed N]  learns, saves and draws digits.png\n"
-      "digits --predict FILE [--data DIR]  prints what it reads on unseen digits\n";
+  auto usage = "digits [--save FILE] [--seed N] [--data DIR]\ndigits --predict FILE [--data DIR]\n";
   if (argc % 2 == 0) return std::cout << usage, 0;  // --help, or an option without its value
   std::map<std::string, std::string> options{{"--save", "digits.safetensors"}, {"--seed", "0"}};
   for (int i = 1; i + 1 < argc; i += 2) options[argv[i]] = argv[i + 1];
