@@ -49,7 +49,13 @@ from ._phlox import (
     set_rng_state,
     tensor,
 )
-from ._settings import set_printoptions
+from ._settings import (
+    are_deterministic_algorithms_enabled,
+    get_float32_matmul_precision,
+    set_float32_matmul_precision,
+    set_printoptions,
+    use_deterministic_algorithms,
+)
 from .errors import (
     DeviceError,
     DTypeError,

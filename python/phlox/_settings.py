@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ._failure import fail
 from ._phlox import _get_print_options, _set_print_options
 
 TYPE_CHECKING = False
@@ -39,3 +40,39 @@ def set_printoptions(
     if options["threshold"] == float("inf"):
         options["threshold"] = 2**62
     _set_print_options(**options)
+
+
+_matmul_precision = "highest"
+
+
+def use_deterministic_algorithms(mode: bool, *, warn_only: bool = False) -> None:
+    """Accepted, and changes nothing: an operation gives the same bits each time, with the same number of threads on the
+    same machine.
+
+    Pointwise operations and reductions give them for any number of threads and any instruction set as well.
+    """
+
+
+def are_deterministic_algorithms_enabled() -> bool:
+    """True: there are no others."""
+    return True
+
+
+def set_float32_matmul_precision(precision: str) -> None:
+    """Takes "highest", "high" or "medium", and changes nothing: products of float32 are always computed in float32.
+
+    PyTorch lets some processors take fewer bits for the latter two. Raises ValueError for other words.
+    """
+    global _matmul_precision
+    if precision not in ("highest", "high", "medium"):
+        fail(
+            "ValueError",
+            "invalid_value",
+            f'set_float32_matmul_precision: the precision is "highest", "high" or "medium", not {precision!r}',
+        )
+    _matmul_precision = precision
+
+
+def get_float32_matmul_precision() -> str:
+    """What set_float32_matmul_precision() was given last; "highest" at first."""
+    return _matmul_precision

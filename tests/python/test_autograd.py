@@ -167,6 +167,32 @@ def test_retain_grad_stays_through_writes_in_place():
     assert y.grad.tolist() == [3, 3, 3] and x.grad.tolist() == [0, 6, 6]
 
 
+def test_gradcheck():
+    x = px.randn(2, 3, dtype=px.float64, requires_grad=True)
+    before = x.detach().clone()
+    assert px.autograd.gradcheck(lambda a, b: (px.sin(a) @ b, a.T), [x, x.T.detach()])
+    assert px.equal(x, before) and x.grad is None
+
+    class Wrong(px.autograd.Function):
+        @staticmethod
+        def forward(context, a):
+            return a * 2
+
+        @staticmethod
+        def backward(context, gradient):
+            return gradient * 3
+
+    with pytest.raises(
+        px.GradientError, match=r"gradcheck: .* is 3.0 by backward\(\) and [12]\.\d+ by differences"
+    ):
+        px.autograd.gradcheck(Wrong.apply, x)
+    assert not px.autograd.gradcheck(Wrong.apply, x, raise_exception=False)
+    with pytest.raises(px.errors.ValueError, match="must be float64"):
+        px.autograd.gradcheck(px.sin, px.ones(2, requires_grad=True))
+    with pytest.raises(px.errors.ValueError, match="no input requires"):
+        px.autograd.gradcheck(px.sin, px.ones(2))
+
+
 def test_hooks():
     x = leaf(1.0)
     seen = []

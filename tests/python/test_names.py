@@ -96,7 +96,7 @@ def test_fold_undoes_unfold():
     weight = px.rand(4, 3, 3, 3)
     product = (weight.reshape(4, -1) @ F.unfold(x, 3)).reshape(2, 4, 4, 3)
     np.testing.assert_allclose(product.numpy(), F.conv2d(x, weight).numpy(), rtol=1e-5)
-    with pytest.raises(px.ShapeError, match="im2col: the window reaches"):
+    with pytest.raises(px.ShapeError, match="unfold: the window reaches"):
         F.unfold(x, 7)
 
 

@@ -37,6 +37,38 @@ KEYS = [
 ]
 
 
+def test_windows_of_images_are_called_what_the_user_wrote():
+    for call, name in (
+        (lambda: nn.functional.unfold(px.ones(3), 2), "unfold"),
+        (lambda: nn.functional.unfold(px.ones(1, 1, 2, 2)), "unfold"),
+        (lambda: nn.Unfold(2)(px.ones(3)), "unfold"),
+        (lambda: nn.functional.fold(px.ones(3), 2), "fold"),
+        (lambda: nn.functional.im2col(px.ones(3), 2), "im2col"),
+    ):
+        with pytest.raises(px.PhloxError, match=rf"\] {name}: "):
+            call()
+
+
+def test_layers_that_resize_images():
+    x = px.arange(16.0).reshape(1, 4, 2, 2)
+    y = nn.PixelShuffle(2)(x)
+    assert y[0, 0].tolist() == [[0, 4, 1, 5], [8, 12, 9, 13], [2, 6, 3, 7], [10, 14, 11, 15]]
+    assert px.equal(nn.PixelUnshuffle(2)(y), x)
+    assert px.equal(nn.functional.pixel_shuffle(x[0], 2), y[0])
+    assert nn.functional.pixel_shuffle(px.zeros(0, 4, 2, 2), 2).shape == (0, 1, 4, 4)
+    for wrong in (lambda: nn.PixelShuffle(3)(x), lambda: nn.PixelShuffle(2)(px.ones(4, 4))):
+        with pytest.raises(px.ShapeError, match="pixel_shuffle: "):
+            wrong()
+    with pytest.raises(px.ShapeError, match="pixel_unshuffle: "):
+        nn.PixelUnshuffle(3)(x)
+    up = nn.Upsample(scale_factor=2, mode="bilinear", align_corners=False)
+    expected = nn.functional.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)
+    assert px.equal(up(x), expected) and up(x).shape == (1, 4, 4, 4)
+    assert nn.Upsample(size=(3, 5))(x).shape == (1, 4, 3, 5)
+    assert repr(up) == "Upsample(scale_factor=2, mode='bilinear')"
+    assert "PixelShuffle(upscale_factor=2)" in repr(nn.Sequential(nn.PixelShuffle(2)))
+
+
 def test_state_has_the_keys_of_pytorch():
     assert list(Net().state_dict()) == KEYS
 

@@ -231,3 +231,41 @@ def test_what_is_different_on_purpose():
         row.mul_(x[:1])
     with pytest.raises(AttributeError, match="px.relu"):
         px.reluu  # noqa: B018
+
+
+def test_assert_close():
+    close = px.testing.assert_close
+    close(px.ones(3), px.ones(3) + 1e-7)
+    close({"a": [px.ones(2), 1]}, {"a": [np.ones(2, np.float32), 1]})
+    close(px.tensor([1.0, float("nan")]), px.tensor([1.0, float("nan")]), equal_nan=True)
+    close(px.tensor([True]), px.tensor([True]))
+    close(px.ones(1), px.ones(1, dtype=px.float64), check_dtype=False)
+    close(px.zeros(2), px.full((2,), 0.1), rtol=0, atol=0.2)
+    for actual, expected, said in (
+        (
+            px.ones(2, 2),
+            px.tensor([[1.0, 1.0], [2.5, 1.0]]),
+            r"1 of 4 elements .* 1.5; the first, at \[1, 0\]: 1.0 and 2.5",
+        ),
+        (px.ones(2), px.ones(3), "shapes differ"),
+        (px.ones(1), px.ones(1, dtype=px.float64), "dtypes differ"),
+        (px.tensor([True]), px.tensor([False]), "True and False"),
+        (px.tensor([1, 2]), px.tensor([1, 3]), "2 and 3"),
+        (px.tensor(float("nan")), px.tensor(float("nan")), "not close"),
+        ([1], [1, 2], "lengths differ"),
+        ({"a": 1}, {"b": 1}, "keys differ"),
+    ):
+        with pytest.raises(AssertionError, match=said):
+            close(actual, expected)
+    with pytest.raises(AssertionError, match="^mine$"):
+        close(1, 2, msg="mine")
+
+
+def test_settings_that_change_nothing():
+    px.use_deterministic_algorithms(True)
+    assert px.are_deterministic_algorithms_enabled()
+    for word in ("high", "medium", "highest"):
+        px.set_float32_matmul_precision(word)
+        assert px.get_float32_matmul_precision() == word
+    with pytest.raises(px.errors.ValueError, match="not 'low'"):
+        px.set_float32_matmul_precision("low")

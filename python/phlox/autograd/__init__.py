@@ -17,6 +17,7 @@ from .._modes import (
 )
 from .._phlox import GradientFunction, Tensor
 from .function import Function, FunctionContext, once_differentiable
+from .gradcheck import gradcheck
 
 __all__ = [
     "Function",
@@ -27,6 +28,7 @@ __all__ = [
     "detect_anomaly",
     "enable_grad",
     "grad",
+    "gradcheck",
     "inference_mode",
     "is_grad_enabled",
     "no_grad",

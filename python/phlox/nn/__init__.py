@@ -24,6 +24,9 @@ from .container import ModuleList as ModuleList  # isort: skip
 from .container import ParameterDict as ParameterDict  # isort: skip
 from .container import ParameterList as ParameterList  # isort: skip
 from .container import Sequential as Sequential  # isort: skip
+from .upsampling import PixelShuffle as PixelShuffle  # isort: skip
+from .upsampling import PixelUnshuffle as PixelUnshuffle  # isort: skip
+from .upsampling import Upsample as Upsample  # isort: skip
 
 # The layers, which are C++ classes.
 for _name, _class in vars(_phlox).items():

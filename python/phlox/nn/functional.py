@@ -3,8 +3,10 @@
 All other operations, such as `relu`, are here as well.
 """
 
+from .. import _phlox
 from .._homes import fill as _fill
 
 _fill(globals(), "nn.functional", and_all_others=True)
 # The windows of images, as in PyTorch; those along one dimension are x.unfold(...).
-unfold = globals()["im2col"]
+unfold = _phlox._named(globals()["im2col"], "unfold")
+fold = _phlox._named(globals()["col2im"], "fold")

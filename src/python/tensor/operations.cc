@@ -441,6 +441,17 @@ void add_operations(PyObject* module) {
     if (writing) add(methods, names, method_type, *writing, "_");
   }
   PyType_Modified(tensor_type);
+  // The same operation under a name that is another's elsewhere: its errors say this one.
+  nb::borrow<nb::module_>(module).def(
+      "_named",
+      [](nb::handle operation, const char* name) {
+        if (Py_TYPE(operation.ptr()) != operation_type) throw nb::type_error("_named: takes an operation");
+        auto* binding = new Binding(binding_of(operation.ptr()));
+        binding->name = name;
+        all_bindings().push_back(binding);
+        return nb::steal(make_object(operation_type, *binding));
+      },
+      nb::arg("operation"), nb::arg("name"));
 }
 
 }  // namespace phlox::python
