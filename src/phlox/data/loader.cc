@@ -26,16 +26,8 @@ class Loader::Epoch {
         ahead_(static_cast<std::size_t>(std::int64_t{options.num_workers} * options.prefetch)),
         taken_(static_cast<std::size_t>(first)),
         handed_out_(static_cast<std::size_t>(first)) {
-    // A thread without a batch would have nothing to do.
-    const auto wanted = std::min(static_cast<std::size_t>(options.num_workers),
-                                 plan_.size() - static_cast<std::size_t>(first));
-    try {
-      while (threads_.size() < wanted) threads_.emplace_back([this] { work(); });
-    } catch (const std::system_error&) {
-      // The system gives no more threads or no memory for them. Those that run are enough, and without any next()
-      // makes the batches itself.
-    } catch (const std::bad_alloc&) {
-    }
+    std::lock_guard lock(mutex_);
+    has_threads_ = start_thread(static_cast<std::size_t>(options.num_workers));
   }
 
   ~Epoch() {
@@ -52,7 +44,7 @@ class Loader::Epoch {
     if (handed_out_ >= plan_.size()) return {};
     const std::size_t index = handed_out_;
     Result result;
-    if (threads_.empty()) {
+    if (!has_threads_) {
       result = load(index);
       ++handed_out_;
     } else {
@@ -91,8 +83,26 @@ class Loader::Epoch {
     return result;
   }
 
-  void work() {
+  // Starts a thread, which starts the next until there are `wanted`: one that runs has got all its memory, also that
+  // of thread-local variables, before another takes more. To be called with the lock. False when there is none to start.
+  bool start_thread(std::size_t wanted) {
+    // A thread without a batch would have nothing to do.
+    if (stopped_ || threads_.size() >= wanted || taken_ + threads_.size() >= plan_.size()) return false;
+    try {
+      threads_.emplace_back([this, wanted] { work(wanted); });
+      return true;
+    } catch (const std::system_error&) {
+      // The system gives no more threads or no memory for them. Those that run are enough, and without any next()
+      // makes the batches itself.
+    } catch (const std::bad_alloc&) {
+    }
+    return false;
+  }
+
+  void work(std::size_t wanted) {
+    const NoGrad guard;  // the first use of a thread-local variable
     std::unique_lock lock(mutex_);
+    start_thread(wanted);
     for (;;) {
       room_.wait(lock, [&] { return stopped_ || taken_ >= plan_.size() || taken_ < handed_out_ + ahead_; });
       if (stopped_ || taken_ >= plan_.size()) return;
@@ -113,7 +123,7 @@ class Loader::Epoch {
   std::mutex mutex_;
   std::condition_variable room_, ready_;
   std::size_t taken_, handed_out_;
-  bool stopped_ = false;
+  bool stopped_ = false, has_threads_ = false;
   std::vector<std::thread> threads_;
 };
 
