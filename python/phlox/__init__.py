@@ -26,6 +26,7 @@ from ._modes import (
 from ._numbers import finfo, iinfo
 from ._phlox import (
     Generator,
+    Graph,
     Size,
     Tensor,
     __version__,
@@ -56,12 +57,14 @@ from ._settings import (
     set_printoptions,
     use_deterministic_algorithms,
 )
+from ._trace import trace
 from .errors import (
     DeviceError,
     DTypeError,
     FileError,
     FormatError,
     GradientError,
+    GraphError,
     NotSupportedError,
     OutOfMemoryError,
     PhloxError,

@@ -34,6 +34,7 @@ struct ErrorClasses {
   PyObject* file_not_found;
   PyObject* out_of_memory;
   PyObject* not_supported;
+  PyObject* graph;
 };
 ErrorClasses classes;
 
@@ -51,6 +52,7 @@ PyObject* class_of(const Error& error) {
   if (dynamic_cast<const FileError*>(&error)) return classes.file;
   if (dynamic_cast<const OutOfMemoryError*>(&error)) return classes.out_of_memory;
   if (dynamic_cast<const NotSupportedError*>(&error)) return classes.not_supported;
+  if (dynamic_cast<const GraphError*>(&error)) return classes.graph;
   return classes.base;
 }
 
@@ -140,6 +142,7 @@ void fail_from_python(const std::string& kind, const std::string& name, const st
   if (kind == "IndexError") throw_as(IndexError(code, summary));
   if (kind == "TypeError") throw_as(TypeError(code, summary));
   if (kind == "GradientError") throw_as(GradientError(code, summary));
+  if (kind == "GraphError") throw_as(GraphError(code, summary));
   if (kind == "StateError") throw_as(StateError(code, summary));
   if (kind == "FormatError") throw_as(FormatError(code, summary));
   if (kind == "NotSupportedError") throw_as(NotSupportedError(code, summary));
@@ -205,6 +208,7 @@ void add_error_classes(PyObject* module) {
   classes.out_of_memory = add("OutOfMemoryError", "Memory is exhausted.", PyExc_MemoryError);
   classes.not_supported =
       add("NotSupportedError", "The combination asked for is not supported.", PyExc_NotImplementedError);
+  classes.graph = add("GraphError", "A function cannot be captured, or a graph is not valid.", PyExc_RuntimeError);
   nb::module_ m = nb::borrow<nb::module_>(module);
   m.def("_identity",
         [](nb::handle tensor) { return reinterpret_cast<std::uintptr_t>(tensor_of(tensor.ptr()).impl()); });

@@ -11,6 +11,7 @@
 #include "python/tensor/creation.h"
 #include "python/training/data.h"
 #include "python/errors.h"
+#include "python/graph.h"
 #include "python/training/files.h"
 #include "python/training/metrics.h"
 #include "python/training/nn.h"
@@ -102,6 +103,7 @@ NB_MODULE(_phlox, m) {
   add_random(m.ptr());
   add_creation(m.ptr());
   add_autograd(m.ptr());
+  add_graph(m.ptr());
   add_process_functions(m);
   add_operations(m.ptr());
   add_module_class(m.ptr());

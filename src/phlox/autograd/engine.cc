@@ -8,7 +8,8 @@
 
 #include "phlox/core/recording.h"
 #include "phlox/core/strided.h"
-#include "phlox/ops/primitives/device_kernels.h"
+#include "phlox/ops/creation.h"
+#include "phlox/ops/primitives/convert.h"
 #include "phlox/ops/functions.h"
 
 namespace phlox::autograd {
@@ -47,7 +48,7 @@ void add_gradient(Tensor& sum, Tensor more, const char* name) {
   }
   if (sum.shape() != more.shape() || sum.dtype() != more.dtype())
     throw_gradient_shape(name, more, describe(sum));
-  if (gradients_enabled() || thread_mode.interpreter_count) sum = add(sum, more);
+  if (gradients_enabled()) sum = add(sum, more);
   else if (is_sole_owner(sum)) sum.add_(more);
   else if (is_sole_owner(more)) more.add_(sum), sum = std::move(more);
   else sum = add(sum, more);
@@ -55,13 +56,10 @@ void add_gradient(Tensor& sum, Tensor more, const char* name) {
 
 // The gradient that a leaf keeps: its own memory, since users write into it, and no more of it than needed.
 Tensor own_gradient(Tensor gradient, const TensorImpl& leaf) {
-  if (gradients_enabled() || thread_mode.interpreter_count) return gradient;
+  if (gradients_enabled()) return gradient;
   auto bytes = static_cast<std::size_t>(leaf.count) * static_cast<std::size_t>(element_size(leaf.dtype));
   if (is_sole_owner(gradient) && gradient.impl()->storage->bytes == bytes) return gradient;
-  Shape shape(std::span<const std::int64_t>(leaf.sizes, leaf.rank));
-  Tensor copy = make_tensor(shape, leaf.dtype, leaf.device);
-  device_kernels(leaf.device).convert(*gradient.impl(), *copy.impl());
-  return copy;
+  return apply_convert(gradient, leaf.dtype, MemoryOrder::row_major);
 }
 
 void accumulate(AccumulateGradient& node, Tensor gradient) {
@@ -74,7 +72,7 @@ void accumulate(AccumulateGradient& node, Tensor gradient) {
                                        to_string(Shape(std::span<const std::int64_t>(leaf.sizes, leaf.rank))),
                                        to_string(leaf.device)));
     if (!old.defined()) return own_gradient(std::move(gradient), leaf);
-    if (gradients_enabled() || thread_mode.interpreter_count || old.impl()->storage->read_only ||
+    if (gradients_enabled() || old.impl()->storage->read_only ||
         !is_dense(old))
       return add(old, gradient);
     old.add_(gradient);
@@ -363,9 +361,7 @@ class BackwardPass {
 // --- checking arguments
 
 Tensor filled_like(const Tensor& like, double value) {
-  Tensor result = make_tensor(like.shape(), like.dtype(), like.device());
-  device_kernels(like.device()).fill(*result.impl(), Scalar(value));
-  return result;
+  return apply_fill(like.shape(), value, like.dtype(), like.device());
 }
 
 Tensor initial_gradient(const char* name, const Tensor& output, const Tensor& given) {

@@ -9,7 +9,7 @@
 #include <unordered_map>
 
 #include "phlox/core/recording.h"
-#include "phlox/ops/primitives/device_kernels.h"
+#include "phlox/ops/creation.h"
 
 #if defined(__GNUC__)
 #include <cxxabi.h>
@@ -28,9 +28,7 @@ struct TensorType {
 };
 
 Tensor zeros(const TensorType& type) {
-  Tensor result = make_tensor(type.shape, type.dtype, type.device);
-  device_kernels(type.device).fill(*result.impl(), Scalar(0.0));
-  return result;
+  return apply_fill(type.shape, 0.0, type.dtype, type.device);
 }
 
 bool contains(const TensorList& list, const Tensor& tensor) {

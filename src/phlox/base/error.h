@@ -106,6 +106,9 @@ struct OutOfMemoryError : Error {
 struct NotSupportedError : Error {
   using Error::Error;
 };
+struct GraphError : Error {
+  using Error::Error;
+};
 
 // Builds an error in one expression and throws it when the expression ends:
 //   fail<ShapeError>(ErrorCode::inner_sizes_differ, "matmul: inner sizes differ, {} and {}", k1, k2)

@@ -1,5 +1,6 @@
 // The catalogue of error codes. The hundreds stand for the area: 01 general, 02 shapes, 03 types, 04 devices and
-// memory, 05 indices, 06 gradients, 07 modules and state, 08 files, 09 data.
+// memory, 05 indices, 06 gradients, 07 modules and state, 08 files, 09 data,
+// 10 graphs.
 #pragma once
 
 #include <cstdint>
@@ -55,7 +56,11 @@ namespace phlox {
   E(file_malformed, 803, "A file does not follow its format")                                     \
   E(file_unsafe, 804, "A file asks for something that loading refuses to do")                     \
   E(file_write_failed, 805, "A file cannot be written")                                           \
-  E(data_misuse, 901, "A data set or loader is used in a way it is not made for")
+  E(data_misuse, 901, "A data set or loader is used in a way it is not made for")                 \
+  E(value_while_capturing, 1001, "The values of a tensor are asked for while a function is captured") \
+  E(not_capturable, 1002, "Something in a function cannot be captured")                           \
+  E(bad_graph, 1003, "A graph breaks a rule of graphs")                                           \
+  E(bad_graph_text, 1004, "The text of a graph cannot be read")
 
 enum class ErrorCode : std::uint16_t {
 #define PHLOX_ENUMERATE(name, number, title) name = number,

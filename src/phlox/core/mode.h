@@ -15,6 +15,7 @@ struct ThreadMode {
   bool gradients_off = false;
   bool inference = false;
   bool anomaly = false;
+  bool abstract = false;  // tensors get no memory and kernels do nothing: only shapes and dtypes are computed
   Interpreter* top = nullptr;
 };
 extern PHLOX_THREAD_LOCAL ThreadMode thread_mode;
@@ -47,6 +48,12 @@ struct InferenceMode : ModeGuard {
     thread_mode.gradients_off = true;
     thread_mode.inference = true;
   }
+};
+
+// In this scope operations compute shapes, dtypes and gradient records, but no values. Tensors that come out of it have
+// no data; asking for them is an error.
+struct AbstractScope : ModeGuard {
+  AbstractScope() { thread_mode.abstract = true; }
 };
 
 }  // namespace phlox

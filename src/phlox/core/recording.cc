@@ -147,6 +147,8 @@ void AccumulateGradient::update(
   std::lock_guard lock(mutex_);
   TensorImpl* impl = leaf_.load(std::memory_order_relaxed);
   if (!impl) return;
+  if (thread_mode.interpreter_count) [[unlikely]]
+    detail::note_gradient_access(Tensor(Reference<TensorImpl>::share(impl)));
   AutogradRecord& record = *impl->autograd;
   old = Tensor(Reference<TensorImpl>::share(record.gradient));
   Tensor replacement = combine(old, *impl);

@@ -4,6 +4,7 @@
 
 #include "phlox/base/error.h"
 #include "phlox/core/allocator.h"
+#include "phlox/core/mode.h"
 
 namespace phlox {
 
@@ -21,6 +22,8 @@ void release_data(void* owner) {
 }  // namespace
 
 Storage* make_storage(std::size_t bytes) {
+  if (thread_mode.abstract) [[unlikely]]
+    return wrap_storage(nullptr, bytes, nullptr, nullptr, false);
   if (bytes > detail::small_limit) {
     // A large block of its own: with a header in it, a power of two would need the next size of block.
     void* data = allocate(bytes);

@@ -17,7 +17,7 @@ struct Storage {
   // Counts in-place writes that gradients flow through: views made before one must renew their history.
   std::atomic<std::uint32_t> history{0};
   Device device;
-  void* data = nullptr;
+  void* data = nullptr;  // null in a tensor that was made in an AbstractScope
   std::size_t bytes = 0;
   // Size of the block that holds this header and the data, or of the header alone when the data are elsewhere.
   std::size_t block_bytes = 0;
@@ -27,7 +27,7 @@ struct Storage {
   bool read_only = false;
 };
 
-// Uninitialised memory on the CPU, aligned to 64 bytes.
+// Uninitialised memory on the CPU, aligned to 64 bytes; none in an AbstractScope.
 Storage* make_storage(std::size_t bytes);
 // Wraps memory that somebody else owns.
 Storage* wrap_storage(void* data, std::size_t bytes, void (*release)(void*), void* owner, bool read_only);

@@ -43,7 +43,7 @@ void attach_storage(TensorImpl* impl, Device device) {
   impl->storage = make_storage(bytes);
   impl->device = device;
   impl->storage->device = device;
-  if (bytes >= labelled_bytes) [[unlikely]]
+  if (bytes >= labelled_bytes && impl->has_data()) [[unlikely]]
     label_storage(impl);
 }
 
@@ -111,6 +111,15 @@ void TensorImpl::update_layout() {
     }
   }
   contiguous = dense || total == 0;
+}
+
+void TensorImpl::throw_without_data() const {
+  const Shape shape(std::span<const std::int64_t>(sizes, rank));
+  fail<GraphError>(ErrorCode::value_while_capturing,
+                   "the values of a tensor are asked for that was made while a function is captured")
+      .detail("tensor", fmt::format("{}[{}]", info(dtype).short_name, to_string(shape)))
+      .hint("compute with tensors until the captured function returns")
+      .raise();
 }
 
 void destroy(TensorImpl* impl) {
@@ -223,7 +232,7 @@ Tensor from_values(std::span<const T> values, const Shape& shape) {
                      to_string(shape))
         .raise();
   Tensor result = make_tensor(shape, dtype_of<T>, Device{});
-  if (!values.empty()) std::memcpy(result.data_pointer(), values.data(), values.size_bytes());
+  if (!values.empty()) std::memcpy(result.impl()->address(), values.data(), values.size_bytes());
   return result;
 }
 
@@ -256,7 +265,7 @@ Tensor::Tensor(std::initializer_list<NestedValues> values, TensorOptions options
       std::find_if(numbers.begin(), numbers.end(), [&](const Scalar& s) { return s.kind() == kind; });
   const DType dtype = options.dtype.value_or(widest == numbers.end() ? default_dtype() : widest->dtype());
   Tensor result = make_tensor(shape, dtype, Device{});
-  char* target = static_cast<char*>(result.data_pointer());
+  char* target = static_cast<char*>(result.impl()->address());
   for (const Scalar& number : numbers) {
     number.check_fits(dtype);
     number.store(dtype, target);
@@ -270,7 +279,7 @@ Tensor::Tensor(Scalar value, TensorOptions options) {
   DType dtype = options.dtype.value_or(value.dtype());
   value.check_fits(dtype);
   *this = make_tensor({}, dtype, options.device.value_or(default_device()));
-  value.store(dtype, data_pointer());
+  value.store(dtype, impl_->address());
   if (options.requires_grad) set_requires_grad();
 }
 
@@ -296,8 +305,16 @@ bool Tensor::is_channels_last() const {
 
 // --- data
 
+void* Tensor::data_pointer() const {
+  if (thread_mode.interpreter_count) [[unlikely]]
+    impl()->throw_without_data();
+  return impl()->address();
+}
+
 Scalar Tensor::item() const {
   const TensorImpl* t = impl();
+  if (thread_mode.interpreter_count) [[unlikely]]
+    t->throw_without_data();
   if (t->count != 1)
     fail<ValueError>(ErrorCode::invalid_value, "item: a tensor of {} elements is not a single number",
                      t->count)
@@ -310,6 +327,8 @@ Scalar Tensor::item() const {
 template <class T>
 std::vector<T> Tensor::to_vector() const {
   const TensorImpl& t = *impl();
+  if (thread_mode.interpreter_count) [[unlikely]]
+    t.throw_without_data();
   if (!is_computable(t.dtype))
     fail<DTypeError>(ErrorCode::wrong_dtype, "to_vector: {} has no C++ type", info(t.dtype).name).raise();
   std::vector<T> values;
@@ -373,6 +392,8 @@ const Tensor& Tensor::set_requires_grad(bool on) const {
 }
 
 Tensor Tensor::grad() const {
+  if (thread_mode.interpreter_count) [[unlikely]]
+    detail::note_gradient_access(*this);
   AutogradRecord* record = impl()->autograd;
   if (!record) return {};
   if (record->retained) return *record->retained;
@@ -381,6 +402,8 @@ Tensor Tensor::grad() const {
 
 void Tensor::set_grad(const Tensor& gradient) const {
   TensorImpl* t = impl();
+  if (thread_mode.interpreter_count) [[unlikely]]
+    detail::note_gradient_access(*this);
   if (gradient.defined()) {
     if (gradient.shape() != shape() || gradient.dtype() != t->dtype || gradient.device() != t->device)
       fail<GradientError>(ErrorCode::gradient_shape, "set_grad: the gradient must be like its tensor")

@@ -56,7 +56,13 @@ struct TensorImpl {
   std::int64_t sizes[max_rank];
   std::int64_t strides[max_rank];
 
-  void* address() const { return static_cast<char*>(storage->data) + offset * element_size(dtype); }
+  // Throws GraphError for a tensor that was made while a function was captured: it has no data.
+  void* address() const {
+    if (!storage->data && !thread_mode.abstract) [[unlikely]]
+      throw_without_data();
+    return static_cast<char*>(storage->data) + offset * element_size(dtype);
+  }
+  bool has_data() const { return storage->data != nullptr; }
   // Recomputes `count` and `contiguous` from sizes and strides.
   void update_layout();
   // Makes this a view of `from`, or of what that is a view of.
@@ -68,6 +74,7 @@ struct TensorImpl {
   }
   // Makes this no view of anything.
   void forget_base();
+  [[noreturn]] void throw_without_data() const;
 };
 void destroy(TensorImpl* impl);
 
@@ -75,6 +82,8 @@ namespace detail {
 // After a write in place with gradients through the base of a view or another view of it: gives the view the history
 // of the elements as they are now. False where that cannot be told. In ops/view_history.cc.
 bool renew_view(TensorImpl* view);
+// Tells the interpreters that the gradient kept by a leaf is about to be read or replaced. In ops/primitives.
+void note_gradient_access(const Tensor& leaf);
 }  // namespace detail
 
 // Options of functions that create tensors. Unset fields mean the defaults.
@@ -161,9 +170,10 @@ class Tensor {
   template <class T>
   T* data() const {
     if (dtype_of<T> != impl()->dtype) throw_wrong_data_type(dtype_of<T>);
-    return static_cast<T*>(impl_->address());
+    return static_cast<T*>(data_pointer());
   }
-  void* data_pointer() const { return impl()->address(); }
+  // Throws GraphError while a function is captured, as do data(), item() and to_vector().
+  void* data_pointer() const;
   // The only element. Throws ValueError when there is not exactly one.
   Scalar item() const;
   template <class T>

@@ -15,30 +15,38 @@ namespace phlox {
 namespace {
 
 struct FillAttributes {
-  const Shape* shape;
+  Shape shape;
   Scalar value;
-  DType dtype;
+  DType dtype = DType::float32;
   Device device;
+  template <class Visitor>
+  void visit(Visitor& v) {
+    v("shape", shape), v("value", value), v("dtype", dtype), v("device", device);
+  }
 };
 
 TensorList evaluate_fill(std::span<const Operand>, const void* attributes) {
   const auto& a = *static_cast<const FillAttributes*>(attributes);
-  return {apply_fill(*a.shape, a.value, a.dtype, a.device)};
+  return {apply_fill(a.shape, a.value, a.dtype, a.device)};
 }
-PHLOX_PRIMITIVE(fill, 3, evaluate_fill);
+PHLOX_PRIMITIVE(fill, 3, evaluate_fill, FillAttributes);
 
 struct ArangeAttributes {
   Scalar start, step;
-  std::int64_t count;
-  DType dtype;
+  std::int64_t count = 0;
+  DType dtype = DType::float32;
   Device device;
+  template <class Visitor>
+  void visit(Visitor& v) {
+    v("start", start), v("step", step), v("count", count), v("dtype", dtype), v("device", device);
+  }
 };
 
 TensorList evaluate_arange(std::span<const Operand>, const void* attributes) {
   const auto& a = *static_cast<const ArangeAttributes*>(attributes);
   return {apply_arange(a.start, a.step, a.count, a.dtype, a.device)};
 }
-PHLOX_PRIMITIVE(arange, 24, evaluate_arange);
+PHLOX_PRIMITIVE(arange, 24, evaluate_arange, ArangeAttributes);
 
 Tensor marked(Tensor tensor, bool requires_grad) {
   if (requires_grad) tensor.set_requires_grad();
@@ -68,7 +76,7 @@ bool all_integers(std::initializer_list<Scalar> values) {
 
 Tensor apply_fill(const Shape& shape, const Scalar& value, DType dtype, Device device) {
   if (thread_mode.interpreter_count) [[unlikely]] {
-    const FillAttributes attributes{&shape, value, dtype, device};
+    const FillAttributes attributes{shape, value, dtype, device};
     return interpret(fill_primitive, {}, &attributes)[0];
   }
   Tensor result = make_tensor(shape, dtype, device);
@@ -274,8 +282,8 @@ PHLOX_OPERATION(Tensor, linspace,
                                    DType::float64, where_to);
   Tensor result = steps - half > 0 ? cat({front, back}) : front;
   if (steps > 1) {
-    const Tensor last = result.select(0, -1);
-    device_kernels(where_to).fill(*last.impl(), end);
+    NoGrad no_grad;
+    result.select(0, -1).fill_(end);
   }
   return marked(result.to(kind), requires_grad);
 }
@@ -299,8 +307,8 @@ PHLOX_OPERATION(Tensor, eye,
                 .samples = "eye(3); eye(2, 4)", .reference = "np.eye(n, m)", .differentiable = false) {
   const Tensor result =
       apply_fill({n, m.value_or(n)}, 0, dtype.value_or(default_dtype()), device_or_default(device));
-  const Tensor diagonal = make_view(result, {std::min(n, m.value_or(n))}, {m.value_or(n) + 1}, 0);
-  device_kernels(result.device()).fill(*diagonal.impl(), 1);
+  NoGrad no_grad;
+  diagonal(result).fill_(1);
   return marked(result, requires_grad);
 }
 
@@ -383,7 +391,9 @@ const Tensor& fill_in_place(const Tensor& target, const Scalar& value, const cha
     return assign_in_place(target, Tensor(value, {.dtype = target.dtype(), .device = target.device()}),
                            operation);
   check_in_place_allowed(target, operation);
-  device_kernels(target.device()).fill(*target.impl(), value);
+  if (thread_mode.interpreter_count) [[unlikely]]
+    copy_data(apply_fill(target.shape(), value, target.dtype(), target.device()), target);
+  else device_kernels(target.device()).fill(*target.impl(), value);
   bump_version(target);
   return target;
 }

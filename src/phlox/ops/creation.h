@@ -24,7 +24,7 @@ Tensor tensor_from(const std::vector<T>& values, const Shape& shape, const Tenso
                                                 : default_dtype();
   Tensor result =
       make_tensor(shape, options.dtype.value_or(natural), options.device.value_or(default_device()));
-  auto* target = static_cast<char*>(result.data_pointer());
+  auto* target = static_cast<char*>(result.impl()->address());
   for (std::size_t i = 0; i < values.size(); ++i)
     Scalar(static_cast<T>(values[i]))
         .store(result.dtype(), target + i * static_cast<std::size_t>(element_size(result.dtype())));

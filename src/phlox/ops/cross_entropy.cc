@@ -5,6 +5,7 @@
 #include "phlox/ops/functions.h"
 #include "phlox/ops/loss_reduction.h"
 #include "phlox/ops/registry/operation.h"
+#include "phlox/ops/primitives/primitive.h"
 #include "phlox/ops/primitives/softmax.h"
 
 namespace phlox {
@@ -37,6 +38,7 @@ struct CrossEntropyInputs {
 
   DType working() const { return logits.dtype() == DType::float64 ? DType::float64 : DType::float32; }
   double weight_sum() const {
+    if (thread_mode.abstract) return 0;
     return weight.defined() ? sum(weight, {}, false, DType::float64).item<double>()
                             : static_cast<double>(logits.size(-1));
   }
@@ -52,22 +54,35 @@ struct CrossEntropyInputs {
   }
 };
 
-// What the losses of rows mean.
-Tensor losses_by_definition(const CrossEntropyInputs& in) {
-  const std::int64_t classes = in.logits.size(-1);
-  const OptionalTensor weight = in.weight.defined() ? OptionalTensor(in.weight) : std::nullopt;
-  const Tensor log_probabilities = apply_softmax(in.logits.to(in.working()), in.logits.rank() - 1, true);
-  const Tensor rows = weight_of_rows(in.target, weight, in.ignore_index, in.working());
-  const Tensor chosen = sum(phlox::where(one_hot_mask(in.target, classes), log_probabilities, 0), -1);
-  Tensor losses = mul(neg(chosen), mul(rows, 1 - in.smoothing));
-  if (in.smoothing != 0) {
-    const Tensor weighted = weight ? mul(log_probabilities, *weight) : log_probabilities;
-    const Tensor counts = ne(in.target, in.ignore_index);
-    const Tensor smooth = mul(sum(weighted, -1), -in.smoothing / static_cast<double>(classes));
-    losses = add(losses, phlox::where(counts, smooth, 0));
+struct CrossEntropyAttributes {
+  std::int64_t ignore_index = -100;
+  double smoothing = 0;
+  template <class Visitor>
+  void visit(Visitor& v) {
+    v("ignore_index", ignore_index), v("smoothing", smoothing);
   }
-  return losses;
+};
+
+// The losses of rows, and what their gradient needs of them.
+TensorPair row_losses(const CrossEntropyInputs& in);
+// The gradient of the logits, without a gradient of its own.
+Tensor row_losses_gradient(const CrossEntropyInputs& in, const Tensor& statistics, const Tensor& gradient);
+
+CrossEntropyInputs inputs_from(std::span<const Operand> inputs, const void* attributes) {
+  const auto& a = *static_cast<const CrossEntropyAttributes*>(attributes);
+  return {inputs[0].tensor(), inputs[1].tensor(), inputs[2].tensor(), a.ignore_index, a.smoothing};
 }
+
+TensorList evaluate_cross_entropy(std::span<const Operand> inputs, const void* attributes) {
+  const auto [losses, statistics] = row_losses(inputs_from(inputs, attributes));
+  return {losses, statistics};
+}
+PHLOX_PRIMITIVE(cross_entropy, 72, evaluate_cross_entropy, CrossEntropyAttributes);
+
+TensorList evaluate_cross_entropy_gradient(std::span<const Operand> inputs, const void* attributes) {
+  return {row_losses_gradient(inputs_from(inputs, attributes), inputs[3].tensor(), inputs[4].tensor())};
+}
+PHLOX_PRIMITIVE(cross_entropy_gradient, 73, evaluate_cross_entropy_gradient, CrossEntropyAttributes);
 
 class CrossEntropyNode final : public GradientNode {
  public:
@@ -86,18 +101,8 @@ class CrossEntropyNode final : public GradientNode {
     const Tensor& gradient = output_gradients[0];
     if (!gradient.defined() || !wants(0)) return;
     const CrossEntropyInputs in{logits_.get(*this), target_, weight_, ignore_index_, smoothing_};
-    if (gradients_enabled() || thread_mode.interpreter_count) {
-      input_gradients[0] = by_definition(in, gradient).to(in.logits.dtype());
-      return;
-    }
-    const Tensor rows = gradient.contiguous();
-    const Tensor output = make_tensor_like(in.logits, in.logits.shape(), in.logits.dtype());
-    CrossEntropyCall call = in.call();
-    call.statistics = statistics_.impl();
-    call.gradient = rows.impl();
-    call.output = output.impl();
-    device_kernels(output.device()).cross_entropy_gradient(call);
-    input_gradients[0] = output;
+    input_gradients[0] = gradients_enabled() ? by_definition(in, gradient).to(in.logits.dtype())
+                                             : row_losses_gradient(in, statistics_, gradient);
   }
   void release_saved() override {
     logits_.release();
@@ -133,9 +138,13 @@ class CrossEntropyNode final : public GradientNode {
   SavedTensor logits_;
 };
 
-Tensor row_losses(const CrossEntropyInputs& in) {
-  if (thread_mode.interpreter_count) [[unlikely]]
-    return losses_by_definition(in);
+TensorPair row_losses(const CrossEntropyInputs& in) {
+  if (thread_mode.interpreter_count) [[unlikely]] {
+    const Operand operands[] = {in.logits, in.target, in.weight};
+    const CrossEntropyAttributes attributes{in.ignore_index, in.smoothing};
+    const TensorList results = interpret(cross_entropy_primitive, operands, &attributes);
+    return {results[0], results[1]};
+  }
   const Shape rows = in.target.shape();
   Shape pairs = rows;
   pairs.push_back(2);
@@ -149,7 +158,23 @@ Tensor row_losses(const CrossEntropyInputs& in) {
   }
   if (needs_gradient(in.logits))
     set_history(losses, Reference<GradientNode>::adopt(new CrossEntropyNode(in, statistics)));
-  return losses;
+  return {losses, statistics};
+}
+
+Tensor row_losses_gradient(const CrossEntropyInputs& in, const Tensor& statistics, const Tensor& gradient) {
+  if (thread_mode.interpreter_count) [[unlikely]] {
+    const Operand operands[] = {in.logits, in.target, in.weight, statistics, gradient};
+    const CrossEntropyAttributes attributes{in.ignore_index, in.smoothing};
+    return interpret(cross_entropy_gradient_primitive, operands, &attributes)[0];
+  }
+  const Tensor rows = gradient.contiguous();
+  const Tensor output = make_tensor_like(in.logits, in.logits.shape(), in.logits.dtype());
+  CrossEntropyCall call = in.call();
+  call.statistics = statistics.impl();
+  call.gradient = rows.impl();
+  call.output = output.impl();
+  device_kernels(output.device()).cross_entropy_gradient(call);
+  return output;
 }
 
 [[noreturn]] PHLOX_COLD void throw_mismatch(const char* operation, const Tensor& input,
@@ -244,7 +269,7 @@ PHLOX_OPERATION(
         .hint("weight.detach(), or nll_loss(log_softmax(input, 1), target, weight)")
         .raise();
   if (weight) in.weight = weight->detach().to(in.working()).contiguous();
-  return finish(row_losses(in), in.target, weight, ignore_index, reduction, input.dtype(), "cross_entropy");
+  return finish(std::get<0>(row_losses(in)), in.target, weight, ignore_index, reduction, input.dtype(), "cross_entropy");
 }
 
 PHLOX_OPERATION(

@@ -16,15 +16,19 @@ namespace {
 // --- split
 
 struct SplitAttributes {
-  int dim;
-  const Integers* sizes;
+  int dim = 0;
+  Integers sizes;
+  template <class Visitor>
+  void visit(Visitor& v) {
+    v("dim", dim), v("sizes", sizes);
+  }
 };
 
 TensorList evaluate_split(std::span<const Operand> inputs, const void* attributes) {
   const auto& a = *static_cast<const SplitAttributes*>(attributes);
-  return apply_split(inputs[0].tensor(), a.dim, *a.sizes);
+  return apply_split(inputs[0].tensor(), a.dim, a.sizes);
 }
-PHLOX_PRIMITIVE(split, 22, evaluate_split);
+PHLOX_PRIMITIVE(split, 22, evaluate_split, SplitAttributes);
 
 class SplitNode final : public GradientNode {
  public:
@@ -73,7 +77,11 @@ class SplitNode final : public GradientNode {
 // --- cat
 
 struct CatAttributes {
-  std::int64_t dim;
+  std::int64_t dim = 0;
+  template <class Visitor>
+  void visit(Visitor& v) {
+    v("dim", dim);
+  }
 };
 
 TensorList evaluate_cat(std::span<const Operand> inputs, const void* attributes) {
@@ -81,7 +89,7 @@ TensorList evaluate_cat(std::span<const Operand> inputs, const void* attributes)
   for (const Operand& input : inputs) tensors.push_back(input.tensor());
   return {apply_cat(tensors, static_cast<const CatAttributes*>(attributes)->dim, "cat")};
 }
-PHLOX_PRIMITIVE(cat, 23, evaluate_cat);
+PHLOX_PRIMITIVE(cat, 23, evaluate_cat, CatAttributes);
 
 class CatNode final : public GradientNode {
  public:
@@ -120,7 +128,7 @@ void require_any(const TensorList& tensors, const char* operation) {
 TensorList apply_split(const Tensor& input, int dim, const Integers& sizes) {
   if (thread_mode.interpreter_count) [[unlikely]] {
     const Operand operand(input);
-    const SplitAttributes attributes{dim, &sizes};
+    const SplitAttributes attributes{dim, sizes};
     return interpret(split_primitive, {&operand, 1}, &attributes);
   }
   TensorList parts;

@@ -9,6 +9,7 @@
 #include "phlox/ops/primitives/convert.h"
 #include "phlox/ops/primitives/device_kernels.h"
 #include "phlox/ops/functions.h"
+#include "phlox/ops/primitives/primitive.h"
 #include "phlox/ops/registry/operation.h"
 #include "phlox/ops/sum_to_shape.h"
 
@@ -56,10 +57,14 @@ Tensor normalize_by_definition(const Tensor& input, const DimList& dims, const T
 
 // What one call normalises.
 struct Normalized {
-  NormalizationLayout layout;
-  bool channels_last;  // how elements lie in memory; else row-major
-  DimList dims;        // over which statistics are taken
-  double eps;
+  NormalizationLayout layout{};
+  bool channels_last = false;  // how elements lie in memory; else row-major
+  DimList dims;                // over which statistics are taken
+  double eps = 0;
+  template <class Visitor>
+  void visit(Visitor& v) {
+    layout.visit(v), v("channels_last", channels_last), v("dims", dims), v("eps", eps);
+  }
 
   // Whether devices know the layout: a weight for each statistic where these lie side by side, for each run of a
   // statistic, or for each of its elements.
@@ -78,6 +83,66 @@ struct Normalized {
 };
 
 const TensorImpl* impl_or_null(const Tensor& tensor) { return tensor.defined() ? tensor.impl() : nullptr; }
+
+struct NormalizedResults {
+  Tensor result, mean, variance, inverse;
+};
+// The form that devices do; weight and bias broadcast against the input or are undefined.
+NormalizedResults apply_normalize(const Tensor& input, const Tensor& weight, const Tensor& bias,
+                                  const Normalized& form);
+
+TensorList evaluate_normalize(std::span<const Operand> inputs, const void* attributes) {
+  const NormalizedResults r = apply_normalize(inputs[0].tensor(), inputs[1].tensor(), inputs[2].tensor(),
+                                              *static_cast<const Normalized*>(attributes));
+  return {r.result, r.mean, r.variance, r.inverse};
+}
+PHLOX_PRIMITIVE(normalize, 74, evaluate_normalize, Normalized);
+
+struct NormalizeGradientAttributes {
+  Normalized form;
+  bool wanted[3] = {};    // gradients of input, weight and bias
+  Shape parameter_shape;  // of weight and bias
+  template <class Visitor>
+  void visit(Visitor& v) {
+    form.visit(v), v("input", wanted[0]), v("weight", wanted[1]), v("bias", wanted[2]);
+    v("parameter_shape", parameter_shape);
+  }
+};
+
+// The gradients that are wanted, without gradients of their own. Inputs: input, gradient, mean, inverse, weight.
+TensorList apply_normalize_gradient(std::span<const Operand> inputs, const NormalizeGradientAttributes& a);
+
+TensorList evaluate_normalize_gradient(std::span<const Operand> inputs, const void* attributes) {
+  return apply_normalize_gradient(inputs, *static_cast<const NormalizeGradientAttributes*>(attributes));
+}
+PHLOX_PRIMITIVE(normalize_gradient, 75, evaluate_normalize_gradient, NormalizeGradientAttributes);
+
+TensorList apply_normalize_gradient(std::span<const Operand> inputs, const NormalizeGradientAttributes& a) {
+  if (thread_mode.interpreter_count) [[unlikely]]
+    return interpret(normalize_gradient_primitive, inputs, &a);
+  const Tensor input = a.form.ordered(inputs[0].tensor()), slope = a.form.ordered(inputs[1].tensor());
+  const Tensor &weight = inputs[4].tensor(),
+               factor = weight.defined() ? weight.detach().contiguous() : weight;
+  NormalizationGradientCall call{a.form.layout,
+                                 input.impl(),
+                                 slope.impl(),
+                                 inputs[2].tensor().impl(),
+                                 inputs[3].tensor().impl(),
+                                 impl_or_null(factor),
+                                 nullptr,
+                                 nullptr,
+                                 nullptr};
+  TensorImpl** const targets[] = {&call.input_gradient, &call.weight_gradient, &call.bias_gradient};
+  TensorList results;
+  for (int i = 0; i < 3; ++i) {
+    if (!a.wanted[i]) continue;
+    results.push_back(i == 0 ? make_tensor_like(input, input.shape(), input.dtype())
+                             : make_tensor(a.parameter_shape, input.dtype(), input.device()));
+    *targets[i] = results.back().impl();
+  }
+  device_kernels(input.device()).normalize_gradient(call);
+  return results;
+}
 
 // With x̂ = (x - mean) r, y = w x̂ + b and h = g w: dx = r (h - mean(h) - x̂ mean(h x̂)), dw = Σ g x̂, db = Σ g.
 class NormalizationNode final : public GradientNode {
@@ -101,9 +166,16 @@ class NormalizationNode final : public GradientNode {
   void backward(std::span<const Tensor> output_gradients, std::span<Tensor> input_gradients) override {
     if (!output_gradients[0].defined()) return;
     const Tensor weight = has_weight_ && wants(0) ? weight_.get(*this) : Tensor();
-    if (gradients_enabled() || thread_mode.interpreter_count)
+    if (gradients_enabled()) {
       backward_by_definition(output_gradients[0], weight, input_gradients);
-    else backward_on_device(output_gradients[0], weight, input_gradients);
+      return;
+    }
+    const Tensor input = input_.get(*this), mean = mean_.get(*this), inverse = inverse_.get(*this);
+    const Operand operands[] = {input, output_gradients[0], mean, inverse, weight};
+    const NormalizeGradientAttributes attributes{form_, {wants(0), wants(1), wants(2)}, parameter_shape_};
+    TensorList results = apply_normalize_gradient(operands, attributes);
+    for (int i = 0, next = 0; i < 3; ++i)
+      if (wants(i)) input_gradients[static_cast<std::size_t>(i)] = std::move(results[static_cast<std::size_t>(next++)]);
   }
 
   void release_saved() override {
@@ -132,53 +204,45 @@ class NormalizationNode final : public GradientNode {
     if (wants(2)) input_gradients[2] = sum_to_shape(gradient, parameter_shape_);
   }
 
-  void backward_on_device(const Tensor& gradient, const Tensor& weight, std::span<Tensor> input_gradients) {
-    const Tensor input = form_.ordered(input_.get(*this)), slope = form_.ordered(gradient),
-                 mean = mean_.get(*this), inverse = inverse_.get(*this);
-    const Tensor factor = weight.defined() ? weight.detach().contiguous() : weight;
-    NormalizationGradientCall call{form_.layout, input.impl(),   slope.impl(),
-                                   mean.impl(),  inverse.impl(), impl_or_null(factor),
-                                   nullptr,      nullptr,        nullptr};
-    TensorImpl** const targets[] = {&call.input_gradient, &call.weight_gradient, &call.bias_gradient};
-    for (int i = 0; i < 3; ++i) {
-      if (!wants(i)) continue;
-      input_gradients[static_cast<std::size_t>(i)] =
-          i == 0 ? make_tensor_like(input, input.shape(), input.dtype())
-                 : make_tensor(parameter_shape_, input.dtype(), input.device());
-      *targets[i] = input_gradients[static_cast<std::size_t>(i)].impl();
-    }
-    device_kernels(input.device()).normalize_gradient(call);
-  }
-
   Normalized form_;
   bool has_weight_;
   Shape parameter_shape_;  // of weight and bias
   SavedTensor input_, weight_, mean_, inverse_;
 };
 
-// The input with mean 0 and variance 1 over the form's dimensions, times weight plus bias, which broadcast against the
-// input or are undefined.
-Tensor normalize(const Tensor& input, const Normalized& form, const Tensor& weight, const Tensor& bias,
-                 Statistics* used = nullptr) {
-  if (thread_mode.interpreter_count || !form.known()) [[unlikely]]
-    return normalize_by_definition(input, form.dims, weight, bias, form.eps, used);
+NormalizedResults apply_normalize(const Tensor& input, const Tensor& weight, const Tensor& bias,
+                                  const Normalized& form) {
+  if (thread_mode.interpreter_count) [[unlikely]] {
+    const Operand operands[] = {input, weight, bias};
+    TensorList results = interpret(normalize_primitive, operands, &form);
+    return {results[0], results[1], results[2], results[3]};
+  }
   const Tensor source = form.ordered(input);
   const Tensor factor = weight.defined() ? weight.detach().contiguous() : weight;
   const Tensor addend = bias.defined() ? bias.detach().contiguous() : bias;
   const Tensor result = make_tensor_like(source, source.shape(), source.dtype());
-  Shape shape;
-  for (int d = 0; d < input.rank(); ++d) shape.push_back(input.size(d));
+  Shape shape = input.shape();
   for (std::int64_t d : form.dims) shape[static_cast<std::size_t>(d)] = 1;
   const auto statistic = [&] { return make_tensor(shape, input.dtype(), input.device()); };
   const Tensor center = statistic(), variance = statistic(), inverse = statistic();
   device_kernels(input.device())
       .normalize({form.layout, form.eps, source.impl(), impl_or_null(factor), impl_or_null(addend),
                   result.impl(), center.impl(), variance.impl(), inverse.impl()});
-  if (used) *used = {center, variance, {}};
   if (needs_gradient(input) || needs_gradient(weight) || needs_gradient(bias))
     set_history(result, Reference<GradientNode>::adopt(
                             new NormalizationNode(input, weight, bias, center, inverse, form)));
-  return result;
+  return {result, center, variance, inverse};
+}
+
+// The input with mean 0 and variance 1 over the form's dimensions, times weight plus bias, which broadcast against the
+// input or are undefined.
+Tensor normalize(const Tensor& input, const Normalized& form, const Tensor& weight, const Tensor& bias,
+                 Statistics* used = nullptr) {
+  if (!form.known()) [[unlikely]]
+    return normalize_by_definition(input, form.dims, weight, bias, form.eps, used);
+  const NormalizedResults r = apply_normalize(input, weight, bias, form);
+  if (used) *used = {r.mean, r.variance, {}};
+  return r.result;
 }
 
 void check_floating(const char* operation, const Tensor& input) {

@@ -15,25 +15,47 @@ namespace phlox {
 namespace {
 
 struct RandomAttributes {
-  const Shape* shape;
-  DType dtype;
+  Shape shape;
+  DType dtype = DType::float32;
   Device device;
-  RandomCall call;
-  Generator* generator;
+  RandomCall call{};
+  template <class Visitor>
+  void visit(Visitor& v) {
+    v("shape", shape), v("dtype", dtype), v("device", device), v("distribution", call.distribution);
+    v("first", call.first), v("second", call.second), v("low", call.low), v("range", call.range);
+  }
 };
 
-TensorList evaluate_random(std::span<const Operand>, const void* attributes) {
-  const auto& a = *static_cast<const RandomAttributes*>(attributes);
-  return {apply_random(*a.shape, a.dtype, a.device, a.call, a.generator)};
+Tensor run_random(const RandomAttributes& a, const GeneratorState& state) {
+  Tensor result = make_tensor(a.shape, a.dtype, a.device);
+  RandomCall call = a.call;
+  call.state = state;
+  device_kernels(a.device).random(call, *result.impl());
+  return result;
 }
-PHLOX_PRIMITIVE(random, 60, evaluate_random);
+
+TensorList evaluate_random(std::span<const Operand> inputs, const void* attributes) {
+  return {run_random(*static_cast<const RandomAttributes*>(attributes), state_from(inputs[0].tensor()))};
+}
+PHLOX_PRIMITIVE(random, 60, evaluate_random, RandomAttributes);
+
+struct AdvanceAttributes {
+  std::int64_t blocks = 0;
+  template <class Visitor>
+  void visit(Visitor& v) {
+    v("blocks", blocks);
+  }
+};
+
+TensorList evaluate_advance(std::span<const Operand> inputs, const void* attributes) {
+  return {advance_state(inputs[0].tensor(), static_cast<const AdvanceAttributes*>(attributes)->blocks)};
+}
+PHLOX_PRIMITIVE(advance_random, 62, evaluate_advance, AdvanceAttributes);
 
 Generator& generator_or_default(Generator* generator) { return generator ? *generator : default_generator(); }
 
-GeneratorState reserve_words(Generator* generator, std::int64_t count, bool wide) {
-  const auto n = static_cast<std::uint64_t>(count);
-  return generator_or_default(generator).reserve(wide ? (n + 1) / 2 : (n + 3) / 4);
-}
+// Counters that `count` elements take; each has four words.
+std::int64_t blocks_for(std::int64_t count, bool wide) { return wide ? (count + 1) / 2 : (count + 3) / 4; }
 
 DType floating_dtype(OptionalDType dtype, const char* operation) {
   const DType kind = dtype.value_or(default_dtype());
@@ -74,14 +96,47 @@ bool random_is_wide(const RandomCall& call, DType dtype) {
 }
 
 Tensor apply_random(const Shape& shape, DType dtype, Device device, RandomCall call, Generator* generator) {
+  Generator& from = generator_or_default(generator);
+  const std::int64_t blocks = blocks_for(element_count(shape), random_is_wide(call, dtype));
+  const RandomAttributes attributes{shape, dtype, device, call};
   if (thread_mode.interpreter_count) [[unlikely]] {
-    const RandomAttributes attributes{&shape, dtype, device, call, generator};
-    return interpret(random_primitive, {}, &attributes)[0];
+    const Tensor state = interpret_draw(from, blocks);
+    const Operand operand(state);
+    return interpret(random_primitive, {&operand, 1}, &attributes)[0];
   }
-  Tensor result = make_tensor(shape, dtype, device);
-  call.state = reserve_words(generator, result.numel(), random_is_wide(call, dtype));
-  device_kernels(device).random(call, *result.impl());
+  return run_random(attributes, from.reserve(static_cast<std::uint64_t>(blocks)));
+}
+
+Tensor state_tensor(const GeneratorState& state) {
+  Tensor result = make_tensor({3}, DType::int64, Device{});
+  auto* words = static_cast<std::int64_t*>(result.impl()->address());
+  words[0] = static_cast<std::int64_t>(state.seed);
+  words[1] = static_cast<std::int64_t>(state.stream);
+  words[2] = static_cast<std::int64_t>(state.counter);
   return result;
+}
+
+GeneratorState state_from(const Tensor& tensor) {
+  if (thread_mode.abstract) return {};
+  if (tensor.dtype() != DType::int64 || tensor.shape() != Shape({3}))
+    fail<ShapeError>(ErrorCode::invalid_value, "random: the state of a generator is i64[3]")
+        .detail("state", describe(tensor))
+        .raise();
+  const auto words = tensor.to_vector<std::int64_t>();
+  return {static_cast<std::uint64_t>(words[0]), static_cast<std::uint64_t>(words[1]),
+          static_cast<std::uint64_t>(words[2])};
+}
+
+Tensor advance_state(const Tensor& state, std::int64_t blocks) {
+  if (thread_mode.interpreter_count) [[unlikely]] {
+    const Operand operand(state);
+    const AdvanceAttributes attributes{blocks};
+    return interpret(advance_random_primitive, {&operand, 1}, &attributes)[0];
+  }
+  if (thread_mode.abstract) return make_tensor({3}, DType::int64, Device{});
+  GeneratorState next = state_from(state);
+  next.counter += static_cast<std::uint64_t>(blocks);
+  return state_tensor(next);
 }
 
 // --- uniform, normal, integers
@@ -395,63 +450,70 @@ PHLOX_OPERATION(Tensor, bernoulli_,
 namespace {
 
 struct DropoutAttributes {
-  double probability;
-  bool channels_last;
-  Generator* generator;
-  const GeneratorState* state;  // null: taken from the generator
+  double probability = 0;
+  bool channels_last = false;
+  template <class Visitor>
+  void visit(Visitor& v) {
+    v("probability", probability), v("channels_last", channels_last);
+  }
 };
 
-Tensor run_dropout(const Tensor& input, double probability, bool channels_last, Generator* generator,
-                   const GeneratorState* state);
+// The state to draw from: a tensor in captured programs.
+struct DrawnState {
+  GeneratorState words{};
+  Tensor tensor;
+};
+
+Tensor run_dropout(const Tensor& input, const DropoutAttributes& attributes, const DrawnState& state);
 
 TensorList evaluate_dropout(std::span<const Operand> inputs, const void* attributes) {
-  const auto& a = *static_cast<const DropoutAttributes*>(attributes);
-  return {run_dropout(inputs[0].tensor(), a.probability, a.channels_last, a.generator, a.state)};
+  return {run_dropout(inputs[0].tensor(), *static_cast<const DropoutAttributes*>(attributes),
+                      {state_from(inputs[1].tensor()), inputs[1].tensor()})};
 }
-PHLOX_PRIMITIVE(dropout, 61, evaluate_dropout);
+PHLOX_PRIMITIVE(dropout, 61, evaluate_dropout, DropoutAttributes);
 
 // Dropout is linear: its gradient is the same dropout of the gradient.
 class DropoutNode final : public GradientNode {
  public:
-  DropoutNode(const Tensor& input, double probability, bool channels_last, const GeneratorState& state)
-      : GradientNode("dropout", 1), probability_(probability), channels_last_(channels_last), state_(state) {
+  DropoutNode(const Tensor& input, const DropoutAttributes& attributes, const DrawnState& state)
+      : GradientNode("dropout", 1), attributes_(attributes), state_(state) {
     edges()[0] = gradient_edge(input);
   }
   void backward(std::span<const Tensor> output_gradients, std::span<Tensor> input_gradients) override {
     if (output_gradients[0].defined())
-      input_gradients[0] = run_dropout(output_gradients[0], probability_, channels_last_, nullptr, &state_);
+      input_gradients[0] = run_dropout(output_gradients[0], attributes_, state_);
   }
   void release_saved() override {}
 
  private:
-  double probability_;
-  bool channels_last_;
-  GeneratorState state_;
+  DropoutAttributes attributes_;
+  DrawnState state_;
 };
 
-Tensor run_dropout(const Tensor& input, double probability, bool channels_last, Generator* generator,
-                   const GeneratorState* state) {
+Tensor run_dropout(const Tensor& input, const DropoutAttributes& a, const DrawnState& state) {
   if (thread_mode.interpreter_count) [[unlikely]] {
-    const Operand operand(input);
-    const DropoutAttributes attributes{probability, channels_last, generator, state};
-    return interpret(dropout_primitive, {&operand, 1}, &attributes)[0];
+    const Tensor tensor = state.tensor.defined() ? state.tensor : state_tensor(state.words);
+    const Operand operands[] = {input, tensor};
+    return interpret(dropout_primitive, operands, &a)[0];
   }
   // Elements are counted in the order of memory, so that order belongs to the draw.
-  const Tensor source = contiguous(input.detach(), channels_last ? "channels_last" : "row_major");
+  const Tensor source = contiguous(input.detach(), a.channels_last ? "channels_last" : "row_major");
   Tensor result = make_tensor_like(source, source.shape(), source.dtype());
-  const GeneratorState drawn = state ? *state : reserve_words(generator, input.numel(), false);
-  device_kernels(input.device()).dropout(*source.impl(), *result.impl(), probability, drawn);
+  device_kernels(input.device()).dropout(*source.impl(), *result.impl(), a.probability, state.words);
   if (needs_gradient(input))
-    set_history(result,
-                Reference<GradientNode>::adopt(new DropoutNode(input, probability, channels_last, drawn)));
+    set_history(result, Reference<GradientNode>::adopt(new DropoutNode(input, a, state)));
   return result;
 }
 
 }  // namespace
 
 Tensor apply_dropout(const Tensor& input, double probability, Generator* generator) {
-  return run_dropout(input, probability, !input.is_contiguous() && input.is_channels_last(), generator,
-                     nullptr);
+  const DropoutAttributes attributes{probability, !input.is_contiguous() && input.is_channels_last()};
+  Generator& from = generator_or_default(generator);
+  const std::int64_t blocks = blocks_for(input.numel(), false);
+  if (thread_mode.interpreter_count) [[unlikely]]
+    return run_dropout(input, attributes, {{}, interpret_draw(from, blocks)});
+  return run_dropout(input, attributes, {from.reserve(static_cast<std::uint64_t>(blocks)), {}});
 }
 
 PHLOX_OPERATION(Tensor, dropout,

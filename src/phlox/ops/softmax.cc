@@ -4,19 +4,48 @@
 #include "phlox/core/saved_tensor.h"
 #include "phlox/ops/primitives/device_kernels.h"
 #include "phlox/ops/functions.h"
+#include "phlox/ops/primitives/primitive.h"
 #include "phlox/ops/registry/operation.h"
 
 namespace phlox {
 
 namespace {
 
-// What softmax means; the kernel gives the same bits in f32 and f64.
-Tensor softmax_by_definition(const Tensor& input, int dim, bool log) {
-  const DimList dims(dim);
-  const Tensor shifted = sub(input, amax(input, dims, true).detach());
-  const Tensor exponentials = exp(shifted);
-  const Tensor total = sum(exponentials, dims, true);
-  return log ? sub(shifted, phlox::log(total)) : div(exponentials, total);
+struct SoftmaxAttributes {
+  int dim = 0;
+  bool log = false;
+  template <class Visitor>
+  void visit(Visitor& v) {
+    v("dim", dim), v("log", log);
+  }
+};
+
+TensorList evaluate_softmax(std::span<const Operand> inputs, const void* attributes) {
+  const auto& a = *static_cast<const SoftmaxAttributes*>(attributes);
+  return {apply_softmax(inputs[0].tensor(), a.dim, a.log)};
+}
+PHLOX_PRIMITIVE(softmax, 70, evaluate_softmax, SoftmaxAttributes);
+
+Tensor softmax_gradient(const Tensor& result, const Tensor& gradient, int dim, bool log);
+
+TensorList evaluate_softmax_gradient(std::span<const Operand> inputs, const void* attributes) {
+  const auto& a = *static_cast<const SoftmaxAttributes*>(attributes);
+  return {softmax_gradient(inputs[0].tensor(), inputs[1].tensor(), a.dim, a.log)};
+}
+PHLOX_PRIMITIVE(softmax_gradient, 71, evaluate_softmax_gradient, SoftmaxAttributes);
+
+// The gradient of the input, without a gradient of its own.
+Tensor softmax_gradient(const Tensor& result, const Tensor& gradient, int dim, bool log) {
+  if (thread_mode.interpreter_count) [[unlikely]] {
+    const Operand operands[] = {result, gradient};
+    const SoftmaxAttributes attributes{dim, log};
+    return interpret(softmax_gradient_primitive, operands, &attributes)[0];
+  }
+  const Tensor output = make_tensor_like(result, result.shape(), result.dtype());
+  if (output.numel() > 0)
+    device_kernels(result.device())
+        .softmax_gradient({result.impl(), gradient.impl(), dim, log, output.impl()});
+  return output;
 }
 
 class SoftmaxNode final : public GradientNode {
@@ -31,17 +60,13 @@ class SoftmaxNode final : public GradientNode {
     const Tensor& gradient = output_gradients[0];
     if (!gradient.defined() || !wants(0)) return;
     const Tensor result = result_.get(*this);
-    if (gradients_enabled() || thread_mode.interpreter_count) {  // may be differentiated again
+    if (gradients_enabled()) {  // may be differentiated again
       const DimList dims(dim_);
       if (log_) input_gradients[0] = sub(gradient, mul(exp(result), sum(gradient, dims, true)));
       else input_gradients[0] = mul(result, sub(gradient, sum(mul(result, gradient), dims, true)));
       return;
     }
-    const Tensor output = make_tensor_like(result, result.shape(), result.dtype());
-    if (output.numel() > 0)
-      device_kernels(result.device())
-          .softmax_gradient({result.impl(), gradient.impl(), dim_, log_, output.impl()});
-    input_gradients[0] = output;
+    input_gradients[0] = softmax_gradient(result, gradient, dim_, log_);
   }
   void release_saved() override { result_.release(); }
   bool released() const override { return result_.released(); }
@@ -66,8 +91,11 @@ Tensor softmax_of(const Tensor& input, std::int64_t dim, OptionalDType dtype, bo
 }  // namespace
 
 Tensor apply_softmax(const Tensor& input, int dim, bool log) {
-  if (thread_mode.interpreter_count) [[unlikely]]
-    return softmax_by_definition(input, dim, log);
+  if (thread_mode.interpreter_count) [[unlikely]] {
+    const Operand operand(input);
+    const SoftmaxAttributes attributes{dim, log};
+    return interpret(softmax_primitive, {&operand, 1}, &attributes)[0];
+  }
   const Tensor output = make_tensor_like(input, input.shape(), input.dtype());
   if (output.numel() > 0) device_kernels(input.device()).softmax({input.impl(), dim, log, output.impl()});
   if (needs_gradient(input)) {

@@ -30,7 +30,11 @@ void check_count(const Tensor& input, std::int64_t k, std::int64_t least, std::i
 }
 
 struct SearchAttributes {
-  bool right;
+  bool right = false;
+  template <class Visitor>
+  void visit(Visitor& v) {
+    v("right", right);
+  }
 };
 
 Tensor apply_search(const Tensor& sorted, const Tensor& values, bool right);
@@ -39,7 +43,7 @@ TensorList evaluate_search(std::span<const Operand> inputs, const void* attribut
   return {apply_search(inputs[0].tensor(), inputs[1].tensor(),
                        static_cast<const SearchAttributes*>(attributes)->right)};
 }
-PHLOX_PRIMITIVE(search, 14, evaluate_search);
+PHLOX_PRIMITIVE(search, 14, evaluate_search, SearchAttributes);
 
 Tensor apply_search(const Tensor& sorted, const Tensor& values, bool right) {
   if (thread_mode.interpreter_count) [[unlikely]] {

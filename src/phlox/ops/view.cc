@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "phlox/core/recording.h"
+#include "phlox/ops/primitives/convert.h"
 #include "phlox/ops/primitives/device_kernels.h"
 #include "phlox/ops/functions.h"
 #include "phlox/ops/in_place.h"
@@ -166,7 +167,7 @@ DType origin_dtype(ViewKind kind, DType dtype) {
 TensorList evaluate_view(std::span<const Operand> inputs, const void* attributes) {
   return {apply_view(inputs[0].tensor(), *static_cast<const ViewAttributes*>(attributes))};
 }
-PHLOX_PRIMITIVE(view, 20, evaluate_view);
+PHLOX_PRIMITIVE(view, 20, evaluate_view, ViewAttributes);
 
 }  // namespace
 
@@ -219,13 +220,17 @@ struct ViewGradientAttributes {
   Shape shape;
   ViewAttributes view;
   Scalar outside;
+  template <class Visitor>
+  void visit(Visitor& v) {
+    v("shape", shape), view.visit(v), v("outside", outside);
+  }
 };
 
 TensorList evaluate_view_gradient(std::span<const Operand> inputs, const void* attributes) {
   const auto& a = *static_cast<const ViewGradientAttributes*>(attributes);
   return {apply_view_gradient(inputs[0].tensor(), a.shape, a.view, a.outside)};
 }
-PHLOX_PRIMITIVE(view_gradient, 21, evaluate_view_gradient);
+PHLOX_PRIMITIVE(view_gradient, 21, evaluate_view_gradient, ViewGradientAttributes);
 
 class ViewGradientNode final : public GradientNode {
  public:
@@ -260,6 +265,57 @@ Tensor apply_view(const Tensor& input, const ViewAttributes& attributes) {
   Tensor result = view_of(input, attributes);
   if (needs_gradient(input) && result.defined())
     set_history(result, Reference<GradientNode>::adopt(new ViewNode(input, attributes)));
+  return result;
+}
+
+namespace {
+
+TensorList evaluate_view_put(std::span<const Operand> inputs, const void* attributes) {
+  return {apply_view_put(inputs[0].tensor(), inputs[1].tensor(),
+                         *static_cast<const ViewAttributes*>(attributes))};
+}
+PHLOX_PRIMITIVE(view_put, 30, evaluate_view_put, ViewAttributes);
+
+class ViewPutNode final : public GradientNode {
+ public:
+  ViewPutNode(const Tensor& base, const Tensor& value, const ViewAttributes& attributes)
+      : GradientNode("view_put", 2), attributes_(attributes) {
+    edges()[0] = gradient_edge(base);
+    edges()[1] = gradient_edge(value);
+  }
+  void backward(std::span<const Tensor> output_gradients, std::span<Tensor> input_gradients) override {
+    const Tensor& gradient = output_gradients[0];
+    if (!gradient.defined()) return;
+    const Tensor part = apply_view(gradient, attributes_);
+    if (wants(0)) input_gradients[0] = apply_view_put(gradient, zeros_like(part), attributes_);
+    if (wants(1)) input_gradients[1] = part;
+  }
+  void release_saved() override {}
+
+ private:
+  ViewAttributes attributes_;
+};
+
+}  // namespace
+
+Tensor apply_view_put(const Tensor& base, const Tensor& value, const ViewAttributes& attributes) {
+  if (thread_mode.interpreter_count) [[unlikely]] {
+    const Operand operands[] = {base, value};
+    return interpret(view_put_primitive, operands, &attributes)[0];
+  }
+  // Strides count elements of a row-major tensor.
+  const MemoryOrder order =
+      attributes.kind == ViewKind::strided ? MemoryOrder::row_major : MemoryOrder::keep;
+  const bool recorded = needs_gradient(base) || needs_gradient(value);
+  Tensor result;
+  {
+    NoGrad no_grad;
+    result = apply_convert(base, base.dtype(), order);
+    const Tensor place = view_of(result, attributes);
+    device_kernels(base.device()).convert(*value.impl(), *place.impl());
+  }
+  if (recorded)
+    set_history(result, Reference<GradientNode>::adopt(new ViewPutNode(base, value, attributes)));
   return result;
 }
 

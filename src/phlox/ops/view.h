@@ -18,11 +18,22 @@ enum class ViewKind : std::uint8_t {
   real_pairs,     // a complex tensor as real numbers, with a last dimension of 2
   complex_pairs,  // the reverse; undefined where the parts do not lie next to each other
 };
+inline std::span<const char* const> names_of(ViewKind) {
+  static constexpr const char* names[] = {"reshape",  "expand", "permute", "select",     "slice",
+                                          "diagonal", "unfold", "strided", "real_pairs", "complex_pairs"};
+  return names;
+}
 
 struct ViewAttributes {
-  ViewKind kind;
+  ViewKind kind = ViewKind::reshape;
   IntList a, b, c;
   std::int64_t offset = 0;
+  template <class Visitor>
+  void visit(Visitor& v) {
+    v("kind", kind), v("a", a), v("b", b), v("c", c), v("offset", offset);
+  }
+
+  ViewAttributes() = default;
 
   // A constructor, because `{}` for the lists would clear their memory.
   ViewAttributes(ViewKind k, const IntList& first) : kind(k), a(first) {}
@@ -39,6 +50,10 @@ Tensor apply_view(const Tensor& input, const ViewAttributes& attributes);
 // select, slice, diagonal and unfold. Elements outside of the view are `outside`, which makes it padding too.
 Tensor apply_view_gradient(const Tensor& gradient, const Shape& shape, const ViewAttributes& attributes,
                            const Scalar& outside = 0);
+
+// `base` with the elements that the view shows replaced by `value`, as a new tensor. Not for reshape and permute, which
+// show all elements.
+Tensor apply_view_put(const Tensor& base, const Tensor& value, const ViewAttributes& attributes);
 
 // The gradient of a strided view of a row-major tensor of this shape; elements that are seen twice add up.
 Tensor strided_gradient(const Tensor& gradient, const Shape& shape, const ViewAttributes& attributes);

@@ -5,6 +5,8 @@
 #undef PHLOX_POINTWISE
 #define PHLOX_POINTWISE(rule_name, B)                                                              \
   static constinit PointwiseFunction rule_name##_function = make_function<B>(#rule_name, nullptr); \
+  static constexpr PointwiseEntry rule_name##_pointwise PHLOX_TABLE_ENTRY(                         \
+      phlox_pointwise_functions) = {&rule_name##_function};                                        \
   const PointwiseFunction& rule_name##_reference = rule_name##_function;
 
 #include "phlox/optim/update_rules.h"

@@ -44,7 +44,7 @@ class SequenceReader {
       return from_values(std::span<const std::int64_t>(integers_), shape_).to(dtype);
     }
     Tensor tensor = make_tensor(shape_, dtype, Device{});
-    auto* element = static_cast<char*>(tensor.data_pointer());
+    auto* element = static_cast<char*>(tensor.impl()->address());
     for (const Scalar& number : numbers_) {
       number.check_fits(dtype);
       number.store(dtype, element);
@@ -192,10 +192,10 @@ Tensor tensor_from_python(PyObject* data, std::optional<DType> dtype, std::optio
     tensor = SequenceReader(data).make(dtype);
     borrowed = false;
   }
-  const void* before = tensor.data_pointer();
+  const void* before = tensor.impl()->address();
   if (dtype && *dtype != tensor.dtype()) tensor = tensor.to(*dtype);
   if (device && *device != tensor.device()) tensor = tensor.to(*device);
-  if (borrowed && !share && tensor.data_pointer() == before) tensor = clone(tensor);
+  if (borrowed && !share && tensor.impl()->address() == before) tensor = clone(tensor);
   return tensor;
 }
 
@@ -303,7 +303,7 @@ void add_creation(PyObject* module) {
     if (data.size() != bytes)
       fail<ValueError>(ErrorCode::invalid_value, "unpickle: {} bytes for {}", data.size(), describe(tensor))
           .raise();
-    std::memcpy(tensor.data_pointer(), data.c_str(), bytes);
+    std::memcpy(tensor.impl()->address(), data.c_str(), bytes);
     return tensor;
   });
   m.def(

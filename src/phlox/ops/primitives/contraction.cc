@@ -63,7 +63,7 @@ TensorList evaluate_contraction(std::span<const Operand> inputs, const void*) {
   return {contract(inputs[0].tensor(), inputs[1].tensor(),
                    inputs.size() > 2 ? OptionalTensor(inputs[2].tensor()) : OptionalTensor())};
 }
-PHLOX_PRIMITIVE(contraction, 40, evaluate_contraction);
+PHLOX_PRIMITIVE(contraction, 40, evaluate_contraction, NoAttributes);
 
 }  // namespace
 

@@ -11,15 +11,20 @@ namespace phlox {
 namespace {
 
 struct ConvertAttributes {
-  DType dtype;
-  MemoryOrder order;
+  DType dtype = DType::float32;
+  MemoryOrder order = MemoryOrder::keep;
+  template <class Visitor>
+  void visit(Visitor& v) {
+    v("dtype", dtype), v("order", order);
+  }
 };
 
 TensorList evaluate_convert(std::span<const Operand> inputs, const void* attributes) {
   const auto& a = *static_cast<const ConvertAttributes*>(attributes);
   return {apply_convert(inputs[0].tensor(), a.dtype, a.order)};
 }
-PHLOX_PRIMITIVE(convert, 2, evaluate_convert);
+PHLOX_PRIMITIVE(convert, 2, evaluate_convert, ConvertAttributes);
+
 
 class ConvertNode final : public GradientNode {
  public:
@@ -106,6 +111,8 @@ Tensor Tensor::to(Device device, bool copy) const {
 }
 
 void copy_data(const Tensor& source, const Tensor& target) {
+  if (thread_mode.interpreter_count) [[unlikely]]
+    return interpret_write(target, source);
   // Two views of one memory may overlap: then the source is copied first, unless every element is its own
   // source.
   const bool overlaps =

@@ -1,6 +1,7 @@
 // The primitive `convert`: the same values in another dtype or memory order.
 #pragma once
 
+#include <span>
 #include <string>
 
 #include "phlox/core/tensor.h"
@@ -8,6 +9,10 @@
 namespace phlox {
 
 enum class MemoryOrder : std::uint8_t { keep, row_major, channels_last };
+inline std::span<const char* const> names_of(MemoryOrder) {
+  static constexpr const char* names[] = {"keep", "row_major", "channels_last"};
+  return names;
+}
 
 // A copy, even when nothing changes. `channels_last` needs four or five dimensions.
 Tensor apply_convert(const Tensor& input, DType dtype, MemoryOrder order = MemoryOrder::keep);

@@ -96,6 +96,10 @@ class ConvolutionNode final : public GradientNode {
 struct ConvolutionAttributes {
   Shape lost;
   ConvolutionGeometry geometry;
+  template <class Visitor>
+  void visit(Visitor& v) {
+    v("sizes", lost), geometry.visit(v);
+  }
 };
 
 template <ConvolutionPart part>
@@ -104,9 +108,9 @@ TensorList evaluate(std::span<const Operand> inputs, const void* attributes) {
   const OptionalTensor bias = inputs.size() > 2 ? OptionalTensor(inputs[2].tensor()) : OptionalTensor();
   return {compute(part, inputs[0].tensor(), inputs[1].tensor(), bias, a.lost, a.geometry)};
 }
-PHLOX_PRIMITIVE(convolution, 41, evaluate<ConvolutionPart::output>);
-PHLOX_PRIMITIVE(convolution_data_gradient, 42, evaluate<ConvolutionPart::input>);
-PHLOX_PRIMITIVE(convolution_weight_gradient, 43, evaluate<ConvolutionPart::weight>);
+PHLOX_PRIMITIVE(convolution, 41, evaluate<ConvolutionPart::output>, ConvolutionAttributes);
+PHLOX_PRIMITIVE(convolution_data_gradient, 42, evaluate<ConvolutionPart::input>, ConvolutionAttributes);
+PHLOX_PRIMITIVE(convolution_weight_gradient, 43, evaluate<ConvolutionPart::weight>, ConvolutionAttributes);
 
 const Primitive& primitive_of(ConvolutionPart part) {
   switch (part) {

@@ -10,6 +10,11 @@ namespace phlox {
 struct ConvolutionGeometry {
   IntList stride, padding_before, padding_after, dilation;
   std::int64_t groups = 1;
+  template <class Visitor>
+  void visit(Visitor& v) {
+    v("stride", stride), v("padding_before", padding_before), v("padding_after", padding_after);
+    v("dilation", dilation), v("groups", groups);
+  }
 };
 
 // input [batch, channels, spatial...] of 1 to 3 spatial dimensions, weight [out, channels / groups, kernel...];

@@ -10,6 +10,12 @@ static constinit std::atomic<const DeviceKernels*> table[device_type_count] = {&
                                                                                nullptr};
 
 const DeviceKernels& device_kernels(Device device) {
+  if (thread_mode.abstract) [[unlikely]]
+    return detail::abstract_kernels();
+  // Who reaches a device while an interpreter waits for primitives would escape it.
+  if (thread_mode.interpreter_count) [[unlikely]]
+    fail<GraphError>(ErrorCode::not_capturable, "an operation reads or writes data in a way that cannot be captured")
+        .raise();
   const DeviceKernels* kernels = table[static_cast<int>(device.type)].load(std::memory_order_acquire);
   if (!kernels) [[unlikely]]
     fail<DeviceError>(ErrorCode::unknown_device, "{} is not available here", to_string(device))

@@ -63,9 +63,14 @@ struct DeviceKernels {
   void (*normalize_gradient)(const NormalizationGradientCall& call);
 };
 
-// Throws DeviceError when the device is not there.
+// Throws DeviceError when the device is not there, and GraphError outside of primitives while an interpreter is active.
+// In an AbstractScope the kernels do nothing.
 const DeviceKernels& device_kernels(Device device);
 // Called by a device's library when it is loaded.
 void register_device(DeviceType type, const DeviceKernels* kernels);
+
+namespace detail {
+const DeviceKernels& abstract_kernels();
+}
 
 }  // namespace phlox

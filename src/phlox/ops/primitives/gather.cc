@@ -14,15 +14,19 @@
 namespace phlox {
 namespace {
 
+void check_integers(const Tensor& index, const char* operation) {
+  if (is_integer(index.dtype())) return;
+  fail<IndexError>(ErrorCode::bad_index, "{}: indices must be integers, not {}", operation,
+                   info(index.dtype()).name)
+      .detail("index", describe(index))
+      .hint("<index>.to(px.int64)")
+      .raise();
+}
+
 // Indices as the devices want them: int64, contiguous and from `lowest` to below `bound`.
 Tensor checked_indices(const Tensor& index, std::int64_t lowest, std::int64_t bound, int dim,
                        const char* operation) {
-  if (!is_integer(index.dtype()))
-    fail<IndexError>(ErrorCode::bad_index, "{}: indices must be integers, not {}", operation,
-                     info(index.dtype()).name)
-        .detail("index", describe(index))
-        .hint("<index>.to(px.int64)")
-        .raise();
+  check_integers(index, operation);
   NoGrad no_grad;
   Tensor plain = index.to(DType::int64).contiguous();
   const std::int64_t bad = device_kernels(plain.device()).find_outside(*plain.impl(), lowest, bound);
@@ -109,9 +113,24 @@ void set_other(IndexedLoop& loop, const Tensor& other) {
 
 struct IndexAttributes {
   Dims dims;
-  int position;
-  ScatterMode mode;
+  int position = 0;
+  ScatterMode mode = ScatterMode::assign;
+  template <class Visitor>
+  void visit(Visitor& v) {
+    v("dims", dims), v("position", position), v("mode", mode);
+  }
 };
+
+// Indices in the form that the primitives keep for their gradients, for an interpreter to know them.
+Tensor plain_index(const Tensor& index) { return index.to(DType::int64).contiguous(); }
+TensorList plain_indices(const TensorList& indices, const char* operation) {
+  TensorList plain;
+  for (const Tensor& index : indices) {
+    check_integers(index, operation);
+    plain.push_back(plain_index(index));
+  }
+  return plain;
+}
 
 std::vector<Operand> operands_of(std::initializer_list<const Tensor*> first, const TensorList& rest) {
   std::vector<Operand> operands;
@@ -130,13 +149,13 @@ TensorList evaluate_index(std::span<const Operand> inputs, const void* attribute
   const auto& a = *static_cast<const IndexAttributes*>(attributes);
   return {apply_index(inputs[0].tensor(), places_from(inputs.subspan(1), a))};
 }
-PHLOX_PRIMITIVE(index, 25, evaluate_index);
+PHLOX_PRIMITIVE(index, 25, evaluate_index, IndexAttributes);
 
 TensorList evaluate_index_put(std::span<const Operand> inputs, const void* attributes) {
   const auto& a = *static_cast<const IndexAttributes*>(attributes);
   return {apply_index_put(inputs[0].tensor(), places_from(inputs.subspan(2), a), inputs[1].tensor(), a.mode)};
 }
-PHLOX_PRIMITIVE(index_put, 26, evaluate_index_put);
+PHLOX_PRIMITIVE(index_put, 26, evaluate_index_put, IndexAttributes);
 
 // Index tensors that a gradient needs. They are copies of its own unless the user's were int64 and
 // contiguous.
@@ -241,7 +260,8 @@ void check_mode(DType dtype, ScatterMode mode, const char* operation) {
 Tensor apply_index(const Tensor& data, const IndexPlaces& places, const char* operation) {
   if (thread_mode.interpreter_count) [[unlikely]] {
     const IndexAttributes attributes{places.dims, places.position, ScatterMode::assign};
-    return interpret(index_primitive, operands_of({&data}, places.tensors), &attributes)[0];
+    const TensorList indices = plain_indices(places.tensors, operation);
+    return interpret(index_primitive, operands_of({&data}, indices), &attributes)[0];
   }
   const IndexPlaces checked = checked_places(data, places, operation);
   Shape shape;
@@ -266,6 +286,8 @@ void index_put_data(const Tensor& target, const IndexPlaces& places, const Tenso
                     const char* operation) {
   check_mode(target.dtype(), mode, operation);
   NoGrad no_grad;
+  if (thread_mode.interpreter_count) [[unlikely]]
+    return copy_data(apply_index_put(target, places, values, mode, operation), target);
   if (sums_halves(target.dtype(), mode)) {
     const Tensor wide = target.to(DType::float32);
     index_put_data(wide, places, values.to(DType::float32), mode, operation);
@@ -294,7 +316,8 @@ Tensor apply_index_put(const Tensor& data, const IndexPlaces& places, const Tens
                        const char* operation) {
   if (thread_mode.interpreter_count) [[unlikely]] {
     const IndexAttributes attributes{places.dims, places.position, mode};
-    return interpret(index_put_primitive, operands_of({&data, &values}, places.tensors), &attributes)[0];
+    const TensorList indices = plain_indices(places.tensors, operation);
+    return interpret(index_put_primitive, operands_of({&data, &values}, indices), &attributes)[0];
   }
   const Tensor result = data.detach().clone();
   index_put_data(result, places, values, mode, operation);
@@ -310,21 +333,25 @@ Tensor apply_index_put(const Tensor& data, const IndexPlaces& places, const Tens
 namespace {
 
 struct GatherAttributes {
-  int dim;
-  ScatterMode mode;
+  int dim = 0;
+  ScatterMode mode = ScatterMode::assign;
+  template <class Visitor>
+  void visit(Visitor& v) {
+    v("dim", dim), v("mode", mode);
+  }
 };
 
 TensorList evaluate_gather(std::span<const Operand> inputs, const void* attributes) {
   return {apply_gather(inputs[0].tensor(), static_cast<const GatherAttributes*>(attributes)->dim,
                        inputs[1].tensor())};
 }
-PHLOX_PRIMITIVE(gather, 27, evaluate_gather);
+PHLOX_PRIMITIVE(gather, 27, evaluate_gather, GatherAttributes);
 
 TensorList evaluate_scatter(std::span<const Operand> inputs, const void* attributes) {
   const auto& a = *static_cast<const GatherAttributes*>(attributes);
   return {apply_scatter(inputs[0].tensor(), a.dim, inputs[1].tensor(), inputs[2].tensor(), a.mode)};
 }
-PHLOX_PRIMITIVE(scatter, 28, evaluate_scatter);
+PHLOX_PRIMITIVE(scatter, 28, evaluate_scatter, GatherAttributes);
 
 class GatherNode final : public GradientNode {
  public:
@@ -429,7 +456,9 @@ IndexedLoop loop_along(const Tensor& data, int dim, const Tensor& index) {
 
 Tensor apply_gather(const Tensor& data, int dim, const Tensor& index, const char* operation) {
   if (thread_mode.interpreter_count) [[unlikely]] {
-    const Operand operands[] = {data, index};
+    check_integers(index, operation);
+    const Tensor plain = plain_index(index);
+    const Operand operands[] = {data, plain};
     const GatherAttributes attributes{dim, ScatterMode::assign};
     return interpret(gather_primitive, operands, &attributes)[0];
   }
@@ -448,6 +477,8 @@ void scatter_data(const Tensor& target, int dim, const Tensor& index, const Tens
                   const char* operation) {
   check_mode(target.dtype(), mode, operation);
   NoGrad no_grad;
+  if (thread_mode.interpreter_count) [[unlikely]]
+    return copy_data(apply_scatter(target, dim, index, values, mode, operation), target);
   if (sums_halves(target.dtype(), mode)) {
     const Tensor wide = target.to(DType::float32);
     scatter_data(wide, dim, index, values.to(DType::float32), mode, operation);
@@ -469,7 +500,9 @@ void scatter_data(const Tensor& target, int dim, const Tensor& index, const Tens
 Tensor apply_scatter(const Tensor& data, int dim, const Tensor& index, const Tensor& values, ScatterMode mode,
                      const char* operation) {
   if (thread_mode.interpreter_count) [[unlikely]] {
-    const Operand operands[] = {data, index, values};
+    check_integers(index, operation);
+    const Tensor plain = plain_index(index);
+    const Operand operands[] = {data, plain, values};
     const GatherAttributes attributes{dim, mode};
     return interpret(scatter_primitive, operands, &attributes)[0];
   }
@@ -489,7 +522,7 @@ namespace {
 TensorList evaluate_nonzero(std::span<const Operand> inputs, const void*) {
   return {apply_nonzero(inputs[0].tensor())};
 }
-PHLOX_PRIMITIVE(nonzero, 29, evaluate_nonzero);
+PHLOX_PRIMITIVE(nonzero, 29, evaluate_nonzero, NoAttributes);
 }  // namespace
 
 Tensor apply_nonzero(const Tensor& input) {

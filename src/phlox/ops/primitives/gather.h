@@ -7,6 +7,10 @@ namespace phlox {
 
 // What a write does with the value that is there.
 enum class ScatterMode : std::uint8_t { assign, add, multiply, minimum, maximum };
+inline std::span<const char* const> names_of(ScatterMode) {
+  static constexpr const char* names[] = {"assign", "add", "multiply", "minimum", "maximum"};
+  return names;
+}
 
 // A loop over places of `data` and the elements of `other` (the result of a read, the values of a write) that
 // go with them. Along each dimension of the loop either a stride moves in `data` or the index tensors do.

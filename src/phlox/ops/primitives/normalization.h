@@ -13,6 +13,10 @@ struct NormalizationLayout {
   std::int64_t inner;
   std::int64_t run;  // consecutive elements of one channel; divides `inner`
   std::int64_t channels;
+  template <class Visitor>
+  void visit(Visitor& v) {
+    v("outer", outer), v("kept", kept), v("inner", inner), v("run", run), v("channels", channels);
+  }
 };
 
 // float32 or float64 throughout. Weight and bias are consecutive, or null for 1 and 0; statistics hold `kept` elements.

@@ -14,23 +14,31 @@ namespace {
 // --- arg_reduce --------------------------------------------------------------------------------------------------
 
 struct ArgReduceAttributes {
-  int dim;
-  bool maximum;
-  const char* operation;
+  int dim = 0;
+  bool maximum = false;
+  const char* operation = "arg_reduce";  // for messages
+  template <class Visitor>
+  void visit(Visitor& v) {
+    v("dim", dim), v("maximum", maximum);
+  }
 };
 
 TensorList evaluate_arg_reduce(std::span<const Operand> inputs, const void* attributes) {
   const auto& a = *static_cast<const ArgReduceAttributes*>(attributes);
   return {apply_arg_reduce(inputs[0].tensor(), a.dim, a.maximum, a.operation)};
 }
-PHLOX_PRIMITIVE(arg_reduce, 11, evaluate_arg_reduce);
+PHLOX_PRIMITIVE(arg_reduce, 11, evaluate_arg_reduce, ArgReduceAttributes);
 
 // --- scan --------------------------------------------------------------------------------------------------------
 
 struct ScanAttributes {
-  ScanKind kind;
-  int dim;
-  DType result;
+  ScanKind kind = ScanKind::sum;
+  int dim = 0;
+  DType result = DType::float32;
+  template <class Visitor>
+  void visit(Visitor& v) {
+    v("kind", kind), v("dim", dim), v("result", result);
+  }
 };
 
 bool is_extremum(ScanKind kind) { return kind == ScanKind::minimum || kind == ScanKind::maximum; }
@@ -46,7 +54,7 @@ TensorList evaluate_scan(std::span<const Operand> inputs, const void* attributes
   const auto& a = *static_cast<const ScanAttributes*>(attributes);
   return as_list(apply_scan(a.kind, inputs[0].tensor(), a.dim, a.result));
 }
-PHLOX_PRIMITIVE(scan, 12, evaluate_scan);
+PHLOX_PRIMITIVE(scan, 12, evaluate_scan, ScanAttributes);
 
 // The sum from each element to the last one.
 Tensor sum_to_end(const Tensor& x, int dim) {
@@ -166,16 +174,20 @@ DType scan_dtype(ScanKind kind, DType result) {
 // --- sort --------------------------------------------------------------------------------------------------------
 
 struct SortAttributes {
-  int dim;
-  bool descending;
-  std::int64_t count;
+  int dim = 0;
+  bool descending = false;
+  std::int64_t count = 0;
+  template <class Visitor>
+  void visit(Visitor& v) {
+    v("dim", dim), v("descending", descending), v("count", count);
+  }
 };
 
 TensorList evaluate_sort(std::span<const Operand> inputs, const void* attributes) {
   const auto& a = *static_cast<const SortAttributes*>(attributes);
   return as_list(apply_sort(inputs[0].tensor(), a.dim, a.descending, a.count));
 }
-PHLOX_PRIMITIVE(sort, 13, evaluate_sort);
+PHLOX_PRIMITIVE(sort, 13, evaluate_sort, SortAttributes);
 
 class SortNode final : public GradientNode {
  public:

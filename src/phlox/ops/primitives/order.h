@@ -14,6 +14,10 @@ struct ArgReduceCall {
 };
 
 enum class ScanKind : std::uint8_t { sum, product, minimum, maximum, log_sum_exp };
+inline std::span<const char* const> names_of(ScanKind) {
+  static constexpr const char* names[] = {"sum", "product", "minimum", "maximum", "log_sum_exp"};
+  return names;
+}
 
 // The running result of each row, from the first element on. Floats are accumulated in f64.
 struct ScanCall {

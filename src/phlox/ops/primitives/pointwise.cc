@@ -3,11 +3,14 @@
 #include <algorithm>
 #include <memory>
 #include <mutex>
+#include <unordered_map>
 
 #include "phlox/core/recording.h"
 #include "phlox/core/saved_tensor.h"
+#include "phlox/ops/primitives/convert.h"
 #include "phlox/ops/primitives/device_kernels.h"
 #include "phlox/ops/functions.h"
+#include "phlox/ops/in_place.h"
 #include "phlox/ops/primitives/primitive.h"
 #include "phlox/ops/sum_to_shape.h"
 
@@ -288,8 +291,11 @@ bool saves_input(const PointwiseFunction& function, std::span<const Operand> inp
 }
 
 Tensor copy_with_history(const Tensor& tensor) {
-  Tensor copy = make_tensor_like(tensor, tensor.shape(), tensor.dtype());
-  device_kernels(tensor.device()).convert(*tensor.impl(), *copy.impl());
+  Tensor copy;
+  {
+    NoGrad no_grad;
+    copy = apply_convert(tensor, tensor.dtype());
+  }
   Edge edge = gradient_edge(tensor);
   if (edge.node) set_history(copy, edge.node, static_cast<int>(edge.output));
   return copy;
@@ -307,7 +313,7 @@ class DirectCall {
     like_ = &inputs[lead].tensor();
     const TensorImpl* first = like_->impl();
     kernel_ = function.kernels[static_cast<int>(first->dtype)].load(std::memory_order_relaxed);
-    if (!kernel_ || first->count > small || !first->contiguous || first->device.type != DeviceType::cpu)
+    if (!kernel_ || thread_mode.abstract || thread_mode.interpreter_count || first->count > small || !first->contiguous || first->device.type != DeviceType::cpu)
       return false;
     bool used = false;
     for (std::size_t i = 0; i < inputs.size(); ++i) {
@@ -369,26 +375,30 @@ bool has_complex_form(const PointwiseFunction& function, std::span<const Operand
          is_complex(inputs[0].tensor().dtype());
 }
 
-struct PointwiseAttributes {
-  const PointwiseFunction* function;
-  std::span<const KernelScalar> scalars;
-};
-
 TensorList evaluate_pointwise(std::span<const Operand> inputs, const void* attributes) {
   const auto& a = *static_cast<const PointwiseAttributes*>(attributes);
-  return {apply_pointwise(*a.function, inputs, a.scalars)};
+  KernelScalar scalars[max_pointwise_scalars];
+  std::transform(a.scalars.begin(), a.scalars.end(), scalars, [](const Scalar& s) { return kernel_scalar(s); });
+  return {apply_pointwise(*a.function, inputs, {scalars, a.scalars.size()})};
 }
-PHLOX_PRIMITIVE(pointwise, 1, evaluate_pointwise);
+PHLOX_PRIMITIVE(pointwise, 1, evaluate_pointwise, PointwiseAttributes);
+
+// The number that kernel_scalar() would make this from.
+Scalar number_of(const KernelScalar& scalar) {
+  const bool whole = scalar.floating == static_cast<double>(scalar.integer);
+  return whole ? Scalar(scalar.integer) : Scalar(scalar.floating);
+}
 
 }  // namespace
 
 Tensor apply_pointwise(const PointwiseFunction& function, std::span<const Operand> inputs,
                        std::span<const KernelScalar> scalars) {
+  if (has_complex_form(function, inputs)) return function.traits->complex_form(inputs[0].tensor());
   if (thread_mode.interpreter_count) [[unlikely]] {
-    PointwiseAttributes attributes{&function, scalars};
+    PointwiseAttributes attributes{&function, {}};
+    for (const KernelScalar& scalar : scalars) attributes.scalars.push_back(number_of(scalar));
     return interpret(pointwise_primitive, inputs, &attributes)[0];
   }
-  if (has_complex_form(function, inputs)) return function.traits->complex_form(inputs[0].tensor());
   Tensor output;
   if (DirectCall direct; direct.prepare(function, inputs)) {
     const Tensor& like = direct.like();
@@ -456,7 +466,7 @@ const Tensor& apply_pointwise_into(const PointwiseFunction& function, std::span<
         .raise();
 
   // The target may be read by the call through another view; a direct element-by-element overlap is safe.
-  if (recorded) {
+  if (recorded || thread_mode.interpreter_count) {
     // Gradients may need the value of an input in the memory that is written: then the call gets a copy of it.
     Tensor copies[max_pointwise_inputs];
     std::vector<Operand> operands(inputs.begin(), inputs.end());
@@ -468,10 +478,10 @@ const Tensor& apply_pointwise_into(const PointwiseFunction& function, std::span<
     }
     Tensor value = apply_pointwise(function, operands, scalars);
     Tensor same_dtype = value.to(target.dtype());
-    device_kernels(target.device()).convert(*same_dtype.impl(), *target.impl());
+    copy_data(same_dtype, target);
     bump_version(target);
-    AutogradRecord* record = same_dtype.impl()->autograd;
-    rebase_history(target, record->node, static_cast<int>(record->output));
+    if (const AutogradRecord* record = same_dtype.impl()->autograd; recorded && record)
+      rebase_history(target, record->node, static_cast<int>(record->output));
     return target;
   }
   bool overlaps = false;
@@ -603,6 +613,7 @@ const GradientRule* derive_rules(const PointwiseFunction& function) {
     f.scalars = function.scalars;
     f.masks = static_cast<std::uint8_t>(derived->gradient.masks);
     f.gradient_of = static_cast<std::int8_t>(k);
+    if (function.gradient_of >= 0) f.origin = &function;
     f.traits = function.traits;
     rules[k].function = &derived.release()->function;
   }
@@ -610,6 +621,31 @@ const GradientRule* derive_rules(const PointwiseFunction& function) {
 }
 
 }  // namespace
+
+std::string full_name(const PointwiseFunction& function) {
+  if (function.gradient_of < 0) return function.name;
+  return fmt::format("{}.gradient{}", function.origin ? full_name(*function.origin) : function.name,
+                     function.gradient_of);
+}
+
+const PointwiseFunction* find_pointwise_function(std::string_view full_name) {
+  static const auto& by_name = *[] {
+    auto* found = new std::unordered_map<std::string_view, const PointwiseFunction*>;
+    for (const PointwiseEntry& entry : PHLOX_TABLE_SPAN(phlox_pointwise_functions))
+      found->emplace(entry.function->name, entry.function);
+    return found;
+  }();
+  constexpr std::string_view gradient = ".gradient";
+  const std::size_t dot = full_name.rfind(gradient);
+  if (dot == std::string_view::npos) {
+    const auto entry = by_name.find(full_name);
+    return entry == by_name.end() ? nullptr : entry->second;
+  }
+  const PointwiseFunction* origin = find_pointwise_function(full_name.substr(0, dot));
+  const std::string_view digits = full_name.substr(dot + gradient.size());
+  if (!origin || digits.size() != 1 || digits[0] < '0' || digits[0] - '0' >= origin->tensors) return nullptr;
+  return gradient_rule(*origin, digits[0] - '0').function;
+}
 
 const GradientRule& gradient_rule(const PointwiseFunction& function, int k) {
   if (function.rules) return function.rules[k];

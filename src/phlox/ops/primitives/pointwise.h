@@ -6,7 +6,11 @@
 #include <atomic>
 #include <cstdint>
 #include <span>
+#include <string>
+#include <string_view>
+#include <vector>
 
+#include "phlox/base/registration.h"
 #include "phlox/core/tensor.h"
 #include "phlox/math/derivation.h"
 #include "phlox/ops/primitives/kernel_scalar.h"
@@ -36,6 +40,7 @@ struct PointwiseFunction {
   std::uint8_t scalars;
   std::uint8_t masks;            // inputs that are truth values
   std::int8_t gradient_of = -1;  // k for the gradient of operation `name` with respect to input k
+  const PointwiseFunction* origin = nullptr;  // whose gradient it is, where that is itself one
   const PointwiseTraits* traits;
   bool compiled = false;  // kernels of this name exist; what is derived at run time is interpreted
   // Known at compile time for operations; otherwise made on the first request.
@@ -48,6 +53,17 @@ struct PointwiseFunction {
   bool predicate() const { return program->is_mask; }
   bool is_mask(int input) const { return masks >> input & 1u; }
 };
+
+// "tanh", "tanh.gradient0", "tanh.gradient0.gradient1": the name by which find_pointwise_function() knows it.
+std::string full_name(const PointwiseFunction& function);
+// Null when there is none.
+const PointwiseFunction* find_pointwise_function(std::string_view full_name);
+
+// Functions that are no gradients, by linking.
+struct PointwiseEntry {
+  const PointwiseFunction* function;
+};
+PHLOX_TABLE(PointwiseEntry, phlox_pointwise_functions);
 
 // The gradient of `function` with respect to tensor input `k`.
 const GradientRule& gradient_rule(const PointwiseFunction& function, int k);
@@ -63,6 +79,15 @@ Tensor apply_pointwise(const PointwiseFunction& function, std::span<const Operan
 const Tensor& apply_pointwise_into(const PointwiseFunction& function, std::span<const Operand> inputs,
                                    std::span<const KernelScalar> scalars, const Tensor& target,
                                    bool in_place);
+
+struct PointwiseAttributes {
+  const PointwiseFunction* function = nullptr;
+  std::vector<Scalar> scalars;
+  template <class Visitor>
+  void visit(Visitor& v) {
+    v("function", function), v("scalars", scalars);
+  }
+};
 
 // What a device must do for this primitive.
 struct PointwiseCall {

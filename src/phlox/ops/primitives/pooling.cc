@@ -37,9 +37,21 @@ Shape with_spatial(const Tensor& like, const Shape& spatial) {
   return shape;
 }
 
-struct PoolAttributes {
-  Shape spatial;  // of the result, where it is the input of the pooling
-  const PoolGeometry* geometry;
+// Spatial sizes of the result, where that is the input of the pooling.
+struct SizeAttributes {
+  Shape spatial;
+  template <class Visitor>
+  void visit(Visitor& v) {
+    v("spatial", spatial);
+  }
+};
+struct SpreadAttributes {
+  Shape spatial;
+  PoolGeometry geometry;
+  template <class Visitor>
+  void visit(Visitor& v) {
+    v("spatial", spatial), geometry.visit(v);
+  }
 };
 
 // --- maximum: selection of elements, scatter and gather are each other's gradients
@@ -84,19 +96,21 @@ TensorList evaluate_max_pool(std::span<const Operand> inputs, const void* attrib
   return {values, indices};
 }
 TensorList evaluate_scatter(std::span<const Operand> inputs, const void* attributes) {
-  return {scatter_pooled(inputs[0].tensor(), inputs[1].tensor(), *static_cast<const Shape*>(attributes))};
+  const auto& a = *static_cast<const SizeAttributes*>(attributes);
+  return {scatter_pooled(inputs[0].tensor(), inputs[1].tensor(), a.spatial)};
 }
 TensorList evaluate_gather(std::span<const Operand> inputs, const void*) {
   return {gather_pooled(inputs[0].tensor(), inputs[1].tensor())};
 }
-PHLOX_PRIMITIVE(max_pool, 44, evaluate_max_pool);
-PHLOX_PRIMITIVE(max_pool_scatter, 45, evaluate_scatter);
-PHLOX_PRIMITIVE(max_pool_gather, 46, evaluate_gather);
+PHLOX_PRIMITIVE(max_pool, 44, evaluate_max_pool, PoolGeometry);
+PHLOX_PRIMITIVE(max_pool_scatter, 45, evaluate_scatter, SizeAttributes);
+PHLOX_PRIMITIVE(max_pool_gather, 46, evaluate_gather, NoAttributes);
 
 Tensor scatter_pooled(const Tensor& values, const Tensor& indices, const Shape& spatial) {
   if (thread_mode.interpreter_count) [[unlikely]] {
     const Operand inputs[] = {values, indices};
-    return interpret(max_pool_scatter_primitive, inputs, &spatial)[0];
+    const SizeAttributes attributes{spatial};
+    return interpret(max_pool_scatter_primitive, inputs, &attributes)[0];
   }
   const Tensor result = make_tensor_like(indices, with_spatial(values, spatial), values.dtype());
   device_kernels(values.device())
@@ -147,16 +161,16 @@ TensorList evaluate_average(std::span<const Operand> inputs, const void* attribu
   return {average_pool(inputs[0].tensor(), *static_cast<const PoolGeometry*>(attributes))};
 }
 TensorList evaluate_spread(std::span<const Operand> inputs, const void* attributes) {
-  const auto& a = *static_cast<const PoolAttributes*>(attributes);
-  return {spread_pooled(inputs[0].tensor(), a.spatial, *a.geometry)};
+  const auto& a = *static_cast<const SpreadAttributes*>(attributes);
+  return {spread_pooled(inputs[0].tensor(), a.spatial, a.geometry)};
 }
-PHLOX_PRIMITIVE(average_pool, 47, evaluate_average);
-PHLOX_PRIMITIVE(average_pool_transpose, 48, evaluate_spread);
+PHLOX_PRIMITIVE(average_pool, 47, evaluate_average, PoolGeometry);
+PHLOX_PRIMITIVE(average_pool_transpose, 48, evaluate_spread, SpreadAttributes);
 
 Tensor spread_pooled(const Tensor& values, const Shape& spatial, const PoolGeometry& geometry) {
   if (thread_mode.interpreter_count) [[unlikely]] {
     const Operand inputs[] = {values};
-    const PoolAttributes attributes{spatial, &geometry};
+    const SpreadAttributes attributes{spatial, geometry};
     return interpret(average_pool_transpose_primitive, inputs, &attributes)[0];
   }
   const Tensor result = make_tensor_like(values, with_spatial(values, spatial), values.dtype());

@@ -16,6 +16,11 @@ struct PoolGeometry {
   // Averages: the window's size counts the padding it covers, or is this number when it is not 0.
   bool count_padding = true;
   double divisor = 0;
+  template <class Visitor>
+  void visit(Visitor& v) {
+    v("output", output), v("adaptive", adaptive), v("kernel", kernel), v("stride", stride), v("padding", padding);
+    v("dilation", dilation), v("count_padding", count_padding), v("divisor", divisor);
+  }
 
   struct Window {
     std::int64_t first, last, step;  // positions inside the input

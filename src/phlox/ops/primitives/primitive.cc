@@ -14,18 +14,39 @@ std::span<const Primitive* const> primitives() {
   return all;
 }
 
+const Primitive* find_primitive(std::string_view name) {
+  for (const Primitive* p : primitives())
+    if (name == p->name) return p;
+  return nullptr;
+}
+
 InterpreterScope::InterpreterScope(Interpreter& interpreter) {
   interpreter.below_ = thread_mode.top;
   thread_mode.top = &interpreter;
   ++thread_mode.interpreter_count;
 }
 
+// Takes the top interpreter off for a scope.
+class BelowTop {
+ public:
+  BelowTop() : top_(thread_mode.top) {
+    thread_mode.top = top_->below_;
+    --thread_mode.interpreter_count;
+  }
+  Interpreter* operator->() const { return top_; }
+
+ private:
+  ModeGuard restore_;
+  Interpreter* top_;
+};
+
 TensorList interpret(const Primitive& primitive, std::span<const Operand> inputs, const void* attributes) {
-  ModeGuard restore;
-  Interpreter* top = thread_mode.top;
-  thread_mode.top = top->below_;
-  --thread_mode.interpreter_count;
-  return top->run(primitive, inputs, attributes);
+  return BelowTop()->run(primitive, inputs, attributes);
+}
+void interpret_write(const Tensor& target, const Tensor& source) { BelowTop()->write(target, source); }
+void detail::note_gradient_access(const Tensor& leaf) { BelowTop()->gradient_access(leaf); }
+Tensor interpret_draw(Generator& generator, std::int64_t blocks) {
+  return BelowTop()->draw(generator, blocks);
 }
 
 }  // namespace phlox

@@ -2,6 +2,8 @@
 // counter and i alone.
 #pragma once
 
+#include <span>
+
 #include "phlox/core/random.h"
 #include "phlox/core/tensor.h"
 
@@ -13,6 +15,10 @@ enum class Distribution : std::uint8_t {
   exponential,  // rate first
   integers,     // low ... low + range - 1; range 0 means all 2^64 values
 };
+inline std::span<const char* const> names_of(Distribution) {
+  static constexpr const char* names[] = {"uniform", "normal", "exponential", "integers"};
+  return names;
+}
 
 // What a device gets.
 struct RandomCall {
@@ -22,6 +28,12 @@ struct RandomCall {
   std::uint64_t range = 0;
   GeneratorState state{};
 };
+
+// The state of a generator as a tensor, i64[3]: seed, stream, counter. Captured programs compute with it.
+Tensor state_tensor(const GeneratorState& state);
+GeneratorState state_from(const Tensor& tensor);
+// The state after `blocks` counters, four words each, have been drawn.
+Tensor advance_state(const Tensor& state, std::int64_t blocks);
 
 // True when an element takes two words of a counter, which has four, and not one.
 bool random_is_wide(const RandomCall& call, DType dtype);

@@ -6,6 +6,10 @@
 namespace phlox {
 
 enum class ReduceKind : std::uint8_t { sum, product, minimum, maximum };
+inline std::span<const char* const> names_of(ReduceKind) {
+  static constexpr const char* names[] = {"sum", "product", "minimum", "maximum"};
+  return names;
+}
 
 // What a device must do: combine the elements over the reduced dimensions, in the order of
 // device/cpu/reduction_order.h. There is at least one element for each result.

@@ -66,6 +66,8 @@ constexpr PointwiseFunction make_function(const char* name, const GradientRule* 
       make_rule<B, 2>(&operation_name##_gradients[2])};                                                 \
   static constinit PointwiseFunction operation_name##_function =                                        \
       make_function<B>(#operation_name, operation_name##_rules);                                        \
+  static constexpr PointwiseEntry operation_name##_pointwise PHLOX_TABLE_ENTRY(                         \
+      phlox_pointwise_functions) = {&operation_name##_function};                                        \
   extern const PointwiseFunction& pointwise_##operation_name;                                           \
   const PointwiseFunction& pointwise_##operation_name = operation_name##_function;                      \
   static constexpr Operation operation_name##_entry PHLOX_TABLE_ENTRY(phlox_operations) = {             \

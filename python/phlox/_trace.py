@@ -1,0 +1,121 @@
+"""Tracing: a function is called once, and what it does with tensors is kept as a graph."""
+
+from __future__ import annotations
+
+from typing import Any, Callable
+
+from . import _phlox
+from ._phlox import Graph, Tensor
+
+
+class _Leaf:
+    """Stands for the tensor of this number in a structure of lists, tuples and dictionaries."""
+
+    def __init__(self, number: int):
+        self.number = number
+
+
+def flatten(structure: Any, tensors: list[Tensor]) -> Any:
+    """The structure with numbered leaves in the places of its tensors, which are appended to `tensors`."""
+    if isinstance(structure, Tensor):
+        tensors.append(structure)
+        return _Leaf(len(tensors) - 1)
+    if isinstance(structure, dict):
+        return {key: flatten(value, tensors) for key, value in structure.items()}
+    if isinstance(structure, (list, tuple)):
+        items = [flatten(value, tensors) for value in structure]
+        if hasattr(structure, "_fields"):
+            return type(structure)(*items)
+        return items if isinstance(structure, list) else tuple(items)
+    return structure
+
+
+def unflatten(structure: Any, tensors: list[Tensor]) -> Any:
+    """The reverse of `flatten`."""
+    if isinstance(structure, _Leaf):
+        return tensors[structure.number]
+    if isinstance(structure, dict):
+        return {key: unflatten(value, tensors) for key, value in structure.items()}
+    if isinstance(structure, (list, tuple)):
+        items = [unflatten(value, tensors) for value in structure]
+        if hasattr(structure, "_fields"):
+            return type(structure)(*items)
+        return items if isinstance(structure, list) else tuple(items)
+    return structure
+
+
+def _same(a: Any, b: Any) -> bool:
+    if isinstance(a, _Leaf) or isinstance(b, _Leaf):
+        return isinstance(a, _Leaf) and isinstance(b, _Leaf)
+    if type(a) is not type(b):
+        return False
+    if isinstance(a, dict):
+        return list(a) == list(b) and all(_same(a[key], b[key]) for key in a)
+    if isinstance(a, (list, tuple)):
+        return len(a) == len(b) and all(map(_same, a, b))
+    return a is b or a == b
+
+
+class Traced:
+    """A function that was traced. Calling it runs its graph; `graph` shows it.
+
+    Arguments must be like those of the trace: the same structure, shapes and dtypes, and equal numbers and texts, which
+    are part of the graph.
+    """
+
+    def __init__(self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]):
+        self.__name__ = getattr(function, "__name__", type(function).__name__)
+        self.__doc__ = getattr(function, "__doc__", None)
+        examples: list[Tensor] = []
+        self._arguments = flatten((args, kwargs), examples)
+        self._result: Any = None
+
+        def flat_function(tensors: list[Tensor]) -> list[Tensor]:
+            args, kwargs = unflatten(self._arguments, tensors)
+            results: list[Tensor] = []
+            self._result = flatten(function(*args, **kwargs), results)
+            return results
+
+        self._captured = _phlox._trace(flat_function, examples)
+
+    @property
+    def graph(self) -> Graph:
+        """The graph of the function."""
+        return self._captured.graph
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        tensors: list[Tensor] = []
+        if not _same(flatten((args, kwargs), tensors), self._arguments):
+            _phlox._fail(
+                "GraphError",
+                1002,
+                f"{self.__name__}: called with other arguments than those it was traced with",
+                [],
+                "trace it again: numbers, texts and the structure of arguments are part of a trace",
+            )
+        return unflatten(self._result, self._captured.run(tensors))
+
+    def __repr__(self) -> str:
+        return f"<traced {self.__name__}: {self.graph!r}>"
+
+
+def trace(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Traced:
+    """Calls the function once, with arguments like these, and keeps what it does with tensors as a graph.
+
+    The function may be a module. Its Python code runs now, and never again: `if` and `while` on Python values, numbers
+    and texts are decided here. Tensors that it reads besides its arguments stay the ones they are; what it writes in
+    place, random numbers and gradients included, happens again at each call of the result.
+
+    Raises GraphError where the function asks for the values of tensors (E1001), or does what cannot be captured (E1002).
+
+        >>> double = px.trace(lambda x: px.relu(x) * 2, px.ones(3))
+        >>> print(double.graph)
+        graph(%x0: f32[3]) {
+          %0: f32[3] = relu(%x0)
+          %1: f32[3] = mul(%0, 2)
+          return %1
+        }
+        >>> double(px.tensor([1.0, -2.0, 3.0]))
+        tensor([2., 0., 6.])
+    """
+    return Traced(function, args, kwargs)

@@ -1,0 +1,62 @@
+// A captured function: its graph, and what of the program around it the graph reads and changes.
+//
+//   phlox::Tensor weight = phlox::randn({4, 2});
+//   auto captured = phlox::graph::trace([&](const auto& x) { return phlox::TensorList{relu(matmul(x[0], weight))}; },
+//                                       {phlox::randn({3, 4})});
+//   phlox::Tensor y = captured.run({x})[0];           // the same bits as the function gives
+//   std::cout << to_string(*captured.graph);
+#pragma once
+
+#include <functional>
+
+#include "phlox/graph/graph.h"
+
+namespace phlox::graph {
+
+// What an input of the graph is in the program around it: the memory of an argument, of a tensor that the function got
+// hold of in another way, or of a leaf's gradient; or the state of a generator.
+struct Source {
+  int argument = -1;               // its number
+  Tensor tensor = {};              // or the tensor,
+  bool gradient = false;           // or the gradient of the tensor
+  Generator* generator = nullptr;  // or the generator
+  bool flat = false;  // all elements of the memory in their order there, not as the tensor shows them
+};
+
+struct Captured {
+  GraphPointer graph;
+
+  std::vector<Source> sources;  // one for each input of the graph
+
+  // What the outputs of the graph are for, in this order.
+  struct Result {
+    int output = -1;  // a value of its own; else a view of the memory of a source
+    int source = -1;
+    Shape shape;
+    Strides strides;
+    std::int64_t offset = 0;
+  };
+  std::vector<Result> results;
+  struct Write {
+    int source;
+    int output;
+  };
+  std::vector<Write> writes;  // sources that get new values
+  struct Gradient {
+    Tensor leaf;
+    int output;  // -1: the leaf keeps no gradient any more
+  };
+  std::vector<Gradient> gradients;
+
+  // Does what the function does. Throws GraphError for arguments of other dtypes or shapes than those of the capture.
+  TensorList run(const TensorList& arguments) const;
+};
+
+// Calls the function once, with arguments like the examples, and notes what it does with tensors. Its Python or C++ code
+// runs; its tensors have no values. Throws GraphError (E1001, E1002) where the function asks for values.
+Captured trace(const std::function<TensorList(const TensorList&)>& function, const TensorList& examples);
+
+// Runs a graph with the kernels of eager execution; every node once. Inputs must have the types of the graph's.
+TensorList execute(const Graph& graph, std::span<const Tensor> inputs);
+
+}  // namespace phlox::graph

@@ -1,0 +1,141 @@
+#include "phlox/graph/graph.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "phlox/ops/primitives/pointwise.h"
+
+namespace phlox::graph {
+
+Type type_of(const Tensor& tensor) { return {tensor.dtype(), tensor.shape(), tensor.device()}; }
+
+std::string to_string(const Type& type) {
+  std::string text = fmt::format("{}[{}]", info(type.dtype).short_name, to_string(type.shape));
+  if (type.device != Device{}) text += "@" + to_string(type.device);
+  return text;
+}
+
+const Type& Value::type() const { return node->types()[static_cast<std::size_t>(output)]; }
+
+std::string Node::name() const {
+  switch (kind_) {
+    case NodeKind::input: return "input";
+    case NodeKind::constant: return "constant";
+    case NodeKind::operation: break;
+  }
+  if (primitive_ == find_primitive("pointwise"))
+    return full_name(*static_cast<const PointwiseAttributes*>(attributes_.get())->function);
+  return primitive_->name;
+}
+
+namespace {
+
+std::string key_of(const Primitive& primitive, std::span<const Input> inputs, const Attributes& attributes) {
+  std::string key = primitive.name;
+  if (key == "pointwise")
+    key = full_name(*static_cast<const PointwiseAttributes*>(attributes.get())->function);
+  for (const Input& input : inputs) {
+    key += ',';
+    if (const auto* value = std::get_if<Value>(&input)) {
+      key += fmt::format("%{}.{}", value->node->number(), value->output);
+    } else if (const auto* number = std::get_if<Scalar>(&input)) {
+      key += fmt::format("{}:{}:{:a}:{:a}", static_cast<int>(number->kind()), number->integer(), number->real(),
+                         number->imaginary());
+    }
+  }
+  return key + ';' + attributes.to_string();
+}
+
+// A tensor without data of this type.
+Tensor abstract_tensor(const Type& type) { return make_tensor(type.shape, type.dtype, type.device); }
+
+}  // namespace
+
+std::vector<Type> infer_types(const Primitive& primitive, std::span<const Input> inputs,
+                              const Attributes& attributes) {
+  AbstractScope abstract;
+  NoGrad no_grad;
+  thread_mode.interpreter_count = 0;
+  TensorList tensors;
+  tensors.reserve(inputs.size());
+  std::vector<Operand> operands;
+  for (const Input& input : inputs) {
+    if (const auto* number = std::get_if<Scalar>(&input)) {
+      operands.emplace_back(*number);
+      continue;
+    }
+    const auto* value = std::get_if<Value>(&input);
+    operands.emplace_back(tensors.emplace_back(value ? abstract_tensor(value->type()) : Tensor()));
+  }
+  std::vector<Type> types;
+  for (const Tensor& result : primitive.evaluate(operands, attributes.get())) types.push_back(type_of(result));
+  return types;
+}
+
+Value GraphBuilder::input(const Type& type, std::string name) {
+  auto node = std::make_unique<Node>();
+  node->kind_ = NodeKind::input;
+  node->types_ = {type};
+  node->number_ = static_cast<int>(graph_->nodes_.size());
+  const Value value{node.get(), 0};
+  graph_->nodes_.push_back(std::move(node));
+  graph_->inputs_.push_back(value);
+  graph_->input_names_.push_back(std::move(name));
+  return value;
+}
+
+Value GraphBuilder::constant(const Tensor& tensor) {
+  auto node = std::make_unique<Node>();
+  node->kind_ = NodeKind::constant;
+  node->constant_ = tensor;
+  node->types_ = {type_of(tensor)};
+  node->number_ = static_cast<int>(graph_->nodes_.size());
+  const Value value{node.get(), 0};
+  graph_->nodes_.push_back(std::move(node));
+  return value;
+}
+
+const Node& GraphBuilder::add(const Primitive& primitive, std::vector<Input> inputs, Attributes attributes,
+                              std::vector<Type> types, std::string location) {
+  const auto [entry, is_new] = known_.try_emplace(key_of(primitive, inputs, attributes), nullptr);
+  if (!is_new) return *entry->second;
+  auto node = std::make_unique<Node>();
+  node->primitive_ = &primitive;
+  node->types_ = types.empty() ? infer_types(primitive, inputs, attributes) : std::move(types);
+  node->inputs_ = std::move(inputs);
+  node->attributes_ = std::move(attributes);
+  node->number_ = static_cast<int>(graph_->nodes_.size());
+  node->location_ = std::move(location);
+  entry->second = node.get();
+  graph_->nodes_.push_back(std::move(node));
+  return *entry->second;
+}
+
+GraphPointer GraphBuilder::finish(std::vector<Value> outputs) {
+  std::vector<bool> needed(graph_->nodes_.size(), false);
+  for (const Value& value : outputs) needed[static_cast<std::size_t>(value.node->number())] = true;
+  for (std::size_t i = graph_->nodes_.size(); i-- > 0;) {
+    const Node& node = *graph_->nodes_[i];
+    if (node.kind() == NodeKind::input) needed[i] = true;
+    if (!needed[i]) continue;
+    for (const Input& input : node.inputs())
+      if (const auto* value = std::get_if<Value>(&input))
+        needed[static_cast<std::size_t>(value->node->number())] = true;
+  }
+  std::vector<std::unique_ptr<Node>> kept;
+  for (std::size_t i = 0; i < graph_->nodes_.size(); ++i) {
+    if (!needed[i]) continue;
+    graph_->nodes_[i]->number_ = static_cast<int>(kept.size());
+    kept.push_back(std::move(graph_->nodes_[i]));
+  }
+  // Inputs first, in their order.
+  std::stable_partition(kept.begin(), kept.end(), [](const auto& n) { return n->kind() == NodeKind::input; });
+  for (std::size_t i = 0; i < kept.size(); ++i) kept[i]->number_ = static_cast<int>(i);
+  graph_->nodes_ = std::move(kept);
+  graph_->outputs_ = std::move(outputs);
+  known_.clear();
+  return std::exchange(graph_, std::make_shared<Graph>());
+}
+
+}  // namespace phlox::graph

@@ -1,0 +1,201 @@
+// Reads the text form of a graph.
+#include <fmt/format.h>
+
+#include <map>
+
+#include "phlox/graph/graph.h"
+#include "phlox/graph/text.h"
+#include "phlox/ops/primitives/pointwise.h"
+
+namespace phlox::graph {
+namespace {
+
+class Parser {
+ public:
+  Parser(std::string_view text, const TensorList& constants) : text_(text), constants_(constants) {}
+
+  GraphPointer run() {
+    header();
+    for (;;) {
+      std::string_view line = next_line();
+      if (const std::size_t comment = line.find("  # "); comment != std::string_view::npos) {
+        location_ = trimmed(line.substr(comment + 4));
+        line = trimmed(line.substr(0, comment));
+      } else {
+        location_ = {};
+      }
+      if (line.starts_with("return")) return finish(line.substr(6));
+      node(line);
+    }
+  }
+
+ private:
+  [[noreturn]] void fail_here(const std::string& why) const {
+    fail<GraphError>(ErrorCode::bad_graph_text, "line {}: {}", line_number_, why)
+        .detail("line", std::string(line_))
+        .raise();
+  }
+
+  std::string_view next_line() {
+    for (;;) {
+      if (text_.empty()) fail_here("the text ends before the graph does");
+      const std::size_t end = std::min(text_.find('\n'), text_.size());
+      line_ = trimmed(text_.substr(0, end));
+      text_.remove_prefix(std::min(end + 1, text_.size()));
+      ++line_number_;
+      if (!line_.empty()) return line_;
+    }
+  }
+
+  Type type(std::string_view text) const {
+    const std::size_t open = text.find('['), close = text.find(']');
+    if (open == std::string_view::npos || close == std::string_view::npos || close < open)
+      fail_here(fmt::format("'{}' is not a type", text));
+    Type result;
+    const auto dtype = dtype_from(text.substr(0, open));
+    if (!dtype) fail_here(fmt::format("there is no dtype '{}'", text.substr(0, open)));
+    result.dtype = *dtype;
+    for (std::string_view size : split_list(text.substr(open + 1, close - open - 1))) {
+      const auto value = scalar_from(size);
+      if (!value || value->kind() != Scalar::Kind::integer || value->integer() < 0)
+        fail_here(fmt::format("'{}' is not a size", size));
+      result.shape.push_back(value->integer());
+    }
+    const std::string_view rest = text.substr(close + 1);
+    if (rest.starts_with("@")) result.device = parse_device(rest.substr(1));
+    else if (!rest.empty()) fail_here(fmt::format("'{}' is not a type", text));
+    return result;
+  }
+
+  // "%name: type"
+  std::pair<std::string, Type> declaration(std::string_view text) const {
+    const std::size_t colon = text.find(':');
+    if (!text.starts_with("%") || colon == std::string_view::npos)
+      fail_here(fmt::format("'{}' is not a value and its type", text));
+    return {std::string(trimmed(text.substr(1, colon - 1))), type(trimmed(text.substr(colon + 1)))};
+  }
+
+  void define(const std::string& name, const Value& value) {
+    if (!values_.emplace(name, value).second) fail_here(fmt::format("%{} is made twice", name));
+  }
+  const Value& value(std::string_view name) const {
+    const auto entry = values_.find(std::string(name));
+    if (entry == values_.end()) fail_here(fmt::format("there is no %{} before this line", name));
+    return entry->second;
+  }
+
+  void header() {
+    const std::string_view line = next_line();
+    if (!line.starts_with("graph(") || !line.ends_with(") {"))
+      fail_here("a graph begins with graph(%x: f32[2,3], ...) {");
+    for (std::string_view item : split_list(line.substr(6, line.size() - 9))) {
+      auto [name, type] = declaration(item);
+      define(name, builder_.input(type, name));
+    }
+  }
+
+  GraphPointer finish(std::string_view names) {
+    std::vector<Value> outputs;
+    for (std::string_view name : split_list(names)) {
+      if (!name.starts_with("%")) fail_here(fmt::format("'{}' is not a value", name));
+      outputs.push_back(value(name.substr(1)));
+    }
+    if (next_line() != "}") fail_here("} is missing after return");
+    if (!trimmed(text_).empty()) fail_here("something follows the graph");
+    return builder_.finish(std::move(outputs));
+  }
+
+  // "%1: f32[2], %2: i64[2] = name(inputs, attributes)"
+  void node(std::string_view line) {
+    std::vector<std::pair<std::string, Type>> results;
+    const std::size_t equals = line.find(" = ");
+    if (equals == std::string_view::npos) fail_here("'=' is missing");
+    for (std::string_view item : split_list(line.substr(0, equals))) results.push_back(declaration(item));
+    const std::string_view call = trimmed(line.substr(equals + 3));
+    const std::size_t open = call.find('(');
+    if (open == std::string_view::npos || !call.ends_with(")")) fail_here("a node reads name(inputs)");
+    const std::string_view name = call.substr(0, open);
+    const auto items = split_list(call.substr(open + 1, call.size() - open - 2));
+    if (name == "constant") constant(results, items);
+    else operation(results, name, items);
+  }
+
+  void constant(const std::vector<std::pair<std::string, Type>>& results,
+                const std::vector<std::string_view>& items) {
+    if (results.size() != 1) fail_here("a constant is one value");
+    const Type& type = results[0].second;
+    Tensor data;
+    if (items.size() == 1 && items[0].starts_with("@")) {
+      const auto position = scalar_from(items[0].substr(1));
+      if (!position || position->kind() != Scalar::Kind::integer || position->integer() < 0 ||
+          position->integer() >= static_cast<std::int64_t>(constants_.size()))
+        fail_here(fmt::format("there is no constant {}", items[0]));
+      data = constants_[static_cast<std::size_t>(position->integer())];
+    } else {
+      if (static_cast<std::int64_t>(items.size()) != element_count(type.shape))
+        fail_here("the number of values is not that of the type");
+      data = make_tensor(type.shape, type.dtype, Device{});
+      char* target = static_cast<char*>(data.impl()->address());
+      for (std::string_view item : items) {
+        const auto number = scalar_from(item);
+        if (!number) fail_here(fmt::format("'{}' is not a number", item));
+        number->store(type.dtype, target);
+        target += element_size(type.dtype);
+      }
+      data = data.to(type.device);
+    }
+    if (type_of(data) != type)
+      fail_here(fmt::format("the constant is {}, not {}", to_string(type_of(data)), to_string(type)));
+    define(results[0].first, builder_.constant(data));
+  }
+
+  void operation(const std::vector<std::pair<std::string, Type>>& results, std::string_view name,
+                 const std::vector<std::string_view>& items) {
+    const Primitive* primitive = find_primitive(name);
+    Attributes attributes;
+    if (const PointwiseFunction* function = primitive ? nullptr : find_pointwise_function(name)) {
+      primitive = find_primitive("pointwise");
+      const PointwiseAttributes pointwise{function, {}};
+      attributes = Attributes(*primitive, &pointwise);
+    } else if (primitive) {
+      attributes = Attributes::defaults(*primitive);
+    } else {
+      fail_here(fmt::format("there is no primitive '{}'", name));
+    }
+    std::vector<Input> inputs;
+    for (std::string_view item : items) {
+      const std::size_t equals = item.find('=');
+      if (item.starts_with("%")) inputs.emplace_back(value(item.substr(1)));
+      else if (item == "none") inputs.emplace_back(std::monostate{});
+      else if (equals != std::string_view::npos)
+        attributes.set(trimmed(item.substr(0, equals)), trimmed(item.substr(equals + 1)));
+      else if (const auto number = scalar_from(item)) inputs.emplace_back(*number);
+      else fail_here(fmt::format("'{}' is neither a value, a number nor an attribute", item));
+    }
+    const Node& node = builder_.add(*primitive, std::move(inputs), std::move(attributes), {},
+                                    std::string(location_));
+    if (node.types().size() != results.size())
+      fail_here(fmt::format("{} gives {} values, not {}", name, node.types().size(), results.size()));
+    for (int i = 0; i < static_cast<int>(results.size()); ++i) {
+      const Type& found = node.types()[static_cast<std::size_t>(i)];
+      const auto& [result, stated] = results[static_cast<std::size_t>(i)];
+      if (found != stated) fail_here(fmt::format("%{} is {}, not {}", result, to_string(found), to_string(stated)));
+      define(result, {&node, i});
+    }
+  }
+
+  std::string_view text_;
+  const TensorList& constants_;
+  GraphBuilder builder_;
+  std::map<std::string, Value> values_;
+  std::string_view line_, location_;
+  int line_number_ = 0;
+};
+
+}  // namespace
+
+GraphPointer parse(std::string_view text, const TensorList& constants) {
+  return Parser(text, constants).run();
+}
+
+}  // namespace phlox::graph

@@ -1,0 +1,336 @@
+#include "phlox/graph/tracer.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "phlox/core/recording.h"
+#include "phlox/ops/primitives/convert.h"
+#include "phlox/ops/primitives/random.h"
+
+namespace phlox::graph {
+namespace {
+
+// The dimensions from the outermost in memory to the innermost, if the tensor lies there without gaps.
+bool dense_order(const TensorImpl& t, IntList& order) {
+  order.resize(t.rank);
+  for (int d = 0; d < t.rank; ++d) order[static_cast<std::size_t>(d)] = d;
+  if (t.contiguous) return true;
+  std::stable_sort(order.begin(), order.end(),
+                   [&](std::int64_t a, std::int64_t b) { return t.strides[a] > t.strides[b]; });
+  std::int64_t expected = 1;
+  for (std::size_t i = order.size(); i-- > 0;) {
+    const std::int64_t d = order[i];
+    if (t.sizes[d] != 1 && t.strides[d] != expected) return false;
+    expected *= t.sizes[d];
+  }
+  return true;
+}
+
+bool is_whole(const TensorImpl& t) {
+  IntList order;
+  return dense_order(t, order) &&
+         static_cast<std::size_t>(t.count * element_size(t.dtype)) == t.storage->bytes;
+}
+
+// All elements of a storage in their order there.
+Tensor flat_view(const Tensor& tensor) {
+  const TensorImpl& t = *tensor.impl();
+  const auto count = static_cast<std::int64_t>(t.storage->bytes) / element_size(t.dtype);
+  Tensor flat = make_view(tensor.detach(), {count}, {1}, 0);
+  flat.impl()->forget_base();
+  return flat;
+}
+
+IntList inverse(const IntList& order) {
+  IntList result = order;
+  for (std::size_t d = 0; d < order.size(); ++d)
+    result[static_cast<std::size_t>(order[d])] = static_cast<std::int64_t>(d);
+  return result;
+}
+
+ViewAttributes slice_of_part(const Tensor& whole, const Tensor& part, int dim, std::int64_t start) {
+  const auto rank = static_cast<std::size_t>(whole.rank());
+  ViewAttributes v{ViewKind::slice, part.shape(), IntList(rank, 0), IntList(rank, 1)};
+  v.b[static_cast<std::size_t>(dim)] = start;
+  return v;
+}
+
+}  // namespace
+
+Tracer::Layout::Layout(const TensorImpl& impl)
+    : dtype(impl.dtype),
+      offset(impl.count ? impl.offset : 0),
+      sizes(std::span<const std::int64_t>(impl.sizes, impl.rank)),
+      strides(std::span<const std::int64_t>(impl.strides, impl.rank)) {
+  // Strides that are never stepped along mean nothing.
+  for (std::size_t d = 0; d < sizes.size(); ++d)
+    if (sizes[d] == 1 || impl.count == 0) strides[d] = 0;
+}
+
+Tracer::Tracer(const TensorList& examples) {
+  for (std::size_t i = 0; i < examples.size(); ++i) {
+    Tensor alias = shallow_alias(examples[i]);
+    if (examples[i].requires_grad()) alias.set_requires_grad();
+    arguments_.push_back(alias);
+  }
+  // Each argument is an input even when the function does not look at it; those that share memory are one.
+  for (std::size_t i = 0; i < arguments_.size(); ++i) {
+    memory_of(arguments_[i]);
+    Source& source = sources_[static_cast<std::size_t>(memories_.at(arguments_[i].impl()->storage)->source)];
+    if (source.argument < 0) {
+      source.argument = static_cast<int>(i);
+      source.tensor = {};
+    }
+  }
+}
+
+Tracer::~Tracer() { restore(); }
+
+void Tracer::restore() {
+  if (std::exchange(restored_, true)) return;
+  for (GradientSlot& slot : gradients_) slot.leaf.set_grad(slot.before);
+  for (auto& [storage, memory] : memories_)
+    if (memory->source >= 0) memory->holder->storage->version.store(memory->version);
+}
+
+Value Tracer::node(const char* primitive, std::vector<Input> inputs, const void* attributes) {
+  const Primitive& p = *find_primitive(primitive);
+  return {&builder_.add(p, std::move(inputs), Attributes(p, attributes), {}, current_location()), 0};
+}
+
+Value Tracer::view(const Value& input, const ViewAttributes& attributes) {
+  return node("view", {input}, &attributes);
+}
+
+Tracer::Memory& Tracer::add_memory(const Tensor& whole, const Value& value) {
+  auto memory = std::make_unique<Memory>();
+  memory->holder = whole.detach().reference();
+  memory->looks.push_back({Layout(*whole.impl()), value, -1, {}, 0});
+  return *(memories_[whole.impl()->storage] = std::move(memory));
+}
+
+Value Tracer::add_source(Source source, const Type& type) {
+  const char* kind = source.generator ? "random" : source.gradient ? "gradient" : "x";
+  sources_.push_back(std::move(source));
+  return builder_.input(type, fmt::format("{}{}", kind, sources_.size() - 1));
+}
+
+Tracer::Memory& Tracer::memory_of(const Tensor& tensor) {
+  const auto found = memories_.find(tensor.impl()->storage);
+  if (found != memories_.end()) return *found->second;
+  if (!tensor.impl()->has_data())
+    fail<GraphError>(ErrorCode::not_capturable, "a tensor of another capture is used")
+        .detail("tensor", describe(tensor))
+        .raise();
+  Source source{.tensor = tensor};
+  for (const GradientSlot& slot : gradients_)
+    if (slot.before.defined() && slot.before.shares_storage_with(tensor))
+      source = {.tensor = slot.leaf, .gradient = true};
+  const Tensor seen = source.gradient ? source.tensor.grad() : tensor;
+  source.flat = !is_whole(*seen.impl());
+  const Tensor whole = source.flat ? flat_view(seen) : seen;
+  Memory& memory = add_memory(whole, add_source(std::move(source), type_of(whole)));
+  memory.source = static_cast<int>(sources_.size()) - 1;
+  memory.version = tensor.version();
+  return memory;
+}
+
+int Tracer::add_look(Memory& memory, const Layout& layout, int parent, const ViewAttributes& attributes) {
+  for (std::size_t i = 0; i < memory.looks.size(); ++i)
+    if (memory.looks[i].layout == layout) return static_cast<int>(i);
+  const Value value = view(current(memory, parent), attributes);
+  memory.looks.push_back({layout, value, parent, attributes, memory.written});
+  return static_cast<int>(memory.looks.size()) - 1;
+}
+
+int Tracer::look_of(Memory& memory, const Tensor& tensor) {
+  const Layout layout(*tensor.impl());
+  for (std::size_t i = 0; i < memory.looks.size(); ++i)
+    if (memory.looks[i].layout == layout) return static_cast<int>(i);
+  // Not made by a view that was captured (an alias, as_strided): strides count elements of the whole.
+  const TensorImpl& whole = *memory.holder;
+  IntList order;
+  if (layout.dtype != whole.dtype || !dense_order(whole, order))
+    fail<GraphError>(ErrorCode::not_capturable, "a view of memory is used that cannot be told from it")
+        .detail("tensor", describe(tensor))
+        .raise();
+  int parent = 0;
+  if (!whole.contiguous) {
+    const Tensor whole_tensor(memory.holder);
+    const ViewAttributes permuted{ViewKind::permute, order};
+    AbstractScope abstract;
+    parent = add_look(memory, Layout(*apply_view(whole_tensor, permuted).impl()), 0, permuted);
+  }
+  return add_look(memory, layout, parent,
+                  {ViewKind::strided, layout.sizes, tensor.strides(), {}, layout.offset - whole.offset});
+}
+
+Value Tracer::current(Memory& memory, int look) {
+  Look& l = memory.looks[static_cast<std::size_t>(look)];
+  if (l.written != memory.written && l.parent >= 0) {
+    const int parent = l.parent;
+    const Value value = view(current(memory, parent), memory.looks[static_cast<std::size_t>(look)].view);
+    Look& again = memory.looks[static_cast<std::size_t>(look)];
+    again.value = value;
+    again.written = memory.written;
+  }
+  return memory.looks[static_cast<std::size_t>(look)].value;
+}
+
+Value Tracer::value_of(const Tensor& tensor) {
+  Memory& memory = memory_of(tensor);
+  return current(memory, look_of(memory, tensor));
+}
+
+TensorList Tracer::run(const Primitive& primitive, std::span<const Operand> inputs, const void* attributes) {
+  std::vector<Input> values;
+  for (const Operand& input : inputs) {
+    if (!input.is_tensor()) values.emplace_back(input.scalar());
+    else if (input.tensor().defined()) values.emplace_back(value_of(input.tensor()));
+    else values.emplace_back(std::monostate{});
+  }
+  TensorList results;
+  {
+    AbstractScope abstract;
+    results = primitive.evaluate(inputs, attributes);
+  }
+  const std::string_view name = primitive.name;
+  if (name == "view") {
+    if (!results[0].defined()) return results;
+    const Tensor& input = inputs[0].tensor();
+    Memory& memory = memory_of(input);
+    const auto& view_attributes = *static_cast<const ViewAttributes*>(attributes);
+    // Strides count elements of the storage, whatever the view they are asked of.
+    if (view_attributes.kind == ViewKind::strided) look_of(memory, results[0]);
+    else add_look(memory, Layout(*results[0].impl()), look_of(memory, input), view_attributes);
+    return results;
+  }
+  std::vector<Type> types;
+  for (const Tensor& result : results) types.push_back(type_of(result));
+  const Node& node = builder_.add(primitive, std::move(values), Attributes(primitive, attributes),
+                                  std::move(types), current_location());
+  if (name == "split") {
+    const Tensor& input = inputs[0].tensor();
+    Memory& memory = memory_of(input);
+    const int parent = look_of(memory, input);
+    std::int64_t start = 0;
+    int dim = 0;
+    for (int d = 0; d < input.rank(); ++d)
+      if (results[0].size(d) != input.size(d)) dim = d;
+    for (const Tensor& part : results) {
+      add_look(memory, Layout(*part.impl()), parent, slice_of_part(input, part, dim, start));
+      start += part.size(dim);
+    }
+    return results;
+  }
+  for (std::size_t i = 0; i < results.size(); ++i)
+    add_memory(results[i], {&node, static_cast<int>(i)});
+  return results;
+}
+
+void Tracer::assign(Memory& memory, int look, const Value& value) {
+  const Look& target = memory.looks[static_cast<std::size_t>(look)];
+  if (target.parent >= 0) {
+    const int parent = target.parent;
+    const ViewAttributes v = target.view;
+    const Value whole = current(memory, parent);
+    Value replaced;
+    if (v.kind == ViewKind::reshape) replaced = view(value, {ViewKind::reshape, whole.type().shape});
+    else if (v.kind == ViewKind::permute) replaced = view(value, {ViewKind::permute, inverse(v.a)});
+    else replaced = node("view_put", {whole, value}, &v);
+    assign(memory, parent, replaced);
+  } else {
+    ++memory.written;
+  }
+  Look& written = memory.looks[static_cast<std::size_t>(look)];
+  written.value = value;
+  written.written = memory.written;
+}
+
+void Tracer::write(const Tensor& target, const Tensor& source) {
+  Value value = value_of(source);
+  if (source.dtype() != target.dtype()) {
+    const Tensor converted = [&] {
+      InterpreterScope again(*this);
+      NoGrad no_grad;
+      return apply_convert(source, target.dtype());
+    }();
+    value = value_of(converted);
+  }
+  Memory& memory = memory_of(target);
+  assign(memory, look_of(memory, target), value);
+}
+
+Tensor Tracer::draw(Generator& generator, std::int64_t blocks) {
+  auto stream = std::find_if(streams_.begin(), streams_.end(),
+                             [&](const Stream& s) { return s.generator == &generator; });
+  if (stream == streams_.end()) {
+    const Value state = add_source({.generator = &generator}, {DType::int64, {3}, Device{}});
+    stream = streams_.insert(stream, {&generator, static_cast<int>(sources_.size()) - 1, state});
+  }
+  Tensor drawn;
+  {
+    AbstractScope abstract;
+    drawn = make_tensor({3}, DType::int64, Device{});
+  }
+  add_memory(drawn, stream->state);
+  const Primitive& advance = *find_primitive("advance_random");
+  Attributes attributes = Attributes::defaults(advance);
+  attributes.set("blocks", std::to_string(blocks));
+  stream->state = {&builder_.add(advance, {stream->state}, std::move(attributes), {}, current_location()), 0};
+  return drawn;
+}
+
+void Tracer::gradient_access(const Tensor& leaf) {
+  for (const GradientSlot& slot : gradients_)
+    if (slot.leaf.unsafe_impl() == leaf.unsafe_impl()) return;
+  gradients_.push_back({leaf, leaf.grad()});
+}
+
+Captured Tracer::finish(const TensorList& results) {
+  Captured captured;
+  std::vector<Value> outputs;
+  const auto add_output = [&](const Value& value) {
+    outputs.push_back(value);
+    return static_cast<int>(outputs.size()) - 1;
+  };
+  for (const Tensor& result : results) {
+    Memory& memory = memory_of(result);
+    Captured::Result r;
+    if (memory.source >= 0) {
+      r = {-1, memory.source, result.shape(), result.strides(), result.storage_offset()};
+    } else {
+      r.output = add_output(current(memory, look_of(memory, result)));
+    }
+    captured.results.push_back(r);
+  }
+  for (const GradientSlot& slot : gradients_) {
+    const Tensor after = slot.leaf.grad();
+    const bool same = after.unsafe_impl() == slot.before.unsafe_impl();
+    if (same) continue;
+    captured.gradients.push_back({slot.leaf, after.defined() ? add_output(value_of(after)) : -1});
+  }
+  for (const auto& [storage, memory] : memories_)
+    if (memory->source >= 0 && memory->written > 0)
+      captured.writes.push_back({memory->source, add_output(memory->looks[0].value)});
+  for (const Stream& stream : streams_) captured.writes.push_back({stream.source, add_output(stream.state)});
+  restore();
+  captured.sources = sources_;
+  captured.graph = builder_.finish(std::move(outputs));
+  return captured;
+}
+
+void Tracer::check_nothing_escaped() const {
+  for (const auto& [storage, memory] : memories_) {
+    if (memory->source >= 0 || storage->references.unique()) continue;
+    const Tensor tensor(memory->holder);
+    fail<GraphError>(ErrorCode::not_capturable,
+                     "a tensor that was made while a function is captured is kept by the program")
+        .detail("tensor", describe(tensor))
+        .hint("return it, or write it into a tensor that exists: state.copy_(value)")
+        .raise();
+  }
+}
+
+}  // namespace phlox::graph

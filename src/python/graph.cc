@@ -1,0 +1,106 @@
+#include "python/graph.h"
+
+#include <fmt/format.h>
+#include <nanobind/nanobind.h>
+#include <nanobind/stl/function.h>
+#include <nanobind/stl/shared_ptr.h>
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/vector.h>
+
+#include "phlox/graph/captured.h"
+#include "phlox/graph/graph.h"
+#include "python/caster.h"
+#include "python/shared_object.h"
+
+namespace nb = nanobind;
+using namespace nb::literals;
+
+namespace phlox::python {
+namespace {
+
+// A graph of its own or of a captured function; nanobind wants a class that is not const.
+struct GraphHandle {
+  graph::GraphPointer graph;
+};
+
+TensorList run_graph(const GraphHandle& self, const TensorList& inputs) {
+  const auto types = self.graph->inputs();
+  bool fits = inputs.size() == types.size();
+  for (std::size_t i = 0; i < types.size() && fits; ++i)
+    fits = inputs[i].defined() && graph::type_of(inputs[i]) == types[i].type();
+  if (!fits) {
+    auto error = fail<ValueError>(ErrorCode::invalid_value, "run: the tensors are not like the inputs of the graph");
+    for (std::size_t i = 0; i < types.size(); ++i)
+      error.detail("input", fmt::format("{}: {}", self.graph->input_name(static_cast<int>(i)),
+                                        graph::to_string(types[i].type())));
+    error.raise();
+  }
+  nb::gil_scoped_release release;
+  return graph::execute(*self.graph, inputs);
+}
+
+}  // namespace
+
+void add_graph(PyObject* module) {
+  nb::module_ m = nb::borrow<nb::module_>(module);
+  nb::class_<GraphHandle>(m, "Graph",
+                          "A captured function as a graph: what is looked at, optimised, saved and run.\n\n"
+                          "`print(graph)` shows one node a line; `Graph.parse` reads that back.")
+      .def_static(
+          "parse",
+          [](const std::string& text, const TensorList& constants) {
+            return GraphHandle{graph::parse(text, constants)};
+          },
+          "text"_a, "constants"_a = nb::list(),
+          "Reads the text form. `constants` are the large ones, which the text only names: see `constants`.\n\n"
+          "Raises GraphError for a text that is not a graph, with the line.")
+      .def("__str__", [](const GraphHandle& self) { return graph::to_string(*self.graph); })
+      .def("__repr__",
+           [](const GraphHandle& self) {
+             return fmt::format("<phlox.Graph of {} nodes, {} inputs, {} outputs>", self.graph->nodes().size(),
+                                self.graph->inputs().size(), self.graph->outputs().size());
+           })
+      .def(
+          "to_text",
+          [](const GraphHandle& self, bool locations) {
+            return graph::to_string(*self.graph, {.locations = locations});
+          },
+          nb::kw_only(), "locations"_a = false,
+          "The text form; with `locations` each line ends with the place in the program that it comes from.")
+      .def("to_dot", [](const GraphHandle& self) { return graph::to_dot(*self.graph); },
+           "A picture in the DOT language of Graphviz.")
+      .def("verify", [](const GraphHandle& self) { graph::verify(*self.graph); },
+           "Raises GraphError where the graph breaks a rule of graphs.")
+      .def("run", run_graph, "inputs"_a,
+           "Runs the graph on a list of tensors with the types of its inputs; gives a list of tensors.")
+      .def_prop_ro("constants",
+                   [](const GraphHandle& self) { return graph::named_constants(*self.graph); },
+                   "The constants that the text names as @0, @1, ...")
+      .def_prop_ro(
+          "operations",
+          [](const GraphHandle& self) {
+            std::vector<std::string> names;
+            for (const auto& node : self.graph->nodes())
+              if (node->kind() == graph::NodeKind::operation) names.push_back(node->name());
+            return names;
+          },
+          "The names of the operations, in order.");
+
+  nb::class_<graph::Captured>(m, "_Captured")
+      .def("run",
+           [](const graph::Captured& self, const TensorList& arguments) {
+             nb::gil_scoped_release release;
+             return self.run(arguments);
+           })
+      .def_prop_ro("graph", [](const graph::Captured& self) { return GraphHandle{self.graph}; });
+  m.def(
+      "_trace",
+      [](nb::callable function, const TensorList& examples) {
+        return graph::trace(
+            [&](const TensorList& arguments) { return nb::cast<TensorList>(function(nb::cast(arguments))); },
+            examples);
+      },
+      "function"_a, "examples"_a);
+}
+
+}  // namespace phlox::python
