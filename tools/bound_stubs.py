@@ -157,7 +157,8 @@ def class_stub(cls: type, is_module: bool) -> list[str]:
         elif name == "__iter__":
             lines.append("    def __iter__(self) -> Iterator[Any]: ...")
         elif callable(value):
-            lines += function_stub(name, value, "    ")
+            is_static = is_bound(value) and "(self" not in bound_heads(name, value)[0][0]
+            lines += function_stub(name, value, "    ", "@staticmethod" if is_static else "")
             if is_module and name == "forward":  # calling a layer gives what forward() gives
                 head, _ = bound_heads("__call__", value)[-1]
                 lines += with_body(head, None, "    ")

@@ -329,6 +329,12 @@ def write_package(phlox) -> str:
     lines += [f"from . import {name} as {name}" for name in submodules(phlox)]
     errors = [name for name in sorted(vars(phlox.errors)) if name.endswith("Error") and hasattr(phlox, name)]
     lines += ["from ._phlox import (", *[f"    {name} as {name}," for name in errors], ")"]
+    by_hand = set(re.findall(r"^class (\w+)", CLASSES, re.MULTILINE)) | {"Tensor"}
+    lines += [
+        f"from ._phlox import {name} as {name}"
+        for name, value in sorted(vars(phlox).items())
+        if is_bound_class(value) and name not in by_hand
+    ]
     for name, value in sorted(vars(phlox).items()):
         if isinstance(value, phlox.dtype):
             lines.append(f"{name}: dtype")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable
+from collections.abc import Callable
+from typing import Any
 
 from . import _phlox
+from ._failure import fail
 from ._phlox import Graph, Tensor
 
 
@@ -86,11 +88,10 @@ class Traced:
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         tensors: list[Tensor] = []
         if not _same(flatten((args, kwargs), tensors), self._arguments):
-            _phlox._fail(
+            fail(
                 "GraphError",
-                1002,
+                "not_capturable",
                 f"{self.__name__}: called with other arguments than those it was traced with",
-                [],
                 "trace it again: numbers, texts and the structure of arguments are part of a trace",
             )
         return unflatten(self._result, self._captured.run(tensors))

@@ -208,7 +208,8 @@ void add_error_classes(PyObject* module) {
   classes.out_of_memory = add("OutOfMemoryError", "Memory is exhausted.", PyExc_MemoryError);
   classes.not_supported =
       add("NotSupportedError", "The combination asked for is not supported.", PyExc_NotImplementedError);
-  classes.graph = add("GraphError", "A function cannot be captured, or a graph is not valid.", PyExc_RuntimeError);
+  classes.graph =
+      add("GraphError", "A function cannot be captured, or a graph is not valid.", PyExc_RuntimeError);
   nb::module_ m = nb::borrow<nb::module_>(module);
   m.def("_identity",
         [](nb::handle tensor) { return reinterpret_cast<std::uintptr_t>(tensor_of(tensor.ptr()).impl()); });

@@ -29,7 +29,8 @@ TensorList run_graph(const GraphHandle& self, const TensorList& inputs) {
   for (std::size_t i = 0; i < types.size() && fits; ++i)
     fits = inputs[i].defined() && graph::type_of(inputs[i]) == types[i].type();
   if (!fits) {
-    auto error = fail<ValueError>(ErrorCode::invalid_value, "run: the tensors are not like the inputs of the graph");
+    auto error =
+        fail<ValueError>(ErrorCode::invalid_value, "run: the tensors are not like the inputs of the graph");
     for (std::size_t i = 0; i < types.size(); ++i)
       error.detail("input", fmt::format("{}: {}", self.graph->input_name(static_cast<int>(i)),
                                         graph::to_string(types[i].type())));
@@ -57,8 +58,9 @@ void add_graph(PyObject* module) {
       .def("__str__", [](const GraphHandle& self) { return graph::to_string(*self.graph); })
       .def("__repr__",
            [](const GraphHandle& self) {
-             return fmt::format("<phlox.Graph of {} nodes, {} inputs, {} outputs>", self.graph->nodes().size(),
-                                self.graph->inputs().size(), self.graph->outputs().size());
+             return fmt::format("<phlox.Graph of {} nodes, {} inputs, {} outputs>",
+                                self.graph->nodes().size(), self.graph->inputs().size(),
+                                self.graph->outputs().size());
            })
       .def(
           "to_text",
@@ -67,15 +69,17 @@ void add_graph(PyObject* module) {
           },
           nb::kw_only(), "locations"_a = false,
           "The text form; with `locations` each line ends with the place in the program that it comes from.")
-      .def("to_dot", [](const GraphHandle& self) { return graph::to_dot(*self.graph); },
-           "A picture in the DOT language of Graphviz.")
-      .def("verify", [](const GraphHandle& self) { graph::verify(*self.graph); },
-           "Raises GraphError where the graph breaks a rule of graphs.")
+      .def(
+          "to_dot", [](const GraphHandle& self) { return graph::to_dot(*self.graph); },
+          "A picture in the DOT language of Graphviz.")
+      .def(
+          "verify", [](const GraphHandle& self) { graph::verify(*self.graph); },
+          "Raises GraphError where the graph breaks a rule of graphs.")
       .def("run", run_graph, "inputs"_a,
            "Runs the graph on a list of tensors with the types of its inputs; gives a list of tensors.")
-      .def_prop_ro("constants",
-                   [](const GraphHandle& self) { return graph::named_constants(*self.graph); },
-                   "The constants that the text names as @0, @1, ...")
+      .def_prop_ro(
+          "constants", [](const GraphHandle& self) { return graph::named_constants(*self.graph); },
+          "The constants that the text names as @0, @1, ...")
       .def_prop_ro(
           "operations",
           [](const GraphHandle& self) {

@@ -72,9 +72,7 @@ void accumulate(AccumulateGradient& node, Tensor gradient) {
                                        to_string(Shape(std::span<const std::int64_t>(leaf.sizes, leaf.rank))),
                                        to_string(leaf.device)));
     if (!old.defined()) return own_gradient(std::move(gradient), leaf);
-    if (gradients_enabled() || old.impl()->storage->read_only ||
-        !is_dense(old))
-      return add(old, gradient);
+    if (gradients_enabled() || old.impl()->storage->read_only || !is_dense(old)) return add(old, gradient);
     old.add_(gradient);
     return old;
   });

@@ -27,9 +27,7 @@ struct TensorType {
   explicit TensorType(const Tensor& t) : shape(t.shape()), dtype(t.dtype()), device(t.device()) {}
 };
 
-Tensor zeros(const TensorType& type) {
-  return apply_fill(type.shape, 0.0, type.dtype, type.device);
-}
+Tensor zeros(const TensorType& type) { return apply_fill(type.shape, 0.0, type.dtype, type.device); }
 
 bool contains(const TensorList& list, const Tensor& tensor) {
   return std::any_of(list.begin(), list.end(),

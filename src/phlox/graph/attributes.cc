@@ -137,8 +137,19 @@ Attributes::Attributes(const Primitive& primitive, const void* attributes)
 
 Attributes Attributes::defaults(const Primitive& primitive) { return {primitive, nullptr}; }
 
+std::string Attributes::kind() const {
+  const Fields fields = fields_of(*type_, value_.get());
+  return !fields.empty() && fields[0].first == "kind" ? fields[0].second : std::string();
+}
+
 std::string Attributes::to_string() const {
-  const Fields fields = fields_of(*type_, value_.get()), defaults = fields_of(*type_, type_->make().get());
+  const Fields fields = fields_of(*type_, value_.get());
+  std::shared_ptr<void> fresh = type_->make();
+  if (const std::string chosen = kind(); !chosen.empty()) {
+    Reader reader("kind", chosen);
+    type_->visit(fresh.get(), reader);
+  }
+  const Fields defaults = fields_of(*type_, fresh.get());
   std::string text;
   for (std::size_t i = 0; i < fields.size(); ++i) {
     const auto& [name, value] = fields[i];

@@ -32,6 +32,7 @@ struct Captured {
   struct Result {
     int output = -1;  // a value of its own; else a view of the memory of a source
     int source = -1;
+    DType dtype = DType::float32;
     Shape shape;
     Strides strides;
     std::int64_t offset = 0;

@@ -22,8 +22,9 @@ Tensor evaluate_view(const Tensor& input, const ViewAttributes& attributes) {
     return apply_view(row_major, moved);
   }
   const Tensor result = apply_view(input, attributes);
-  return result.defined() ? result
-                          : apply_view(apply_convert(input, input.dtype(), MemoryOrder::row_major), attributes);
+  return result.defined()
+             ? result
+             : apply_view(apply_convert(input, input.dtype(), MemoryOrder::row_major), attributes);
 }
 
 // Counts the uses of each node, so that values are released after the last.
@@ -31,7 +32,8 @@ std::vector<int> count_uses(const Graph& graph) {
   std::vector<int> uses(graph.nodes().size(), 0);
   for (const auto& node : graph.nodes())
     for (const Input& input : node->inputs())
-      if (const auto* value = std::get_if<Value>(&input)) ++uses[static_cast<std::size_t>(value->node->number())];
+      if (const auto* value = std::get_if<Value>(&input))
+        ++uses[static_cast<std::size_t>(value->node->number())];
   for (const Value& output : graph.outputs()) ++uses[static_cast<std::size_t>(output.node->number())];
   return uses;
 }
@@ -76,7 +78,8 @@ TensorList execute(const Graph& graph, std::span<const Tensor> inputs) {
   }
   TensorList outputs;
   for (const Value& output : graph.outputs())
-    outputs.push_back(values[static_cast<std::size_t>(output.node->number())][static_cast<std::size_t>(output.output)]);
+    outputs.push_back(
+        values[static_cast<std::size_t>(output.node->number())][static_cast<std::size_t>(output.output)]);
   return outputs;
 }
 
@@ -89,7 +92,8 @@ Tensor input_from(const Source& source, const TensorList& arguments) {
   if (!tensor.defined()) return tensor;
   if (!source.flat) return shallow_alias(tensor);
   const TensorImpl& t = *tensor.impl();
-  Tensor flat = make_view(tensor, {static_cast<std::int64_t>(t.storage->bytes) / element_size(t.dtype)}, {1}, 0);
+  Tensor flat =
+      make_view(tensor, {static_cast<std::int64_t>(t.storage->bytes) / element_size(t.dtype)}, {1}, 0);
   return shallow_alias(flat);
 }
 
@@ -132,11 +136,15 @@ TensorList Captured::run(const TensorList& arguments) const {
   for (const Gradient& gradient : gradients)
     gradient.leaf.set_grad(gradient.output < 0 ? Tensor() : output(gradient.output));
   TensorList returned;
-  for (const Result& result : results)
-    returned.push_back(result.output >= 0
-                           ? output(result.output)
-                           : make_view(inputs[static_cast<std::size_t>(result.source)], result.shape,
-                                       result.strides, result.offset));
+  for (const Result& result : results) {
+    if (result.output >= 0) {
+      returned.push_back(output(result.output));
+      continue;
+    }
+    returned.push_back(make_view(inputs[static_cast<std::size_t>(result.source)], result.shape,
+                                 result.strides, result.offset));
+    returned.back().impl()->dtype = result.dtype;
+  }
   return returned;
 }
 

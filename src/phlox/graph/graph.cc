@@ -26,7 +26,8 @@ std::string Node::name() const {
   }
   if (primitive_ == find_primitive("pointwise"))
     return full_name(*static_cast<const PointwiseAttributes*>(attributes_.get())->function);
-  return primitive_->name;
+  const std::string kind = attributes_.kind();
+  return kind.empty() ? primitive_->name : fmt::format("{}.{}", primitive_->name, kind);
 }
 
 namespace {
@@ -40,11 +41,11 @@ std::string key_of(const Primitive& primitive, std::span<const Input> inputs, co
     if (const auto* value = std::get_if<Value>(&input)) {
       key += fmt::format("%{}.{}", value->node->number(), value->output);
     } else if (const auto* number = std::get_if<Scalar>(&input)) {
-      key += fmt::format("{}:{}:{:a}:{:a}", static_cast<int>(number->kind()), number->integer(), number->real(),
-                         number->imaginary());
+      key += fmt::format("{}:{}:{:a}:{:a}", static_cast<int>(number->kind()), number->integer(),
+                         number->real(), number->imaginary());
     }
   }
-  return key + ';' + attributes.to_string();
+  return key + ';' + attributes.kind() + ';' + attributes.to_string();
 }
 
 // A tensor without data of this type.
@@ -69,7 +70,8 @@ std::vector<Type> infer_types(const Primitive& primitive, std::span<const Input>
     operands.emplace_back(tensors.emplace_back(value ? abstract_tensor(value->type()) : Tensor()));
   }
   std::vector<Type> types;
-  for (const Tensor& result : primitive.evaluate(operands, attributes.get())) types.push_back(type_of(result));
+  for (const Tensor& result : primitive.evaluate(operands, attributes.get()))
+    types.push_back(type_of(result));
   return types;
 }
 
@@ -94,6 +96,15 @@ Value GraphBuilder::constant(const Tensor& tensor) {
   const Value value{node.get(), 0};
   graph_->nodes_.push_back(std::move(node));
   return value;
+}
+
+void GraphBuilder::make_constant(const Value& input, const Tensor& data) {
+  Node& node = *graph_->nodes_[static_cast<std::size_t>(input.node->number())];
+  node.kind_ = NodeKind::constant;
+  node.constant_ = data;
+  const auto place = std::find(graph_->inputs_.begin(), graph_->inputs_.end(), input);
+  graph_->input_names_.erase(graph_->input_names_.begin() + (place - graph_->inputs_.begin()));
+  graph_->inputs_.erase(place);
 }
 
 const Node& GraphBuilder::add(const Primitive& primitive, std::vector<Input> inputs, Attributes attributes,

@@ -65,7 +65,9 @@ class Attributes {
   static Attributes defaults(const Primitive& primitive);
 
   const void* get() const { return value_.get(); }
-  // "dim=1, log=true": fields that differ from their defaults.
+  // The choice named "kind", where there is one: it is written with the name of the primitive, "reduce.sum".
+  std::string kind() const;
+  // "dim=1, log=true": fields that differ from their defaults, without the kind.
   std::string to_string() const;
   // Sets a field from its text. Throws GraphError for unknown names and unreadable values.
   void set(std::string_view name, std::string_view text);
@@ -84,7 +86,7 @@ class Node {
   const Primitive& primitive() const { return *primitive_; }
   std::span<const Input> inputs() const { return inputs_; }
   const Attributes& attributes() const { return attributes_; }
-  // The name that people know: that of the primitive, of the pointwise function, or of the kind of view.
+  // That of the pointwise function, or of the primitive and its kind.
   std::string name() const;
   // The data of a constant.
   const Tensor& constant() const { return constant_; }
@@ -131,6 +133,8 @@ class GraphBuilder {
   Value input(const Type& type, std::string name);
   // A tensor whose elements never change; they are copied unless `tensor` is nobody else's.
   Value constant(const Tensor& tensor);
+  // An input that turns out to be the same at each run.
+  void make_constant(const Value& input, const Tensor& data);
   // A node, or the equal one that there is already. Types are inferred unless they are known.
   const Node& add(const Primitive& primitive, std::vector<Input> inputs, Attributes attributes,
                   std::vector<Type> types = {}, std::string location = {});

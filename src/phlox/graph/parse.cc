@@ -151,14 +151,16 @@ class Parser {
 
   void operation(const std::vector<std::pair<std::string, Type>>& results, std::string_view name,
                  const std::vector<std::string_view>& items) {
-    const Primitive* primitive = find_primitive(name);
+    const std::size_t dot = std::min(name.find('.'), name.size());
+    const Primitive* primitive = find_primitive(name.substr(0, dot));
     Attributes attributes;
     if (const PointwiseFunction* function = primitive ? nullptr : find_pointwise_function(name)) {
       primitive = find_primitive("pointwise");
       const PointwiseAttributes pointwise{function, {}};
       attributes = Attributes(*primitive, &pointwise);
-    } else if (primitive) {
+    } else if (primitive && name != "pointwise") {
       attributes = Attributes::defaults(*primitive);
+      if (dot < name.size()) attributes.set("kind", name.substr(dot + 1));
     } else {
       fail_here(fmt::format("there is no primitive '{}'", name));
     }
@@ -172,14 +174,15 @@ class Parser {
       else if (const auto number = scalar_from(item)) inputs.emplace_back(*number);
       else fail_here(fmt::format("'{}' is neither a value, a number nor an attribute", item));
     }
-    const Node& node = builder_.add(*primitive, std::move(inputs), std::move(attributes), {},
-                                    std::string(location_));
+    const Node& node =
+        builder_.add(*primitive, std::move(inputs), std::move(attributes), {}, std::string(location_));
     if (node.types().size() != results.size())
       fail_here(fmt::format("{} gives {} values, not {}", name, node.types().size(), results.size()));
     for (int i = 0; i < static_cast<int>(results.size()); ++i) {
       const Type& found = node.types()[static_cast<std::size_t>(i)];
       const auto& [result, stated] = results[static_cast<std::size_t>(i)];
-      if (found != stated) fail_here(fmt::format("%{} is {}, not {}", result, to_string(found), to_string(stated)));
+      if (found != stated)
+        fail_here(fmt::format("%{} is {}, not {}", result, to_string(found), to_string(stated)));
       define(result, {&node, i});
     }
   }

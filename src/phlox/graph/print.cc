@@ -39,8 +39,7 @@ class Names {
 std::string values_of(const Tensor& constant) {
   std::string text;
   const Tensor flat = constant.rank() == 1 ? constant : reshape(constant, {-1});
-  for (std::int64_t i = 0; i < flat.numel(); ++i)
-    text += (i ? "," : "") + text_of(flat[i].item());
+  for (std::int64_t i = 0; i < flat.numel(); ++i) text += (i ? "," : "") + text_of(flat[i].item());
   return text;
 }
 
@@ -96,7 +95,8 @@ std::string to_dot(const Graph& graph) {
       if (text[i] == '"' || text[i] == '\\') text.insert(i++, 1, '\\');
     return text;
   };
-  std::string text = "digraph {\n  rankdir=TB;\n  node [shape=box, style=rounded, fontname=\"sans-serif\"];\n";
+  std::string text =
+      "digraph {\n  rankdir=TB;\n  node [shape=box, style=rounded, fontname=\"sans-serif\"];\n";
   for (std::size_t i = 0; i < graph.inputs().size(); ++i) {
     const Value& input = graph.inputs()[i];
     text += fmt::format("  n{} [label=\"{}\\n{}\", shape=oval];\n", input.node->number(),

@@ -33,6 +33,15 @@ bool is_whole(const TensorImpl& t) {
          static_cast<std::size_t>(t.count * element_size(t.dtype)) == t.storage->bytes;
 }
 
+// Whether all elements lie in the part of the memory that the storage knows of: foreign memory with negative strides
+// reaches beyond.
+bool is_within_storage(const TensorImpl& t) {
+  std::int64_t first = t.offset, last = t.offset;
+  for (int d = 0; d < t.rank && t.count > 0; ++d)
+    (t.strides[d] < 0 ? first : last) += t.strides[d] * (t.sizes[d] - 1);
+  return first >= 0 && (last + 1) * element_size(t.dtype) <= static_cast<std::int64_t>(t.storage->bytes);
+}
+
 // All elements of a storage in their order there.
 Tensor flat_view(const Tensor& tensor) {
   const TensorImpl& t = *tensor.impl();
@@ -128,10 +137,11 @@ Tracer::Memory& Tracer::memory_of(const Tensor& tensor) {
     if (slot.before.defined() && slot.before.shares_storage_with(tensor))
       source = {.tensor = slot.leaf, .gradient = true};
   const Tensor seen = source.gradient ? source.tensor.grad() : tensor;
-  source.flat = !is_whole(*seen.impl());
+  source.flat = !is_whole(*seen.impl()) && is_within_storage(*seen.impl());
   const Tensor whole = source.flat ? flat_view(seen) : seen;
   Memory& memory = add_memory(whole, add_source(std::move(source), type_of(whole)));
   memory.source = static_cast<int>(sources_.size()) - 1;
+  memory.input = memory.looks[0].value;
   memory.version = tensor.version();
   return memory;
 }
@@ -224,8 +234,16 @@ TensorList Tracer::run(const Primitive& primitive, std::span<const Operand> inpu
     }
     return results;
   }
-  for (std::size_t i = 0; i < results.size(); ++i)
-    add_memory(results[i], {&node, static_cast<int>(i)});
+  for (std::size_t i = 0; i < results.size(); ++i) {
+    const Value value{&node, static_cast<int>(i)};
+    // A primitive that hands on its input (a check) stands for it from now on.
+    if (const auto known = memories_.find(results[i].impl()->storage); known != memories_.end()) {
+      Memory& memory = *known->second;
+      memory.looks[static_cast<std::size_t>(look_of(memory, results[i]))].value = value;
+    } else {
+      add_memory(results[i], value);
+    }
+  }
   return results;
 }
 
@@ -288,7 +306,34 @@ void Tracer::gradient_access(const Tensor& leaf) {
   gradients_.push_back({leaf, leaf.grad()});
 }
 
+// A tensor that only the tracer holds was made by the function, and is the same at each call.
+void Tracer::turn_literals_into_constants() {
+  std::vector<Source> kept;
+  std::vector<int> numbers(sources_.size(), -1);
+  for (std::size_t i = 0; i < sources_.size(); ++i) {
+    Source& source = sources_[i];
+    if (source.tensor.defined() && !source.gradient) {
+      Memory& memory = *memories_.at(source.tensor.impl()->storage);
+      const bool alone =
+          source.tensor.impl()->references.unique() && source.tensor.impl()->storage->references.value() == 2;
+      if (alone && memory.written == 0) {
+        builder_.make_constant(memory.input, Tensor(memory.holder));
+        memory.source = -1;
+        literals_.push_back(source.tensor);
+        continue;
+      }
+    }
+    numbers[i] = static_cast<int>(kept.size());
+    kept.push_back(source);
+  }
+  for (auto& [storage, memory] : memories_)
+    if (memory->source >= 0) memory->source = numbers[static_cast<std::size_t>(memory->source)];
+  for (Stream& stream : streams_) stream.source = numbers[static_cast<std::size_t>(stream.source)];
+  sources_ = std::move(kept);
+}
+
 Captured Tracer::finish(const TensorList& results) {
+  turn_literals_into_constants();
   Captured captured;
   std::vector<Value> outputs;
   const auto add_output = [&](const Value& value) {
@@ -299,7 +344,7 @@ Captured Tracer::finish(const TensorList& results) {
     Memory& memory = memory_of(result);
     Captured::Result r;
     if (memory.source >= 0) {
-      r = {-1, memory.source, result.shape(), result.strides(), result.storage_offset()};
+      r = {-1, memory.source, result.dtype(), result.shape(), result.strides(), result.storage_offset()};
     } else {
       r.output = add_output(current(memory, look_of(memory, result)));
     }
@@ -323,7 +368,7 @@ Captured Tracer::finish(const TensorList& results) {
 
 void Tracer::check_nothing_escaped() const {
   for (const auto& [storage, memory] : memories_) {
-    if (memory->source >= 0 || storage->references.unique()) continue;
+    if (memory->holder->has_data() || storage->references.unique()) continue;
     const Tensor tensor(memory->holder);
     fail<GraphError>(ErrorCode::not_capturable,
                      "a tensor that was made while a function is captured is kept by the program")

@@ -55,8 +55,9 @@ class Tracer final : public Interpreter {
     Reference<TensorImpl> holder;  // keeps the storage alive
     std::vector<Look> looks;       // the first is the whole
     std::uint32_t written = 0;
-    int source = -1;               // of memory around the program
-    std::uint32_t version = 0;     // of the storage before the capture
+    int source = -1;            // of memory around the program,
+    Value input;                // and its value in the beginning
+    std::uint32_t version = 0;  // of the storage before the capture
   };
   struct GradientSlot {
     Tensor leaf, before;
@@ -73,6 +74,7 @@ class Tracer final : public Interpreter {
   void assign(Memory& memory, int look, const Value& value);
   Value view(const Value& input, const ViewAttributes& attributes);
   Value node(const char* primitive, std::vector<Input> inputs, const void* attributes);
+  void turn_literals_into_constants();
   void restore();
 
   GraphBuilder builder_;
@@ -86,6 +88,7 @@ class Tracer final : public Interpreter {
     Value state;  // after what has been drawn so far
   };
   std::vector<Stream> streams_;
+  TensorList literals_;  // hold the memory of constants
   bool restored_ = false;
 };
 

@@ -3,6 +3,7 @@
 #include <numeric>
 
 #include "phlox/ops/functions.h"
+#include "phlox/ops/primitives/check.h"
 #include "phlox/ops/registry/operation.h"
 
 namespace phlox {
@@ -69,14 +70,17 @@ PHLOX_OPERATION(
         .detail("indices", describe(indices))
         .raise();
   const std::int64_t count = element_count(shape);
-  if (indices.numel() > 0 &&
-      (amin(indices).item<std::int64_t>() < 0 || amax(indices).item<std::int64_t>() >= count))
+  Tensor rest = indices.to(DType::int64);
+  const Tensor outside = any(logical_or(lt(rest, 0), ge(rest, count)));
+  if (thread_mode.interpreter_count)
+    rest = apply_check(rest, logical_not(outside), CheckError::index,
+                       "unravel_index: a position is outside of [" + to_string(shape) + "]");
+  else if (outside.item<bool>())
     fail<IndexError>(ErrorCode::index_out_of_range,
                      "unravel_index: a position is outside of [{}], of {} elements", to_string(shape), count)
         .detail("indices", describe(indices))
         .raise();
   TensorList positions(shape.size());
-  Tensor rest = indices.to(DType::int64);
   for (std::size_t d = shape.size(); d-- > 0;) {
     positions[d] = remainder(rest, shape[d]);
     rest = floor_divide(rest, shape[d]);

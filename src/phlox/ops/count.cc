@@ -45,7 +45,7 @@ Runs find_consecutive(const Tensor& input) {
 PHLOX_OPERATION(Tensor, unique, (const Tensor& input),
                 .doc = "The values that occur, in order, as a vector; NaN counts each time.",
                 .family = Family::sort, .samples = "unique(I(4, 3, 4))", .reference = "np.unique(input)",
-                .differentiable = false) {
+                .differentiable = false, .reads_values = true) {
   return find_unique(input).values;
 }
 
@@ -53,14 +53,15 @@ PHLOX_OPERATION(
     TensorPair, unique_inverse, (const Tensor& input),
     .doc = "The values that occur, in order, and for each element the position of its value among them.",
     .family = Family::sort, .samples = "unique_inverse(I(4, 3, 4))", .differentiable = false,
-    .results = "values inverse_indices") {
+    .reads_values = true, .results = "values inverse_indices") {
   const Runs runs = find_unique(input);
   return {runs.values, runs.number};
 }
 
 PHLOX_OPERATION(TensorPair, unique_counts, (const Tensor& input),
                 .doc = "The values that occur, in order, and how often each does.", .family = Family::sort,
-                .samples = "unique_counts(I(4, 3, 4))", .differentiable = false, .results = "values counts") {
+                .samples = "unique_counts(I(4, 3, 4))", .differentiable = false, .reads_values = true,
+                .results = "values counts") {
   const Runs runs = find_unique(input);
   return {runs.values, runs.counts};
 }
@@ -71,14 +72,15 @@ PHLOX_OPERATION(
         "The values that occur, in order, for each element the position of its value among them, and how "
         "often each value occurs.",
     .family = Family::sort, .samples = "unique_all(I(4, 3, 4))", .differentiable = false,
-    .results = "values inverse_indices counts") {
+    .reads_values = true, .results = "values inverse_indices counts") {
   const Runs runs = find_unique(input);
   return {runs.values, runs.number, runs.counts};
 }
 
 PHLOX_OPERATION(Tensor, unique_consecutive, (const Tensor& input),
                 .doc = "The elements of the flattened input without those that equal the one before.",
-                .family = Family::sort, .samples = "unique_consecutive(I(2, 12))", .differentiable = false) {
+                .family = Family::sort, .samples = "unique_consecutive(I(2, 12))", .differentiable = false,
+                .reads_values = true) {
   return find_consecutive(input).values;
 }
 
@@ -87,7 +89,7 @@ PHLOX_OPERATION(
     .doc =
         "As unique_consecutive(), with the number of its run for each element and the lengths of the runs.",
     .family = Family::sort, .samples = "unique_consecutive_all(I(2, 12))", .differentiable = false,
-    .results = "values inverse_indices counts") {
+    .reads_values = true, .results = "values inverse_indices counts") {
   const Runs runs = find_consecutive(input);
   return {runs.values, runs.number, runs.counts};
 }
@@ -98,7 +100,7 @@ PHLOX_OPERATION(
         "How often each number from 0 on occurs in a vector of integers, or the sum of their weights; at "
         "least `minlength` entries.",
     .family = Family::sort, .samples = "bincount(I(5, 12)); bincount(I(5, 12), minlength=8)",
-    .reference = "np.bincount(input, weights, minlength)", .differentiable = false) {
+    .reference = "np.bincount(input, weights, minlength)", .differentiable = false, .reads_values = true) {
   if (input.rank() != 1 || !is_integer(input.dtype()))
     fail<ShapeError>(ErrorCode::wrong_rank, "bincount: needs a vector of integers")
         .detail("input", describe(input))
@@ -131,7 +133,8 @@ PHLOX_OPERATION(
         "How many elements fall into each of `bins` intervals of equal width from `min` to `max`, or over "
         "the range of the elements when both are equal; others do not count.",
     .family = Family::sort, .samples = "histc(A(3, 8), bins=4, min=-2.0, max=2.0)",
-    .reference = "np.histogram(input, bins, (min, max))[0]", .differentiable = false, .integers = false) {
+    .reference = "np.histogram(input, bins, (min, max))[0]", .differentiable = false, .integers = false,
+    .reads_values = true) {
   if (!is_floating(input.dtype()))
     fail<DTypeError>(ErrorCode::wrong_dtype, "histc: takes floats, not {}", info(input.dtype()).name)
         .detail("input", describe(input))

@@ -8,6 +8,7 @@
 #include "phlox/ops/primitives/device_kernels.h"
 #include "phlox/ops/functions.h"
 #include "phlox/ops/in_place.h"
+#include "phlox/ops/primitives/check.h"
 #include "phlox/ops/registry/operation.h"
 #include "phlox/ops/primitives/primitive.h"
 
@@ -365,18 +366,23 @@ PHLOX_OPERATION(
     fail<DTypeError>(ErrorCode::wrong_dtype, "one_hot: takes integers, not {}", info(input.dtype()).name)
         .detail("input", describe(input))
         .raise();
-  const Tensor classes = input.to(DType::int64);
+  Tensor classes = input.to(DType::int64);
   if (num_classes < 0) {
     num_classes = 0;
     for (std::int64_t value : classes.to_vector<std::int64_t>())
       num_classes = std::max(num_classes, value + 1);
   }
-  for (std::int64_t value : classes.to_vector<std::int64_t>())
-    if (value < 0 || value >= num_classes)
-      fail<IndexError>(ErrorCode::index_out_of_range, "one_hot: class {} is not one of {} classes", value,
-                       num_classes)
-          .detail("input", describe(input))
-          .raise();
+  const Tensor outside = any(logical_or(lt(classes, 0), ge(classes, num_classes)));
+  if (thread_mode.interpreter_count)
+    classes = apply_check(classes, logical_not(outside), CheckError::index,
+                          fmt::format("one_hot: a class is not one of {} classes", num_classes));
+  else if (outside.item<bool>())
+    for (std::int64_t value : classes.to_vector<std::int64_t>())
+      if (value < 0 || value >= num_classes)
+        fail<IndexError>(ErrorCode::index_out_of_range, "one_hot: class {} is not one of {} classes", value,
+                         num_classes)
+            .detail("input", describe(input))
+            .raise();
   const Tensor numbers = arange(num_classes, {}, 1, DType::int64, input.device());
   return eq(unsqueeze(classes, -1), numbers).to(DType::int64);
 }

@@ -269,7 +269,8 @@ PHLOX_OPERATION(
         .hint("weight.detach(), or nll_loss(log_softmax(input, 1), target, weight)")
         .raise();
   if (weight) in.weight = weight->detach().to(in.working()).contiguous();
-  return finish(std::get<0>(row_losses(in)), in.target, weight, ignore_index, reduction, input.dtype(), "cross_entropy");
+  return finish(std::get<0>(row_losses(in)), in.target, weight, ignore_index, reduction, input.dtype(),
+                "cross_entropy");
 }
 
 PHLOX_OPERATION(

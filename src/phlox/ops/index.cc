@@ -7,6 +7,7 @@
 #include "phlox/ops/functions.h"
 #include "phlox/ops/primitives/gather.h"
 #include "phlox/ops/in_place.h"
+#include "phlox/ops/primitives/check.h"
 #include "phlox/ops/registry/operation.h"
 #include "phlox/ops/view.h"
 
@@ -376,7 +377,8 @@ PHLOX_OPERATION(Tensor, masked_select, (const Tensor& input, const Tensor& mask)
                 .samples = "masked_select(A(3, 4), B(3, 4)); masked_select(A(3, 4), B(4))",
                 .reference =
                     "np.broadcast_to(input, np.broadcast_shapes(input.shape, "
-                    "mask.shape))[np.broadcast_to(mask, np.broadcast_shapes(input.shape, mask.shape))]") {
+                    "mask.shape))[np.broadcast_to(mask, np.broadcast_shapes(input.shape, mask.shape))]",
+                .reads_values = true) {
   require_bool(mask, "masked_select");
   const Shape shape = broadcast_shapes(input.shape(), mask.shape(), "masked_select");
   const Tensor positions = apply_nonzero(reshape(broadcast_to(mask, shape), {-1}));
@@ -386,7 +388,8 @@ PHLOX_OPERATION(Tensor, masked_select, (const Tensor& input, const Tensor& mask)
 
 PHLOX_OPERATION(Tensor, masked_scatter, (const Tensor& input, const Tensor& mask, const Tensor& source),
                 .doc = "With the elements of `source`, one after the other, where the mask is true.",
-                .family = Family::index, .samples = "masked_scatter(A(3, 4), B(3, 4), A(12))") {
+                .family = Family::index, .samples = "masked_scatter(A(3, 4), B(3, 4), A(12))",
+                .reads_values = true) {
   require_bool(mask, "masked_scatter");
   require_dtype_of(input, source, "source", "masked_scatter");
   const Shape shape = broadcast_shapes(input.shape(), mask.shape(), "masked_scatter");
@@ -411,7 +414,7 @@ PHLOX_OPERATION(Tensor, nonzero, (const Tensor& input, bool as_tuple = false),
                     "`as_tuple=True` gives a vector for each dimension.",
                 .family = Family::index, .alias = "argwhere",
                 .samples = "nonzero(B(3, 4)); nonzero(I(2, 5)); nonzero(B())",
-                .reference = "np.argwhere(input)", .differentiable = false) {
+                .reference = "np.argwhere(input)", .differentiable = false, .reads_values = true) {
   if (as_tuple)
     fail<ValueError>(ErrorCode::invalid_value, "nonzero: gives one tensor")
         .hint("nonzero_tuple(x) gives a vector for each dimension")
@@ -422,7 +425,8 @@ PHLOX_OPERATION(Tensor, nonzero, (const Tensor& input, bool as_tuple = false),
 PHLOX_OPERATION(TensorList, nonzero_as_tuple, (const Tensor& input, bool as_tuple),
                 .doc = "nonzero_tuple() under the name that PyTorch has for it: `x.nonzero(as_tuple=True)`.",
                 .family = Family::index, .method = false, .samples = "nonzero_as_tuple(B(3, 4), True)",
-                .reference = "list(np.nonzero(input))", .differentiable = false, .overload_of = "nonzero") {
+                .reference = "list(np.nonzero(input))", .differentiable = false, .reads_values = true,
+                .overload_of = "nonzero") {
   return as_tuple ? nonzero_tuple(input) : TensorList{nonzero(input)};
 }
 
@@ -430,7 +434,8 @@ PHLOX_OPERATION(
     TensorList, nonzero_tuple, (const Tensor& input),
     .doc = "Positions of the elements that are not zero, a vector for each dimension: an index for x[...].",
     .family = Family::index, .samples = "nonzero_tuple(B(3, 4)); nonzero_tuple(I(2, 5))",
-    .reference = "list(np.nonzero(input))", .differentiable = false, .overload_of = "where") {
+    .reference = "list(np.nonzero(input))", .differentiable = false, .reads_values = true,
+    .overload_of = "where") {
   return unbind(apply_nonzero(at_least_vector(input)), 1);
 }
 
@@ -447,13 +452,17 @@ PHLOX_OPERATION(Tensor, embedding, (const Tensor& input, const Tensor& weight, O
         .detail("weight", describe(weight))
         .raise();
   // -1 often stands for "no word": then counting from the end would learn the wrong row without a sign.
-  if (!thread_mode.interpreter_count && any(lt(input, 0)).item<bool>())
+  Tensor places = input;
+  if (thread_mode.interpreter_count)
+    places = apply_check(input, logical_not(any(lt(input, 0))), CheckError::index,
+                         "embedding: an index is negative");
+  else if (any(lt(input, 0)).item<bool>())
     fail<IndexError>(ErrorCode::index_out_of_range, "embedding: index {} is negative",
                      amin(input).item<std::int64_t>())
         .detail("input", describe(input))
         .hint("padding_idx names a row that stays as it is")
         .raise();
-  const Tensor rows = apply_index(weight, {{0}, 0, {input}}, "embedding");
+  const Tensor rows = apply_index(weight, {{0}, 0, {places}}, "embedding");
   if (!padding_idx || !needs_gradient(weight)) return rows;
   const std::int64_t padding = *padding_idx < 0 ? *padding_idx + weight.size(0) : *padding_idx;
   return where(unsqueeze(eq(input, padding), -1), rows.detach(), rows);
@@ -555,7 +564,7 @@ PHLOX_OPERATION(Tensor, masked_fill_, (const Tensor& input, const Tensor& mask, 
 }
 
 PHLOX_OPERATION(Tensor, masked_scatter_, (const Tensor& input, const Tensor& mask, const Tensor& source),
-                .doc = "masked_scatter() in place.", .family = Family::in_place) {
+                .doc = "masked_scatter() in place.", .family = Family::in_place, .reads_values = true) {
   return assign_in_place(input, masked_scatter(input, mask, source), "masked_scatter_");
 }
 

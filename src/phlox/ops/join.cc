@@ -325,7 +325,7 @@ PHLOX_OPERATION(
     .samples =
         "repeat_interleave(A(2, 3), 2); repeat_interleave(A(2, 3), 2, 1); repeat_interleave(A(3, 2), I(4, "
         "3), 0)",
-    .reference = "np.repeat(input, repeats, dim)") {
+    .reference = "np.repeat(input, repeats, dim)", .reads_values = true) {
   if (!dim) return repeat_interleave(ravel(input), repeats, 0, output_size);
   const int d = normalize_dim(*dim, input.rank(), "repeat_interleave");
   if (input.rank() == 0) return repeat_interleave(reshape(input, {1}), repeats, 0, output_size);

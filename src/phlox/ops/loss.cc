@@ -7,6 +7,7 @@
 #include "phlox/core/mode.h"
 #include "phlox/ops/functions.h"
 #include "phlox/ops/loss_reduction.h"
+#include "phlox/ops/primitives/check.h"
 #include "phlox/ops/registry/operation.h"
 
 namespace phlox {
@@ -103,14 +104,19 @@ PHLOX_OPERATION(
     .family = Family::loss, .home = "nn.functional", .method = false,
     .samples = "binary_cross_entropy(sigmoid(A(3, 4)), sigmoid(A(3, 4)))", .integers = false) {
   check_same_shape(input, target, "binary_cross_entropy");
-  if (!thread_mode.interpreter_count && any(logical_or(lt(input, 0), gt(input, 1))).item<bool>())
+  Tensor probabilities = input;
+  const Tensor outside = any(logical_or(lt(input, 0), gt(input, 1)));
+  if (thread_mode.interpreter_count)
+    probabilities = apply_check(input, logical_not(outside), CheckError::value,
+                                "binary_cross_entropy: probabilities lie between 0 and 1");
+  else if (outside.item<bool>())
     fail<ValueError>(ErrorCode::invalid_value, "binary_cross_entropy: probabilities lie between 0 and 1")
         .detail("input", fmt::format("{}, from {} to {}", describe(input), amin(input).item<double>(),
                                      amax(input).item<double>()))
         .hint("binary_cross_entropy_with_logits for scores, or sigmoid() before")
         .raise();
-  const Tensor yes = clamp_min(phlox::log(input), -100.0);
-  const Tensor no = clamp_min(log1p(neg(input)), -100.0);
+  const Tensor yes = clamp_min(phlox::log(probabilities), -100.0);
+  const Tensor no = clamp_min(log1p(neg(probabilities)), -100.0);
   const Tensor losses = neg(add(mul(target, yes), mul(sub(1.0, target), no)));
   return reduce_loss(weighted(losses, weight), reduction, "binary_cross_entropy");
 }
@@ -188,7 +194,11 @@ PHLOX_OPERATION(
   Tensor variance = var;
   if (input.rank() > 0 && var.rank() == input.rank() - 1 && var.shape() != input.shape())
     variance = unsqueeze(var, -1);
-  if (any(lt(variance, 0)).item<bool>())
+  const Tensor negative = any(lt(variance, 0));
+  if (thread_mode.interpreter_count)
+    variance = apply_check(variance, logical_not(negative), CheckError::value,
+                           "gaussian_nll_loss: a variance is negative");
+  else if (negative.item<bool>())
     fail<ValueError>(ErrorCode::invalid_value, "gaussian_nll_loss: a variance is negative")
         .detail("var", describe(var))
         .raise();

@@ -175,7 +175,8 @@ class NormalizationNode final : public GradientNode {
     const NormalizeGradientAttributes attributes{form_, {wants(0), wants(1), wants(2)}, parameter_shape_};
     TensorList results = apply_normalize_gradient(operands, attributes);
     for (int i = 0, next = 0; i < 3; ++i)
-      if (wants(i)) input_gradients[static_cast<std::size_t>(i)] = std::move(results[static_cast<std::size_t>(next++)]);
+      if (wants(i))
+        input_gradients[static_cast<std::size_t>(i)] = std::move(results[static_cast<std::size_t>(next++)]);
   }
 
   void release_saved() override {

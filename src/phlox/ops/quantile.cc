@@ -2,6 +2,7 @@
 #include <cmath>
 
 #include "phlox/ops/functions.h"
+#include "phlox/ops/primitives/check.h"
 #include "phlox/ops/registry/operation.h"
 
 namespace phlox {
@@ -58,13 +59,16 @@ Tensor quantile_of(const Tensor& input, const Operand& q, OptionalDim dim, bool 
         .detail("input", describe(input))
         .hint("<input>.to(px.float32)")
         .raise();
-  const Tensor points =
-      q.is_tensor() ? q.tensor().to(input.dtype()) : Tensor(q.scalar(), {.dtype = input.dtype()});
+  Tensor points = q.is_tensor() ? q.tensor().to(input.dtype()) : Tensor(q.scalar(), {.dtype = input.dtype()});
   if (points.rank() > 1)
     fail<ShapeError>(ErrorCode::wrong_rank, "{}: q is a number or a vector", operation)
         .detail("q", describe(points))
         .raise();
-  if (points.numel() > 0 && any(logical_or(lt(points, 0), gt(points, 1))).item<bool>())
+  const Tensor outside = any(logical_or(lt(points, 0), gt(points, 1)));
+  if (thread_mode.interpreter_count)
+    points = apply_check(points, logical_not(outside), CheckError::value,
+                         std::string(operation) + ": q lies between 0 and 1");
+  else if (outside.item<bool>())
     fail<ValueError>(ErrorCode::invalid_value, "{}: q lies between 0 and 1", operation)
         .detail("q", describe(points))
         .raise();

@@ -21,7 +21,7 @@ struct RandomAttributes {
   RandomCall call{};
   template <class Visitor>
   void visit(Visitor& v) {
-    v("shape", shape), v("dtype", dtype), v("device", device), v("distribution", call.distribution);
+    v("kind", call.distribution), v("shape", shape), v("dtype", dtype), v("device", device);
     v("first", call.first), v("second", call.second), v("low", call.low), v("range", call.range);
   }
 };
@@ -245,7 +245,7 @@ PHLOX_OPERATION(
     .doc =
         "For each row of weights `num_samples` positions, drawn with probability proportional to the weight, "
         "with or without replacement: int64[...,num_samples].",
-    .family = Family::random, .differentiable = false) {
+    .family = Family::random, .differentiable = false, .reads_values = true) {
   if (input.rank() != 1 && input.rank() != 2)
     fail<ShapeError>(ErrorCode::wrong_rank,
                      "multinomial: takes a vector or a matrix of weights, not {} dimensions", input.rank())
@@ -307,7 +307,7 @@ PHLOX_OPERATION(Tensor, randperm,
                  Generator* generator = nullptr),
                 .doc = "The integers 0 ... n - 1 in random order.",
                 .source = "Fisher, Yates 1938; Durstenfeld 1964", .family = Family::random,
-                .differentiable = false) {
+                .differentiable = false, .reads_values = true) {
   if (n < 0) fail<ValueError>(ErrorCode::invalid_value, "randperm: {} is negative", n).raise();
   RandomCall call{Distribution::integers};  // range 0: all of 64 bits
   const Tensor words = apply_random({n}, DType::int64, Device{}, call, generator);
@@ -323,7 +323,7 @@ PHLOX_OPERATION(Tensor, randperm,
 
 PHLOX_OPERATION(Tensor, shuffle, (const Tensor& input, std::int64_t dim = 0, Generator* generator = nullptr),
                 .doc = "The slices of a dimension in random order.", .family = Family::random,
-                .method = false) {
+                .method = false, .reads_values = true) {
   return index_select(input, dim, randperm(input.size(dim), {}, input.device(), generator));
 }
 

@@ -222,7 +222,7 @@ struct ViewGradientAttributes {
   Scalar outside;
   template <class Visitor>
   void visit(Visitor& v) {
-    v("shape", shape), view.visit(v), v("outside", outside);
+    view.visit(v), v("shape", shape), v("outside", outside);
   }
 };
 
@@ -304,8 +304,7 @@ Tensor apply_view_put(const Tensor& base, const Tensor& value, const ViewAttribu
     return interpret(view_put_primitive, operands, &attributes)[0];
   }
   // Strides count elements of a row-major tensor.
-  const MemoryOrder order =
-      attributes.kind == ViewKind::strided ? MemoryOrder::row_major : MemoryOrder::keep;
+  const MemoryOrder order = attributes.kind == ViewKind::strided ? MemoryOrder::row_major : MemoryOrder::keep;
   const bool recorded = needs_gradient(base) || needs_gradient(value);
   Tensor result;
   {
@@ -314,8 +313,7 @@ Tensor apply_view_put(const Tensor& base, const Tensor& value, const ViewAttribu
     const Tensor place = view_of(result, attributes);
     device_kernels(base.device()).convert(*value.impl(), *place.impl());
   }
-  if (recorded)
-    set_history(result, Reference<GradientNode>::adopt(new ViewPutNode(base, value, attributes)));
+  if (recorded) set_history(result, Reference<GradientNode>::adopt(new ViewPutNode(base, value, attributes)));
   return result;
 }
 

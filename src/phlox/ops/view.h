@@ -30,7 +30,24 @@ struct ViewAttributes {
   std::int64_t offset = 0;
   template <class Visitor>
   void visit(Visitor& v) {
-    v("kind", kind), v("a", a), v("b", b), v("c", c), v("offset", offset);
+    v("kind", kind);
+    const auto numbers = [&](std::initializer_list<const char*> names) {
+      if (a.size() != names.size()) a = IntList(names.size(), 0);
+      std::size_t i = 0;
+      for (const char* name : names) v(name, a[i++]);
+    };
+    switch (kind) {
+      case ViewKind::reshape:
+      case ViewKind::expand: v("sizes", a); break;
+      case ViewKind::permute: v("dims", a); break;
+      case ViewKind::select: numbers({"dim", "position"}); break;
+      case ViewKind::slice: v("sizes", a), v("starts", b), v("steps", c); break;
+      case ViewKind::diagonal: numbers({"offset", "dim1", "dim2"}); break;
+      case ViewKind::unfold: numbers({"dim", "size", "step"}); break;
+      case ViewKind::strided: v("sizes", a), v("strides", b), v("offset", offset); break;
+      case ViewKind::real_pairs:
+      case ViewKind::complex_pairs: break;
+    }
   }
 
   ViewAttributes() = default;

@@ -3,10 +3,10 @@
 
 // The rules are no operations that users call, so they make no entry in the registry.
 #undef PHLOX_POINTWISE
-#define PHLOX_POINTWISE(rule_name, B)                                                              \
-  static constinit PointwiseFunction rule_name##_function = make_function<B>(#rule_name, nullptr); \
-  static constexpr PointwiseEntry rule_name##_pointwise PHLOX_TABLE_ENTRY(                         \
-      phlox_pointwise_functions) = {&rule_name##_function};                                        \
+#define PHLOX_POINTWISE(rule_name, B)                                                                    \
+  static constinit PointwiseFunction rule_name##_function = make_function<B>(#rule_name, nullptr);       \
+  static constexpr PointwiseEntry rule_name##_pointwise PHLOX_TABLE_ENTRY(phlox_pointwise_functions) = { \
+      &rule_name##_function};                                                                            \
   const PointwiseFunction& rule_name##_reference = rule_name##_function;
 
 #include "phlox/optim/update_rules.h"

@@ -192,10 +192,10 @@ Tensor tensor_from_python(PyObject* data, std::optional<DType> dtype, std::optio
     tensor = SequenceReader(data).make(dtype);
     borrowed = false;
   }
-  const void* before = tensor.impl()->address();
+  const Storage* before = tensor.impl()->storage;
   if (dtype && *dtype != tensor.dtype()) tensor = tensor.to(*dtype);
   if (device && *device != tensor.device()) tensor = tensor.to(*device);
-  if (borrowed && !share && tensor.impl()->address() == before) tensor = clone(tensor);
+  if (borrowed && !share && tensor.impl()->storage == before) tensor = clone(tensor);
   return tensor;
 }
 

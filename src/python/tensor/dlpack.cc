@@ -155,7 +155,7 @@ PyObject* tensor_to_dlpack(const Tensor& tensor, bool versioned, bool copied) {
         .raise();
   auto exported = std::make_unique<Exported>();
   exported->tensor = tensor;
-  const DLTensor description = {t.address(),
+  const DLTensor description = {tensor.data_pointer(),
                                 {device_cpu, 0},
                                 t.rank,
                                 code_of(tensor),

@@ -155,8 +155,8 @@ PyObject* tensor_to_numpy(const Tensor& tensor) {
     strides[i] = t.strides[i] * element_size(t.dtype);
   }
   const int flags = t.storage->read_only ? 0 : NPY_ARRAY_WRITEABLE;
-  nb::object array =
-      nb::steal(PyArray_New(&PyArray_Type, t.rank, shape, type, strides, t.address(), 0, flags, nullptr));
+  nb::object array = nb::steal(
+      PyArray_New(&PyArray_Type, t.rank, shape, type, strides, tensor.data_pointer(), 0, flags, nullptr));
   if (!array.is_valid()) throw_python_error();
   // The array keeps a handle of its own, so that the tensor may be resized or assigned to.
   PyObject* owner = wrap(shallow_alias(tensor));

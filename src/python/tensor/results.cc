@@ -187,6 +187,7 @@ nb::object attribute(PyObject* self, std::string_view name) {
                        o.traits.family == Family::index;
     return nb::cast(p ? p->complex || p->complex_form : o.traits.complex || (moves && o.traits.integers));
   }
+  if (name == "reads_values") return nb::cast(o.traits.reads_values);
   if (name == "tolerance") return nb::cast(p ? 1e-5 : o.traits.tolerance);
   if (name == "is_method")
     return nb::cast(o.traits.method && o.parameter_count > 0 &&
@@ -275,6 +276,7 @@ void add_operation_types(PyObject* module) {
                                       "differentiable",
                                       "integers",
                                       "complex",
+                                      "reads_values",
                                       "tolerance",
                                       "is_method",
                                       "is_pointwise",

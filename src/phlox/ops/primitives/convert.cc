@@ -25,7 +25,6 @@ TensorList evaluate_convert(std::span<const Operand> inputs, const void* attribu
 }
 PHLOX_PRIMITIVE(convert, 2, evaluate_convert, ConvertAttributes);
 
-
 class ConvertNode final : public GradientNode {
  public:
   explicit ConvertNode(const Tensor& input)

@@ -14,7 +14,8 @@ const DeviceKernels& device_kernels(Device device) {
     return detail::abstract_kernels();
   // Who reaches a device while an interpreter waits for primitives would escape it.
   if (thread_mode.interpreter_count) [[unlikely]]
-    fail<GraphError>(ErrorCode::not_capturable, "an operation reads or writes data in a way that cannot be captured")
+    fail<GraphError>(ErrorCode::not_capturable,
+                     "an operation reads or writes data in a way that cannot be captured")
         .raise();
   const DeviceKernels* kernels = table[static_cast<int>(device.type)].load(std::memory_order_acquire);
   if (!kernels) [[unlikely]]

@@ -313,7 +313,8 @@ class DirectCall {
     like_ = &inputs[lead].tensor();
     const TensorImpl* first = like_->impl();
     kernel_ = function.kernels[static_cast<int>(first->dtype)].load(std::memory_order_relaxed);
-    if (!kernel_ || thread_mode.abstract || thread_mode.interpreter_count || first->count > small || !first->contiguous || first->device.type != DeviceType::cpu)
+    if (!kernel_ || thread_mode.abstract || thread_mode.interpreter_count || first->count > small ||
+        !first->contiguous || first->device.type != DeviceType::cpu)
       return false;
     bool used = false;
     for (std::size_t i = 0; i < inputs.size(); ++i) {
@@ -378,7 +379,8 @@ bool has_complex_form(const PointwiseFunction& function, std::span<const Operand
 TensorList evaluate_pointwise(std::span<const Operand> inputs, const void* attributes) {
   const auto& a = *static_cast<const PointwiseAttributes*>(attributes);
   KernelScalar scalars[max_pointwise_scalars];
-  std::transform(a.scalars.begin(), a.scalars.end(), scalars, [](const Scalar& s) { return kernel_scalar(s); });
+  std::transform(a.scalars.begin(), a.scalars.end(), scalars,
+                 [](const Scalar& s) { return kernel_scalar(s); });
   return {apply_pointwise(*a.function, inputs, {scalars, a.scalars.size()})};
 }
 PHLOX_PRIMITIVE(pointwise, 1, evaluate_pointwise, PointwiseAttributes);

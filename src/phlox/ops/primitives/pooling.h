@@ -18,7 +18,8 @@ struct PoolGeometry {
   double divisor = 0;
   template <class Visitor>
   void visit(Visitor& v) {
-    v("output", output), v("adaptive", adaptive), v("kernel", kernel), v("stride", stride), v("padding", padding);
+    v("output", output), v("adaptive", adaptive), v("kernel", kernel), v("stride", stride),
+        v("padding", padding);
     v("dilation", dilation), v("count_padding", count_padding), v("divisor", divisor);
   }
 

@@ -63,9 +63,11 @@ struct OperationTraits {
   const char* samples = "";    // calls for the generated tests, separated by ';': "sum(A(3, 4), dim=1)"
   const char* reference = "";  // the same in NumPy or SciPy, over the parameter names
   bool differentiable = true;
-  bool integers = true;     // takes integer tensors
-  bool in_place = false;    // x.name_() exists: the result has the shape of x
-  bool complex = false;     // takes complex tensors
+  bool integers = true;   // takes integer tensors
+  bool in_place = false;  // x.name_() exists: the result has the shape of x
+  bool complex = false;   // takes complex tensors
+  bool reads_values =
+      false;  // asks for values of tensors, at least for some arguments: cannot be captured then
   double tolerance = 1e-5;  // relative, f32 against the reference in f64
   AutocastClass autocast = AutocastClass::follow;
   const char* results = "";  // names of several results: "values indices"

@@ -1,0 +1,51 @@
+#include "phlox/ops/primitives/check.h"
+
+#include "phlox/core/recording.h"
+#include "phlox/ops/primitives/primitive.h"
+
+namespace phlox {
+namespace {
+
+struct CheckAttributes {
+  CheckError error = CheckError::value;
+  std::string message;
+  template <class Visitor>
+  void visit(Visitor& v) {
+    v("error", error), v("message", message);
+  }
+};
+
+TensorList evaluate_check(std::span<const Operand> inputs, const void* attributes) {
+  const auto& a = *static_cast<const CheckAttributes*>(attributes);
+  return {apply_check(inputs[0].tensor(), inputs[1].tensor(), a.error, a.message)};
+}
+PHLOX_PRIMITIVE(check, 5, evaluate_check, CheckAttributes);
+
+class CheckNode final : public GradientNode {
+ public:
+  explicit CheckNode(const Tensor& value) : GradientNode("check", 1) { edges()[0] = gradient_edge(value); }
+  void backward(std::span<const Tensor> output_gradients, std::span<Tensor> input_gradients) override {
+    input_gradients[0] = output_gradients[0];
+  }
+  void release_saved() override {}
+};
+
+}  // namespace
+
+Tensor apply_check(const Tensor& value, const Tensor& condition, CheckError error,
+                   const std::string& message) {
+  if (thread_mode.interpreter_count) [[unlikely]] {
+    const Operand operands[] = {value, condition};
+    const CheckAttributes attributes{error, message};
+    return interpret(check_primitive, operands, &attributes)[0];
+  }
+  if (!thread_mode.abstract && !condition.item<bool>()) {
+    if (error == CheckError::index) fail<IndexError>(ErrorCode::index_out_of_range, "{}", message).raise();
+    fail<ValueError>(ErrorCode::invalid_value, "{}", message).raise();
+  }
+  Tensor result = shallow_alias(value);
+  if (needs_gradient(value)) set_history(result, Reference<GradientNode>::adopt(new CheckNode(value)));
+  return result;
+}
+
+}  // namespace phlox
