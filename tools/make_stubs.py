@@ -333,7 +333,7 @@ def write_package(phlox) -> str:
     lines += [
         f"from ._phlox import {name} as {name}"
         for name, value in sorted(vars(phlox).items())
-        if is_bound_class(value) and name not in by_hand
+        if is_bound_class(value) and name not in by_hand and not name.startswith("_")
     ]
     for name, value in sorted(vars(phlox).items()):
         if isinstance(value, phlox.dtype):
