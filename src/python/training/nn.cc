@@ -148,6 +148,9 @@ bool find_backward_hooks(PyObject* self) {
   return !thread_mode.gradients_off && find_hooks(self, backward_hooks_name);
 }
 
+// While a function is captured: gives for a bound forward() the one to call in its place.
+thread_local PyObject* forward_converter = nullptr;
+
 // forward() with a few positional arguments and nothing around it: the usual call.
 PyObject* call_forward_alone(PyObject* self, PyObject* arguments) {
   PyObject* stack[1 + few_arguments] = {self};
@@ -164,7 +167,7 @@ PyObject* call(PyObject* self, PyObject* arguments, PyObject* keywords) noexcept
   const bool watched = find_backward_hooks(self);
   const bool python_derived = nb::inst_python_derived(self);
   if (python_derived && !(one_tensor && module.has_hooks())) {
-    if (!keywords && !watched && PyTuple_GET_SIZE(arguments) <= few_arguments &&
+    if (!forward_converter && !keywords && !watched && PyTuple_GET_SIZE(arguments) <= few_arguments &&
         !find_hooks(self, hooks_name) && !find_hooks(self, pre_hooks_name))
       return call_forward_alone(self, arguments);
     return call_python_forward(self, arguments, keywords);
@@ -430,8 +433,9 @@ PyObject* call_python_forward(PyObject* self, PyObject* arguments, PyObject* key
     watch = nb::handle(backward_watch)(nb::handle(self));
     given = watch.attr("enter")(given);
   }
-  nb::object output = nb::steal(
-      PyObject_Call(nb::handle(self).attr(nb::handle(forward_name)).ptr(), given.ptr(), named.ptr()));
+  nb::object forward = nb::handle(self).attr(nb::handle(forward_name));
+  if (forward_converter) forward = nb::handle(forward_converter)(forward);
+  nb::object output = nb::steal(PyObject_Call(forward.ptr(), given.ptr(), named.ptr()));
   if (!output.is_valid()) throw nb::python_error();
   if (nb::object hooks = hooks_of(self, hooks_name); hooks.is_valid()) {
     for (nb::handle entry : hooks) {
@@ -488,6 +492,15 @@ void add_module_class(PyObject* module) {
   pre_hooks_name = PyUnicode_InternFromString("_forward_pre_hooks");
   backward_hooks_name = PyUnicode_InternFromString("_backward_hooks");
   m.def("_set_parameter_type", [](nb::handle type) { parameter_type = nb::borrow(type).release().ptr(); });
+  m.def(
+      "_set_forward_converter",
+      [](nb::object converter) {
+        nb::object before = forward_converter ? nb::steal(forward_converter) : nb::none();
+        forward_converter = converter.is_none() ? nullptr : converter.release().ptr();
+        return before;
+      },
+      nb::arg("converter").none(),
+      "Lets the modules of this thread call converter(forward) in place of forward; gives what was set before.");
   m.def("_set_backward_watch", [](nb::handle type) { backward_watch = nb::borrow(type).release().ptr(); });
 
   ModuleClass type(

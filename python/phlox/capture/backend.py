@@ -1,0 +1,216 @@
+"""What captures: the functions that converted code calls when it meets a value that is not known yet.
+
+A *symbolic* value stands for a tensor whose elements are not known while the function is captured. Converted code asks
+`is_symbolic` of each condition and `is_symbolic_iterable` of what a loop runs over; if the answer is no, Python runs
+as always, and if it is yes, the construct becomes one call of this class.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from os import path
+from types import FrameType
+from typing import Any, NamedTuple
+
+_PACKAGE = path.dirname(path.abspath(__file__)) + path.sep
+
+
+class Place(NamedTuple):
+    """A line of the program."""
+
+    file: str
+    line: int
+    function: str
+
+
+class Undefined:
+    """Stands in a variable that has a value only on some paths; converted code refuses to read it."""
+
+    __slots__ = ("line", "name", "where")
+
+    def __init__(self, name: str, where: str = "", line: int = 0) -> None:
+        self.name, self.where, self.line = name, where, line
+
+    def __repr__(self) -> str:
+        return f"<{self.name} has no value>"
+
+
+class _Sentinel:
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def __repr__(self) -> str:
+        return self._text
+
+
+#: A state of which any value of the other side's type will do: it is never read. The return value before a `return`.
+ANYTHING: Any = _Sentinel("<anything>")
+#: The `value` of a mutation that deletes.
+DELETED: Any = _Sentinel("<deleted>")
+
+
+class Backend:
+    """How captured control flow, reads and writes are recorded. In this class nothing is symbolic.
+
+    State: `names[i]` is the variable, `.returned`, `.broke`, `.continued`, `.value`, `.go` and `.index` are how the
+    function goes on. Values are whole Python values: symbolic ones, numbers, lists and tuples of them, anything else.
+    """
+
+    def is_symbolic(self, value: Any) -> bool:
+        """Whether the truth of the value is unknown while capturing."""
+        return False
+
+    def is_symbolic_iterable(self, value: Any) -> bool:
+        """Whether a loop over the value must become a loop of the graph: `length` and `item` are defined for it."""
+        return False
+
+    def length(self, value: Any) -> Any:
+        """The number of elements of a symbolic iterable, a symbolic integer or an int."""
+        raise NotImplementedError
+
+    def item(self, value: Any, index: Any) -> Any:
+        """The element of a symbolic iterable at a symbolic index."""
+        raise NotImplementedError
+
+    def range(self, *arguments: Any) -> Any:
+        """range() with at least one symbolic argument; the result is a symbolic iterable."""
+        raise NotImplementedError
+
+    def is_number(self, value: Any) -> bool:
+        """Whether the value can be one of the graph: branches may mix these. Numbers and what is symbolic."""
+        return isinstance(value, (bool, int, float, complex)) or self.is_symbolic(value)
+
+    def kind(self, value: Any) -> str:
+        """The value's kind in error texts."""
+        if value is None:
+            return "None"
+        return "a tensor" if self.is_symbolic(value) else f"{_article(type(value).__name__)}"
+
+    def cond(
+        self,
+        test: Any,
+        true_function: Callable[[], list],
+        false_function: Callable[[], list],
+        names: Sequence[str],
+        place: Place,
+    ) -> list:
+        """Both functions give the values of `names` after their branch; the result is those of the branch taken.
+
+        Entries that are the same object, or equal numbers of one type, in both branches should stay as they are. Where
+        one branch gives `Undefined` the result does not matter; where one gives `ANYTHING`, it is the other's value.
+        """
+        raise NotImplementedError
+
+    def while_loop(
+        self,
+        test: Callable[[list], Any],
+        body: Callable[[list], list],
+        names: Sequence[str],
+        initial: list,
+        place: Place,
+    ) -> list:
+        """While `test(state)`, `state = body(state)`; the result is the last state.
+
+        An initial `ANYTHING` takes the type that `body` gives it. A list in the state that `body` appends to may be
+        replaced by any object with append(), and come back as such an object.
+        """
+        raise NotImplementedError
+
+    def for_loop(
+        self,
+        count: Any,
+        body: Callable[[Any, list], list],
+        names: Sequence[str],
+        initial: list,
+        place: Place,
+    ) -> list:
+        """`state = body(index, state)` for index 0 to count - 1; lists as in `while_loop`."""
+        raise NotImplementedError
+
+    def logical_and(self, left: Any, right: Callable[[], Any], place: Place) -> Any:
+        """`left and right()`; right() may only be computed if left holds."""
+        raise NotImplementedError
+
+    def logical_or(self, left: Any, right: Callable[[], Any], place: Place) -> Any:
+        """`left or right()`; right() may only be computed if left does not hold."""
+        raise NotImplementedError
+
+    def logical_not(self, value: Any) -> Any:
+        """`not value`."""
+        raise NotImplementedError
+
+    def assert_(self, test: Any, message: Callable[[], Any] | None, source: str, place: Place) -> None:
+        """`assert test, message()`; `source` is the condition's text."""
+        raise NotImplementedError
+
+    def observe(self, kind: str, owner: Any, name: Any, value: Any, place: Place) -> None:
+        """Host state was read. kind "attribute": owner.name, "item": owner[name], "global": owner is the globals(),
+        "free": owner is the cell of the closure (None where the function does not know it)."""
+
+    def mutate(self, kind: str, owner: Any, name: Any, value: Any, place: Place) -> None:
+        """Host state is about to be written, kinds as in `observe`; kind "method" is a call like owner.append(), whose
+        name is `name`. `value` is `DELETED` for `del`. Not called for objects that the captured call made itself."""
+
+
+class Session:
+    """One capture: its backend, the objects it made, and how many symbolic branches and loops it is in."""
+
+    def __init__(self, backend: Backend) -> None:
+        self.backend = backend
+        self.depth = 0
+        self._made: dict[
+            int, tuple[Any, int]
+        ] = {}  # by identity; the object is kept, so that it stays unique
+
+    def add_new(self, value: Any) -> Any:
+        self._made[id(value)] = (value, self.depth)
+        return value
+
+    def made_at(self, value: Any) -> int | None:
+        """The depth at which the object was made; None for one that was there before."""
+        entry = self._made.get(id(value))
+        return None if entry is None else entry[1]
+
+
+class _Current(threading.local):
+    session: Session | None = None
+
+
+current = _Current()
+
+
+@contextmanager
+def capturing(backend: Backend) -> Iterator[Session]:
+    """Converted functions that run inside report to this backend; so do the modules they call."""
+    from .conversion import converted_callable
+
+    before, current.session = current.session, Session(backend)
+    hook = _set_forward_converter(converted_callable)
+    try:
+        yield current.session
+    finally:
+        current.session = before
+        _set_forward_converter(hook)
+
+
+def _set_forward_converter(function: Any) -> Any:
+    from .. import _phlox
+
+    return _phlox._set_forward_converter(function)
+
+
+def place() -> Place:
+    """The line of the program that runs: the innermost one outside of this package."""
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None and frame.f_code.co_filename.startswith(_PACKAGE):
+        frame = frame.f_back
+    if frame is None:
+        return Place("?", 0, "?")
+    return Place(frame.f_code.co_filename, frame.f_lineno, frame.f_code.co_name)
+
+
+def _article(noun: str) -> str:
+    return ("an " if noun[0] in "aeiou" else "a ") + noun

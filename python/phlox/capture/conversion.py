@@ -1,0 +1,153 @@
+"""convert(): the same function, whose control flow, loads and calls go through the capture."""
+
+from __future__ import annotations
+
+import ast
+import functools
+import inspect
+import sysconfig
+import weakref
+from collections.abc import Callable
+from os import path
+from types import BuiltinMethodType, CellType, CodeType, FunctionType, MethodType
+from typing import Any, TypeVar
+
+import numpy
+
+from .. import _phlox
+from .compilation import bind, compile_function, future_flags, is_converted
+from .interception import intercept
+from .plan import Plan
+from .refusals import refuse
+from .runtime import Unit
+from .source import source_of
+from .trees import UNIT, Normalizer
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+_PACKAGE = path.dirname(path.dirname(path.abspath(__file__))) + path.sep
+_NUMPY = path.dirname(path.abspath(numpy.__file__)) + path.sep
+_LIBRARY = tuple({sysconfig.get_path(name) + path.sep for name in ("stdlib", "platstdlib")})
+_PACKAGES = tuple({sysconfig.get_path(name) + path.sep for name in ("purelib", "platlib")})
+_MARK = "__phlox_do_not_convert__"
+
+# By identity of code objects and functions; an entry of a function goes when the function does.
+_plans: dict[int, tuple[CodeType, CodeType | None, Plan | None]] = {}
+_users: dict[int, tuple[CodeType, bool]] = {}
+_functions: dict[int, tuple[weakref.ref[FunctionType], CodeType, Any]] = {}
+
+
+def do_not_convert(function: Function) -> Function:
+    """Marks a function that is called as it is while it is captured: its control flow runs in Python.
+
+    Example:
+        @px.capture.do_not_convert
+        def log(message):
+            ...
+    """
+    setattr(getattr(function, "__func__", function), _MARK, True)
+    return function
+
+
+def convert(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The function with its control flow, reads and writes of host state, and calls open to a capture.
+
+    It shares defaults, closure cells and globals with `function`, and does the same on ordinary values. A method gives a
+    method. A function whose source is not at hand comes back as it is; GraphError for one that cannot be captured.
+    """
+    if isinstance(function, MethodType):
+        return MethodType(convert(function.__func__), function.__self__)
+    return _converted(function) if isinstance(function, FunctionType) else converted_callable(function)
+
+
+def converted_callable(target: Any) -> Any:
+    """What to call instead of `target`: converted code for the program's functions, else itself."""
+    kind = type(target)
+    if kind is FunctionType:
+        return _converted(target) if _is_users(target) else target
+    if kind is MethodType:
+        function = target.__func__
+        if type(function) is not FunctionType or not _is_users(function):
+            return target
+        return MethodType(_converted(function), target.__self__)
+    if kind is BuiltinMethodType or kind is type:
+        return intercept(target)
+    if kind is functools.partial:
+        inner = converted_callable(target.func)
+        return target if inner is target.func else functools.partial(inner, *target.args, **target.keywords)
+    if isinstance(target, (type, _phlox.Operation)):
+        return target
+    method = getattr(kind, "__call__", None)  # noqa: B004
+    if type(method) is FunctionType and _is_users(method):
+        return MethodType(_converted(method), target)
+    return target  # a phlox module among others: its forward() is converted when the module calls it
+
+
+def _is_users(function: FunctionType) -> bool:
+    """Whether a function is the program's own, and not of this package, NumPy or the standard library."""
+    code = function.__code__
+    if is_converted(code):
+        return False
+    known = _users.get(id(code))
+    if known is None:
+        file = code.co_filename
+        library = file.startswith(_LIBRARY) and not file.startswith(_PACKAGES)
+        known = _users[id(code)] = (code, not (library or file.startswith((_PACKAGE, _NUMPY, "<frozen"))))
+    return known[1] and not getattr(function, _MARK, False)
+
+
+def _converted(function: FunctionType) -> Any:
+    entry = _functions.get(id(function))
+    if entry is not None and entry[0]() is function and entry[1] is function.__code__:
+        made = entry[2]
+        if made is None:
+            return function
+        if made.__defaults__ is function.__defaults__ and made.__kwdefaults__ is function.__kwdefaults__:
+            return made
+    made = _convert_now(function)
+    key = id(function)
+
+    def forget(_: Any) -> None:
+        _functions.pop(key, None)
+
+    _functions[key] = (weakref.ref(function, forget), function.__code__, made)
+    return function if made is None else made
+
+
+def _convert_now(function: FunctionType) -> Any:
+    """A new function over the converted code; None where the source is not at hand."""
+    code = function.__code__
+    entry = _plans.get(id(code))
+    if entry is None:
+        entry = _plans[id(code)] = (code, *_plan_of(function))
+    _, made_code, plan = entry
+    if made_code is None or plan is None:
+        return None
+    cells = dict(zip(code.co_freevars, function.__closure__ or ()))
+    unit = Unit(plan, function.__globals__, cells)
+    made = bind(made_code, function.__globals__, {**cells, UNIT: CellType(unit)})
+    made.__defaults__, made.__kwdefaults__ = function.__defaults__, function.__kwdefaults__
+    made.__name__, made.__qualname__, made.__doc__ = (
+        function.__name__,
+        function.__qualname__,
+        function.__doc__,
+    )
+    made.__module__, made.__annotations__ = function.__module__, function.__annotations__
+    if hasattr(function, "__type_params__"):
+        made.__type_params__ = function.__type_params__  # type: ignore[attr-defined]
+    made.__dict__.update(function.__dict__)
+    return made
+
+
+def _plan_of(function: FunctionType) -> tuple[CodeType | None, Plan | None]:
+    code = function.__code__
+    if code.co_flags & (inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR):
+        refuse("async_function", function=function.__name__)
+    source = source_of(function)
+    if source is None:
+        return None, None
+    node = Normalizer(source.class_name).visit(source.node)
+    if not isinstance(node, ast.Lambda):
+        node.name = code.co_name
+    plan = Plan(code.co_filename, function.__qualname__, future_flags(code), function.__globals__)
+    return compile_function(plan, node, code.co_freevars), plan

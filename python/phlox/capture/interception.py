@@ -1,0 +1,152 @@
+"""Built-in functions that mean something else for symbolic values, or for a capture."""
+
+from __future__ import annotations
+
+import builtins
+from types import BuiltinMethodType, FunctionType
+from typing import Any
+
+from .backend import current, place
+from .refusals import refuse
+from .trees import CHANGING
+
+_FRAME_ACCESS = (builtins.locals, builtins.eval, builtins.exec)
+_CONTAINERS = (list, dict, set, bytearray)
+
+
+class Zip:
+    """zip() of which one part is symbolic; enumerate() is one of a `Count`."""
+
+    def __init__(self, *parts: Any) -> None:
+        self.parts = parts
+
+
+class Count:
+    """start, start + 1, ... without end."""
+
+    def __init__(self, start: Any) -> None:
+        self.start = start
+
+
+def is_symbolic_iterable(value: Any) -> bool:
+    session = current.session
+    if session is None:
+        return False
+    return isinstance(value, Zip) or session.backend.is_symbolic_iterable(value)
+
+
+def length(value: Any) -> Any:
+    """The number of elements of a symbolic iterable; of a `Zip` that of its first symbolic part."""
+    assert current.session is not None
+    if isinstance(value, Zip):
+        return length(next(part for part in value.parts if is_symbolic_iterable(part)))
+    return current.session.backend.length(value)
+
+
+def item(value: Any, index: Any) -> Any:
+    assert current.session is not None
+    if isinstance(value, Zip):
+        return tuple(item(part, index) for part in value.parts)
+    if isinstance(value, Count):
+        return index if type(value.start) is int and value.start == 0 else value.start + index
+    return current.session.backend.item(value, index)
+
+
+def refuse_frame_access(function: Any) -> None:
+    if function in _FRAME_ACCESS:
+        refuse("frame_access", name=function.__name__)
+
+
+def intercept(target: Any) -> Any:
+    """What a built-in function or a class is called as during a capture."""
+    if isinstance(target, BuiltinMethodType):
+        owner = target.__self__
+        if type(owner) in _CONTAINERS and target.__name__ in CHANGING:
+            report_change("method", owner, target.__name__, None)
+            return target
+        refuse_frame_access(target)
+        if target in _SPECIAL:
+            return _SPECIAL[target]
+        return target
+    if target in _SPECIAL:
+        return _SPECIAL[target]
+    if target in _CONTAINERS or (target.__flags__ & _HEAP_TYPE and type(target) is type):
+        return _maker(target)
+    return target
+
+
+_HEAP_TYPE = 1 << 9
+
+
+def _maker(cls: Any) -> Any:
+    """Calls a class: what comes out is new, already in __init__(), which is converted."""
+    from .conversion import converted_callable
+
+    initialize = cls.__init__
+    plain = cls.__new__ is object.__new__ and type(initialize) is FunctionType
+
+    def make(*arguments: Any, **keywords: Any) -> Any:
+        session = current.session
+        if session is None or not plain:
+            made = cls(*arguments, **keywords)
+            return session.add_new(made) if session and type(made) is cls else made
+        made = session.add_new(cls.__new__(cls))
+        if converted_callable(initialize)(made, *arguments, **keywords) is not None:
+            return cls(*arguments, **keywords)  # for Python's own error
+        return made
+
+    return make
+
+
+def report_change(kind: str, owner: Any, name: Any, value: Any) -> None:
+    """A change of an object; one that was made in the same branch or loop, or outside of all, needs no word."""
+    session = current.session
+    if session is None:
+        return
+    depth = session.made_at(owner)
+    if depth is None:
+        session.backend.mutate(kind, owner, name, value, place())
+    elif depth < session.depth:
+        what = (
+            f"the {type(owner).__name__}"
+            if type(owner) in _CONTAINERS
+            else f"`{name}` of the {type(owner).__name__}"
+        )
+        refuse("mutation_in_region", what=what)
+
+
+def _range(*arguments: Any) -> Any:
+    session = current.session
+    if session is not None and any(session.backend.is_symbolic(a) for a in arguments):
+        return session.backend.range(*arguments)
+    return range(*arguments)
+
+
+def _enumerate(iterable: Any, start: Any = 0) -> Any:
+    return Zip(Count(start), iterable) if is_symbolic_iterable(iterable) else enumerate(iterable, start)
+
+
+def _zip(*iterables: Any, **keywords: Any) -> Any:
+    symbolic = [i for i in iterables if is_symbolic_iterable(i)]
+    if not symbolic:
+        return zip(*iterables, **keywords)
+    if len(symbolic) < len(iterables) or keywords:
+        refuse("unconverted_iteration", name="zip")
+    return Zip(*iterables)
+
+
+def _len(value: Any) -> Any:
+    return length(value) if is_symbolic_iterable(value) else len(value)
+
+
+def _host_only(function: Any) -> Any:
+    def call(*arguments: Any, **keywords: Any) -> Any:
+        if any(isinstance(a, Zip) for a in arguments):
+            refuse("unconverted_iteration", name=function.__name__)
+        return function(*arguments, **keywords)
+
+    return call
+
+
+_SPECIAL: dict[Any, Any] = {range: _range, enumerate: _enumerate, zip: _zip, len: _len}
+_SPECIAL.update({f: _host_only(f) for f in (list, tuple, sum, sorted, map, filter, any, all, reversed, iter)})

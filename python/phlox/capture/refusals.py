@@ -1,0 +1,81 @@
+"""What cannot be captured, each with its message and its cure; `refuse` is the only place that raises them."""
+
+from typing import NoReturn
+
+from .. import _phlox
+from .._failure import fail
+
+# code: (summary, cure)
+REFUSALS = {
+    "async_function": (
+        "{function}: an `async` function cannot be captured",
+        "an ordinary function; await outside of what is captured",
+    ),
+    "yield_in_region": (
+        "{function}: `yield` under a condition or in a loop that depends on a tensor cannot be captured",
+        "append to a list and return it",
+    ),
+    "frame_access": (
+        "{name}() cannot be captured, it needs the names of the running function",
+        "write out what it does, or call it in a function marked @px.capture.do_not_convert",
+    ),
+    "leave_try": (
+        "`{leave}` out of a `try` block cannot depend on a tensor",
+        "set a variable in the block and test it after the block",
+    ),
+    "leave_with": (
+        "`{leave}` out of a `with` block cannot depend on a tensor",
+        "set a variable in the block and test it after the block",
+    ),
+    "raise_in_region": (
+        "`raise` cannot depend on a tensor",
+        "assert condition, message",
+    ),
+    "comprehension_condition": (
+        "the condition of a comprehension cannot depend on a tensor",
+        "px.where(condition, a, b), or a loop",
+    ),
+    "comprehension_iterable": (
+        "a {kind} cannot run over a tensor, as its length is not known",
+        "a list comprehension or a `for` loop, which become one stacked result",
+    ),
+    "inner_iterable": (
+        "only the first `for` of a comprehension can run over a tensor",
+        "nested `for` loops",
+    ),
+    "match_subject": (
+        "`match` cannot look at a tensor",
+        "if/elif/else",
+    ),
+    "undefined": (
+        "`{name}` is read, but it has a value only {where}",
+        "give {name} a value before line {line}",
+    ),
+    "kinds_differ": (
+        "`{name}` is {first} {first_where}, but {second} {second_where}",
+        "the same kind of value in both",
+    ),
+    "loop_else_leaves": (
+        "the `else` of a loop that depends on a tensor cannot leave the loop around it",
+        "set a variable in the `else` and test it after the loop",
+    ),
+    "mutation_in_region": (
+        "{what} is changed under a condition or in a loop that depends on a tensor",
+        "change a variable of the function in the branch, and the object after it",
+    ),
+    "unconverted_iteration": (
+        "{name}() cannot run over a tensor, as its length is not known",
+        "a `for` loop over the tensor",
+    ),
+}
+
+
+def refuse(refusal: str, **words: object) -> NoReturn:
+    """Raises the error of what cannot be captured; `error.refusal` is its name in `REFUSALS`."""
+    summary, cure = REFUSALS[refusal]
+    kind = "GraphError" if hasattr(_phlox, "GraphError") else "NotSupportedError"
+    try:
+        fail(kind, "not_supported", summary.format(**words), cure.format(**words))
+    except _phlox.PhloxError as error:
+        error.refusal = refusal
+        raise

@@ -1,0 +1,249 @@
+"""The functions that converted code calls. On ordinary values each gives back what Python would have used."""
+
+from __future__ import annotations
+
+import builtins
+import threading
+from collections.abc import Callable, Iterator
+from types import BuiltinFunctionType, BuiltinMethodType, CellType, FunctionType, MethodType, ModuleType
+from typing import Any
+
+from .._phlox import Operation
+from . import constructs
+from .backend import DELETED, Undefined, current, place
+from .interception import is_symbolic_iterable, refuse_frame_access, report_change
+from .loops import FINISHED
+from .plan import Plan
+from .refusals import refuse
+from .values import BROKE, CONTINUED, Outcome
+
+# Reads of these are not reported: they are the program's text rather than its state.
+_TEXT = (FunctionType, BuiltinFunctionType, MethodType, BuiltinMethodType, ModuleType, type, Operation)
+_TEXT_TYPES = frozenset(_TEXT)
+_CONTAINERS = frozenset((list, dict, tuple))
+_IN_PLACE = frozenset((list, dict, set, bytearray))
+
+
+_slot = threading.local()
+
+
+class Unit:
+    """What one converted function, and those nested in it, reach as `.px`."""
+
+    DELETED, BROKE, CONTINUED, FINISHED = DELETED, BROKE, CONTINUED, FINISHED
+    iter, slice = builtins.iter, builtins.slice
+
+    def __init__(self, plan: Plan, module: dict[str, Any], cells: dict[str, CellType]) -> None:
+        self.plan, self.globals, self._cells = plan, module, cells
+
+    # --- conditions
+
+    @staticmethod
+    def symbolic(value: Any) -> bool:
+        session = current.session
+        return session is not None and session.backend.is_symbolic(value)
+
+    @staticmethod
+    def symbolic_iterable(holder: list) -> bool:
+        return current.session is not None and is_symbolic_iterable(holder[0])
+
+    @staticmethod
+    def again(iterator: Any) -> Any:
+        """An iterator that a loop may be handed over with."""
+        return iterator if hasattr(type(iterator), "__iter__") else _iterate(iterator)
+
+    @staticmethod
+    def keep(value: Any) -> Any:
+        """Stands for the variable that rewritten expressions use, where Python allows no assignment."""
+        _slot.value = value
+        return value
+
+    @staticmethod
+    def kept() -> Any:
+        return _slot.value
+
+    @staticmethod
+    def plain(value: Any) -> Any:
+        """The condition of a comprehension."""
+        if Unit.symbolic(value):
+            refuse("comprehension_condition")
+        return value
+
+    @staticmethod
+    def plain_guard(value: Any) -> Any:
+        if Unit.symbolic(value):
+            refuse("match_subject")
+        return value
+
+    @staticmethod
+    def match_subject(value: Any) -> Any:
+        if Unit.symbolic(value):
+            refuse("match_subject")
+        return value
+
+    @staticmethod
+    def host_iterable(value: Any) -> Any:
+        if is_symbolic_iterable(value):
+            refuse("inner_iterable")
+        return value
+
+    @staticmethod
+    def refuse_comprehension(kind: str) -> None:
+        kinds = {"SetComp": "set comprehension", "DictComp": "dict comprehension"}
+        refuse("comprehension_iterable", kind=kinds.get(kind, "generator expression"))
+
+    @staticmethod
+    def check_raise() -> None:
+        if current.session is not None and current.session.depth:
+            refuse("raise_in_region")
+
+    # --- constructs that met a symbolic value
+
+    def if_(self, test: Any, site: int, cells: Callable) -> None:
+        constructs.run_if(self, self.plan.sites[site], test, cells, ())
+
+    def if_leaving(self, test: Any, site: int, cells: Callable, iterators: tuple) -> Any:
+        return constructs.run_if(self, self.plan.sites[site], test, cells, iterators)
+
+    def while_(self, test: Any, site: int, cells: Callable) -> None:
+        constructs.run_while(self, self.plan.sites[site], test, cells, ())
+
+    def while_leaving(self, test: Any, site: int, cells: Callable, iterators: tuple) -> Any:
+        return constructs.run_while(self, self.plan.sites[site], test, cells, iterators)
+
+    def for_(self, holder: list, site: int, cells: Callable) -> None:
+        constructs.run_for(self, self.plan.sites[site], holder[0], cells, ())
+
+    def for_leaving(self, holder: list, site: int, cells: Callable, iterators: tuple) -> Any:
+        return constructs.run_for(self, self.plan.sites[site], holder[0], cells, iterators)
+
+    def and_(self, left: Any, site: int, cells: Callable) -> Any:
+        return constructs.run_and(self, self.plan.sites[site], left, cells)
+
+    def or_(self, left: Any, site: int, cells: Callable) -> Any:
+        return constructs.run_or(self, self.plan.sites[site], left, cells)
+
+    @staticmethod
+    def not_(value: Any) -> Any:
+        assert current.session is not None
+        return current.session.backend.logical_not(value)
+
+    def if_expression(self, test: Any, site: int, cells: Callable) -> Any:
+        return constructs.run_if_expression(self, self.plan.sites[site], test, cells)
+
+    def list_comprehension(self, holder: list, site: int, cells: Callable) -> Any:
+        return constructs.run_list_comprehension(self, self.plan.sites[site], holder[0], cells)
+
+    @staticmethod
+    def assert_(test: Any, source: str, message: Callable[[], Any] | None) -> None:
+        assert current.session is not None
+        current.session.backend.assert_(test, message, source, place())
+
+    @staticmethod
+    def returned(value: Any) -> Outcome:
+        return Outcome(returned=True, value=value)
+
+    @staticmethod
+    def result(outcome: Outcome | None) -> Any:
+        return None if outcome is None else outcome.value
+
+    # --- reads
+
+    @staticmethod
+    def value(value: Any) -> Any:
+        """A variable that may have a value on some paths only."""
+        if type(value) is Undefined:
+            refuse("undefined", name=value.name, where=value.where, line=value.line)
+        return value
+
+    @staticmethod
+    def attribute(owner: Any, name: str, value: Any) -> Any:
+        session = current.session
+        if session is not None and type(value) not in _TEXT_TYPES:
+            _observe(session, "attribute", owner, name, value)
+        return value
+
+    @staticmethod
+    def item(both: tuple, value: Any) -> Any:
+        session = current.session
+        if session is not None and isinstance(both[0], (list, dict)):
+            _observe(session, "item", both[0], both[1], value)
+        return value
+
+    def read_global(self, value: Any, name: str) -> Any:
+        session = current.session
+        if session is not None and type(value) not in _TEXT_TYPES and not isinstance(value, _TEXT):
+            session.backend.observe("global", self.globals, name, value, place())
+        return value
+
+    def read_free(self, value: Any, name: str) -> Any:
+        session = current.session
+        if session is not None and type(value) not in _TEXT_TYPES and not isinstance(value, _TEXT):
+            session.backend.observe("free", self._cells.get(name), name, value, place())
+        return self.value(value)
+
+    # --- calls, new objects and writes
+
+    @staticmethod
+    def callee(function: Any) -> Any:
+        if current.session is None:
+            if type(function) is BuiltinFunctionType:
+                refuse_frame_access(function)
+            return function
+        return _converted_callable(function)
+
+    @staticmethod
+    def new(value: Any) -> Any:
+        """A list, dict or set that the code makes itself."""
+        session = current.session
+        return value if session is None else session.add_new(value)
+
+    @staticmethod
+    def attribute_owner(owner: Any, name: str, value: Any) -> Any:
+        if current.session is not None:
+            report_change("attribute", owner, name, value)
+        return owner
+
+    @staticmethod
+    def item_owner(both: tuple, value: Any) -> Any:
+        if current.session is not None:
+            if not current.session.backend.is_symbolic(both[0]):
+                report_change("item", both[0], both[1], value)
+        return both[0]
+
+    @staticmethod
+    def changing(value: Any) -> None:
+        """Before `variable += ...`, which changes a list, dict or set itself."""
+        if current.session is not None and type(value) in _IN_PLACE:
+            report_change("method", value, "+=", None)
+
+    def store_global(self, value: Any, name: str) -> Any:
+        if current.session is not None:
+            current.session.backend.mutate("global", self.globals, name, value, place())
+        return value
+
+    def store_free(self, value: Any, name: str) -> Any:
+        if current.session is not None:
+            current.session.backend.mutate("free", self._cells.get(name), name, value, place())
+        return value
+
+
+def _observe(session: Any, kind: str, owner: Any, name: Any, value: Any) -> None:
+    if isinstance(value, _TEXT) or session.backend.is_symbolic(owner) or session.made_at(owner) is not None:
+        return
+    session.backend.observe(kind, owner, name, value, place())
+
+
+def _iterate(iterator: Any) -> Iterator:
+    while True:
+        try:
+            value = iterator.__next__()
+        except StopIteration:
+            return
+        yield value
+
+
+def _converted_callable(function: Any) -> Any:
+    from .conversion import converted_callable
+
+    return converted_callable(function)
