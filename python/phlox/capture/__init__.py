@@ -7,9 +7,9 @@
 known yet. On ordinary values it does what f does. docs/control-flow.md tells what is converted and what is refused.
 """
 
-from .backend import ANYTHING, DELETED, Backend, Place, Session, Undefined, capturing
-from .conversion import convert, do_not_convert
-from .refusals import REFUSALS, refuse
+from ._backend import ANYTHING, DELETED, Backend, Place, Session, Undefined, capturing
+from ._conversion import convert, do_not_convert
+from ._refusals import REFUSALS, refuse
 
 __all__ = [
     "ANYTHING",

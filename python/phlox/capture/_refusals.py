@@ -2,8 +2,8 @@
 
 from typing import NoReturn
 
-from .. import _phlox
 from .._failure import fail
+from .._phlox import GraphError
 
 # code: (summary, cure)
 REFUSALS = {
@@ -73,9 +73,8 @@ REFUSALS = {
 def refuse(refusal: str, **words: object) -> NoReturn:
     """Raises the error of what cannot be captured; `error.refusal` is its name in `REFUSALS`."""
     summary, cure = REFUSALS[refusal]
-    kind = "GraphError" if hasattr(_phlox, "GraphError") else "NotSupportedError"
     try:
-        fail(kind, "not_supported", summary.format(**words), cure.format(**words))
-    except _phlox.PhloxError as error:
-        error.refusal = refusal
+        fail("GraphError", "not_capturable", summary.format(**words), cure.format(**words))
+    except GraphError as error:
+        setattr(error, "refusal", refusal)  # noqa: B010 - the class is the extension's
         raise

@@ -6,13 +6,13 @@ import ast
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from . import values
-from .backend import Undefined
-from .plan import Rest, Site, Turn
-from .refusals import refuse
-from .regions import RETURN, Runner
-from .trees import leaves, load, located
-from .values import Outcome, packed, read, slots_of, unpacked, write
+from . import _values as values
+from ._backend import Undefined
+from ._plan import Rest, Site, Turn
+from ._refusals import refuse
+from ._regions import RETURN, Runner
+from ._trees import leaves, load, located
+from ._values import Outcome, packed, read, slots_of, unpacked, write
 
 
 class _Finished:

@@ -7,7 +7,7 @@ from types import CellType
 from typing import Any
 
 from .._phlox import device, dtype
-from .backend import ANYTHING, Backend, Undefined
+from ._backend import ANYTHING, Backend, Undefined
 
 _PLAIN = (str, bytes, bool, int, float, complex, type(None), dtype, device, range, slice)
 

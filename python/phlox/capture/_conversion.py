@@ -15,13 +15,13 @@ from typing import Any, TypeVar
 import numpy
 
 from .. import _phlox
-from .compilation import bind, compile_function, future_flags, is_converted
-from .interception import intercept
-from .plan import Plan
-from .refusals import refuse
-from .runtime import Unit
-from .source import source_of
-from .trees import UNIT, Normalizer
+from ._compilation import bind, compile_function, future_flags, is_converted
+from ._interception import intercept
+from ._plan import Plan
+from ._refusals import refuse
+from ._runtime import Unit
+from ._source import source_of
+from ._trees import UNIT, Normalizer
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 

@@ -12,14 +12,14 @@ from collections.abc import Callable, Iterable, Sequence
 from types import CellType
 from typing import Any
 
-from . import values
-from .backend import Session, Undefined, current, place
-from .compilation import bind, compile_region
-from .interception import report_change
-from .plan import Site
-from .refusals import refuse
-from .trees import changed_in_place, leaves, names_of
-from .values import Outcome, packed, read, slots_of, unpacked, write
+from . import _values as values
+from ._backend import Session, Undefined, current, place
+from ._compilation import bind, compile_region
+from ._interception import report_change
+from ._plan import Site
+from ._refusals import refuse
+from ._trees import changed_in_place, leaves, names_of
+from ._values import Outcome, packed, read, slots_of, unpacked, write
 
 Run = Callable[[], Any]
 RETURN = frozenset(("return",))

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from types import CodeType
 from typing import Any
 
-from .scopes import Scope
+from ._scopes import Scope
 
 
 @dataclass(frozen=True, eq=False)

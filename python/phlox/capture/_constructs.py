@@ -6,13 +6,13 @@ import ast
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from .interception import item, length
-from .loops import FINISHED, LoopRunner
-from .plan import Rest, Site
-from .regions import RETURN
-from .scopes import Scope, comprehension_scope
-from .trees import always_leaves, leaves, load, located, store
-from .values import Outcome
+from ._interception import item, length
+from ._loops import FINISHED, LoopRunner
+from ._plan import Rest, Site
+from ._regions import RETURN
+from ._scopes import Scope, comprehension_scope
+from ._trees import always_leaves, leaves, load, located, store
+from ._values import Outcome
 
 
 def run_if(unit: Any, site: Site, test: Any, cells: Callable, iterators: Iterable[Any]) -> Any:

@@ -166,6 +166,7 @@ class Session:
         ] = {}  # by identity; the object is kept, so that it stays unique
 
     def add_new(self, value: Any) -> Any:
+        """Remembers an object as made by the captured call; gives it back."""
         self._made[id(value)] = (value, self.depth)
         return value
 
@@ -185,7 +186,7 @@ current = _Current()
 @contextmanager
 def capturing(backend: Backend) -> Iterator[Session]:
     """Converted functions that run inside report to this backend; so do the modules they call."""
-    from .conversion import converted_callable
+    from ._conversion import converted_callable
 
     before, current.session = current.session, Session(backend)
     hook = _set_forward_converter(converted_callable)

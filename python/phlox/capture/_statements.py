@@ -14,10 +14,10 @@ import ast
 from collections.abc import Iterable
 from typing import Any
 
-from .expressions import Expressions, assigned
-from .plan import Barrier, Chain, Frame, FunctionPlan, Plan, Rest, Site, Turn
-from .scopes import Scope, function_scope
-from .trees import (
+from ._expressions import Expressions, assigned
+from ._plan import Barrier, Chain, Frame, FunctionPlan, Plan, Rest, Site, Turn
+from ._scopes import Scope, function_scope
+from ._trees import (
     LOOPS,
     ask,
     constant,

@@ -7,7 +7,7 @@ import builtins
 from collections.abc import Iterable
 from typing import Any
 
-from .trees import names_of
+from ._trees import names_of
 
 _CONSTRUCTS = (ast.If, ast.While, ast.For, ast.BoolOp, ast.IfExp, ast.Compare)
 

@@ -9,13 +9,13 @@ from types import BuiltinFunctionType, BuiltinMethodType, CellType, FunctionType
 from typing import Any
 
 from .._phlox import Operation
-from . import constructs
-from .backend import DELETED, Undefined, current, place
-from .interception import is_symbolic_iterable, refuse_frame_access, report_change
-from .loops import FINISHED
-from .plan import Plan
-from .refusals import refuse
-from .values import BROKE, CONTINUED, Outcome
+from . import _constructs as constructs
+from ._backend import DELETED, Undefined, current, place
+from ._interception import is_symbolic_iterable, refuse_frame_access, report_change
+from ._loops import FINISHED
+from ._plan import Plan
+from ._refusals import refuse
+from ._values import BROKE, CONTINUED, Outcome
 
 # Reads of these are not reported: they are the program's text rather than its state.
 _TEXT = (FunctionType, BuiltinFunctionType, MethodType, BuiltinMethodType, ModuleType, type, Operation)
@@ -244,6 +244,6 @@ def _iterate(iterator: Any) -> Iterator:
 
 
 def _converted_callable(function: Any) -> Any:
-    from .conversion import converted_callable
+    from ._conversion import converted_callable
 
     return converted_callable(function)

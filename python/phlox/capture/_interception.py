@@ -6,9 +6,9 @@ import builtins
 from types import BuiltinMethodType, FunctionType
 from typing import Any
 
-from .backend import current, place
-from .refusals import refuse
-from .trees import CHANGING
+from ._backend import current, place
+from ._refusals import refuse
+from ._trees import CHANGING
 
 _FRAME_ACCESS = (builtins.locals, builtins.eval, builtins.exec)
 _CONTAINERS = (list, dict, set, bytearray)
@@ -80,7 +80,7 @@ _HEAP_TYPE = 1 << 9
 
 def _maker(cls: Any) -> Any:
     """Calls a class: what comes out is new, already in __init__(), which is converted."""
-    from .conversion import converted_callable
+    from ._conversion import converted_callable
 
     initialize = cls.__init__
     plain = cls.__new__ is object.__new__ and type(initialize) is FunctionType

@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterable, Mapping
 from types import CellType, CodeType, FunctionType
 from typing import Any
 
-from .plan import FunctionPlan, Plan, Site
-from .scopes import function_scope
-from .statements import Statements
-from .trees import UNIT, located, names_of
+from ._plan import FunctionPlan, Plan, Site
+from ._scopes import function_scope
+from ._statements import Statements
+from ._trees import UNIT, located, names_of
 
 _OUTER, _INNER = ".outer", ".inner"
 _FUTURE_FLAGS = 0

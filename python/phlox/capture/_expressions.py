@@ -9,10 +9,10 @@ from __future__ import annotations
 import ast
 from typing import Any
 
-from .plan import Chain, FunctionPlan, Plan, Site
-from .refusals import refuse
-from .scopes import Scope, comprehension_scope, function_scope, is_builtin
-from .trees import UNIT, Copier, ask, constant, load, located, mentioned, pair, rebuilt, store, thunk, walrus
+from ._plan import Chain, FunctionPlan, Plan, Site
+from ._refusals import refuse
+from ._scopes import Scope, comprehension_scope, function_scope, is_builtin
+from ._trees import UNIT, Copier, ask, constant, load, located, mentioned, pair, rebuilt, store, thunk, walrus
 
 _T = ".t"
 
