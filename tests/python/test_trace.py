@@ -363,3 +363,59 @@ def test_run_checks_its_inputs():
     for inputs in ([], [px.ones(4)], [px.ones(3), px.ones(3)], [px.ones(3, dtype=px.int64)]):
         with pytest.raises(px.errors.ValueError):
             graph.run(inputs)
+
+
+def test_other_memory_layouts_run_too():
+    traced = px.trace(lambda x: (x * 2).sum(0), px.ones(3, 4))
+    for x in (px.randn(3, 4), px.randn(4, 3).T, px.randn(6, 8)[::2, ::2], px.randn(4, 3).T, px.randn(3, 4)):
+        assert same(traced(x), (x * 2).sum(0))
+
+
+def test_arguments_that_share_memory_only_now():
+    def function(x, y):
+        y.add_(1)
+        return x * y
+
+    traced = px.trace(function, px.ones(3), px.ones(3))
+    x = px.ones(3)
+    with pytest.raises(px.GraphError, match="share memory"):
+        traced(x, x)
+    shared = px.trace(lambda x, y: x * y, px.ones(3), px.ones(3))
+    assert same(shared(x, x), x * x)
+    both = px.trace(function, x, x)
+    with pytest.raises(px.GraphError, match="share memory"):
+        both(px.ones(3), px.ones(3))
+
+
+def test_results_are_kept_apart_from_later_runs():
+    state = px.zeros(3)
+
+    def function(x):
+        state.add_(x)
+        return state * 1, x + 1
+
+    traced = px.trace(function, px.ones(3))
+    results = [traced(px.full((3,), float(i))) for i in range(4)]
+    assert [r[0][0].item() for r in results] == [0.0, 1.0, 3.0, 6.0]
+    assert [r[1][0].item() for r in results] == [1.0, 2.0, 3.0, 4.0]
+
+
+def test_many_threads_run_one_function():
+    from concurrent.futures import ThreadPoolExecutor
+
+    weight = px.randn(8, 8)
+    traced = px.trace(lambda x: px.softmax(x @ weight, -1).sum(0), px.ones(16, 8))
+    inputs = [px.randn(16, 8) for _ in range(40)]
+    expected = [px.softmax(x @ weight, -1).sum(0) for x in inputs]
+    with ThreadPoolExecutor(4) as pool:
+        for _ in range(5):
+            assert same(list(pool.map(traced, inputs)), expected)
+
+
+def test_an_error_in_a_run_leaves_the_function_usable():
+    table = px.randn(4, 2)
+    traced = px.trace(lambda i: (table[i] * 2).sum(0), px.tensor([1, 2]))
+    good = traced(px.tensor([0, 3]))
+    with pytest.raises(IndexError):
+        traced(px.tensor([0, 9]))
+    assert same(traced(px.tensor([0, 3])), good)

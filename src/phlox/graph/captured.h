@@ -23,8 +23,20 @@ struct Source {
   bool flat = false;  // all elements of the memory in their order there, not as the tensor shows them
 };
 
+class Plan;
+
 struct Captured {
   GraphPointer graph;
+
+  // How each argument looks at the memory of its source.
+  struct Argument {
+    int source;
+    Type type;
+    Strides strides;
+    std::int64_t offset = 0;
+    bool shared = false;  // with another argument: then it must lie where it lay
+  };
+  std::vector<Argument> arguments;
 
   std::vector<Source> sources;  // one for each input of the graph
 
@@ -49,8 +61,15 @@ struct Captured {
   };
   std::vector<Gradient> gradients;
 
-  // Does what the function does. Throws GraphError for arguments of other dtypes or shapes than those of the capture.
-  TensorList run(const TensorList& arguments) const;
+  // Does what the function does. Throws GraphError for arguments of other dtypes or shapes than those of the capture, and
+  // for arguments that share memory where they did not.
+  TensorList run(const TensorList& given) const;
+
+ private:
+  void check_arguments(const TensorList& given) const;
+  TensorList compute(const TensorList& inputs) const;
+  // The plan for the layout of the inputs that the last run had.
+  mutable std::shared_ptr<Plan> plan_;
 };
 
 // Calls the function once, with arguments like the examples, and notes what it does with tensors. Its Python or C++ code

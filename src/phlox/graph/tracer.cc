@@ -85,12 +85,17 @@ Tracer::Tracer(const TensorList& examples) {
   }
   // Each argument is an input even when the function does not look at it; those that share memory are one.
   for (std::size_t i = 0; i < arguments_.size(); ++i) {
-    memory_of(arguments_[i]);
-    Source& source = sources_[static_cast<std::size_t>(memories_.at(arguments_[i].impl()->storage)->source)];
-    if (source.argument < 0) {
+    const Tensor& argument = arguments_[i];
+    const int number = memory_of(argument).source;
+    Source& source = sources_[static_cast<std::size_t>(number)];
+    const bool is_first = source.argument < 0;
+    if (is_first) {
       source.argument = static_cast<int>(i);
       source.tensor = {};
     }
+    argument_looks_.push_back(
+        {number, type_of(argument), argument.strides(), argument.storage_offset(), !is_first || source.flat});
+    if (!is_first) argument_looks_[static_cast<std::size_t>(source.argument)].shared = true;
   }
 }
 
@@ -329,6 +334,8 @@ void Tracer::turn_literals_into_constants() {
   for (auto& [storage, memory] : memories_)
     if (memory->source >= 0) memory->source = numbers[static_cast<std::size_t>(memory->source)];
   for (Stream& stream : streams_) stream.source = numbers[static_cast<std::size_t>(stream.source)];
+  for (Captured::Argument& argument : argument_looks_)
+    argument.source = numbers[static_cast<std::size_t>(argument.source)];
   sources_ = std::move(kept);
 }
 
@@ -362,6 +369,7 @@ Captured Tracer::finish(const TensorList& results) {
   for (const Stream& stream : streams_) captured.writes.push_back({stream.source, add_output(stream.state)});
   restore();
   captured.sources = sources_;
+  captured.arguments = argument_looks_;
   captured.graph = builder_.finish(std::move(outputs));
   return captured;
 }

@@ -79,6 +79,7 @@ class Tracer final : public Interpreter {
 
   GraphBuilder builder_;
   TensorList arguments_;
+  std::vector<Captured::Argument> argument_looks_;
   std::vector<Source> sources_;
   std::unordered_map<const Storage*, std::unique_ptr<Memory>> memories_;
   std::vector<GradientSlot> gradients_;

@@ -38,9 +38,10 @@ struct CrossEntropyInputs {
 
   DType working() const { return logits.dtype() == DType::float64 ? DType::float64 : DType::float32; }
   double weight_sum() const {
-    if (thread_mode.abstract) return 0;
-    return weight.defined() ? sum(weight, {}, false, DType::float64).item<double>()
-                            : static_cast<double>(logits.size(-1));
+    if (!weight.defined()) return static_cast<double>(logits.size(-1));
+    if (!thread_mode.abstract) return sum(weight, {}, false, DType::float64).item<double>();
+    abstract_evaluation.needs_values = true;
+    return 0;
   }
   CrossEntropyCall call() const {
     CrossEntropyCall c{};

@@ -117,7 +117,10 @@ Tensor state_tensor(const GeneratorState& state) {
 }
 
 GeneratorState state_from(const Tensor& tensor) {
-  if (thread_mode.abstract) return {};
+  if (thread_mode.abstract) {
+    abstract_evaluation.needs_values = true;
+    return {};
+  }
   if (tensor.dtype() != DType::int64 || tensor.shape() != Shape({3}))
     fail<ShapeError>(ErrorCode::invalid_value, "random: the state of a generator is i64[3]")
         .detail("state", describe(tensor))
@@ -133,8 +136,8 @@ Tensor advance_state(const Tensor& state, std::int64_t blocks) {
     const AdvanceAttributes attributes{blocks};
     return interpret(advance_random_primitive, {&operand, 1}, &attributes)[0];
   }
-  if (thread_mode.abstract) return make_tensor({3}, DType::int64, Device{});
   GeneratorState next = state_from(state);
+  if (thread_mode.abstract) return make_tensor({3}, DType::int64, Device{});
   next.counter += static_cast<std::uint64_t>(blocks);
   return state_tensor(next);
 }

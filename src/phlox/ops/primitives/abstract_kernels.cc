@@ -43,6 +43,6 @@ constexpr DeviceKernels kernels = {
 
 }  // namespace
 
-const DeviceKernels& detail::abstract_kernels() { return kernels; }
+PHLOX_THREAD_LOCAL AbstractEvaluation abstract_evaluation{&kernels};
 
 }  // namespace phlox

@@ -1,6 +1,7 @@
 #include "phlox/ops/primitives/check.h"
 
 #include "phlox/core/recording.h"
+#include "phlox/ops/primitives/device_kernels.h"
 #include "phlox/ops/primitives/primitive.h"
 
 namespace phlox {
@@ -39,7 +40,9 @@ Tensor apply_check(const Tensor& value, const Tensor& condition, CheckError erro
     const CheckAttributes attributes{error, message};
     return interpret(check_primitive, operands, &attributes)[0];
   }
-  if (!thread_mode.abstract && !condition.item<bool>()) {
+  if (thread_mode.abstract) {
+    abstract_evaluation.needs_values = true;
+  } else if (!condition.item<bool>()) {
     if (error == CheckError::index) fail<IndexError>(ErrorCode::index_out_of_range, "{}", message).raise();
     fail<ValueError>(ErrorCode::invalid_value, "{}", message).raise();
   }

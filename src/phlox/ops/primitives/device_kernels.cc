@@ -11,7 +11,7 @@ static constinit std::atomic<const DeviceKernels*> table[device_type_count] = {&
 
 const DeviceKernels& device_kernels(Device device) {
   if (thread_mode.abstract) [[unlikely]]
-    return detail::abstract_kernels();
+    return *abstract_evaluation.kernels;
   // Who reaches a device while an interpreter waits for primitives would escape it.
   if (thread_mode.interpreter_count) [[unlikely]]
     fail<GraphError>(ErrorCode::not_capturable,

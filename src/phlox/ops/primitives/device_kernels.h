@@ -69,8 +69,12 @@ const DeviceKernels& device_kernels(Device device);
 // Called by a device's library when it is loaded.
 void register_device(DeviceType type, const DeviceKernels* kernels);
 
-namespace detail {
-const DeviceKernels& abstract_kernels();
-}
+// How a thread evaluates in an AbstractScope.
+struct AbstractEvaluation {
+  const DeviceKernels* kernels;  // take note of what would be done; by default they do nothing at all
+  // Set where a primitive left out something that needs values: what was noted is then not all that it does.
+  bool needs_values = false;
+};
+extern PHLOX_THREAD_LOCAL AbstractEvaluation abstract_evaluation;
 
 }  // namespace phlox

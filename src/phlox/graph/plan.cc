@@ -1,0 +1,705 @@
+#include "phlox/graph/plan.h"
+
+#include <algorithm>
+#include <deque>
+#include <map>
+#include <mutex>
+#include <unordered_map>
+
+#include "phlox/core/recording.h"
+#include "phlox/graph/evaluate.h"
+#include "phlox/ops/primitives/device_kernels.h"
+
+namespace phlox::graph {
+namespace {
+
+// Where a tensor of the plan gets its memory from.
+enum class Home : std::uint8_t { arena, input, output, result };
+
+// Memory in the plan; a storage without data stands for it while the plan is made.
+struct Memory {
+  Home home = Home::arena;
+  int number = 0;  // of the input
+  std::size_t bytes = 0;
+  int first = -1, last = -1;  // steps that use it
+  std::size_t place = 0;      // in the arena
+  Device device = {};
+  std::vector<std::pair<TensorImpl*, std::int64_t>> lookers;  // tensors in it, with their offsets
+};
+
+// The same elements in the same places.
+bool same_layout(const TensorImpl& a, const TensorImpl& b) {
+  if (a.dtype != b.dtype || a.rank != b.rank) return false;
+  for (int d = 0; d < a.rank; ++d)
+    if (a.sizes[d] != b.sizes[d] || (a.sizes[d] != 1 && a.strides[d] != b.strides[d])) return false;
+  return true;
+}
+
+class Step {
+ public:
+  virtual ~Step() = default;
+  virtual void run() = 0;
+};
+
+template <class Function>
+class StepOf final : public Step {
+ public:
+  explicit StepOf(Function function) : function_(std::move(function)) {}
+  void run() override { function_(); }
+
+ private:
+  Function function_;
+};
+
+// Elements one after the other, without a loop to plan.
+class DirectPointwise final : public Step {
+ public:
+  static constexpr std::int64_t largest = 16384, largest_with_numbers = 4096;
+
+  // Null when the call is not of this kind.
+  static std::unique_ptr<Step> make(const PointwiseCall& call) {
+    const TensorImpl* like = call.output;
+    const PointwiseFunction& f = *call.function;
+    if (call.compute != DType::float32 && call.compute != DType::float64) return nullptr;
+    if (like->count == 0 || like->count > largest || !like->contiguous) return nullptr;
+    if (like->dtype != (f.predicate() ? DType::bool_ : call.compute)) return nullptr;
+    const PointwiseKernel kernel = find_pointwise_kernel(f, call.compute);
+    if (!kernel) return nullptr;
+    auto step = std::make_unique<DirectPointwise>();
+    step->call_ = call;
+    step->kernel_ = kernel;
+    for (int i = 0; i < call.input_count; ++i) {
+      const TensorImpl* input = call.inputs[i];
+      const DType wanted = f.is_mask(i) ? DType::bool_ : call.compute;
+      if (input) {
+        if (input->dtype != wanted || !input->contiguous || input->rank != like->rank ||
+            !std::equal(input->sizes, input->sizes + input->rank, like->sizes))
+          return nullptr;
+        continue;
+      }
+      if (like->count > largest_with_numbers || call.weak[i].kind() > Scalar::Kind::floating || f.is_mask(i))
+        return nullptr;
+      auto& values = step->repeated_[i];
+      const auto size = static_cast<std::size_t>(element_size(wanted));
+      values.resize(static_cast<std::size_t>(like->count) * size);
+      for (std::int64_t e = 0; e < like->count; ++e)
+        call.weak[i].store(wanted, values.data() + static_cast<std::size_t>(e) * size);
+    }
+    return step;
+  }
+
+  void run() override {
+    const void* addresses[max_pointwise_inputs];
+    for (int i = 0; i < call_.input_count; ++i)
+      addresses[i] = call_.inputs[i] ? call_.inputs[i]->address() : repeated_[i].data();
+    kernel_(addresses, call_.scalars, call_.output->address(), call_.output->count);
+  }
+
+ private:
+  PointwiseCall call_{};
+  PointwiseKernel kernel_ = nullptr;
+  std::vector<char> repeated_[max_pointwise_inputs];
+};
+
+}  // namespace
+
+struct Plan::Implementation {
+  GraphPointer graph;
+  std::deque<TensorImpl> tensors;
+  std::vector<Memory> memories;
+  std::vector<std::unique_ptr<Step>> steps;
+  std::vector<Strides> input_strides;
+  std::vector<int> input_memories;
+  struct Output {
+    TensorImpl* tensor = nullptr;
+    int memory = 0;
+    bool donated = false;
+  };
+  std::vector<Output> outputs;
+  std::vector<std::pair<int, Tensor>> constants;  // and their memories
+  TensorList results;                             // of nodes evaluated as they come; in a run
+  // For each step, the memory of inputs that it reads exactly where it writes; for pointwise steps only.
+  std::vector<std::vector<int>> elementwise;
+  Storage* arena = nullptr;
+  std::vector<Storage*> arena_parts;
+  std::size_t arena_bytes = 0;
+  std::mutex mutex;
+
+  ~Implementation() {
+    for (Storage* part : arena_parts)
+      if (part->references.release()) destroy(part);
+    if (arena && arena->references.release()) destroy(arena);
+  }
+
+  template <class AnyRecorder>
+  void add_outputs(AnyRecorder& recorder, const std::vector<TensorList>& values);
+  void accept(std::span<const Donation> donations);
+  void place();
+
+  void bind(Memory& memory, Storage* storage, std::int64_t base) {
+    for (auto& [tensor, offset] : memory.lookers) {
+      tensor->storage = storage;
+      tensor->offset = base + offset;
+    }
+  }
+};
+
+namespace {
+
+// Notes what primitives ask of the device while they are evaluated without data.
+class Recorder {
+ public:
+  explicit Recorder(Plan::Implementation& plan) : plan_(plan) {}
+  ~Recorder() {
+    for (auto& [storage, number] : numbers_)
+      if (storage->references.release()) destroy(storage);
+  }
+
+  static Recorder* current() { return current_; }
+
+  // The plan's tensor for an abstract one.
+  TensorImpl* tensor(const TensorImpl& from) {
+    TensorImpl& t = plan_.tensors.emplace_back();
+    t.dtype = from.dtype;
+    t.device = from.device;
+    t.rank = from.rank;
+    t.contiguous = from.contiguous;
+    t.count = from.count;
+    t.offset = from.offset;
+    std::copy_n(from.sizes, from.rank, t.sizes);
+    std::copy_n(from.strides, from.rank, t.strides);
+    const int number = memory(from.storage);
+    use(number);
+    plan_.memories[static_cast<std::size_t>(number)].lookers.emplace_back(&t, from.offset);
+    return &t;
+  }
+  // Null stays null.
+  template <class Impl>
+  void replace(Impl*& tensor_pointer) {
+    if (tensor_pointer) tensor_pointer = tensor(*tensor_pointer);
+  }
+
+  int memory(Storage* storage) {
+    const auto [entry, is_new] = numbers_.try_emplace(storage, static_cast<int>(plan_.memories.size()));
+    if (is_new) {
+      storage->references.acquire();  // so that no other gets its address
+      plan_.memories.push_back({});
+      plan_.memories.back().bytes = storage->bytes;
+      plan_.memories.back().device = storage->device;
+    }
+    return entry->second;
+  }
+  void use(int number) {
+    Memory& m = plan_.memories[static_cast<std::size_t>(number)];
+    const int now = static_cast<int>(plan_.steps.size());
+    if (m.first < 0) m.first = now;
+    m.last = now;
+  }
+
+  template <class Function>
+  void add(Function function) {
+    plan_.steps.push_back(std::make_unique<StepOf<Function>>(std::move(function)));
+  }
+  void add_step(std::unique_ptr<Step> step) { plan_.steps.push_back(std::move(step)); }
+
+  // Of the step that comes next.
+  void note_elementwise(const PointwiseCall& call) {
+    plan_.elementwise.resize(plan_.steps.size() + 1);
+    std::vector<int> same, other;
+    for (int i = 0; i < call.input_count; ++i)
+      if (call.inputs[i])
+        (same_layout(*call.inputs[i], *call.output) ? same : other)
+            .push_back(memory(call.inputs[i]->storage));
+    for (int number : same)
+      if (std::find(other.begin(), other.end(), number) == other.end())
+        plan_.elementwise.back().push_back(number);
+  }
+
+  std::size_t mark() const { return plan_.steps.size(); }
+  // Forgets steps; memory that only they used is used by nothing then.
+  void drop_steps(std::size_t from) {
+    plan_.steps.resize(from);
+    plan_.elementwise.resize(std::min(plan_.elementwise.size(), from));
+  }
+
+  class Scope {
+   public:
+    explicit Scope(Recorder& recorder);
+    ~Scope() {
+      abstract_evaluation = saved_;
+      current_ = nullptr;
+    }
+
+   private:
+    AbstractEvaluation saved_;
+  };
+
+ private:
+  Plan::Implementation& plan_;
+  std::unordered_map<Storage*, int> numbers_;
+  static PHLOX_THREAD_LOCAL Recorder* current_;
+};
+PHLOX_THREAD_LOCAL Recorder* Recorder::current_ = nullptr;
+
+// The call again, on the plan's tensors, when its step runs.
+template <auto verb, class Call, class... Members>
+void record(const Call& call, Members... members) {
+  Recorder& recorder = *Recorder::current();
+  Call copy = call;
+  (recorder.replace(copy.*members), ...);
+  recorder.add([copy] { (device_kernels(Device{}).*verb)(copy); });
+}
+
+void needs_values() { abstract_evaluation.needs_values = true; }
+
+constexpr DeviceKernels recording_kernels = {
+    .pointwise =
+        [](const PointwiseCall& call) {
+          Recorder& recorder = *Recorder::current();
+          PointwiseCall copy = call;
+          for (int i = 0; i < copy.input_count; ++i) recorder.replace(copy.inputs[i]);
+          recorder.replace(copy.output);
+          recorder.note_elementwise(call);
+          if (auto direct = DirectPointwise::make(copy)) recorder.add_step(std::move(direct));
+          else recorder.add([copy] { device_kernels(Device{}).pointwise(copy); });
+        },
+    .convert =
+        [](const TensorImpl& source, TensorImpl& target) {
+          Recorder& recorder = *Recorder::current();
+          const TensorImpl* from = recorder.tensor(source);
+          TensorImpl* to = recorder.tensor(target);
+          recorder.add([from, to] { device_kernels(Device{}).convert(*from, *to); });
+        },
+    .fill =
+        [](TensorImpl& target, const Scalar& value) {
+          Recorder& recorder = *Recorder::current();
+          TensorImpl* to = recorder.tensor(target);
+          recorder.add([to, value] { device_kernels(Device{}).fill(*to, value); });
+        },
+    .arange =
+        [](TensorImpl& target, const Scalar& start, const Scalar& step) {
+          Recorder& recorder = *Recorder::current();
+          TensorImpl* to = recorder.tensor(target);
+          recorder.add([to, start, step] { device_kernels(Device{}).arange(*to, start, step); });
+        },
+    .gather = [](const IndexedLoop&) { needs_values(); },
+    .scatter = [](const IndexedLoop&, ScatterMode) { needs_values(); },
+    .find_outside = [](const TensorImpl&, std::int64_t, std::int64_t) -> std::int64_t {
+      needs_values();
+      return -1;
+    },
+    .count_nonzero = [](const TensorImpl&) -> std::int64_t {
+      needs_values();
+      return 0;
+    },
+    .nonzero = [](const TensorImpl&, TensorImpl&) { needs_values(); },
+    .random = [](const RandomCall&, TensorImpl&) { needs_values(); },
+    .dropout = [](const TensorImpl&, TensorImpl&, double, const GeneratorState&) { needs_values(); },
+    .reduce =
+        [](const ReduceCall& call) {
+          record<&DeviceKernels::reduce>(call, &ReduceCall::input, &ReduceCall::output);
+        },
+    .contraction =
+        [](const ContractionCall& call) {
+          record<&DeviceKernels::contraction>(call, &ContractionCall::lhs, &ContractionCall::rhs,
+                                              &ContractionCall::bias, &ContractionCall::output);
+        },
+    .convolution =
+        [](const ConvolutionCall& call) {
+          Recorder& recorder = *Recorder::current();
+          ConvolutionCall copy = call;
+          recorder.replace(copy.input), recorder.replace(copy.weight), recorder.replace(copy.output);
+          recorder.replace(copy.bias);
+          recorder.add([copy, geometry = *call.geometry]() mutable {
+            copy.geometry = &geometry;
+            device_kernels(Device{}).convolution(copy);
+          });
+        },
+    .max_pool =
+        [](const MaxPoolCall& call) {
+          Recorder& recorder = *Recorder::current();
+          MaxPoolCall copy = call;
+          recorder.replace(copy.input), recorder.replace(copy.output), recorder.replace(copy.indices);
+          recorder.add([copy, geometry = call.geometry ? *call.geometry : PoolGeometry{},
+                        has = call.geometry != nullptr]() mutable {
+            copy.geometry = has ? &geometry : nullptr;
+            device_kernels(Device{}).max_pool(copy);
+          });
+        },
+    .average_pool =
+        [](const AveragePoolCall& call) {
+          Recorder& recorder = *Recorder::current();
+          AveragePoolCall copy = call;
+          recorder.replace(copy.input), recorder.replace(copy.output);
+          recorder.add([copy, geometry = *call.geometry]() mutable {
+            copy.geometry = &geometry;
+            device_kernels(Device{}).average_pool(copy);
+          });
+        },
+    .arg_reduce =
+        [](const ArgReduceCall& call) {
+          record<&DeviceKernels::arg_reduce>(call, &ArgReduceCall::input, &ArgReduceCall::output);
+        },
+    .scan =
+        [](const ScanCall& call) {
+          record<&DeviceKernels::scan>(call, &ScanCall::input, &ScanCall::output, &ScanCall::indices);
+        },
+    .sort =
+        [](const SortCall& call) {
+          record<&DeviceKernels::sort>(call, &SortCall::input, &SortCall::values, &SortCall::indices);
+        },
+    .search =
+        [](const SearchCall& call) {
+          record<&DeviceKernels::search>(call, &SearchCall::sorted, &SearchCall::values, &SearchCall::output);
+        },
+    .softmax =
+        [](const SoftmaxCall& call) {
+          record<&DeviceKernels::softmax>(call, &SoftmaxCall::input, &SoftmaxCall::output);
+        },
+    .softmax_gradient =
+        [](const SoftmaxGradientCall& call) {
+          record<&DeviceKernels::softmax_gradient>(call, &SoftmaxGradientCall::result,
+                                                   &SoftmaxGradientCall::gradient,
+                                                   &SoftmaxGradientCall::output);
+        },
+    .cross_entropy =
+        [](const CrossEntropyCall& call) {
+          record<&DeviceKernels::cross_entropy>(call, &CrossEntropyCall::logits, &CrossEntropyCall::target,
+                                                &CrossEntropyCall::weight, &CrossEntropyCall::losses,
+                                                &CrossEntropyCall::statistics, &CrossEntropyCall::gradient,
+                                                &CrossEntropyCall::output);
+        },
+    .cross_entropy_gradient =
+        [](const CrossEntropyCall& call) {
+          record<&DeviceKernels::cross_entropy_gradient>(
+              call, &CrossEntropyCall::logits, &CrossEntropyCall::target, &CrossEntropyCall::weight,
+              &CrossEntropyCall::losses, &CrossEntropyCall::statistics, &CrossEntropyCall::gradient,
+              &CrossEntropyCall::output);
+        },
+    .normalize =
+        [](const NormalizationCall& call) {
+          record<&DeviceKernels::normalize>(call, &NormalizationCall::input, &NormalizationCall::weight,
+                                            &NormalizationCall::bias, &NormalizationCall::output,
+                                            &NormalizationCall::mean, &NormalizationCall::variance,
+                                            &NormalizationCall::inverse);
+        },
+    .normalize_gradient =
+        [](const NormalizationGradientCall& call) {
+          record<&DeviceKernels::normalize_gradient>(
+              call, &NormalizationGradientCall::input, &NormalizationGradientCall::gradient,
+              &NormalizationGradientCall::mean, &NormalizationGradientCall::inverse,
+              &NormalizationGradientCall::weight, &NormalizationGradientCall::input_gradient,
+              &NormalizationGradientCall::weight_gradient, &NormalizationGradientCall::bias_gradient);
+        },
+};
+
+Recorder::Scope::Scope(Recorder& recorder) : saved_(abstract_evaluation) {
+  abstract_evaluation = {&recording_kernels, false};
+  current_ = &recorder;
+}
+
+// A tensor without data that lies in memory as `like` does.
+Tensor abstract_like(const Tensor& like) {
+  const TensorImpl& from = *like.impl();
+  std::int64_t extent = from.count > 0 ? 1 : 0;
+  for (int d = 0; d < from.rank && from.count > 0; ++d)
+    extent += std::abs(from.strides[d]) * (from.sizes[d] - 1);
+  const Tensor memory = make_tensor({extent}, from.dtype, from.device);
+  Tensor result = make_view(memory, like.shape(), like.strides(), 0);
+  result.impl()->forget_base();
+  return result;
+}
+
+// A handle for what the evaluation of a node must be given.
+Tensor handle_of(const TensorImpl& t) {
+  auto* impl = new (allocate(sizeof(TensorImpl))) TensorImpl;
+  impl->dtype = t.dtype;
+  impl->device = t.device;
+  impl->rank = t.rank;
+  impl->contiguous = t.contiguous;
+  impl->count = t.count;
+  impl->offset = t.offset;
+  impl->storage = t.storage;
+  impl->storage->references.acquire();
+  std::copy_n(t.sizes, t.rank, impl->sizes);
+  std::copy_n(t.strides, t.rank, impl->strides);
+  return Tensor(Reference<TensorImpl>::adopt(impl));
+}
+
+// Places of memory in one block: what is not used at the same time may share one.
+class Arena {
+ public:
+  std::size_t take(std::size_t bytes) {
+    bytes = (bytes + 63) / 64 * 64;
+    auto best = free_.end();
+    for (auto hole = free_.begin(); hole != free_.end(); ++hole)
+      if (hole->second >= bytes && (best == free_.end() || hole->second < best->second)) best = hole;
+    if (best == free_.end()) {
+      // The last hole may grow.
+      if (!free_.empty() && free_.rbegin()->first + free_.rbegin()->second == size_) {
+        const std::size_t place = free_.rbegin()->first;
+        free_.erase(std::prev(free_.end()));
+        size_ = place + bytes;
+        return place;
+      }
+      size_ += bytes;
+      return size_ - bytes;
+    }
+    const auto [place, room] = *best;
+    free_.erase(best);
+    if (room > bytes) free_[place + bytes] = room - bytes;
+    return place;
+  }
+  void give_back(std::size_t place, std::size_t bytes) {
+    bytes = (bytes + 63) / 64 * 64;
+    auto [hole, is_new] = free_.emplace(place, bytes);
+    if (const auto next = std::next(hole); next != free_.end() && place + bytes == next->first) {
+      hole->second += next->second;
+      free_.erase(next);
+    }
+    if (hole != free_.begin()) {
+      const auto before = std::prev(hole);
+      if (before->first + before->second == place) {
+        before->second += hole->second;
+        free_.erase(hole);
+      }
+    }
+  }
+  std::size_t size() const { return size_; }
+
+ private:
+  std::map<std::size_t, std::size_t> free_;  // place and bytes of holes
+  std::size_t size_ = 0;
+};
+
+}  // namespace
+
+template <class AnyRecorder>
+void Plan::Implementation::add_outputs(AnyRecorder& recorder, const std::vector<TensorList>& values) {
+  for (const Value& value : graph->outputs()) {
+    const Tensor& tensor =
+        values[static_cast<std::size_t>(value.node->number())][static_cast<std::size_t>(value.output)];
+    Output output;
+    output.tensor = recorder.tensor(*tensor.impl());
+    output.memory = recorder.memory(tensor.impl()->storage);
+    Memory& memory = memories[static_cast<std::size_t>(output.memory)];
+    if (memory.home == Home::arena) memory.home = Home::output;
+    outputs.push_back(output);
+  }
+}
+
+// A donation is taken when the output is made after the last look at the input, or by a pointwise step that looks at
+// each element just before it writes it, and when nobody else keeps either of them.
+void Plan::Implementation::accept(std::span<const Donation> donations) {
+  std::vector<int> uses(memories.size(), 0);
+  for (const Output& output : outputs) ++uses[static_cast<std::size_t>(output.memory)];
+  const int end = static_cast<int>(steps.size());
+  for (const Donation& donation : donations) {
+    Output& output = outputs[static_cast<std::size_t>(donation.output)];
+    Memory& made = memories[static_cast<std::size_t>(output.memory)];
+    const int given_number = input_memories[static_cast<std::size_t>(donation.input)];
+    const Memory& given = memories[static_cast<std::size_t>(given_number)];
+    const Type& type = graph->inputs()[static_cast<std::size_t>(donation.input)].type();
+    if (made.home != Home::output || uses[static_cast<std::size_t>(output.memory)] != 1) continue;
+    if (uses[static_cast<std::size_t>(given_number)] != 0 || made.first < 0 || made.first == end) continue;
+    const TensorImpl& t = *output.tensor;
+    const Strides& strides = input_strides[static_cast<std::size_t>(donation.input)];
+    bool fits = t.dtype == type.dtype && t.offset == 0 && t.rank == type.shape.rank() &&
+                made.bytes == static_cast<std::size_t>(t.count * element_size(t.dtype));
+    for (int d = 0; d < t.rank && fits; ++d)
+      fits = t.sizes[d] == type.shape[static_cast<std::size_t>(d)] &&
+             (t.sizes[d] == 1 || t.strides[d] == strides[static_cast<std::size_t>(d)]);
+    bool apart = given.last < made.first;
+    if (given.last == made.first && static_cast<std::size_t>(made.first) < elementwise.size()) {
+      const auto& same = elementwise[static_cast<std::size_t>(made.first)];
+      apart = std::find(same.begin(), same.end(), given_number) != same.end();
+    }
+    if (!fits || !apart) continue;
+    made.home = Home::input;
+    made.number = donation.input;
+    output.donated = true;
+    ++uses[static_cast<std::size_t>(given_number)];
+  }
+}
+
+// Gives intermediate values their places, and all that stays where it is its memory.
+void Plan::Implementation::place() {
+  Arena places;
+  const int count = static_cast<int>(steps.size());
+  std::vector<std::vector<Memory*>> begin(static_cast<std::size_t>(count)),
+      end(static_cast<std::size_t>(count));
+  for (Memory& memory : memories) {
+    if (memory.home != Home::arena || memory.first < 0 || memory.first >= count) continue;
+    begin[static_cast<std::size_t>(memory.first)].push_back(&memory);
+    end[static_cast<std::size_t>(std::min(memory.last, count - 1))].push_back(&memory);
+  }
+  for (std::size_t step = 0; step < steps.size(); ++step) {
+    for (Memory* memory : begin[step]) memory->place = places.take(memory->bytes);
+    for (Memory* memory : end[step]) places.give_back(memory->place, memory->bytes);
+  }
+  thread_mode.abstract = false;
+  arena_bytes = places.size();
+  arena = make_storage(arena_bytes);
+  for (auto& from : begin) {
+    for (Memory* memory : from) {
+      Storage* part = wrap_storage(static_cast<char*>(arena->data) + memory->place, memory->bytes, nullptr,
+                                   nullptr, false);
+      part->device = memory->device;
+      arena_parts.push_back(part);
+      bind(*memory, part, 0);
+    }
+  }
+  for (const auto& [number, constant] : constants)
+    bind(memories[static_cast<std::size_t>(number)], constant.impl()->storage, constant.storage_offset());
+  thread_mode.abstract = true;
+}
+
+Plan::Plan(GraphPointer graph, std::span<const Tensor> inputs, std::span<const Donation> donations)
+    : self_(std::make_unique<Implementation>()) {
+  Implementation& p = *self_;
+  p.graph = std::move(graph);
+  AbstractScope abstract;
+  NoGrad no_grad;
+  thread_mode.interpreter_count = 0;
+  Recorder recorder(p);
+  Recorder::Scope recording(recorder);
+
+  std::vector<TensorList> values(p.graph->nodes().size());  // kept, so that no storage is taken for another
+  std::size_t next_input = 0;
+  for (const auto& node : p.graph->nodes()) {
+    TensorList& results = values[static_cast<std::size_t>(node->number())];
+    if (node->kind() != NodeKind::operation) {
+      const bool is_input = node->kind() == NodeKind::input;
+      const Tensor& actual = is_input ? inputs[next_input] : node->constant();
+      results = {abstract_like(actual)};
+      const int number = recorder.memory(results[0].impl()->storage);
+      Memory& memory = p.memories[static_cast<std::size_t>(number)];
+      memory.home = Home::input;
+      memory.number = is_input ? static_cast<int>(next_input++) : -1;
+      if (is_input) {
+        p.input_strides.push_back(actual.strides());
+        p.input_memories.push_back(number);
+      } else {
+        p.constants.emplace_back(number, actual);
+      }
+      continue;
+    }
+    TensorList held(node->inputs().size());
+    std::vector<Operand> operands;
+    for (std::size_t i = 0; i < held.size(); ++i) {
+      const Input& input = node->inputs()[i];
+      if (const auto* scalar = std::get_if<Scalar>(&input)) {
+        operands.emplace_back(*scalar);
+        continue;
+      }
+      if (const auto* value = std::get_if<Value>(&input))
+        held[i] =
+            values[static_cast<std::size_t>(value->node->number())][static_cast<std::size_t>(value->output)];
+      operands.emplace_back(held[i]);
+    }
+    const std::size_t mark = recorder.mark();
+    abstract_evaluation.needs_values = false;
+    results = evaluate(*node, operands);
+    if (!abstract_evaluation.needs_values) continue;
+
+    // Evaluated as it comes: operands get handles, results their memory.
+    recorder.drop_steps(mark);
+    struct Place {
+      TensorImpl* tensor;
+      int memory;
+      bool own;  // not that of an operand
+    };
+    std::vector<TensorImpl*> given;
+    for (const Tensor& tensor : held)
+      given.push_back(tensor.defined() ? recorder.tensor(*tensor.impl()) : nullptr);
+    std::vector<Place> made;
+    for (const Tensor& result : results) {
+      const bool own = std::none_of(held.begin(), held.end(), [&](const Tensor& t) {
+        return t.defined() && t.shares_storage_with(result);
+      });
+      TensorImpl* tensor = recorder.tensor(*result.impl());
+      const int number = recorder.memory(result.impl()->storage);
+      if (own) p.memories[static_cast<std::size_t>(number)].home = Home::result;
+      made.push_back({tensor, number, own});
+    }
+    recorder.add([&p, node = node.get(), given, made] {
+      TensorList handles(given.size());
+      std::vector<Operand> arguments;
+      for (std::size_t i = 0; i < given.size(); ++i) {
+        if (const auto* scalar = std::get_if<Scalar>(&node->inputs()[i])) {
+          arguments.emplace_back(*scalar);
+          continue;
+        }
+        if (given[i]) handles[i] = handle_of(*given[i]);
+        arguments.emplace_back(handles[i]);
+      }
+      TensorList found = evaluate(*node, arguments);
+      for (std::size_t i = 0; i < found.size(); ++i) {
+        if (!made[i].own) continue;
+        Tensor result = found[i];
+        if (!same_layout(*result.impl(), *made[i].tensor))
+          fail<GraphError>(ErrorCode::bad_graph, "{}: a result lies in memory otherwise than planned",
+                           node->name())
+              .detail("result", describe(result))
+              .raise();
+        p.bind(p.memories[static_cast<std::size_t>(made[i].memory)], result.impl()->storage,
+               result.storage_offset());
+        p.results.push_back(std::move(result));
+      }
+    });
+  }
+  p.add_outputs(recorder, values);
+  p.accept(donations);
+  p.place();
+}
+
+Plan::~Plan() = default;
+
+bool Plan::is_donated(int output) const { return self_->outputs[static_cast<std::size_t>(output)].donated; }
+std::size_t Plan::arena_bytes() const { return self_->arena_bytes; }
+std::size_t Plan::step_count() const { return self_->steps.size(); }
+
+bool Plan::fits(std::span<const Tensor> inputs) const {
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    const TensorImpl& t = *inputs[i].impl();
+    for (int d = 0; d < t.rank; ++d)
+      if (t.sizes[d] != 1 && t.strides[d] != self_->input_strides[i][static_cast<std::size_t>(d)])
+        return false;
+  }
+  return true;
+}
+
+std::optional<TensorList> Plan::run(std::span<const Tensor> inputs) {
+  Implementation& p = *self_;
+  std::unique_lock lock(p.mutex, std::try_to_lock);
+  if (!lock) return std::nullopt;
+  NoGrad no_grad;
+  struct Release {
+    Implementation& plan;
+    std::vector<Storage*> storages;
+    ~Release() {
+      for (Storage* storage : storages)
+        if (storage->references.release()) destroy(storage);
+      plan.results.clear();
+    }
+  } release{p, {}};
+  for (std::size_t m = 0; m < p.memories.size(); ++m) {
+    Memory& memory = p.memories[m];
+    if (memory.home == Home::input && memory.number >= 0) {
+      const TensorImpl& input = *inputs[static_cast<std::size_t>(memory.number)].impl();
+      p.bind(memory, input.storage, input.offset);
+    } else if (memory.home == Home::output) {
+      Storage* storage = make_storage(memory.bytes);
+      storage->device = memory.device;
+      release.storages.push_back(storage);
+      p.bind(memory, storage, 0);
+    }
+  }
+  for (const auto& step : p.steps) step->run();
+  TensorList outputs;
+  outputs.reserve(p.outputs.size());
+  for (const Implementation::Output& output : p.outputs) outputs.push_back(handle_of(*output.tensor));
+  return outputs;
+}
+
+}  // namespace phlox::graph

@@ -1,0 +1,46 @@
+// A graph made ready to run many times on inputs of the same memory layout.
+//
+// The primitives of the graph are evaluated once, without data, and what they ask of the device is noted: a list of
+// kernel calls on memory that is laid out beforehand, in one block with room for what lives at the same time. Running
+// the plan makes these calls and nothing else: no checks, no shapes, no allocation. What needs values to know what to
+// do (places given by tensors, random numbers, checks) is evaluated as it comes.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "phlox/graph/graph.h"
+
+namespace phlox::graph {
+
+// An output of the graph that may be written to the memory of an input, whose old value nobody needs afterwards.
+struct Donation {
+  int output;
+  int input;
+};
+
+class Plan {
+ public:
+  // For inputs with the strides of these.
+  Plan(GraphPointer graph, std::span<const Tensor> inputs, std::span<const Donation> donations = {});
+  ~Plan();
+
+  // Whether the inputs have the layout that the plan is for.
+  bool fits(std::span<const Tensor> inputs) const;
+  // The outputs; those for which `is_donated()` are in the memory of their inputs. Nothing while another thread runs
+  // the plan.
+  std::optional<TensorList> run(std::span<const Tensor> inputs);
+  bool is_donated(int output) const;
+
+  std::size_t arena_bytes() const;  // of the block for intermediate values
+  std::size_t step_count() const;
+
+  struct Implementation;
+
+ private:
+  std::unique_ptr<Implementation> self_;
+};
+
+}  // namespace phlox::graph
