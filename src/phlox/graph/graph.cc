@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "phlox/ops/primitives/pointwise.h"
+#include "phlox/ops/primitives/rules.h"
 
 namespace phlox::graph {
 
@@ -69,9 +70,14 @@ std::vector<Type> infer_types(const Primitive& primitive, std::span<const Input>
     const auto* value = std::get_if<Value>(&input);
     operands.emplace_back(tensors.emplace_back(value ? abstract_tensor(value->type()) : Tensor()));
   }
+  check_call(primitive, operands, attributes.get());
   std::vector<Type> types;
-  for (const Tensor& result : primitive.evaluate(operands, attributes.get()))
+  for (const Tensor& result : primitive.evaluate(operands, attributes.get())) {
+    if (result.numel() > max_elements)
+      fail<GraphError>(ErrorCode::bad_graph, "{}: more elements than a tensor can have", primitive.name)
+          .raise();
     types.push_back(type_of(result));
+  }
   return types;
 }
 

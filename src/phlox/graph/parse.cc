@@ -6,6 +6,7 @@
 #include "phlox/graph/graph.h"
 #include "phlox/graph/text.h"
 #include "phlox/ops/primitives/pointwise.h"
+#include "phlox/ops/primitives/rules.h"
 
 namespace phlox::graph {
 namespace {
@@ -61,6 +62,11 @@ class Parser {
         fail_here(fmt::format("'{}' is not a size", size));
       result.shape.push_back(value->integer());
     }
+    std::int64_t elements = 1;
+    for (std::int64_t size : result.shape)
+      if (__builtin_mul_overflow(elements, std::max<std::int64_t>(size, 1), &elements) ||
+          elements > max_elements)
+        fail_here(fmt::format("no tensor can be as large as '{}'", text));
     const std::string_view rest = text.substr(close + 1);
     if (rest.starts_with("@")) result.device = parse_device(rest.substr(1));
     else if (!rest.empty()) fail_here(fmt::format("'{}' is not a type", text));

@@ -11,6 +11,7 @@
 #include "phlox/ops/primitives/check.h"
 #include "phlox/ops/registry/operation.h"
 #include "phlox/ops/primitives/primitive.h"
+#include "phlox/ops/primitives/rules.h"
 
 namespace phlox {
 namespace {
@@ -31,6 +32,14 @@ TensorList evaluate_fill(std::span<const Operand>, const void* attributes) {
   return {apply_fill(a.shape, a.value, a.dtype, a.device)};
 }
 PHLOX_PRIMITIVE(fill, 3, evaluate_fill, FillAttributes);
+void check_fill(const PrimitiveCall& call) {
+  call.takes(0);
+  const auto& a = call.attributes<FillAttributes>();
+  call.require_sizes("shape", a.shape);
+  call.require_computable(a.dtype);
+  a.value.check_fits(a.dtype);
+}
+PHLOX_PRIMITIVE_RULE(fill, check_fill);
 
 struct ArangeAttributes {
   Scalar start, step;
@@ -48,6 +57,13 @@ TensorList evaluate_arange(std::span<const Operand>, const void* attributes) {
   return {apply_arange(a.start, a.step, a.count, a.dtype, a.device)};
 }
 PHLOX_PRIMITIVE(arange, 24, evaluate_arange, ArangeAttributes);
+void check_arange(const PrimitiveCall& call) {
+  call.takes(0);
+  const auto& a = call.attributes<ArangeAttributes>();
+  call.require_sizes("count", {a.count});
+  call.require_computable(a.dtype);
+}
+PHLOX_PRIMITIVE_RULE(arange, check_arange);
 
 Tensor marked(Tensor tensor, bool requires_grad) {
   if (requires_grad) tensor.set_requires_grad();

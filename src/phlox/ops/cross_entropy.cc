@@ -7,6 +7,7 @@
 #include "phlox/ops/registry/operation.h"
 #include "phlox/ops/primitives/primitive.h"
 #include "phlox/ops/primitives/softmax.h"
+#include "phlox/ops/primitives/rules.h"
 
 namespace phlox {
 
@@ -71,7 +72,9 @@ Tensor row_losses_gradient(const CrossEntropyInputs& in, const Tensor& statistic
 
 CrossEntropyInputs inputs_from(std::span<const Operand> inputs, const void* attributes) {
   const auto& a = *static_cast<const CrossEntropyAttributes*>(attributes);
-  return {inputs[0].tensor(), inputs[1].tensor(), inputs[2].tensor(), a.ignore_index, a.smoothing};
+  const Tensor& weight = inputs[2].tensor();
+  return {inputs[0].tensor(), inputs[1].tensor().contiguous(),
+          weight.defined() ? weight.contiguous() : weight, a.ignore_index, a.smoothing};
 }
 
 TensorList evaluate_cross_entropy(std::span<const Operand> inputs, const void* attributes) {
@@ -79,11 +82,45 @@ TensorList evaluate_cross_entropy(std::span<const Operand> inputs, const void* a
   return {losses, statistics};
 }
 PHLOX_PRIMITIVE(cross_entropy, 72, evaluate_cross_entropy, CrossEntropyAttributes);
+// The dtype in which rows are computed.
+DType check_rows(const PrimitiveCall& call) {
+  const Tensor &logits = call.tensor(0), &target = call.tensor(1);
+  call.require_floating("logits", logits);
+  call.require(logits.rank() > 0, "logits have no dimension for the classes");
+  Shape rows = logits.shape();
+  rows.resize(rows.size() - 1);
+  call.require_shape("the target", target, rows);
+  call.require_dtype("the target", target, DType::int64);
+  const DType working = logits.dtype() == DType::float64 ? DType::float64 : DType::float32;
+  if (const Tensor* weight = call.optional_tensor(2)) {
+    call.require_shape("the weight", *weight, {logits.size(-1)});
+    call.require_dtype("the weight", *weight, working);
+  }
+  return working;
+}
+
+void check_cross_entropy(const PrimitiveCall& call) {
+  call.takes(3);
+  check_rows(call);
+}
+PHLOX_PRIMITIVE_RULE(cross_entropy, check_cross_entropy);
 
 TensorList evaluate_cross_entropy_gradient(std::span<const Operand> inputs, const void* attributes) {
-  return {row_losses_gradient(inputs_from(inputs, attributes), inputs[3].tensor(), inputs[4].tensor())};
+  return {row_losses_gradient(inputs_from(inputs, attributes), inputs[3].tensor().contiguous(),
+                              inputs[4].tensor())};
 }
 PHLOX_PRIMITIVE(cross_entropy_gradient, 73, evaluate_cross_entropy_gradient, CrossEntropyAttributes);
+void check_cross_entropy_gradient(const PrimitiveCall& call) {
+  call.takes(5);
+  const DType working = check_rows(call);
+  Shape pairs = call.tensor(1).shape();
+  call.require_shape("the gradient", call.tensor(4), pairs);
+  call.require_dtype("the gradient", call.tensor(4), working);
+  pairs.push_back(2);
+  call.require_shape("statistics", call.tensor(3), pairs);
+  call.require_dtype("statistics", call.tensor(3), working);
+}
+PHLOX_PRIMITIVE_RULE(cross_entropy_gradient, check_cross_entropy_gradient);
 
 class CrossEntropyNode final : public GradientNode {
  public:

@@ -8,6 +8,7 @@
 #include "phlox/ops/in_place.h"
 #include "phlox/ops/registry/operation.h"
 #include "phlox/ops/primitives/primitive.h"
+#include "phlox/ops/primitives/rules.h"
 #include "phlox/ops/view.h"
 
 namespace phlox {
@@ -29,6 +30,21 @@ TensorList evaluate_split(std::span<const Operand> inputs, const void* attribute
   return apply_split(inputs[0].tensor(), a.dim, a.sizes);
 }
 PHLOX_PRIMITIVE(split, 22, evaluate_split, SplitAttributes);
+void check_split(const PrimitiveCall& call) {
+  call.takes(1);
+  const Tensor& input = call.tensor(0);
+  const auto& a = call.attributes<SplitAttributes>();
+  call.require(input.rank() > 0, "there is no dimension to split");
+  call.require_dim("dim", a.dim, input);
+  std::int64_t rest = input.size(a.dim);
+  call.require(!a.sizes.empty(), "there are no parts");
+  for (std::int64_t size : a.sizes) {
+    call.require(size >= 0 && size <= rest, "the parts are not those of {} elements", input.size(a.dim));
+    rest -= size;
+  }
+  call.require(rest == 0, "the parts leave {} elements out", rest);
+}
+PHLOX_PRIMITIVE_RULE(split, check_split);
 
 class SplitNode final : public GradientNode {
  public:
@@ -90,6 +106,21 @@ TensorList evaluate_cat(std::span<const Operand> inputs, const void* attributes)
   return {apply_cat(tensors, static_cast<const CatAttributes*>(attributes)->dim, "cat")};
 }
 PHLOX_PRIMITIVE(cat, 23, evaluate_cat, CatAttributes);
+void check_cat(const PrimitiveCall& call) {
+  call.require(call.count() > 0, "there are no inputs");
+  const Tensor& first = call.tensor(0);
+  const std::int64_t dim = call.attributes<CatAttributes>().dim;
+  call.require(dim >= -first.rank() && dim < first.rank(), "dim is {}, but there are {} dimensions", dim,
+               first.rank());
+  Shape total = first.shape();
+  std::int64_t& size = total[static_cast<std::size_t>(dim < 0 ? dim + first.rank() : dim)];
+  for (std::size_t i = 1; i < call.count(); ++i) {
+    call.require(call.tensor(i).rank() == first.rank(), "the inputs differ in their dimensions");
+    size += call.tensor(i).size(static_cast<int>(dim));
+    call.require_sizes("the result", total);
+  }
+}
+PHLOX_PRIMITIVE_RULE(cat, check_cat);
 
 class CatNode final : public GradientNode {
  public:

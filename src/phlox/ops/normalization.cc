@@ -10,6 +10,7 @@
 #include "phlox/ops/primitives/device_kernels.h"
 #include "phlox/ops/functions.h"
 #include "phlox/ops/primitives/primitive.h"
+#include "phlox/ops/primitives/rules.h"
 #include "phlox/ops/registry/operation.h"
 #include "phlox/ops/sum_to_shape.h"
 
@@ -97,6 +98,42 @@ TensorList evaluate_normalize(std::span<const Operand> inputs, const void* attri
   return {r.result, r.mean, r.variance, r.inverse};
 }
 PHLOX_PRIMITIVE(normalize, 74, evaluate_normalize, Normalized);
+// That the form is one of this input, with these vectors (or null) over its channels and over its statistics.
+void check_form(const PrimitiveCall& call, const Normalized& form,
+                std::initializer_list<const Tensor*> parameters,
+                std::initializer_list<const Tensor*> statistics) {
+  const Tensor& input = call.tensor(0);
+  const NormalizationLayout& l = form.layout;
+  call.require(input.dtype() == DType::float32 || input.dtype() == DType::float64,
+               "the input is neither float32 nor float64");
+  call.require(!form.channels_last || input.rank() == 4 || input.rank() == 5,
+               "channels are last in 4 or 5 dimensions, not {}", input.rank());
+  call.require_dims("dims", form.dims, input);
+  for (std::int64_t size : {l.outer, l.kept, l.inner, l.run, l.channels})
+    call.require(size > 0, "the layout holds {}", size);
+  call.require_sizes("the layout", {l.outer, l.kept, l.inner});
+  call.require(l.outer * l.kept * l.inner == input.numel() && l.inner % l.run == 0 && form.known(),
+               "the layout is not one of {} elements", input.numel());
+  Shape kept = input.shape();
+  for (std::int64_t d : form.dims) kept[static_cast<std::size_t>(d)] = 1;
+  call.require(element_count(kept) == l.kept, "dims leave {} statistics, not {}", element_count(kept),
+               l.kept);
+  const auto check_vectors = [&](const auto& tensors, std::int64_t count) {
+    for (const Tensor* tensor : tensors) {
+      if (!tensor) continue;
+      call.require_dtype("a vector", *tensor, input.dtype());
+      call.require(tensor->numel() == count, "a vector has {} elements, not {}", tensor->numel(), count);
+    }
+  };
+  check_vectors(parameters, l.channels);
+  check_vectors(statistics, l.kept);
+}
+
+void check_normalize(const PrimitiveCall& call) {
+  call.takes(3);
+  check_form(call, call.attributes<Normalized>(), {call.optional_tensor(1), call.optional_tensor(2)}, {});
+}
+PHLOX_PRIMITIVE_RULE(normalize, check_normalize);
 
 struct NormalizeGradientAttributes {
   Normalized form;
@@ -113,9 +150,24 @@ struct NormalizeGradientAttributes {
 TensorList apply_normalize_gradient(std::span<const Operand> inputs, const NormalizeGradientAttributes& a);
 
 TensorList evaluate_normalize_gradient(std::span<const Operand> inputs, const void* attributes) {
-  return apply_normalize_gradient(inputs, *static_cast<const NormalizeGradientAttributes*>(attributes));
+  const Tensor mean = inputs[2].tensor().contiguous(), inverse = inputs[3].tensor().contiguous();
+  const Operand ordered[] = {inputs[0], inputs[1], mean, inverse, inputs[4]};
+  return apply_normalize_gradient(ordered, *static_cast<const NormalizeGradientAttributes*>(attributes));
 }
 PHLOX_PRIMITIVE(normalize_gradient, 75, evaluate_normalize_gradient, NormalizeGradientAttributes);
+void check_normalize_gradient(const PrimitiveCall& call) {
+  call.takes(5);
+  const auto& a = call.attributes<NormalizeGradientAttributes>();
+  check_form(call, a.form, {call.optional_tensor(4)}, {&call.tensor(2), &call.tensor(3)});
+  call.require_shape("the gradient", call.tensor(1), call.tensor(0).shape());
+  call.require_dtype("the gradient", call.tensor(1), call.tensor(0).dtype());
+  call.require(a.wanted[0] || a.wanted[1] || a.wanted[2], "no gradient is wanted");
+  if (!a.wanted[1] && !a.wanted[2]) return;
+  call.require_sizes("parameter_shape", a.parameter_shape);
+  call.require(element_count(a.parameter_shape) == a.form.layout.channels, "parameters hold {} elements",
+               element_count(a.parameter_shape));
+}
+PHLOX_PRIMITIVE_RULE(normalize_gradient, check_normalize_gradient);
 
 TensorList apply_normalize_gradient(std::span<const Operand> inputs, const NormalizeGradientAttributes& a) {
   if (thread_mode.interpreter_count) [[unlikely]]

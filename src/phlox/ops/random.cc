@@ -10,6 +10,7 @@
 #include "phlox/ops/registry/operation.h"
 #include "phlox/ops/primitives/primitive.h"
 #include "phlox/ops/primitives/random.h"
+#include "phlox/ops/primitives/rules.h"
 
 namespace phlox {
 namespace {
@@ -38,6 +39,20 @@ TensorList evaluate_random(std::span<const Operand> inputs, const void* attribut
   return {run_random(*static_cast<const RandomAttributes*>(attributes), state_from(inputs[0].tensor()))};
 }
 PHLOX_PRIMITIVE(random, 60, evaluate_random, RandomAttributes);
+void require_state(const PrimitiveCall& call, const Tensor& state) {
+  call.require_shape("the state", state, {3});
+  call.require_dtype("the state", state, DType::int64);
+}
+
+void check_random(const PrimitiveCall& call) {
+  call.takes(1);
+  const auto& a = call.attributes<RandomAttributes>();
+  require_state(call, call.tensor(0));
+  call.require_sizes("shape", a.shape);
+  if (a.call.distribution == Distribution::integers) call.require_computable(a.dtype);
+  else call.require(is_floating(a.dtype), "the numbers are floating, not {}", info(a.dtype).name);
+}
+PHLOX_PRIMITIVE_RULE(random, check_random);
 
 struct AdvanceAttributes {
   std::int64_t blocks = 0;
@@ -51,6 +66,11 @@ TensorList evaluate_advance(std::span<const Operand> inputs, const void* attribu
   return {advance_state(inputs[0].tensor(), static_cast<const AdvanceAttributes*>(attributes)->blocks)};
 }
 PHLOX_PRIMITIVE(advance_random, 62, evaluate_advance, AdvanceAttributes);
+void check_advance(const PrimitiveCall& call) {
+  call.takes(1);
+  require_state(call, call.tensor(0));
+}
+PHLOX_PRIMITIVE_RULE(advance_random, check_advance);
 
 Generator& generator_or_default(Generator* generator) { return generator ? *generator : default_generator(); }
 
@@ -474,6 +494,14 @@ TensorList evaluate_dropout(std::span<const Operand> inputs, const void* attribu
                       {state_from(inputs[1].tensor()), inputs[1].tensor()})};
 }
 PHLOX_PRIMITIVE(dropout, 61, evaluate_dropout, DropoutAttributes);
+void check_dropout(const PrimitiveCall& call) {
+  call.takes(2);
+  const auto& a = call.attributes<DropoutAttributes>();
+  call.require_floating("the input", call.tensor(0));
+  require_state(call, call.tensor(1));
+  call.require(a.probability >= 0 && a.probability <= 1, "{} is not a probability", a.probability);
+}
+PHLOX_PRIMITIVE_RULE(dropout, check_dropout);
 
 // Dropout is linear: its gradient is the same dropout of the gradient.
 class DropoutNode final : public GradientNode {

@@ -5,6 +5,7 @@
 #include "phlox/ops/primitives/device_kernels.h"
 #include "phlox/ops/functions.h"
 #include "phlox/ops/primitives/primitive.h"
+#include "phlox/ops/primitives/rules.h"
 #include "phlox/ops/registry/operation.h"
 
 namespace phlox {
@@ -25,6 +26,12 @@ TensorList evaluate_softmax(std::span<const Operand> inputs, const void* attribu
   return {apply_softmax(inputs[0].tensor(), a.dim, a.log)};
 }
 PHLOX_PRIMITIVE(softmax, 70, evaluate_softmax, SoftmaxAttributes);
+void check_softmax(const PrimitiveCall& call) {
+  call.takes(1);
+  call.require_floating("the input", call.tensor(0));
+  call.require_dim("dim", call.attributes<SoftmaxAttributes>().dim, call.tensor(0));
+}
+PHLOX_PRIMITIVE_RULE(softmax, check_softmax);
 
 Tensor softmax_gradient(const Tensor& result, const Tensor& gradient, int dim, bool log);
 
@@ -33,6 +40,15 @@ TensorList evaluate_softmax_gradient(std::span<const Operand> inputs, const void
   return {softmax_gradient(inputs[0].tensor(), inputs[1].tensor(), a.dim, a.log)};
 }
 PHLOX_PRIMITIVE(softmax_gradient, 71, evaluate_softmax_gradient, SoftmaxAttributes);
+void check_softmax_gradient(const PrimitiveCall& call) {
+  call.takes(2);
+  const Tensor &result = call.tensor(0), &gradient = call.tensor(1);
+  call.require_floating("the result", result);
+  call.require_floating("the gradient", gradient);
+  call.require_shape("the gradient", gradient, result.shape());
+  call.require_dim("dim", call.attributes<SoftmaxAttributes>().dim, result);
+}
+PHLOX_PRIMITIVE_RULE(softmax_gradient, check_softmax_gradient);
 
 // The gradient of the input, without a gradient of its own.
 Tensor softmax_gradient(const Tensor& result, const Tensor& gradient, int dim, bool log) {

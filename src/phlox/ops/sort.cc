@@ -4,6 +4,7 @@
 #include "phlox/ops/registry/operation.h"
 #include "phlox/ops/primitives/order.h"
 #include "phlox/ops/primitives/primitive.h"
+#include "phlox/ops/primitives/rules.h"
 
 namespace phlox {
 
@@ -40,10 +41,23 @@ struct SearchAttributes {
 Tensor apply_search(const Tensor& sorted, const Tensor& values, bool right);
 
 TensorList evaluate_search(std::span<const Operand> inputs, const void* attributes) {
-  return {apply_search(inputs[0].tensor(), inputs[1].tensor(),
+  return {apply_search(inputs[0].tensor().contiguous(), inputs[1].tensor().contiguous(),
                        static_cast<const SearchAttributes*>(attributes)->right)};
 }
 PHLOX_PRIMITIVE(search, 14, evaluate_search, SearchAttributes);
+void check_search(const PrimitiveCall& call) {
+  call.takes(2);
+  const Tensor &sorted = call.tensor(0), &values = call.tensor(1);
+  const DType dtype = sorted.dtype();
+  call.require(
+      dtype == DType::float32 || dtype == DType::float64 || dtype == DType::int64 || dtype == DType::uint64,
+      "it does not search in {}", info(dtype).name);
+  call.require_dtype("the values", values, dtype);
+  bool fits = sorted.rank() == 1 || (sorted.rank() > 1 && sorted.rank() == values.rank());
+  for (int d = 0; d < sorted.rank() - 1 && fits; ++d) fits = sorted.size(d) == values.size(d);
+  call.require(fits, "the leading dimensions differ");
+}
+PHLOX_PRIMITIVE_RULE(search, check_search);
 
 Tensor apply_search(const Tensor& sorted, const Tensor& values, bool right) {
   if (thread_mode.interpreter_count) [[unlikely]] {

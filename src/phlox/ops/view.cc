@@ -9,165 +9,23 @@
 #include "phlox/ops/in_place.h"
 #include "phlox/ops/registry/operation.h"
 #include "phlox/ops/primitives/primitive.h"
+#include "phlox/ops/primitives/rules.h"
 #include "phlox/ops/sum_to_shape.h"
+#include "phlox/ops/view_layout.h"
 
 namespace phlox {
 namespace {
 
-struct Layout {
-  Shape sizes;
-  Strides strides;
-  std::int64_t offset;
-};
-
-// Strides for a reshape without copying; false when there are none. Dimensions that run on in memory are
-// taken together and cut anew.
-bool reshape_strides(const TensorImpl& from, const Shape& sizes, Strides& strides) {
-  strides.resize(sizes.size());
-  if (from.count == 0 || from.contiguous) {
-    strides = contiguous_strides(sizes);
-    return true;
-  }
-  int next = sizes.rank() - 1;
-  std::int64_t chunk = 1, chunk_stride = 1;
-  bool begun = false;
-  for (int d = from.rank - 1; d >= 0; --d) {
-    if (from.sizes[d] == 1) continue;
-    if (!begun) {
-      chunk_stride = from.strides[d];
-      chunk = 1;
-      begun = true;
-    }
-    chunk *= from.sizes[d];
-    int above = d - 1;
-    while (above >= 0 && from.sizes[above] == 1) --above;
-    if (above >= 0 && from.strides[above] == from.strides[d] * from.sizes[d]) continue;
-    std::int64_t taken = 1;
-    while (next >= 0 && (taken < chunk || sizes[static_cast<std::size_t>(next)] == 1)) {
-      strides[static_cast<std::size_t>(next)] = taken * chunk_stride;
-      taken *= sizes[static_cast<std::size_t>(next)];
-      --next;
-    }
-    if (taken != chunk) return false;
-    begun = false;
-  }
-  for (; next >= 0; --next) strides[static_cast<std::size_t>(next)] = 1;  // sizes of 1
-  return true;
-}
-
-bool layout_of(const TensorImpl& from, const ViewAttributes& v, Layout& to) {
-  to.offset = from.offset;
-  const auto at = [](const IntList& list, int i) { return list[static_cast<std::size_t>(i)]; };
-  switch (v.kind) {
-    case ViewKind::reshape: to.sizes = v.a; return reshape_strides(from, to.sizes, to.strides);
-    case ViewKind::expand: {
-      to.sizes = v.a;
-      to.strides.resize(v.a.size());
-      const int added = v.a.rank() - from.rank;
-      for (int d = 0; d < v.a.rank(); ++d) {
-        const bool kept = d >= added && from.sizes[d - added] == at(v.a, d);
-        to.strides[static_cast<std::size_t>(d)] = kept ? from.strides[d - added] : 0;
-      }
-      return true;
-    }
-    case ViewKind::permute:
-      to.sizes.resize(v.a.size());
-      to.strides.resize(v.a.size());
-      for (std::size_t d = 0; d < v.a.size(); ++d) {
-        to.sizes[d] = from.sizes[v.a[d]];
-        to.strides[d] = from.strides[v.a[d]];
-      }
-      return true;
-    case ViewKind::select: {
-      const std::int64_t dim = v.a[0];
-      to.sizes.resize(from.rank - 1u);
-      to.strides.resize(from.rank - 1u);
-      for (int d = 0, e = 0; d < from.rank; ++d) {
-        if (d == dim) continue;
-        to.sizes[static_cast<std::size_t>(e)] = from.sizes[d];
-        to.strides[static_cast<std::size_t>(e++)] = from.strides[d];
-      }
-      to.offset += v.a[1] * from.strides[dim];
-      return true;
-    }
-    case ViewKind::slice: {
-      to.sizes = v.a;
-      to.strides.resize(v.a.size());
-      std::int64_t shift = 0;
-      for (int d = 0; d < from.rank; ++d) {
-        to.strides[static_cast<std::size_t>(d)] = from.strides[d] * at(v.c, d);
-        shift += from.strides[d] * at(v.b, d);
-      }
-      if (element_count(v.a) > 0) to.offset += shift;  // an empty slice may begin beyond the end
-      return true;
-    }
-    case ViewKind::diagonal: {
-      const std::int64_t shift = v.a[0], first = v.a[1], second = v.a[2];
-      for (int d = 0; d < from.rank; ++d) {
-        if (d == first || d == second) continue;
-        to.sizes.push_back(from.sizes[d]);
-        to.strides.push_back(from.strides[d]);
-      }
-      const std::int64_t length = shift >= 0 ? std::min(from.sizes[first], from.sizes[second] - shift)
-                                             : std::min(from.sizes[first] + shift, from.sizes[second]);
-      to.sizes.push_back(std::max<std::int64_t>(length, 0));
-      to.strides.push_back(from.strides[first] + from.strides[second]);
-      if (length > 0) to.offset += shift >= 0 ? shift * from.strides[second] : -shift * from.strides[first];
-      return true;
-    }
-    case ViewKind::unfold: {
-      const std::int64_t dim = v.a[0], size = v.a[1], step = v.a[2];
-      for (int d = 0; d < from.rank; ++d) {
-        to.sizes.push_back(d == dim ? (from.sizes[d] - size) / step + 1 : from.sizes[d]);
-        to.strides.push_back(d == dim ? from.strides[d] * step : from.strides[d]);
-      }
-      to.sizes.push_back(size);
-      to.strides.push_back(from.rank == 0 ? 1 : from.strides[dim]);
-      return true;
-    }
-    case ViewKind::strided:
-      to.sizes = v.a;
-      to.strides = v.b;
-      to.offset = v.offset;
-      return true;
-    case ViewKind::real_pairs:
-      for (int d = 0; d < from.rank; ++d) {
-        to.sizes.push_back(from.sizes[d]);
-        to.strides.push_back(2 * from.strides[d]);
-      }
-      to.sizes.push_back(2);
-      to.strides.push_back(1);
-      to.offset *= 2;
-      return true;
-    case ViewKind::complex_pairs:
-      if (from.strides[from.rank - 1] != 1 || from.offset % 2 != 0) return false;
-      for (int d = 0; d < from.rank - 1; ++d) {
-        if (from.strides[d] % 2 != 0 && from.sizes[d] > 1) return false;
-        to.sizes.push_back(from.sizes[d]);
-        to.strides.push_back(from.strides[d] / 2);
-      }
-      to.offset /= 2;
-      return true;
-  }
-  return false;
-}
-
-// The dtype of a view, and that of what it is a view of.
-DType viewed_dtype(ViewKind kind, DType dtype) {
-  if (kind == ViewKind::real_pairs) return info(dtype).real;
-  if (kind == ViewKind::complex_pairs) return dtype == DType::float64 ? DType::complex128 : DType::complex64;
-  return dtype;
-}
-DType origin_dtype(ViewKind kind, DType dtype) {
-  if (kind == ViewKind::real_pairs) return viewed_dtype(ViewKind::complex_pairs, dtype);
-  if (kind == ViewKind::complex_pairs) return viewed_dtype(ViewKind::real_pairs, dtype);
-  return dtype;
+void check_view(const PrimitiveCall& call) {
+  call.takes(1);
+  check_view_of(call, call.tensor(0), call.attributes<ViewAttributes>());
 }
 
 TensorList evaluate_view(std::span<const Operand> inputs, const void* attributes) {
   return {apply_view(inputs[0].tensor(), *static_cast<const ViewAttributes*>(attributes))};
 }
 PHLOX_PRIMITIVE(view, 20, evaluate_view, ViewAttributes);
+PHLOX_PRIMITIVE_RULE(view, check_view);
 
 }  // namespace
 
@@ -248,11 +106,40 @@ class ViewGradientNode final : public GradientNode {
 };
 
 Tensor view_of(const Tensor& input, const ViewAttributes& attributes) {
-  Layout layout;
+  ViewLayout layout;
   if (!layout_of(*input.impl(), attributes, layout)) return {};
   Tensor result = make_view(input, layout.sizes, layout.strides, layout.offset);
   result.impl()->dtype = viewed_dtype(attributes.kind, input.dtype());
   return result;
+}
+
+void check_view_gradient(const PrimitiveCall& call) {
+  call.takes(1);
+  const auto& a = call.attributes<ViewGradientAttributes>();
+  const Tensor& gradient = call.tensor(0);
+  const ViewKind kind = a.view.kind;
+  call.require(kind != ViewKind::reshape && kind != ViewKind::expand && kind != ViewKind::permute &&
+                   kind != ViewKind::strided,
+               "this kind of view has another gradient");
+  call.require_sizes("shape", a.shape);
+  call.require_computable(gradient.dtype());
+  AbstractScope abstract;
+  const Tensor origin = make_tensor(a.shape, origin_dtype(kind, gradient.dtype()), gradient.device());
+  check_view_of(call, origin, a.view);
+  call.require_shape("the gradient", gradient, view_of(origin, a.view).shape());
+  a.outside.check_fits(origin.dtype());
+}
+PHLOX_PRIMITIVE_RULE(view_gradient, check_view_gradient);
+
+void check_view_put(const PrimitiveCall& call) {
+  call.takes(2);
+  const Tensor& base = call.tensor(0);
+  const auto& v = call.attributes<ViewAttributes>();
+  call.require(v.kind != ViewKind::reshape, "a reshape shows all elements");
+  check_view_of(call, base, v);
+  AbstractScope abstract;
+  const Tensor place = view_of(make_tensor(base.shape(), base.dtype(), base.device()), v);
+  call.require_shape("the value", call.tensor(1), place.shape());
 }
 
 }  // namespace
@@ -275,6 +162,7 @@ TensorList evaluate_view_put(std::span<const Operand> inputs, const void* attrib
                          *static_cast<const ViewAttributes*>(attributes))};
 }
 PHLOX_PRIMITIVE(view_put, 30, evaluate_view_put, ViewAttributes);
+PHLOX_PRIMITIVE_RULE(view_put, check_view_put);
 
 class ViewPutNode final : public GradientNode {
  public:
@@ -303,8 +191,9 @@ Tensor apply_view_put(const Tensor& base, const Tensor& value, const ViewAttribu
     const Operand operands[] = {base, value};
     return interpret(view_put_primitive, operands, &attributes)[0];
   }
-  // Strides count elements of a row-major tensor.
-  const MemoryOrder order = attributes.kind == ViewKind::strided ? MemoryOrder::row_major : MemoryOrder::keep;
+  // Strides count elements of a row-major tensor, and pairs lie side by side in one.
+  const bool row_major = attributes.kind == ViewKind::strided || attributes.kind == ViewKind::complex_pairs;
+  const MemoryOrder order = row_major ? MemoryOrder::row_major : MemoryOrder::keep;
   const bool recorded = needs_gradient(base) || needs_gradient(value);
   Tensor result;
   {

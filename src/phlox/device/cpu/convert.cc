@@ -318,7 +318,11 @@ void arange(TensorImpl& target, const Scalar& start, const Scalar& step) {
     for (std::int64_t i = first; i < last; i += block) {
       const std::int64_t n = std::min(block, last - i);
       for (std::int64_t j = 0; j < n; ++j) {
-        if (integers) stage.integer[j] = start.integer() + (i + j) * step.integer();
+        if (integers)
+          stage.integer[j] =  // wraps around as integers do
+              static_cast<std::int64_t>(static_cast<std::uint64_t>(start.integer()) +
+                                        static_cast<std::uint64_t>(i + j) *
+                                            static_cast<std::uint64_t>(step.integer()));
         else stage.floating[j] = start.real() + static_cast<double>(i + j) * step.real();
       }
       const std::int64_t stride = target.strides[0] * bytes;

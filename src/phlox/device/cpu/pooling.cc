@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <atomic>
 #include <cmath>
 #include <limits>
 #include <type_traits>
@@ -179,6 +180,7 @@ void move_selected(const MaxPoolCall& call) {
   const std::vector<std::int64_t> from = spatial_offsets(input), to = spatial_offsets(output),
                                   at = spatial_offsets(indices);
   const bool scatter = call.task == MaxPoolTask::scatter;
+  std::atomic<bool> outside = false;
   // Windows may overlap, so an image's positions are scattered by one thread.
   for_each_part(
       output, static_cast<std::int64_t>(to.size()), !scatter,
@@ -187,8 +189,12 @@ void move_selected(const MaxPoolCall& call) {
         const auto base = [&](const TensorImpl& t) { return n * t.strides[0] + channel * t.strides[1]; };
         const std::int64_t input_base = base(input), output_base = base(output), index_base = base(indices);
         const auto move = [&](std::int64_t p, std::int64_t c) {
-          T& a = inside[input_base + c * input.strides[1] +
-                        from[where[index_base + c * indices.strides[1] + at[p]]]];
+          const auto place = static_cast<std::uint32_t>(where[index_base + c * indices.strides[1] + at[p]]);
+          if (place >= from.size()) {
+            outside.store(true, std::memory_order_relaxed);
+            return;
+          }
+          T& a = inside[input_base + c * input.strides[1] + from[place]];
           T& b = pooled[output_base + c * output.strides[1] + to[p]];
           if (scatter) a = static_cast<T>(a + b);
           else b = a;
@@ -201,6 +207,10 @@ void move_selected(const MaxPoolCall& call) {
             for (std::int64_t p = first; p < last; ++p) move(p, c);
         }
       });
+  if (outside.load())
+    fail<IndexError>(ErrorCode::index_out_of_range, "max_pool: an index is out of range for {} places",
+                     from.size())
+        .raise();
 }
 
 template <class T>

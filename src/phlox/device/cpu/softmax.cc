@@ -123,6 +123,7 @@ void cross_entropy_gradient(const CrossEntropyCall& call) {
       if (targets[row] == call.ignore_index) {
         std::fill_n(target, row_bytes, 0);
       } else {
+        if (targets[row] < 0 || targets[row] >= classes) throw_bad_target(targets[row], classes);
         f.cross_entropy_gradient(logits.read(row, scratch.at(0)), describe_row(call, targets[row], working),
                                  weights, statistics + 2 * row * bytes, gradient_of_row(row), target,
                                  classes);

@@ -3,6 +3,7 @@
 #include "phlox/core/recording.h"
 #include "phlox/ops/primitives/device_kernels.h"
 #include "phlox/ops/primitives/primitive.h"
+#include "phlox/ops/primitives/rules.h"
 
 namespace phlox {
 namespace {
@@ -21,6 +22,13 @@ TensorList evaluate_check(std::span<const Operand> inputs, const void* attribute
   return {apply_check(inputs[0].tensor(), inputs[1].tensor(), a.error, a.message)};
 }
 PHLOX_PRIMITIVE(check, 5, evaluate_check, CheckAttributes);
+void check_check(const PrimitiveCall& call) {
+  call.takes(2);
+  call.tensor(0);
+  call.require_dtype("the condition", call.tensor(1), DType::bool_);
+  call.require(call.tensor(1).numel() == 1, "the condition is not one truth value");
+}
+PHLOX_PRIMITIVE_RULE(check, check_check);
 
 class CheckNode final : public GradientNode {
  public:

@@ -5,6 +5,7 @@
 #include "phlox/ops/primitives/device_kernels.h"
 #include "phlox/ops/functions.h"
 #include "phlox/ops/primitives/primitive.h"
+#include "phlox/ops/primitives/rules.h"
 
 namespace phlox {
 namespace {
@@ -64,6 +65,21 @@ TensorList evaluate_contraction(std::span<const Operand> inputs, const void*) {
                    inputs.size() > 2 ? OptionalTensor(inputs[2].tensor()) : OptionalTensor())};
 }
 PHLOX_PRIMITIVE(contraction, 40, evaluate_contraction, NoAttributes);
+void check_contraction(const PrimitiveCall& call) {
+  call.takes(2, 3);
+  const Tensor &lhs = call.tensor(0), &rhs = call.tensor(1);
+  const DType dtype = lhs.dtype();
+  call.require(is_computable(dtype) && dtype != DType::bool_, "it does not multiply {}", info(dtype).name);
+  call.require_dtype("the right side", rhs, dtype);
+  call.require((lhs.rank() == 2 || lhs.rank() == 3) && rhs.rank() == lhs.rank(),
+               "the sides are not two matrices or two batches of them");
+  call.require(lhs.rank() == 2 || lhs.size(0) == rhs.size(0), "the batches differ");
+  call.require(lhs.size(-1) == rhs.size(-2), "the inner sizes are {} and {}", lhs.size(-1), rhs.size(-2));
+  if (call.count() < 3) return;
+  call.require_shape("the bias", call.tensor(2), {rhs.size(-1)});
+  call.require_dtype("the bias", call.tensor(2), dtype);
+}
+PHLOX_PRIMITIVE_RULE(contraction, check_contraction);
 
 }  // namespace
 

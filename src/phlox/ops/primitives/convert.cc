@@ -6,6 +6,7 @@
 #include "phlox/ops/in_place.h"
 #include "phlox/ops/registry/operation.h"
 #include "phlox/ops/primitives/primitive.h"
+#include "phlox/ops/primitives/rules.h"
 
 namespace phlox {
 namespace {
@@ -24,6 +25,15 @@ TensorList evaluate_convert(std::span<const Operand> inputs, const void* attribu
   return {apply_convert(inputs[0].tensor(), a.dtype, a.order)};
 }
 PHLOX_PRIMITIVE(convert, 2, evaluate_convert, ConvertAttributes);
+void check_convert(const PrimitiveCall& call) {
+  call.takes(1);
+  const auto& a = call.attributes<ConvertAttributes>();
+  if (a.dtype != call.tensor(0).dtype()) {
+    call.require_computable(a.dtype);
+    call.require_computable(call.tensor(0).dtype());
+  }
+}
+PHLOX_PRIMITIVE_RULE(convert, check_convert);
 
 class ConvertNode final : public GradientNode {
  public:

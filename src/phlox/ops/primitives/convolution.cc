@@ -1,5 +1,6 @@
 #include "phlox/ops/primitives/convolution.h"
 
+#include <limits>
 #include <utility>
 
 #include "phlox/core/recording.h"
@@ -8,6 +9,7 @@
 #include "phlox/ops/primitives/device_kernels.h"
 #include "phlox/ops/functions.h"
 #include "phlox/ops/primitives/primitive.h"
+#include "phlox/ops/primitives/rules.h"
 
 namespace phlox {
 namespace {
@@ -111,6 +113,62 @@ TensorList evaluate(std::span<const Operand> inputs, const void* attributes) {
 PHLOX_PRIMITIVE(convolution, 41, evaluate<ConvolutionPart::output>, ConvolutionAttributes);
 PHLOX_PRIMITIVE(convolution_data_gradient, 42, evaluate<ConvolutionPart::input>, ConvolutionAttributes);
 PHLOX_PRIMITIVE(convolution_weight_gradient, 43, evaluate<ConvolutionPart::weight>, ConvolutionAttributes);
+void check_geometry(const PrimitiveCall& call, const ConvolutionGeometry& g, int dims) {
+  constexpr std::int64_t largest = std::numeric_limits<std::int32_t>::max();
+  const auto require_list = [&](const char* name, const IntList& list, std::int64_t least) {
+    call.require(list.rank() == dims, "{} has {} numbers, not {}", name, list.rank(), dims);
+    for (std::int64_t x : list) call.require(x >= least && x <= largest, "{} holds {}", name, x);
+  };
+  require_list("stride", g.stride, 1);
+  require_list("padding_before", g.padding_before, 0);
+  require_list("padding_after", g.padding_after, 0);
+  require_list("dilation", g.dilation, 1);
+  call.require(g.groups >= 1 && g.groups <= largest, "there are {} groups", g.groups);
+}
+
+template <ConvolutionPart part>
+void check_convolution(const PrimitiveCall& call) {
+  const auto& a = call.attributes<ConvolutionAttributes>();
+  call.takes(2, part == ConvolutionPart::output ? 3 : 2);
+  const Tensor &first = call.tensor(0), &second = call.tensor(1);
+  const int dims = first.rank() - 2;
+  call.require(dims >= 1 && dims <= 3 && second.rank() == first.rank(),
+               "the inputs have {} and {} dimensions, not both 3, 4 or 5", first.rank(), second.rank());
+  call.require_real("an input", first);
+  call.require(first.dtype() != DType::bool_, "an input is bool");
+  call.require_dtype("an input", second, first.dtype());
+  check_geometry(call, a.geometry, dims);
+  call.require(a.lost.rank() == dims, "sizes has {} numbers, not {}", a.lost.rank(), dims);
+  call.require_sizes("sizes", a.lost);
+  const std::int64_t groups = a.geometry.groups;
+  switch (part) {
+    case ConvolutionPart::output:
+      call.require(second.size(0) % groups == 0, "{} channels are not {} groups", second.size(0), groups);
+      call.require(first.size(1) % groups == 0 && first.size(1) / groups == second.size(1),
+                   "{} channels meet weights for {} in {} groups", first.size(1), second.size(1), groups);
+      if (const Tensor* bias = call.optional_tensor(2)) {
+        call.require_shape("the bias", *bias, {second.size(0)});
+        call.require_dtype("the bias", *bias, first.dtype());
+      } else {
+        call.require(call.count() == 2, "the bias is left out");
+      }
+      break;
+    case ConvolutionPart::input:
+      call.require(second.size(0) % groups == 0 && first.size(1) == second.size(0),
+                   "{} channels meet weights that give {} in {} groups", first.size(1), second.size(0),
+                   groups);
+      break;
+    case ConvolutionPart::weight:
+      call.require(first.size(0) == second.size(0), "there are {} and {} samples", first.size(0),
+                   second.size(0));
+      call.require(first.size(1) % groups == 0 && second.size(1) % groups == 0,
+                   "{} and {} channels are not {} groups", first.size(1), second.size(1), groups);
+      break;
+  }
+}
+PHLOX_PRIMITIVE_RULE(convolution, check_convolution<ConvolutionPart::output>);
+PHLOX_PRIMITIVE_RULE(convolution_data_gradient, check_convolution<ConvolutionPart::input>);
+PHLOX_PRIMITIVE_RULE(convolution_weight_gradient, check_convolution<ConvolutionPart::weight>);
 
 const Primitive& primitive_of(ConvolutionPart part) {
   switch (part) {

@@ -9,6 +9,7 @@
 #include "phlox/ops/in_place.h"
 #include "phlox/ops/registry/operation.h"
 #include "phlox/ops/primitives/primitive.h"
+#include "phlox/ops/primitives/rules.h"
 #include "phlox/ops/sum_to_shape.h"
 
 namespace phlox {
@@ -150,12 +151,39 @@ TensorList evaluate_index(std::span<const Operand> inputs, const void* attribute
   return {apply_index(inputs[0].tensor(), places_from(inputs.subspan(1), a))};
 }
 PHLOX_PRIMITIVE(index, 25, evaluate_index, IndexAttributes);
+// Inputs from `first` on are indices into the data.
+void check_places(const PrimitiveCall& call, std::size_t first) {
+  const Tensor& data = call.tensor(0);
+  const auto& a = call.attributes<IndexAttributes>();
+  call.require(call.count() == first + a.dims.size() && !a.dims.empty(), "{} dimensions for {} inputs",
+               a.dims.size(), call.count());
+  call.require_dims("dims", a.dims, data);
+  call.require(std::is_sorted(a.dims.begin(), a.dims.end()), "dims do not ascend");
+  Shape shape;
+  for (std::size_t i = first; i < call.count(); ++i) {
+    check_integers(call.tensor(i), "index");
+    shape = broadcast_shapes(shape, call.tensor(i).shape(), "index");
+  }
+  for (int d = 0; d < data.rank(); ++d)
+    if (!a.dims.contains(d)) shape.push_back(data.size(d));
+  call.require_sizes("the result", shape);
+  call.require(a.position >= 0 && a.position <= data.rank() - a.dims.rank(), "position is {}", a.position);
+}
+
+void check_index(const PrimitiveCall& call) { check_places(call, 1); }
+PHLOX_PRIMITIVE_RULE(index, check_index);
 
 TensorList evaluate_index_put(std::span<const Operand> inputs, const void* attributes) {
   const auto& a = *static_cast<const IndexAttributes*>(attributes);
   return {apply_index_put(inputs[0].tensor(), places_from(inputs.subspan(2), a), inputs[1].tensor(), a.mode)};
 }
 PHLOX_PRIMITIVE(index_put, 26, evaluate_index_put, IndexAttributes);
+void check_index_put(const PrimitiveCall& call) {
+  check_places(call, 2);
+  call.require_computable(call.tensor(0).dtype());
+  call.require_computable(call.tensor(1).dtype());
+}
+PHLOX_PRIMITIVE_RULE(index_put, check_index_put);
 
 // Index tensors that a gradient needs. They are copies of its own unless the user's were int64 and
 // contiguous.
@@ -346,12 +374,26 @@ TensorList evaluate_gather(std::span<const Operand> inputs, const void* attribut
                        inputs[1].tensor())};
 }
 PHLOX_PRIMITIVE(gather, 27, evaluate_gather, GatherAttributes);
+void check_gather(const PrimitiveCall& call) {
+  call.takes(2);
+  call.require_dim("dim", call.attributes<GatherAttributes>().dim, call.tensor(0));
+  check_integers(call.tensor(1), "gather");
+}
+PHLOX_PRIMITIVE_RULE(gather, check_gather);
 
 TensorList evaluate_scatter(std::span<const Operand> inputs, const void* attributes) {
   const auto& a = *static_cast<const GatherAttributes*>(attributes);
   return {apply_scatter(inputs[0].tensor(), a.dim, inputs[1].tensor(), inputs[2].tensor(), a.mode)};
 }
 PHLOX_PRIMITIVE(scatter, 28, evaluate_scatter, GatherAttributes);
+void check_scatter(const PrimitiveCall& call) {
+  call.takes(3);
+  call.require_dim("dim", call.attributes<GatherAttributes>().dim, call.tensor(0));
+  check_integers(call.tensor(1), "scatter");
+  call.require_computable(call.tensor(0).dtype());
+  call.require_computable(call.tensor(2).dtype());
+}
+PHLOX_PRIMITIVE_RULE(scatter, check_scatter);
 
 class GatherNode final : public GradientNode {
  public:
@@ -422,6 +464,7 @@ void check_ranks(const Tensor& data, int dim, const Tensor& index, bool bounded,
   bool fits = data.rank() == index.rank() || (data.rank() <= 1 && index.rank() <= 1);
   for (int d = 0; d < data.rank() && fits && data.rank() == index.rank(); ++d)
     fits = (d == dim && !bounded) || index.impl()->sizes[d] <= data.impl()->sizes[d];
+  if (bounded && data.rank() != index.rank()) fits = fits && index.numel() <= data.numel();
   if (fits) return;
   fail<ShapeError>(ErrorCode::sizes_differ, "{}: the index does not fit the tensor outside of dimension {}",
                    operation, dim)
@@ -523,6 +566,11 @@ TensorList evaluate_nonzero(std::span<const Operand> inputs, const void*) {
   return {apply_nonzero(inputs[0].tensor())};
 }
 PHLOX_PRIMITIVE(nonzero, 29, evaluate_nonzero, NoAttributes);
+void check_nonzero(const PrimitiveCall& call) {
+  call.takes(1);
+  call.require_computable(call.tensor(0).dtype());
+}
+PHLOX_PRIMITIVE_RULE(nonzero, check_nonzero);
 }  // namespace
 
 Tensor apply_nonzero(const Tensor& input) {

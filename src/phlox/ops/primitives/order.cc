@@ -6,6 +6,7 @@
 #include "phlox/ops/functions.h"
 #include "phlox/ops/primitives/primitive.h"
 #include "phlox/ops/primitives/reduce.h"
+#include "phlox/ops/primitives/rules.h"
 
 namespace phlox {
 
@@ -28,6 +29,12 @@ TensorList evaluate_arg_reduce(std::span<const Operand> inputs, const void* attr
   return {apply_arg_reduce(inputs[0].tensor(), a.dim, a.maximum, a.operation)};
 }
 PHLOX_PRIMITIVE(arg_reduce, 11, evaluate_arg_reduce, ArgReduceAttributes);
+void check_arg_reduce(const PrimitiveCall& call) {
+  call.takes(1);
+  call.require_real("the input", call.tensor(0));
+  call.require_dim("dim", call.attributes<ArgReduceAttributes>().dim, call.tensor(0));
+}
+PHLOX_PRIMITIVE_RULE(arg_reduce, check_arg_reduce);
 
 // --- scan --------------------------------------------------------------------------------------------------------
 
@@ -55,6 +62,15 @@ TensorList evaluate_scan(std::span<const Operand> inputs, const void* attributes
   return as_list(apply_scan(a.kind, inputs[0].tensor(), a.dim, a.result));
 }
 PHLOX_PRIMITIVE(scan, 12, evaluate_scan, ScanAttributes);
+void check_scan(const PrimitiveCall& call) {
+  call.takes(1);
+  const auto& a = call.attributes<ScanAttributes>();
+  call.require_real("the input", call.tensor(0));
+  call.require_dim("dim", a.dim, call.tensor(0));
+  call.require(is_computable(a.result) && !is_complex(a.result), "the result cannot be {}",
+               info(a.result).name);
+}
+PHLOX_PRIMITIVE_RULE(scan, check_scan);
 
 // The sum from each element to the last one.
 Tensor sum_to_end(const Tensor& x, int dim) {
@@ -188,6 +204,16 @@ TensorList evaluate_sort(std::span<const Operand> inputs, const void* attributes
   return as_list(apply_sort(inputs[0].tensor(), a.dim, a.descending, a.count));
 }
 PHLOX_PRIMITIVE(sort, 13, evaluate_sort, SortAttributes);
+void check_sort(const PrimitiveCall& call) {
+  call.takes(1);
+  const Tensor& input = call.tensor(0);
+  const auto& a = call.attributes<SortAttributes>();
+  call.require_real("the input", input);
+  call.require_dim("dim", a.dim, input);
+  const std::int64_t length = input.rank() ? input.size(a.dim) : 1, least = input.rank() ? 0 : 1;
+  call.require(a.count >= least && a.count <= length, "the first {} of {} elements", a.count, length);
+}
+PHLOX_PRIMITIVE_RULE(sort, check_sort);
 
 class SortNode final : public GradientNode {
  public:

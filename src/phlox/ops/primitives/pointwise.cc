@@ -12,6 +12,7 @@
 #include "phlox/ops/functions.h"
 #include "phlox/ops/in_place.h"
 #include "phlox/ops/primitives/primitive.h"
+#include "phlox/ops/primitives/rules.h"
 #include "phlox/ops/sum_to_shape.h"
 
 namespace phlox {
@@ -384,6 +385,21 @@ TensorList evaluate_pointwise(std::span<const Operand> inputs, const void* attri
   return {apply_pointwise(*a.function, inputs, {scalars, a.scalars.size()})};
 }
 PHLOX_PRIMITIVE(pointwise, 1, evaluate_pointwise, PointwiseAttributes);
+void check_pointwise(const PrimitiveCall& call) {
+  const auto& a = call.attributes<PointwiseAttributes>();
+  const PointwiseFunction& function = *a.function;
+  call.takes(function.tensors);
+  call.require(a.scalars.size() == function.scalars, "{} takes {} scalars, not {}", function.name,
+               function.scalars, a.scalars.size());
+  bool any = false;
+  for (std::size_t i = 0; i < call.count(); ++i) {
+    if (call.is_number(i)) continue;
+    call.require_computable(call.tensor(i).dtype());
+    any = true;
+  }
+  call.require(any, "{} is applied to numbers alone", function.name);
+}
+PHLOX_PRIMITIVE_RULE(pointwise, check_pointwise);
 
 // The number that kernel_scalar() would make this from.
 Scalar number_of(const KernelScalar& scalar) {
@@ -638,6 +654,9 @@ const PointwiseFunction* find_pointwise_function(std::string_view full_name) {
     return found;
   }();
   constexpr std::string_view gradient = ".gradient";
+  // Names come from texts as well: nobody needs longer ones.
+  constexpr std::size_t longest = 256;
+  if (full_name.size() > longest) return nullptr;
   const std::size_t dot = full_name.rfind(gradient);
   if (dot == std::string_view::npos) {
     const auto entry = by_name.find(full_name);

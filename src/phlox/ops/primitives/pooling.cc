@@ -1,12 +1,14 @@
 #include "phlox/ops/primitives/pooling.h"
 
 #include <algorithm>
+#include <limits>
 
 #include "phlox/core/recording.h"
 #include "phlox/core/saved_tensor.h"
 #include "phlox/ops/primitives/device_kernels.h"
 #include "phlox/ops/functions.h"
 #include "phlox/ops/primitives/primitive.h"
+#include "phlox/ops/primitives/rules.h"
 
 namespace phlox {
 
@@ -105,6 +107,62 @@ TensorList evaluate_gather(std::span<const Operand> inputs, const void*) {
 PHLOX_PRIMITIVE(max_pool, 44, evaluate_max_pool, PoolGeometry);
 PHLOX_PRIMITIVE(max_pool_scatter, 45, evaluate_scatter, SizeAttributes);
 PHLOX_PRIMITIVE(max_pool_gather, 46, evaluate_gather, NoAttributes);
+constexpr std::int64_t largest_size = std::numeric_limits<std::int32_t>::max();  // positions are int32
+
+int check_images(const PrimitiveCall& call, const Tensor& images) {
+  call.require(images.rank() >= 3 && images.rank() <= 5, "the input has {} dimensions, not 3 to 5",
+               images.rank());
+  call.require_real("the input", images);
+  call.require(images.dtype() != DType::bool_, "the input is bool");
+  return images.rank() - 2;
+}
+
+void require_spatial(const PrimitiveCall& call, const char* name, const IntList& sizes, int dims,
+                     std::int64_t least) {
+  call.require(sizes.rank() == dims, "{} has {} numbers, not {}", name, sizes.rank(), dims);
+  call.require_sizes(name, sizes);
+  for (std::int64_t size : sizes)
+    call.require(size >= least && size <= largest_size, "{} holds {}", name, size);
+}
+
+// Windows over images of these spatial sizes.
+void check_windows(const PrimitiveCall& call, const PoolGeometry& g, const Shape& spatial) {
+  const int dims = spatial.rank();
+  require_spatial(call, "the input", spatial, dims, 0);
+  require_spatial(call, "output", g.output, dims, 0);
+  if (g.adaptive) return;
+  require_spatial(call, "kernel", g.kernel, dims, 1);
+  require_spatial(call, "stride", g.stride, dims, 1);
+  require_spatial(call, "padding", g.padding, dims, 0);
+  if (!g.dilation.empty()) require_spatial(call, "dilation", g.dilation, dims, 1);
+}
+
+void check_max_pool(const PrimitiveCall& call) {
+  call.takes(1);
+  check_images(call, call.tensor(0));
+  check_windows(call, call.attributes<PoolGeometry>(), spatial_sizes(call.tensor(0)));
+}
+PHLOX_PRIMITIVE_RULE(max_pool, check_max_pool);
+
+void check_max_pool_scatter(const PrimitiveCall& call) {
+  call.takes(2);
+  const Tensor &values = call.tensor(0), &indices = call.tensor(1);
+  require_spatial(call, "spatial", call.attributes<SizeAttributes>().spatial, check_images(call, values), 0);
+  call.require_shape("indices", indices, values.shape());
+  call.require_dtype("indices", indices, DType::int32);
+}
+PHLOX_PRIMITIVE_RULE(max_pool_scatter, check_max_pool_scatter);
+
+void check_max_pool_gather(const PrimitiveCall& call) {
+  call.takes(2);
+  const Tensor &values = call.tensor(0), &indices = call.tensor(1);
+  check_images(call, values);
+  call.require(indices.rank() == values.rank() && indices.size(0) == values.size(0) &&
+                   indices.size(1) == values.size(1),
+               "indices are of other images");
+  call.require_dtype("indices", indices, DType::int32);
+}
+PHLOX_PRIMITIVE_RULE(max_pool_gather, check_max_pool_gather);
 
 Tensor scatter_pooled(const Tensor& values, const Tensor& indices, const Shape& spatial) {
   if (thread_mode.interpreter_count) [[unlikely]] {
@@ -166,6 +224,24 @@ TensorList evaluate_spread(std::span<const Operand> inputs, const void* attribut
 }
 PHLOX_PRIMITIVE(average_pool, 47, evaluate_average, PoolGeometry);
 PHLOX_PRIMITIVE(average_pool_transpose, 48, evaluate_spread, SpreadAttributes);
+void check_average_pool(const PrimitiveCall& call) {
+  call.takes(1);
+  check_images(call, call.tensor(0));
+  call.require_floating("the input", call.tensor(0));
+  check_windows(call, call.attributes<PoolGeometry>(), spatial_sizes(call.tensor(0)));
+}
+PHLOX_PRIMITIVE_RULE(average_pool, check_average_pool);
+
+void check_average_pool_transpose(const PrimitiveCall& call) {
+  call.takes(1);
+  const auto& a = call.attributes<SpreadAttributes>();
+  const int dims = check_images(call, call.tensor(0));
+  call.require_floating("the input", call.tensor(0));
+  require_spatial(call, "spatial", a.spatial, dims, 0);
+  check_windows(call, a.geometry, a.spatial);
+  call.require(spatial_sizes(call.tensor(0)) == a.geometry.output, "the input is not what pooling gives");
+}
+PHLOX_PRIMITIVE_RULE(average_pool_transpose, check_average_pool_transpose);
 
 Tensor spread_pooled(const Tensor& values, const Shape& spatial, const PoolGeometry& geometry) {
   if (thread_mode.interpreter_count) [[unlikely]] {

@@ -5,6 +5,7 @@
 #include "phlox/ops/primitives/device_kernels.h"
 #include "phlox/ops/functions.h"
 #include "phlox/ops/primitives/primitive.h"
+#include "phlox/ops/primitives/rules.h"
 
 namespace phlox {
 
@@ -50,6 +51,26 @@ TensorList evaluate_reduce(std::span<const Operand> inputs, const void* attribut
   return {apply_reduce(a.kind, inputs[0].tensor(), a.dims, a.keepdim, a.compute, a.result, a.operation)};
 }
 PHLOX_PRIMITIVE(reduce, 10, evaluate_reduce, ReduceAttributes);
+void check_reduce(const PrimitiveCall& call) {
+  call.takes(1);
+  const Tensor& input = call.tensor(0);
+  const auto& a = call.attributes<ReduceAttributes>();
+  call.require_computable(input.dtype());
+  call.require_computable(a.result);
+  call.require_dims("dims", a.dims, input);
+  switch (a.compute) {
+    case DType::float32:
+    case DType::float64:
+    case DType::int64:
+    case DType::uint64:
+    case DType::uint8:
+    case DType::bool_: break;
+    default: call.require(false, "it does not compute in {}", info(a.compute).name);
+  }
+  if (is_complex(input.dtype()) && a.compute != DType::bool_)
+    call.require(a.kind == ReduceKind::sum && is_complex(a.result), "complex numbers have sums only");
+}
+PHLOX_PRIMITIVE_RULE(reduce, check_reduce);
 
 // The transpose of a sum: every element gets the gradient of its result. A view without memory of its own.
 Tensor expand_to_input(const Tensor& gradient, const Shape& shape, const Dims& dims, bool keepdim) {
