@@ -169,6 +169,14 @@ TEST(GraphRules, NamesOfGradientsThatNobodyKnows) {
   EXPECT_ERROR(graph_of("%x: f32[3]", "%0: f32[3] = " + name + "(%x)"), GraphError, "no primitive");
 }
 
+TEST(GraphRules, MessagesMayHoldAnything) {
+  const std::string line = R"(%0: f32[2] = check(%x, %c, message="no, [not \"so\" = 3  # ) \\ at\nall"))";
+  const GraphPointer graph = graph_of("%x: f32[2], %c: bool[]", line);
+  EXPECT_NE(to_string(*graph).find(line), std::string::npos) << to_string(*graph);
+  const TensorList inputs{ones({2}), Tensor(false)};
+  EXPECT_ERROR(execute(*graph, inputs), ValueError, "no, [not \"so\" = 3  # ) \\ at\nall");
+}
+
 // Values are checked when the graph runs.
 TEST(GraphRules, ValuesThatReachBeyondAreErrorsOfTheRun) {
   const auto run = [](const GraphPointer& graph, const TensorList& inputs) { execute(*graph, inputs); };

@@ -26,7 +26,7 @@ class Printer final : public AttributeVisitor {
   void visit(const char* name, Integers& values) override {
     add(name, fmt::format("[{}]", fmt::join(values, ",")));
   }
-  void visit(const char* name, std::string& text) override { add(name, fmt::format("\"{}\"", text)); }
+  void visit(const char* name, std::string& text) override { add(name, quoted(text)); }
   void visit(const char* name, DType& dtype) override { add(name, std::string(info(dtype).short_name)); }
   void visit(const char* name, Device& device) override { add(name, phlox::to_string(device)); }
   void visit(const char*, const PointwiseFunction*&) override {}
@@ -98,8 +98,9 @@ class Reader final : public AttributeVisitor {
   }
   void visit(const char* name, std::string& text) override {
     if (!wanted(name)) return;
-    if (text_.size() < 2 || text_.front() != '"' || text_.back() != '"') fail_value(name_, text_);
-    text = text_.substr(1, text_.size() - 2);
+    std::optional<std::string> value = unquoted(text_);
+    if (!value) fail_value(name_, text_);
+    text = std::move(*value);
   }
   void visit(const char* name, DType& dtype) override {
     if (!wanted(name)) return;

@@ -19,7 +19,7 @@ class Parser {
     header();
     for (;;) {
       std::string_view line = next_line();
-      if (const std::size_t comment = line.find("  # "); comment != std::string_view::npos) {
+      if (const std::size_t comment = find_unquoted(line, "  # "); comment != std::string_view::npos) {
         location_ = trimmed(line.substr(comment + 4));
         line = trimmed(line.substr(0, comment));
       } else {
@@ -172,7 +172,7 @@ class Parser {
     }
     std::vector<Input> inputs;
     for (std::string_view item : items) {
-      const std::size_t equals = item.find('=');
+      const std::size_t equals = find_unquoted(item, "=");
       if (item.starts_with("%")) inputs.emplace_back(value(item.substr(1)));
       else if (item == "none") inputs.emplace_back(std::monostate{});
       else if (equals != std::string_view::npos)

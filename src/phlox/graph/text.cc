@@ -16,6 +16,24 @@ std::string text_of_real(double value) {
   return text.find_first_of(".e") == std::string::npos ? text + ".0" : text;
 }
 
+// Goes over the characters of a text and says which stand in quotes.
+class Quotes {
+ public:
+  bool hold(char c) {
+    if (escaped_) {
+      escaped_ = false;
+      return true;
+    }
+    const bool inside = inside_;
+    if (c == '"') inside_ = !inside_;
+    else if (inside_ && c == '\\') escaped_ = true;
+    return inside || inside_;
+  }
+
+ private:
+  bool inside_ = false, escaped_ = false;
+};
+
 std::optional<double> real_from(std::string_view text) {
   if (text == "nan") return std::numeric_limits<double>::quiet_NaN();
   if (text == "inf") return std::numeric_limits<double>::infinity();
@@ -67,13 +85,48 @@ std::string_view trimmed(std::string_view text) {
   return text;
 }
 
+std::size_t find_unquoted(std::string_view text, std::string_view part) {
+  Quotes quotes;
+  for (std::size_t i = 0; i < text.size(); ++i)
+    if (!quotes.hold(text[i]) && text.substr(i).starts_with(part)) return i;
+  return std::string_view::npos;
+}
+
+std::string quoted(std::string_view text) {
+  std::string result = "\"";
+  for (char c : text) {
+    if (c == '"' || c == '\\') result += '\\';
+    if (c == '\n') result += "\\n";
+    else result += c;
+  }
+  return result + '"';
+}
+
+std::optional<std::string> unquoted(std::string_view text) {
+  if (text.size() < 2 || text.front() != '"' || text.back() != '"') return std::nullopt;
+  text = text.substr(1, text.size() - 2);
+  std::string result;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text[i] == '"') return std::nullopt;
+    if (text[i] != '\\') {
+      result += text[i];
+      continue;
+    }
+    if (++i == text.size()) return std::nullopt;
+    result += text[i] == 'n' ? '\n' : text[i];
+  }
+  return result;
+}
+
 std::vector<std::string_view> split_list(std::string_view text) {
   std::vector<std::string_view> items;
   if (trimmed(text).empty()) return items;
   int depth = 0;
   std::size_t begin = 0;
+  Quotes quotes;
   for (std::size_t i = 0; i <= text.size(); ++i) {
     const char c = i < text.size() ? text[i] : ',';
+    if (i < text.size() && quotes.hold(c)) continue;
     if (c == '[' || c == '(') ++depth;
     else if (c == ']' || c == ')') --depth;
     else if (c == ',' && (depth == 0 || i == text.size())) {

@@ -15,8 +15,13 @@ std::string text_of(const Scalar& scalar);
 std::optional<Scalar> scalar_from(std::string_view text);
 // "f32"; nothing when there is no such dtype.
 std::optional<DType> dtype_from(std::string_view short_name);
-// The items between commas that stand in no brackets, without spaces around.
+// The items between commas that stand in no brackets and no quotes, without spaces around.
 std::vector<std::string_view> split_list(std::string_view text);
+// Where `part` begins outside of quotes; npos when it does not.
+std::size_t find_unquoted(std::string_view text, std::string_view part);
+// In quotes, on one line; and back, or nothing when the text is not of this form.
+std::string quoted(std::string_view text);
+std::optional<std::string> unquoted(std::string_view text);
 std::string_view trimmed(std::string_view text);
 
 }  // namespace phlox::graph
