@@ -160,7 +160,7 @@ class Runner:
         if stop is True:
             return outcome
         assert outcome is not None
-        kept = Outcome(returned=True, value=outcome.value) if at_end else outcome
+        kept = outcome.sure()  # where it stopped
         leaving = outcome.ways() | leaves(part) | (RETURN if at_end else frozenset())
         return self.both(stop, (lambda: kept, run), part, leaving, at_end)
 

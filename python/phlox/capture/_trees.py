@@ -51,16 +51,28 @@ def thunk(body: ast.expr) -> ast.Lambda:
     return ast.Lambda(none, body)
 
 
+_PLACE = ("lineno", "col_offset", "end_lineno", "end_col_offset")
+
+
 def located(node: Node, like: ast.AST) -> Node:
-    """Gives all parts of a new tree that have no place yet that of another node."""
-    place = {key: getattr(like, key) for key in ("lineno", "col_offset", "end_lineno", "end_col_offset")}
-    for part in ast.walk(node):
-        if "lineno" in part._attributes and not hasattr(part, "lineno"):
-            for key, value in place.items():
-                setattr(part, key, value)
+    """Gives the parts of a new tree that have no place yet that of another node; a part that has one is complete."""
+    place = [getattr(like, key) for key in _PLACE]
+    parts: list[Any] = [node]
+    while parts:
+        part = parts.pop()
+        if "lineno" in part._attributes:
+            if hasattr(part, "lineno"):
+                continue
+            part.lineno, part.col_offset, part.end_lineno, part.end_col_offset = place
             if isinstance(part, ast.Attribute) and isinstance(part.value, ast.Name) and part.value.id == UNIT:
                 part.end_lineno = part.lineno  # or else a call would be said to be in the last line
                 part.end_col_offset = part.col_offset
+        for name in part._fields:
+            value = getattr(part, name, None)
+            if isinstance(value, list):
+                parts += [v for v in value if isinstance(v, ast.AST)]
+            elif isinstance(value, ast.AST) and not isinstance(value, ast.expr_context):
+                parts.append(value)
     return node
 
 
@@ -237,13 +249,18 @@ def names_of(nodes: Iterable[ast.AST]) -> _Names:
 
 def mentioned(nodes: Iterable[ast.AST]) -> set[str]:
     """All names that occur, bound or read, nested functions included."""
-    nodes = list(nodes)
-    found = names_of(nodes).bound
+    found: set[str] = set()
     for node in nodes:
-        found.update(part.id for part in ast.walk(node) if isinstance(part, ast.Name))
-        for part in ast.walk(node):
-            if isinstance(part, (ast.Global, ast.Nonlocal)):
-                found.update(part.names)
+        known = getattr(node, "_mentioned", None)
+        if known is None:
+            known = names_of([node]).bound
+            for part in ast.walk(node):
+                if isinstance(part, ast.Name):
+                    known.add(part.id)
+                elif isinstance(part, (ast.Global, ast.Nonlocal)):
+                    known.update(part.names)
+            node._mentioned = known  # type: ignore[attr-defined]
+        found |= known
     return found
 
 

@@ -26,6 +26,13 @@ class Outcome:
         """How the block may have ended."""
         return frozenset(leave for leave, flag in _FLAGS if getattr(self, flag) is not False)
 
+    def sure(self) -> Outcome:
+        """The outcome where the block is known to have ended: in the only way there is, if it is one."""
+        ways = self.ways()
+        if len(ways) != 1:
+            return self
+        return Outcome("return" in ways, "break" in ways, "continue" in ways, self.value)
+
     def within_loop(self) -> Outcome | None:
         """What is left of it when the turn of a loop has ended."""
         return _or_none(Outcome(self.returned, self.broke, False, self.value))
