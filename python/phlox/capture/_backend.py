@@ -143,7 +143,8 @@ class Backend:
         raise NotImplementedError
 
     def assert_(self, test: Any, message: Callable[[], Any] | None, source: str, place: Place) -> None:
-        """`assert test, message()`; `source` is the condition's text."""
+        """`assert test, message()`; `source` is the condition's text. `if c: raise E()` is `assert not c` with a message
+        that is the exception to raise."""
         raise NotImplementedError
 
     def observe(self, kind: str, owner: Any, name: Any, value: Any, place: Place) -> None:

@@ -18,6 +18,11 @@ from ._values import Outcome
 def run_if(unit: Any, site: Site, test: Any, cells: Callable, iterators: Iterable[Any]) -> Any:
     runner = LoopRunner(unit, site, cells, iterators)
     first, second = list(site.node.body), list(site.node.orelse)
+    if len(first) == 1 and isinstance(first[0], ast.Raise) and first[0].exc and not second:
+        negated = runner.backend.logical_not(test)
+        source = f"not ({ast.unparse(site.node.test)})"
+        runner.backend.assert_(negated, runner.region(first[0].exc), source, runner.place)
+        return None
     if not site.leaves:
         runner.both(test, (runner.region(first), runner.region(second)), [*first, *second])
         return None

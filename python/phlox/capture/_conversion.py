@@ -64,6 +64,7 @@ def converted_callable(target: Any) -> Any:
     """What to call instead of `target`: converted code for the program's functions, else itself."""
     kind = type(target)
     if kind is FunctionType:
+        _refuse_async(target)
         return _converted(target) if _is_users(target) else target
     if kind is MethodType:
         function = target.__func__
@@ -81,6 +82,11 @@ def converted_callable(target: Any) -> Any:
     if type(method) is FunctionType and _is_users(method):
         return MethodType(_converted(method), target)
     return target  # a phlox module among others: its forward() is converted when the module calls it
+
+
+def _refuse_async(function: FunctionType) -> None:
+    if function.__code__.co_flags & (inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR):
+        refuse("async_function", function=function.__name__)
 
 
 def _is_users(function: FunctionType) -> bool:
@@ -140,9 +146,8 @@ def _convert_now(function: FunctionType) -> Any:
 
 
 def _plan_of(function: FunctionType) -> tuple[CodeType | None, Plan | None]:
+    _refuse_async(function)
     code = function.__code__
-    if code.co_flags & (inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR):
-        refuse("async_function", function=function.__name__)
     source = source_of(function)
     if source is None:
         return None, None

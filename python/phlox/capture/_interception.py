@@ -143,7 +143,8 @@ def _host_only(function: Any) -> Any:
     def call(*arguments: Any, **keywords: Any) -> Any:
         if any(isinstance(a, Zip) for a in arguments):
             refuse("unconverted_iteration", name=function.__name__)
-        return function(*arguments, **keywords)
+        made = function(*arguments, **keywords)
+        return current.session.add_new(made) if current.session and type(made) is list else made
 
     return call
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import itertools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -13,6 +14,8 @@ from ._refusals import refuse
 from ._regions import RETURN, Runner
 from ._trees import leaves, load, located
 from ._values import Outcome, packed, read, slots_of, unpacked, write
+
+_ENDLESS = (itertools.count, itertools.cycle, itertools.repeat)
 
 
 class _Finished:
@@ -78,6 +81,8 @@ class LoopRunner(Runner):
         if isinstance(site.node, ast.While):
             return self.finish_while(site, outcome, self.next_test(site, outcome))
         body, part = self.body(site), turn_part(site)
+        if isinstance(iterator, _ENDLESS):
+            refuse("endless_iterator", name=type(iterator).__name__)
         while self.stopped(outcome) is not True:
             try:
                 element = next(iterator)

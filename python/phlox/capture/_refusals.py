@@ -29,7 +29,7 @@ REFUSALS = {
     ),
     "raise_in_region": (
         "`raise` cannot depend on a tensor",
-        "assert condition, message",
+        "assert condition, message; or `raise` alone in an `if` without `else`",
     ),
     "comprehension_condition": (
         "the condition of a comprehension cannot depend on a tensor",
@@ -54,6 +54,10 @@ REFUSALS = {
     "kinds_differ": (
         "`{name}` is {first} {first_where}, but {second} {second_where}",
         "the same kind of value in both",
+    ),
+    "endless_iterator": (
+        "a loop over itertools.{name}() whose end depends on a tensor has no length",
+        "while True",
     ),
     "loop_else_leaves": (
         "the `else` of a loop that depends on a tensor cannot leave the loop around it",

@@ -286,7 +286,9 @@ class Statements(Expressions):
             both = [located(ast.Subscript(load(key), constant(i), ast.Load()), target) for i in (0, 1)]
             read = located(ast.Subscript(both[0], both[1], ast.Load()), target)
             made.append(assigned(value, ask("item", load(key), read), target))
-        changed = rebuilt(node, {"target": located(store(value), node), "op": node.op, "value": self.visit(node.value)})
+        changed = rebuilt(
+            node, {"target": located(store(value), node), "op": node.op, "value": self.visit(node.value)}
+        )
         made.append(changed)
         result = located(load(value), node)
         if isinstance(target, ast.Subscript):

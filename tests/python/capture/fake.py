@@ -166,8 +166,11 @@ class FakeBackend(Backend):
 
     def assert_(self, test, message, source, place):
         self.calls.append(("assert", source))
+        if message:
+            message()  # as a tracer would
         if not self.dead and not unboxed(test):
-            raise AssertionError(*([message()] if message else []))
+            value = message() if message else None
+            raise value if isinstance(value, Exception) else AssertionError(value)
 
     def observe(self, kind, owner, name, value, place):
         self.observed.append((kind, name, value))

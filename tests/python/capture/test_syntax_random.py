@@ -7,9 +7,8 @@ import sys
 import pytest
 from comparison import compare
 from fake import run_symbolic
-from random_programs import Writer
-
 from phlox.errors import GraphError
+from random_programs import Writer
 
 PROGRAMS = 20
 

@@ -642,3 +642,43 @@ def test_assert_fails_with_its_message():
 
     with pytest.raises(AssertionError, match="not 2"):
         run_symbolic(positive, -1)
+
+
+def test_raise_alone_is_an_assertion():
+    def positive(a):
+        if a <= 0:
+            raise ValueError(f"not {1 + 1}")
+        return a
+
+    assert run_symbolic(positive, 3) == 3
+    with pytest.raises(ValueError, match="not 2"):
+        run_symbolic(positive, -1)
+
+
+def test_alias_of_a_list_that_became_another_object():
+    class Stack:
+        def __init__(self):
+            self.values = []
+
+        def append(self, value):
+            self.values.append(value)
+
+    class Stacking(FakeBackend):
+        def for_loop(self, count, body, names, initial, place):
+            initial = [Stack() if isinstance(v, list) else v for v in initial]
+            return super().for_loop(count, body, names, initial, place)
+
+    def stacked(xs):
+        out = []
+        for x in xs:
+            out.append(x)
+        return out.values
+
+    def aliased(xs):
+        out = also = []
+        for x in xs:
+            out.append(x)
+        return also
+
+    assert run_symbolic(stacked, (1, 2), backend=Stacking())[-2:] == [1, 2]
+    assert "has no value" in repr(run_symbolic(aliased, (1, 2), backend=Stacking()))
