@@ -148,7 +148,7 @@ class Backend:
         raise NotImplementedError
 
     def observe(self, kind: str, owner: Any, name: Any, value: Any, place: Place) -> None:
-        """Host state was read. kind "attribute": owner.name, "item": owner[name], "global": owner is the globals(),
+        """Host state was read; the same value of the same place is reported once. kind "attribute": owner.name, "item": owner[name], "global": owner is the globals(),
         "free": owner is the cell of the closure (None where the function does not know it)."""
 
     def mutate(self, kind: str, owner: Any, name: Any, value: Any, place: Place) -> None:
@@ -162,18 +162,30 @@ class Session:
     def __init__(self, backend: Backend) -> None:
         self.backend = backend
         self.depth = 0
-        self._made: dict[
+        self._read: dict[tuple[str, int, Any], tuple[Any, Any]] = {}
+        self.made: dict[
             int, tuple[Any, int]
         ] = {}  # by identity; the object is kept, so that it stays unique
 
     def add_new(self, value: Any) -> Any:
         """Remembers an object as made by the captured call; gives it back."""
-        self._made[id(value)] = (value, self.depth)
+        self.made[id(value)] = (value, self.depth)
         return value
+
+    def is_known(self, kind: str, owner: Any, name: Any, value: Any) -> bool:
+        """Whether this very value was read there before; remembers it."""
+        if kind == "item" and type(name) not in (str, int):
+            return False
+        key = (kind, id(owner), name)
+        entry = self._read.get(key)
+        if entry is not None and entry[1] is value:
+            return True
+        self._read[key] = (owner, value)
+        return False
 
     def made_at(self, value: Any) -> int | None:
         """The depth at which the object was made; None for one that was there before."""
-        entry = self._made.get(id(value))
+        entry = self.made.get(id(value))
         return None if entry is None else entry[1]
 
 
@@ -182,6 +194,15 @@ class _Current(threading.local):
 
 
 current = _Current()
+#: The number of captures in all threads: where there is none, `current` need not be asked, which takes longer.
+active = 0
+_active_lock = threading.Lock()
+
+
+def _count(change: int) -> None:
+    global active
+    with _active_lock:
+        active += change
 
 
 @contextmanager
@@ -190,10 +211,12 @@ def capturing(backend: Backend) -> Iterator[Session]:
     from ._conversion import converted_callable
 
     before, current.session = current.session, Session(backend)
+    _count(1)
     hook = _set_forward_converter(converted_callable)
     try:
         yield current.session
     finally:
+        _count(-1)
         current.session = before
         _set_forward_converter(hook)
 

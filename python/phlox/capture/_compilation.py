@@ -11,7 +11,7 @@ from typing import Any
 from ._plan import FunctionPlan, Plan, Site
 from ._scopes import function_scope
 from ._statements import Statements
-from ._trees import UNIT, located, names_of
+from ._trees import HELPER, UNIT, located, names_of
 
 _OUTER, _INNER = ".outer", ".inner"
 _FUTURE_FLAGS = 0
@@ -73,7 +73,8 @@ def compile_region(
 
 
 def _compile(plan: Plan, inner: ast.stmt, name: str, frees: Iterable[str], like: ast.AST) -> CodeType:
-    names = tuple(dict.fromkeys([*frees, UNIT]))
+    helpers = [p.id for p in ast.walk(inner) if isinstance(p, ast.Name) and p.id.startswith(HELPER)]
+    names = tuple(dict.fromkeys([*frees, UNIT, *helpers]))
     outer = ast.FunctionDef(name=_OUTER, args=_arguments(names), body=[inner], decorator_list=[])
     for part in ast.walk(outer):
         if "type_params" in part._fields and not hasattr(part, "type_params"):
@@ -128,5 +129,6 @@ def _bare(node: ast.arguments) -> ast.arguments:
 
 def bind(code: CodeType, module: dict[str, Any], cells: Mapping[str, CellType]) -> Callable[..., Any]:
     """A function of this code over existing cells."""
-    closure = tuple(cells[name] for name in code.co_freevars)
+    unit = cells[UNIT].cell_contents
+    closure = tuple(unit.helper(n) if n.startswith(HELPER) else cells[n] for n in code.co_freevars)
     return FunctionType(code, module, code.co_name, None, closure)

@@ -84,6 +84,9 @@ def converted_callable(target: Any) -> Any:
     return target  # a phlox module among others: its forward() is converted when the module calls it
 
 
+Unit.convert = staticmethod(converted_callable)
+
+
 def _refuse_async(function: FunctionType) -> None:
     if function.__code__.co_flags & (inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR):
         refuse("async_function", function=function.__name__)

@@ -34,9 +34,11 @@ class Expressions(Copier):
         names = sorted({*mentioned(nodes), UNIT})
         return thunk(ast.Tuple([load(name) for name in names], ast.Load()))
 
-    def symbolic(self, value: ast.expr) -> ast.Call:
-        """Sets .t and asks whether it is symbolic."""
-        return ask("symbolic", walrus(_T, value))
+    def symbolic(self, value: ast.expr) -> ast.expr:
+        """Sets .t and asks whether it is symbolic; bools, which most conditions are, without a call."""
+        first = ast.Compare(walrus(_T, value), [ast.IsNot()], [constant(True)])
+        second = ast.Compare(load(_T), [ast.IsNot()], [constant(False)])
+        return ast.BoolOp(ast.And(), [first, second, ask("symbolic", load(_T))])
 
     # --- loads
 
@@ -61,11 +63,16 @@ class Expressions(Copier):
         return located(ask("attribute", owner, constant(node.attr), read), node)
 
     def visit_Subscript(self, node: ast.Subscript) -> ast.expr:  # noqa: N802
+        if isinstance(node.value, ast.Name) and isinstance(node.slice, (ast.Name, ast.Constant)):
+            parts = [self.visit(node.value), self.visit(node.slice)]
+            if all(isinstance(part, (ast.Name, ast.Constant)) for part in parts):
+                read = rebuilt(node, {"value": parts[0], "slice": parts[1], "ctx": node.ctx})
+                return located(ask("item", *parts, read), node)
         both = walrus(_T, self.owner_and_key(node))
         owner = ast.Subscript(load(_T), constant(0), ast.Load())
         key = ast.Subscript(load(_T), constant(1), ast.Load())
         read = located(ast.Subscript(owner, key, ast.Load()), node)
-        return located(ask("item", both, read), node)
+        return located(ask("item_of", both, read), node)
 
     def owner_and_key(self, node: ast.Subscript) -> ast.expr:
         return located(pair(self.visit(node.value), self.visit(node.slice)), node)

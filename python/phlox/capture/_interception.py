@@ -29,6 +29,7 @@ class Count:
 
 
 def is_symbolic_iterable(value: Any) -> bool:
+    """Whether a loop over the value is one of the graph."""
     session = current.session
     if session is None:
         return False

@@ -9,18 +9,19 @@ from types import BuiltinFunctionType, BuiltinMethodType, CellType, FunctionType
 from typing import Any
 
 from .._phlox import Operation
+from . import _backend
 from . import _constructs as constructs
 from ._backend import DELETED, Undefined, current, place
 from ._interception import is_symbolic_iterable, refuse_frame_access, report_change
 from ._loops import FINISHED
 from ._plan import Plan
 from ._refusals import refuse
+from ._trees import HELPER
 from ._values import BROKE, CONTINUED, Outcome
 
 # Reads of these are not reported: they are the program's text rather than its state.
 _TEXT = (FunctionType, BuiltinFunctionType, MethodType, BuiltinMethodType, ModuleType, type, Operation)
 _TEXT_TYPES = frozenset(_TEXT)
-_CONTAINERS = frozenset((list, dict, tuple))
 _IN_PLACE = frozenset((list, dict, set, bytearray))
 
 
@@ -32,20 +33,30 @@ class Unit:
 
     DELETED, BROKE, CONTINUED, FINISHED = DELETED, BROKE, CONTINUED, FINISHED
     iter, slice = builtins.iter, builtins.slice
+    convert: Callable[[Any], Any]  # converted_callable() sets itself here
 
     def __init__(self, plan: Plan, module: dict[str, Any], cells: dict[str, CellType]) -> None:
         self.plan, self.globals, self._cells = plan, module, cells
+        self._helpers: dict[str, CellType] = {}
+
+    def helper(self, name: str) -> CellType:
+        """The cell of one of the functions below."""
+        cell = self._helpers.get(name)
+        if cell is None:
+            cell = self._helpers[name] = CellType(getattr(self, name[len(HELPER) :]))
+        return cell
 
     # --- conditions
 
     @staticmethod
     def symbolic(value: Any) -> bool:
-        session = current.session
-        return session is not None and session.backend.is_symbolic(value)
+        if not _backend.active or (session := current.session) is None:
+            return False
+        return session.backend.is_symbolic(value)
 
     @staticmethod
     def symbolic_iterable(holder: list) -> bool:
-        return current.session is not None and is_symbolic_iterable(holder[0])
+        return _backend.active > 0 and is_symbolic_iterable(holder[0])
 
     @staticmethod
     def again(iterator: Any) -> Any:
@@ -158,63 +169,66 @@ class Unit:
 
     @staticmethod
     def attribute(owner: Any, name: str, value: Any) -> Any:
-        session = current.session
-        if session is not None and type(value) not in _TEXT_TYPES:
-            _observe(session, "attribute", owner, name, value)
+        if _backend.active and type(value) not in _TEXT_TYPES and (session := current.session) is not None:
+            if id(owner) not in session.made:
+                _observe(session, "attribute", owner, name, value)
         return value
 
     @staticmethod
-    def item(both: tuple, value: Any) -> Any:
-        session = current.session
-        if session is not None and isinstance(both[0], (list, dict)):
-            _observe(session, "item", both[0], both[1], value)
+    def item(owner: Any, key: Any, value: Any) -> Any:
+        if _backend.active and isinstance(owner, (list, dict)) and (session := current.session) is not None:
+            if id(owner) not in session.made:
+                _observe(session, "item", owner, key, value)
         return value
 
+    @staticmethod
+    def item_of(both: tuple, value: Any) -> Any:
+        return Unit.item(*both, value)
+
     def read_global(self, value: Any, name: str) -> Any:
-        session = current.session
-        if session is not None and type(value) not in _TEXT_TYPES and not isinstance(value, _TEXT):
-            session.backend.observe("global", self.globals, name, value, place())
+        if _backend.active and type(value) not in _TEXT_TYPES and (session := current.session) is not None:
+            _observe(session, "global", self.globals, name, value)
         return value
 
     def read_free(self, value: Any, name: str) -> Any:
-        session = current.session
-        if session is not None and type(value) not in _TEXT_TYPES and not isinstance(value, _TEXT):
-            session.backend.observe("free", self._cells.get(name), name, value, place())
+        if _backend.active and type(value) not in _TEXT_TYPES and (session := current.session) is not None:
+            _observe(session, "free", self._cells.get(name), name, value)
         return self.value(value)
 
     # --- calls, new objects and writes
 
     @staticmethod
     def callee(function: Any) -> Any:
-        if current.session is None:
+        if not _backend.active or current.session is None:
             if type(function) is BuiltinFunctionType:
                 refuse_frame_access(function)
             return function
-        return _converted_callable(function)
+        return Unit.convert(function)
 
     @staticmethod
     def new(value: Any) -> Any:
         """A list, dict or set that the code makes itself."""
-        session = current.session
-        return value if session is None else session.add_new(value)
+        if not _backend.active or (session := current.session) is None:
+            return value
+        return session.add_new(value)
 
     @staticmethod
     def attribute_owner(owner: Any, name: str, value: Any) -> Any:
-        if current.session is not None:
+        if _backend.active:
             report_change("attribute", owner, name, value)
         return owner
 
     @staticmethod
     def item_owner(both: tuple, value: Any) -> Any:
-        if current.session is not None:
-            if not current.session.backend.is_symbolic(both[0]):
+        if _backend.active and (session := current.session) is not None:
+            if isinstance(both[0], (list, dict)) or not session.backend.is_symbolic(both[0]):
                 report_change("item", both[0], both[1], value)
         return both[0]
 
     @staticmethod
     def changing(value: Any) -> None:
         """Before `variable += ...`, which changes a list, dict or set itself."""
-        if current.session is not None and type(value) in _IN_PLACE:
+        if _backend.active and type(value) in _IN_PLACE:
             report_change("method", value, "+=", None)
 
     def store_global(self, value: Any, name: str) -> Any:
@@ -229,7 +243,9 @@ class Unit:
 
 
 def _observe(session: Any, kind: str, owner: Any, name: Any, value: Any) -> None:
-    if isinstance(value, _TEXT) or session.backend.is_symbolic(owner) or session.made_at(owner) is not None:
+    if session.is_known(kind, owner, name, value) or isinstance(value, _TEXT):
+        return
+    if session.backend.is_symbolic(owner):
         return
     session.backend.observe(kind, owner, name, value, place())
 
@@ -243,7 +259,3 @@ def _iterate(iterator: Any) -> Iterator:
         yield value
 
 
-def _converted_callable(function: Any) -> Any:
-    from ._conversion import converted_callable
-
-    return converted_callable(function)

@@ -285,7 +285,7 @@ class Statements(Expressions):
             made.append(assigned(key, self.owner_and_key(target), target))
             both = [located(ast.Subscript(load(key), constant(i), ast.Load()), target) for i in (0, 1)]
             read = located(ast.Subscript(both[0], both[1], ast.Load()), target)
-            made.append(assigned(value, ask("item", load(key), read), target))
+            made.append(assigned(value, ask("item_of", load(key), read), target))
         changed = rebuilt(
             node, {"target": located(store(value), node), "op": node.op, "value": self.visit(node.value)}
         )

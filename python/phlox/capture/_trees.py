@@ -15,6 +15,8 @@ LOOPS = (ast.For, ast.AsyncFor, ast.While)
 
 #: The name by which converted code reaches its `Unit`; names with a dot cannot be the program's.
 UNIT = ".px"
+#: Each function of `Unit` that the code uses is a variable of its closure: that is how Python finds it fastest.
+HELPER = ".px."
 
 
 def load(name: str) -> ast.Name:
@@ -37,8 +39,8 @@ def pair(first: ast.expr, second: ast.expr) -> ast.Tuple:
     return ast.Tuple([first, second], ast.Load())
 
 
-def helper(name: str) -> ast.Attribute:
-    return ast.Attribute(load(UNIT), name, ast.Load())
+def helper(name: str) -> ast.Name:
+    return load(HELPER + name)
 
 
 def ask(name: str, *arguments: ast.expr) -> ast.Call:
@@ -64,9 +66,6 @@ def located(node: Node, like: ast.AST) -> Node:
             if hasattr(part, "lineno"):
                 continue
             part.lineno, part.col_offset, part.end_lineno, part.end_col_offset = place
-            if isinstance(part, ast.Attribute) and isinstance(part.value, ast.Name) and part.value.id == UNIT:
-                part.end_lineno = part.lineno  # or else a call would be said to be in the last line
-                part.end_col_offset = part.col_offset
         for name in part._fields:
             value = getattr(part, name, None)
             if isinstance(value, list):
