@@ -163,9 +163,7 @@ class Session:
         self.backend = backend
         self.depth = 0
         self._read: dict[tuple[str, int, Any], tuple[Any, Any]] = {}
-        self.made: dict[
-            int, tuple[Any, int]
-        ] = {}  # by identity; the object is kept, so that it stays unique
+        self.made: dict[int, tuple[Any, int]] = {}  # by identity; the object is kept, so that it stays unique
 
     def add_new(self, value: Any) -> Any:
         """Remembers an object as made by the captured call; gives it back."""

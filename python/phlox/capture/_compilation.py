@@ -18,12 +18,10 @@ _FUTURE_FLAGS = 0
 for _name in __future__.all_feature_names:
     _FUTURE_FLAGS |= getattr(__future__, _name).compiler_flag
 
-# The code objects made here, by identity; they are kept, so that the identities stay theirs.
-_made: dict[int, CodeType] = {}
-
 
 def is_converted(code: CodeType) -> bool:
-    return id(code) in _made
+    """Whether the code is rewritten; what needs no helper is as good as that."""
+    return any(name.startswith(UNIT) for name in code.co_freevars)
 
 
 def future_flags(code: CodeType) -> int:
@@ -83,9 +81,7 @@ def _compile(plan: Plan, inner: ast.stmt, name: str, frees: Iterable[str], like:
     module = compile(tree, plan.filename, "exec", flags=plan.flags, dont_inherit=True)
     made = getattr(inner, "name", "<lambda>")
     code = _inner(_inner(module, _OUTER), made)
-    code = _with_names(code, f"{_OUTER}.<locals>.{made}", plan.qualname).replace(co_name=name)
-    _made[id(code)] = code
-    return code
+    return _with_names(code, f"{_OUTER}.<locals>.{made}", plan.qualname).replace(co_name=name)
 
 
 def _inner(code: CodeType, name: str) -> CodeType:
@@ -105,9 +101,7 @@ def _with_names(code: CodeType, prefix: str, qualname: str) -> CodeType:
     changes: dict[str, Any] = {"co_consts": tuple(renamed(value) for value in code.co_consts)}
     if hasattr(code, "co_qualname"):
         changes["co_qualname"] = renamed(code.co_qualname)
-    made = code.replace(**changes)
-    _made[id(made)] = made
-    return made
+    return code.replace(**changes)
 
 
 def _arguments(names: Iterable[str]) -> ast.arguments:

@@ -257,5 +257,3 @@ def _iterate(iterator: Any) -> Iterator:
         except StopIteration:
             return
         yield value
-
-

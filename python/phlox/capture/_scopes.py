@@ -9,7 +9,7 @@ from typing import Any
 
 from ._trees import names_of
 
-_CONSTRUCTS = (ast.If, ast.While, ast.For, ast.BoolOp, ast.IfExp, ast.Compare)
+_CONSTRUCTS = (ast.If, ast.While, ast.For)
 
 
 class Scope:
@@ -79,6 +79,8 @@ def _unsure(body: list[Any], parameters: set[str]) -> frozenset[str]:
         for part in ast.walk(statement):
             if isinstance(part, ast.Delete):
                 sure -= names_of([part]).bound
+            if isinstance(part, ast.NamedExpr):
+                unsure |= {part.target.id} - sure
             if isinstance(part, _CONSTRUCTS):
                 unsure |= names_of([part]).bound - sure
         if simple and not (isinstance(statement, ast.AnnAssign) and statement.value is None):

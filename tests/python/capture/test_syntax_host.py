@@ -206,6 +206,25 @@ def test_what_is_converted():
             assert unboxed(convert(all_of_them)(Box(x))) == all_of_them(x)
 
 
+def test_methods_in_classes_in_classes_are_converted():
+    def nested(x):
+        class A:
+            class B:
+                def choose(self, x):
+                    return 1 if x > 0 else 2
+
+            if x is not None:
+
+                def choose(self, x):
+                    return 3 if x > 0 else 4
+
+        return A.B().choose(x), A().choose(x)
+
+    for x in (1, -1):
+        with capturing(FakeBackend()):
+            assert unboxed(convert(nested)(Box(x))) == nested(x)
+
+
 def test_the_capture_ends_with_an_error():
     with pytest.raises(KeyError), capturing(FakeBackend()):
         raise KeyError

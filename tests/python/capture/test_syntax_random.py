@@ -10,7 +10,7 @@ from fake import run_symbolic
 from phlox.errors import GraphError
 from random_programs import Writer
 
-PROGRAMS = 20
+PROGRAMS = 12
 
 
 def module_of(seed, symbolic, folder):
@@ -30,14 +30,14 @@ def many(count, slow):
     return [*range(count), *(pytest.param(s, marks=pytest.mark.slow) for s in range(count, slow))]
 
 
-@pytest.mark.parametrize("seed", many(6, 200))
+@pytest.mark.parametrize("seed", many(4, 200))
 def test_plain(seed, tmp_path):
     for function in module_of(seed, False, tmp_path):
         for a, b in itertools.product((-2, 0, 3), (0, 2)):
             compare(function, a, b)
 
 
-@pytest.mark.parametrize("seed", many(6, 200))
+@pytest.mark.parametrize("seed", many(4, 200))
 def test_symbolic(seed, tmp_path):
     ran = 0
     for function in module_of(seed, True, tmp_path):
