@@ -183,7 +183,7 @@ class Unit:
 
     @staticmethod
     def item_of(both: tuple, value: Any) -> Any:
-        return Unit.item(*both, value)
+        return Unit.item(both[0], both[1], value)
 
     def read_global(self, value: Any, name: str) -> Any:
         if _backend.active and type(value) not in _TEXT_TYPES and (session := current.session) is not None:

@@ -1,6 +1,7 @@
 """Programs on symbolic values: the functional form computes what Python computes."""
 
 import pytest
+from comparison import compare
 from fake import FakeBackend, run_symbolic
 
 NUMBERS = (-3, -1, 0, 1, 2, 5)
@@ -500,6 +501,12 @@ def test_two_numbers(function):
     for a in NUMBERS:
         for b in NUMBERS:
             assert run_symbolic(function, a, b) == function(a, b), (a, b)
+
+
+@pytest.mark.parametrize("function", FUNCTIONS, ids=lambda f: f.__name__)
+def test_the_same_on_numbers(function):
+    for a, b in ((-3, 1), (0, 0), (2, 5), (5, -1)):
+        compare(function, a, b)
 
 
 def each(xs, n):
