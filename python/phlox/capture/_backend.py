@@ -29,10 +29,13 @@ class Place(NamedTuple):
 class Undefined:
     """Stands in a variable that has a value only on some paths; converted code refuses to read it."""
 
-    __slots__ = ("line", "name", "where")
+    __slots__ = ("kinds", "line", "name", "where")
 
-    def __init__(self, name: str, where: str = "", line: int = 0) -> None:
+    def __init__(
+        self, name: str, where: str = "", line: int = 0, kinds: tuple[str, str] | None = None
+    ) -> None:
         self.name, self.where, self.line = name, where, line
+        self.kinds = kinds  # that it has on the two sides of a condition
 
     def __repr__(self) -> str:
         return f"<{self.name} has no value>"
@@ -98,6 +101,8 @@ class Backend:
         place: Place,
     ) -> list:
         """Both functions give the values of `names` after their branch; the result is those of the branch taken.
+
+        The two lists are complete when both functions have run: an entry whose values do not fit is `Undefined` then.
 
         Entries that are the same object, or equal numbers of one type, in both branches should stay as they are. Where
         one branch gives `Undefined` the result does not matter; where one gives `ANYTHING`, it is the other's value.

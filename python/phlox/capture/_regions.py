@@ -86,6 +86,7 @@ class Runner:
         slots = slots_of(leaving)
         initial = read(self.cells, names)
         ends: list[list[Any] | None] = [None, None]
+        given: list[list[Any]] = [[], []]
         copies: list[list[Any]] = [[], []]
 
         def branch(which: int) -> list[Any]:
@@ -95,8 +96,9 @@ class Runner:
             if at_end and outcome is None:
                 outcome = Outcome(returned=True, value=None)
             ends[which] = end = [*read(self.cells, names), *packed(outcome, slots)]
-            self._check(label, [*names, *slots], ends)
-            return list(end)
+            given[which] = list(end)
+            self._check(label, [*names, *slots], containers, ends, given)
+            return given[which]
 
         results = self.backend.cond(
             test, lambda: self.inside(branch, 0), lambda: self.inside(branch, 1), [*names, *slots], self.place
@@ -118,16 +120,28 @@ class Runner:
             return Undefined(name, "on one side of a condition", self.place.line)
         return known[0] if len(known) == 2 and values.same(*known) else result
 
-    def _check(self, label: str, names: Sequence[str], ends: list[list[Any] | None]) -> None:
+    def _check(
+        self,
+        label: str,
+        names: Sequence[str],
+        containers: set[str],
+        ends: list[list[Any] | None],
+        given: list[list[Any]],
+    ) -> None:
+        """Once both sides have run: their values must be of one kind. A variable that only they have is lost if not."""
         if ends[0] is None or ends[1] is None:
             return
-        for name, first, second in zip(names, ends[0], ends[1]):
+        for i, (name, first, second) in enumerate(zip(names, ends[0], ends[1])):
             if isinstance(first, Undefined) or isinstance(second, Undefined):
                 continue
-            if found := values.difference(self.backend, first, second):
+            if not (found := values.difference(self.backend, first, second)):
+                continue
+            if not self.site.scope.is_unsure(name) or name in containers:
                 shown = label if name == ".value" else name
                 where = {"first_where": "if the condition holds", "second_where": "if it does not"}
                 refuse("kinds_differ", name=shown, first=found[0], second=found[1], **where)
+            lost = Undefined(name, "on one side of a condition", self.place.line, found)
+            ends[0][i] = ends[1][i] = given[0][i] = given[1][i] = lost
 
     def _copy(self, value: Any) -> Any:
         return self.session.add_new(value.copy())

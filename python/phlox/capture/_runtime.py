@@ -164,6 +164,11 @@ class Unit:
     def value(value: Any) -> Any:
         """A variable that may have a value on some paths only."""
         if type(value) is Undefined:
+            if value.kinds:
+                first, second = value.kinds
+                line = f"the condition in line {value.line}"
+                where = {"first_where": f"if {line} holds", "second_where": "if it does not"}
+                refuse("kinds_differ", name=value.name, first=first, second=second, **where)
             refuse("undefined", name=value.name, where=value.where, line=value.line)
         return value
 

@@ -34,5 +34,5 @@ def test_each_refusal_is_listed(refusal):
     summary = REFUSALS[refusal][0]
     literal = max(re.split(r"\{\w+\}", summary), key=len).replace("`", "").strip()
     if refusal == "kinds_differ":
-        literal = "if the condition holds, but"
+        literal = "before the loop, but a tensor after a turn of it"
     assert literal in PAGE.replace("`", "")

@@ -192,8 +192,8 @@ def undefined_at_the_start_of_a_turn(a):
 
 def kinds_differ(a):
     """
-    kinds_differ: [E1002] `b` is a tuple if the condition holds, but a tensor if it does not
-      at   test_syntax_refusals.py:LINE   if a > 0:
+    kinds_differ: [E1002] `b` is a tuple if the condition in line LINE holds, but a tensor if it does not
+      at   test_syntax_refusals.py:LINE   return b
       try  the same kind of value in both
     """
     if a > 0:

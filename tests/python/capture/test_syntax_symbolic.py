@@ -468,6 +468,24 @@ def match_statement(a, b, kind="max"):
             return 0
 
 
+def kinds_that_are_not_read(a, b):
+    if a > b:
+        note = "more"
+
+        def step(x):
+            return x + 1
+
+        a = step(a)
+    else:
+        note = None  # noqa: F841
+
+        def step(x):
+            return x - 1
+
+        a = step(b)
+    return a
+
+
 def delete(a, b):
     c = a
     if a > b:
