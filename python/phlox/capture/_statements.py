@@ -11,6 +11,7 @@ end of the loop or function, as only there it is known what comes next; the plai
 from __future__ import annotations
 
 import ast
+import sys
 from collections.abc import Iterable
 from typing import Any
 
@@ -361,7 +362,9 @@ class Statements(Expressions):
 
 def _failing_part(node: ast.Assert) -> ast.AST:
     """Where Python says that an assertion failed: in a comparison, if that is what its condition ends with."""
-    test = node.test
+    test: ast.expr = node.test
+    if sys.version_info[:2] == (3, 12):
+        return node
     while isinstance(test, (ast.BoolOp, ast.UnaryOp)):
         test = test.values[-1] if isinstance(test, ast.BoolOp) else test.operand
     return test if isinstance(test, ast.Compare) else node
