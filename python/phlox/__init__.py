@@ -76,6 +76,10 @@ from .io import load as load  # isort: skip
 from .io import save as save  # isort: skip
 from .train import predict as predict  # isort: skip
 from .train import progress as progress  # isort: skip
+from ._control_flow import cond as cond  # isort: skip
+from ._control_flow import while_loop as while_loop  # isort: skip
+from ._jit import disable_jit as disable_jit  # isort: skip
+from ._jit import jit as jit  # isort: skip
 from . import _forms as _forms  # isort: skip  (PyTorch's other forms of some calls)
 from . import _tensor as _tensor  # isort: skip  (gives Tensor the methods that are written in Python)
 

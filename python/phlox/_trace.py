@@ -16,6 +16,12 @@ class _Leaf:
     def __init__(self, number: int):
         self.number = number
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Leaf) and self.number == other.number
+
+    def __hash__(self) -> int:
+        return hash(("leaf", self.number))
+
 
 def flatten(structure: Any, tensors: list[Tensor]) -> Any:
     """The structure with numbered leaves in the places of its tensors, which are appended to `tensors`."""

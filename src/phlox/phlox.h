@@ -7,6 +7,8 @@
 #include "phlox/autograd/checkpoint.h"
 #include "phlox/autograd/engine.h"
 #include "phlox/autograd/function.h"
+#include "phlox/graph/captured.h"
+#include "phlox/graph/control_flow.h"
 #include "phlox/core/parallel.h"
 #include "phlox/core/print.h"
 #include "phlox/core/random.h"

@@ -3,12 +3,15 @@
 #include <fmt/format.h>
 #include <nanobind/nanobind.h>
 #include <nanobind/stl/function.h>
+#include <nanobind/stl/pair.h>
 #include <nanobind/stl/shared_ptr.h>
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
 
 #include "phlox/graph/captured.h"
+#include "phlox/graph/control_flow.h"
 #include "phlox/graph/graph.h"
+#include "phlox/graph/tracer.h"
 #include "python/caster.h"
 #include "python/shared_object.h"
 
@@ -38,6 +41,15 @@ TensorList run_graph(const GraphHandle& self, const TensorList& inputs) {
   }
   nb::gil_scoped_release release;
   return graph::execute(*self.graph, inputs);
+}
+
+graph::Tracer* active_tracer() {
+  return thread_mode.interpreter_count ? dynamic_cast<graph::Tracer*>(thread_mode.top) : nullptr;
+}
+
+graph::Tracer& tracer_or_throw() {
+  if (graph::Tracer* tracer = active_tracer()) return *tracer;
+  fail<StateError>(ErrorCode::not_capturable, "no function is being captured").raise();
 }
 
 }  // namespace
@@ -96,6 +108,7 @@ void add_graph(PyObject* module) {
              nb::gil_scoped_release release;
              return self.run(arguments);
            })
+      .def("gradients_fit", &graph::Captured::gradients_fit)
       .def_prop_ro("graph", [](const graph::Captured& self) { return GraphHandle{self.graph}; });
   m.def(
       "_trace",
@@ -105,6 +118,41 @@ void add_graph(PyObject* module) {
             examples);
       },
       "function"_a, "examples"_a);
+
+  // Control flow. A function that is captured by itself takes and gives lists of tensors.
+  const auto list_function = [](nb::callable f) {
+    return [f](const TensorList& tensors) { return nb::cast<TensorList>(f(nb::cast(tensors))); };
+  };
+  m.def("_is_capturing", [] { return active_tracer() != nullptr; });
+  m.def("_capture_part", [list_function](nb::callable f, const TensorList& arguments) {
+    return tracer_or_throw().capture_part(arguments, list_function(f));
+  });
+  m.def("_add_cond", [](const Tensor& condition, const graph::Captured& yes,
+                        const std::vector<std::pair<int, bool>>& of_yes, const graph::Captured& no,
+                        const std::vector<std::pair<int, bool>>& of_no) {
+    const auto choices = [](const std::vector<std::pair<int, bool>>& pairs) {
+      std::vector<graph::Tracer::Choice> result;
+      for (const auto& [number, weak] : pairs) result.push_back({number, weak});
+      return result;
+    };
+    return tracer_or_throw().add_cond(condition, yes, choices(of_yes), no, choices(of_no));
+  });
+  m.def("_cond", [](const Tensor& condition, nb::callable yes, nb::callable no) {
+    const auto run = [](nb::callable f) { return [f] { return nb::cast<TensorList>(f()); }; };
+    return cond(condition, run(yes), run(no));
+  });
+  m.def("_while_loop", [list_function](nb::callable test, nb::callable body, const TensorList& state) {
+    return while_loop([&](const TensorList& s) { return nb::cast<Tensor>(test(nb::cast(s))); },
+                      list_function(body), state);
+  });
+  m.def("_for_loop", [](const Tensor& count, nb::callable body, const TensorList& state) {
+    return for_loop(
+        count,
+        [&](const Tensor& i, const TensorList& s) {
+          return nb::cast<TensorList>(body(nb::cast(i), nb::cast(s)));
+        },
+        state);
+  });
 }
 
 }  // namespace phlox::python

@@ -66,7 +66,9 @@ TEST(CheckpointTest, IsWholeWhenTheProcessIsKilledWhileSaving) {
     if (child == 0) {
       for (std::int64_t step = 1;; ++step) save_checkpoint(folder.path(), sample(step), {.keep = 2});
     }
-    usleep(static_cast<useconds_t>(5000 + 7000 * round));
+    // On a busy machine the first file may take its time; then somewhere within one of the next.
+    for (int wait = 0; wait < 20000 && list_checkpoints(folder.path()).size() < 2; ++wait) usleep(500);
+    usleep(static_cast<useconds_t>(700 * round));
     kill(child, SIGKILL);
     int status = 0;
     waitpid(child, &status, 0);

@@ -4,6 +4,8 @@
 
 #include "error_matching.h"
 #include "phlox/graph/captured.h"
+#include "phlox/graph/control_flow.h"
+#include "phlox/core/random.h"
 #include "phlox/ops/functions.h"
 #include "phlox/ops/operators.h"
 
@@ -83,6 +85,90 @@ TEST(Graph, ValuesCannotBeReadWhileCapturing) {
         Function([](const TensorList& x) -> TensorList { return {x[0] * *(x[0] + 1).data<float>()}; })})
     EXPECT_EQ(code_of([&] { trace(function, {ones({1})}); }), ErrorCode::value_while_capturing);
   EXPECT_EQ(outside.item<float>(), 1);
+}
+
+TEST(ControlFlow, IsTheSameEagerlyAndCaptured) {
+  const Tensor weight = full({2}, 3.0);
+  const Function function = [&](const TensorList& x) -> TensorList {
+    const Tensor y = cond(
+        gt(sum(x[0]), 0), [&] { return TensorList{x[0] * weight}; }, [&] { return TensorList{-x[0]}; })[0];
+    const TensorList grown =
+        while_loop([](const TensorList& s) { return lt(sum(s[0]), 100); },
+                   [](const TensorList& s) { return TensorList{s[0] * 2 + 1, s[1] + 1}; },
+                   {abs(y), zeros({}, DType::int64)});
+    const TensorList summed = for_loop(grown[1],
+                                       [&](const Tensor& i, const TensorList& s) {
+                                         return TensorList{s[0] + i.to(DType::float32) * weight};
+                                       },
+                                       {zeros({2})});
+    return {y, grown[0], grown[1], summed[0]};
+  };
+  const Captured captured = trace(function, {ones({2})});
+  EXPECT_NO_THROW(verify(*captured.graph));
+  const std::string text = to_string(*captured.graph);
+  EXPECT_EQ(text, to_string(*parse(text, named_constants(*captured.graph)))) << text;
+  for (double start : {1.0, -2.0, 60.0, 0.0}) {
+    const Tensor x = full({2}, start);
+    const TensorList eager = function({x}), traced = captured.run({x});
+    for (std::size_t i = 0; i < eager.size(); ++i)
+      EXPECT_EQ(eager[i].to_vector<float>(), traced[i].to_vector<float>()) << start << " " << i;
+  }
+}
+
+TEST(ControlFlow, WhatBranchesWriteAndDrawIsSeenAfterwards) {
+  const Tensor total = zeros({2});
+  const Function function = [&](const TensorList& x) -> TensorList {
+    return cond(
+        gt(sum(x[0]), 0),
+        [&] {
+          total.add_(x[0]);
+          return TensorList{rand({3})};
+        },
+        [&] { return TensorList{zeros({3})}; });
+  };
+  const Captured captured = trace(function, {ones({2})});
+  EXPECT_EQ(total.to_vector<float>(), (std::vector<float>{0, 0}));
+  manual_seed(3);
+  const Tensor drawn = captured.run({ones({2})})[0];
+  EXPECT_EQ(total.to_vector<float>(), (std::vector<float>{1, 1}));
+  captured.run({full({2}, -1.0)});
+  EXPECT_EQ(total.to_vector<float>(), (std::vector<float>{1, 1}));
+  const Tensor next = rand({3});
+  manual_seed(3);
+  EXPECT_EQ(drawn.to_vector<float>(), rand({3}).to_vector<float>());
+  EXPECT_EQ(next.to_vector<float>(), rand({3}).to_vector<float>());
+}
+
+TEST(ControlFlow, Refusals) {
+  const auto code = [](const Function& f) { return code_of([&] { trace(f, {ones({2})}); }); };
+  const auto truth = [](const TensorList& x) { return gt(sum(x[0]), 0); };
+  EXPECT_EQ(code([&](const TensorList& x) {
+              return cond(truth(x), [&] { return TensorList{x[0]}; }, [&] { return TensorList{sum(x[0])}; });
+            }),
+            ErrorCode::not_capturable);
+  EXPECT_EQ(code([&](const TensorList& x) {
+              return while_loop(truth, [](const TensorList& s) { return TensorList{sum(s[0])}; }, {x[0]});
+            }),
+            ErrorCode::not_capturable);
+  EXPECT_EQ(code_of([&] { cond(ones({2}), [] { return TensorList{}; }, [] { return TensorList{}; }); }),
+            ErrorCode::wrong_argument_type);
+}
+
+TEST(ControlFlow, BadRegionsAreRefused) {
+  const std::string good =
+      "graph(%x: f32[2], %c: bool[]) {\n  %0: f32[2] = cond(%c, %x) (%a: f32[2]) {\n    return %a\n  } (%a: f32[2]) {\n"
+      "    %1: f32[2] = relu(%a)\n    return %1\n  }\n  return %0\n}\n";
+  EXPECT_NO_THROW(parse(good));
+  for (const auto& [from, to] :
+       std::vector<std::pair<std::string, std::string>>{{"cond(%c, %x)", "cond(%x, %x)"},
+                                                        {"cond(%c, %x)", "cond(%c)"},
+                                                        {"cond(%c, %x)", "relu(%x)"},
+                                                        {"cond(%c, %x)", "while_loop(%x)"},
+                                                        {"} (%a: f32[2]) {", "} (%a: f32[3]) {"}}) {
+    std::string text = good;
+    text.replace(text.find(from), from.size(), to);
+    EXPECT_THROW(parse(text), GraphError) << text;
+  }
 }
 
 }  // namespace

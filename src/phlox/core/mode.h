@@ -50,6 +50,15 @@ struct InferenceMode : ModeGuard {
   }
 };
 
+// In this scope nothing is captured: what is made here was there before, as far as a captured function can tell.
+struct OutsideCapture : ModeGuard {
+  OutsideCapture() {
+    thread_mode.interpreter_count = 0;
+    thread_mode.top = nullptr;
+    thread_mode.abstract = false;
+  }
+};
+
 // In this scope operations compute shapes, dtypes and gradient records, but no values. Tensors that come out of it have
 // no data; asking for them is an error.
 struct AbstractScope : ModeGuard {

@@ -148,7 +148,7 @@ void AccumulateGradient::update(
   TensorImpl* impl = leaf_.load(std::memory_order_relaxed);
   if (!impl) return;
   if (thread_mode.interpreter_count) [[unlikely]]
-    detail::note_gradient_access(Tensor(Reference<TensorImpl>::share(impl)));
+    detail::note_gradient_access(Tensor(Reference<TensorImpl>::share(impl)), true);
   AutogradRecord& record = *impl->autograd;
   old = Tensor(Reference<TensorImpl>::share(record.gradient));
   Tensor replacement = combine(old, *impl);

@@ -393,7 +393,7 @@ const Tensor& Tensor::set_requires_grad(bool on) const {
 
 Tensor Tensor::grad() const {
   if (thread_mode.interpreter_count) [[unlikely]]
-    detail::note_gradient_access(*this);
+    detail::note_gradient_access(*this, true);
   AutogradRecord* record = impl()->autograd;
   if (!record) return {};
   if (record->retained) return *record->retained;
@@ -403,7 +403,7 @@ Tensor Tensor::grad() const {
 void Tensor::set_grad(const Tensor& gradient) const {
   TensorImpl* t = impl();
   if (thread_mode.interpreter_count) [[unlikely]]
-    detail::note_gradient_access(*this);
+    detail::note_gradient_access(*this, false);
   if (gradient.defined()) {
     if (gradient.shape() != shape() || gradient.dtype() != t->dtype || gradient.device() != t->device)
       fail<GradientError>(ErrorCode::gradient_shape, "set_grad: the gradient must be like its tensor")

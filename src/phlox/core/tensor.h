@@ -83,7 +83,7 @@ namespace detail {
 // of the elements as they are now. False where that cannot be told. In ops/view_history.cc.
 bool renew_view(TensorImpl* view);
 // Tells the interpreters that the gradient kept by a leaf is about to be read or replaced. In ops/primitives.
-void note_gradient_access(const Tensor& leaf);
+void note_gradient_access(const Tensor& leaf, bool reads);
 }  // namespace detail
 
 // Options of functions that create tensors. Unset fields mean the defaults.

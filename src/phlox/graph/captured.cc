@@ -6,6 +6,8 @@
 #include <atomic>
 
 #include "phlox/core/recording.h"
+#include "phlox/core/saved_tensor.h"
+#include "phlox/graph/graph_gradient.h"
 #include "phlox/graph/plan.h"
 #include "phlox/graph/tracer.h"
 #include "phlox/ops/functions.h"
@@ -36,6 +38,11 @@ Tensor input_from(const Source& source, const TensorList& arguments) {
 }
 
 }  // namespace
+
+bool Captured::gradients_fit() const {
+  return std::all_of(expected_gradients.begin(), expected_gradients.end(),
+                     [](const auto& expected) { return expected.first.grad().defined() == expected.second; });
+}
 
 void Captured::check_arguments(const TensorList& given) const {
   if (given.size() != arguments.size())
@@ -90,6 +97,7 @@ TensorList Captured::compute(const TensorList& inputs) const {
 }
 
 TensorList Captured::run(const TensorList& given) const {
+  const bool recording = gradients_enabled();
   check_arguments(given);
   TensorList inputs;
   inputs.reserve(sources.size());
@@ -137,7 +145,85 @@ TensorList Captured::run(const TensorList& given) const {
                                  result.strides, result.offset));
     returned.back().impl()->dtype = result.dtype;
   }
+  if (recording) {
+    EnableGrad enable;
+    record(given, inputs, returned);
+  }
   return returned;
+}
+
+namespace {
+
+// A captured function in the tape.
+class CallNode final : public GradientNode {
+ public:
+  CallNode(GraphPointer graph, std::vector<int> outputs, const TensorList& inputs,
+           std::span<const Edge> edges_of_inputs)
+      : GradientNode("captured function", static_cast<int>(inputs.size()), static_cast<int>(outputs.size())),
+        graph_(std::move(graph)),
+        outputs_(std::move(outputs)) {
+    for (std::size_t i = 0; i < inputs.size(); ++i) {
+      edges()[i] = edges_of_inputs[i];
+      inputs_.emplace_back(inputs[i], this);
+    }
+  }
+
+  void backward(std::span<const Tensor> output_gradients, std::span<Tensor> input_gradients) override {
+    TensorList inputs, seeds(graph_->outputs().size());
+    std::vector<bool> wanted;
+    for (std::size_t i = 0; i < inputs_.size(); ++i) {
+      inputs.push_back(inputs_[i].get(*this));
+      wanted.push_back(wants(static_cast<int>(i)));
+    }
+    for (std::size_t i = 0; i < outputs_.size(); ++i)
+      seeds[static_cast<std::size_t>(outputs_[i])] = output_gradients[i];
+    TensorList found = gradients_of(*graph_, inputs, wanted, seeds);
+    for (std::size_t i = 0, next = 0; i < inputs.size(); ++i)
+      if (wanted[i]) input_gradients[i] = std::move(found[next++]);
+  }
+  void release_saved() override {
+    for (SavedTensor& input : inputs_) input.release();
+  }
+  bool released() const override { return !inputs_.empty() && inputs_[0].released(); }
+
+ private:
+  GraphPointer graph_;
+  std::vector<int> outputs_;
+  std::vector<SavedTensor> inputs_;
+};
+
+}  // namespace
+
+void Captured::record(const TensorList& given, const TensorList& inputs, const TensorList& returned) const {
+  const auto is_differentiable = [](const Result& result) { return result.differentiable; };
+  if (std::none_of(results.begin(), results.end(), is_differentiable)) return;
+  TensorList operands = inputs;
+  std::vector<Edge> edges(inputs.size());
+  bool any = false;
+  for (std::size_t i = 0; i < sources.size(); ++i) {
+    const Source& source = sources[i];
+    if (source.generator || source.gradient) continue;
+    const Tensor& original =
+        source.argument >= 0 ? given[static_cast<std::size_t>(source.argument)] : source.tensor;
+    if (!needs_gradient(original)) continue;
+    if (source.flat)
+      fail<GraphError>(ErrorCode::not_capturable,
+                       "gradients of a captured function do not reach a view of a larger tensor")
+          .detail("input", describe(original))
+          .hint("<input>.clone() before the call")
+          .raise();
+    operands[i] = original;
+    edges[i] = gradient_edge(original);
+    any = true;
+  }
+  if (!any) return;
+  std::vector<int> outputs;
+  for (const Result& result : results)
+    if (result.differentiable) outputs.push_back(result.output);
+  const auto node = Reference<GradientNode>::adopt(new CallNode(graph, outputs, operands, edges));
+  int next = 0;
+  for (std::size_t i = 0; i < results.size(); ++i)
+    if (results[i].differentiable) set_history(returned[i], node, next++);
 }
 
 Captured trace(const std::function<TensorList(const TensorList&)>& function, const TensorList& examples) {

@@ -48,6 +48,7 @@ struct Captured {
     Shape shape;
     Strides strides;
     std::int64_t offset = 0;
+    bool differentiable = false;  // it takes part in gradients
   };
   std::vector<Result> results;
   struct Write {
@@ -60,14 +61,20 @@ struct Captured {
     int output;  // -1: the leaf keeps no gradient any more
   };
   std::vector<Gradient> gradients;
+  // Leaves whose gradient was looked at, and whether there was one: it matters to what the function does.
+  std::vector<std::pair<Tensor, bool>> expected_gradients;
+  // Whether gradients are there now, or not, as they were.
+  bool gradients_fit() const;
 
   // Does what the function does. Throws GraphError for arguments of other dtypes or shapes than those of the capture, and
-  // for arguments that share memory where they did not.
+  // for arguments that share memory where they did not. Gradients flow through results to what the function found around
+  // it; for them the graph is run again with the tape on.
   TensorList run(const TensorList& given) const;
 
  private:
   void check_arguments(const TensorList& given) const;
   TensorList compute(const TensorList& inputs) const;
+  void record(const TensorList& given, const TensorList& inputs, const TensorList& returned) const;
   // The plan for the layout of the inputs that the last run had.
   mutable std::shared_ptr<Plan> plan_;
 };

@@ -2,6 +2,7 @@
 
 #include "phlox/core/mode.h"
 #include "phlox/graph/captured.h"
+#include "phlox/graph/control_flow.h"
 #include "phlox/ops/functions.h"
 #include "phlox/ops/primitives/convert.h"
 #include "phlox/ops/view.h"
@@ -37,6 +38,7 @@ std::vector<int> count_uses(const Graph& graph) {
 }  // namespace
 
 TensorList evaluate(const Node& node, std::span<const Operand> operands) {
+  if (!node.regions().empty()) return run_regions(node, operands);
   static const Primitive* const view = find_primitive("view");
   if (&node.primitive() != view) return node.primitive().evaluate(operands, node.attributes().get());
   return {evaluate_view(operands[0].tensor(), *static_cast<const ViewAttributes*>(node.attributes().get()))};
@@ -44,6 +46,10 @@ TensorList evaluate(const Node& node, std::span<const Operand> operands) {
 
 TensorList execute(const Graph& graph, std::span<const Tensor> inputs) {
   NoGrad no_grad;
+  return execute_recorded(graph, inputs);
+}
+
+TensorList execute_recorded(const Graph& graph, std::span<const Tensor> inputs) {
   std::vector<TensorList> values(graph.nodes().size());
   std::vector<int> uses = count_uses(graph);
   std::size_t next_input = 0;

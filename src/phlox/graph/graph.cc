@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "phlox/graph/control_flow.h"
 #include "phlox/ops/primitives/pointwise.h"
 #include "phlox/ops/primitives/rules.h"
 
@@ -33,7 +34,8 @@ std::string Node::name() const {
 
 namespace {
 
-std::string key_of(const Primitive& primitive, std::span<const Input> inputs, const Attributes& attributes) {
+std::string key_of(const Primitive& primitive, std::span<const Input> inputs, const Attributes& attributes,
+                   std::span<const GraphPointer> regions) {
   std::string key = primitive.name;
   if (key == "pointwise")
     key = full_name(*static_cast<const PointwiseAttributes*>(attributes.get())->function);
@@ -46,7 +48,10 @@ std::string key_of(const Primitive& primitive, std::span<const Input> inputs, co
                          number->real(), number->imaginary());
     }
   }
-  return key + ';' + attributes.kind() + ';' + attributes.to_string();
+  key += ';' + attributes.kind() + ';' + attributes.to_string();
+  for (const GraphPointer& region : regions)
+    key += fmt::format(";{}", static_cast<const void*>(region.get()));
+  return key;
 }
 
 // A tensor without data of this type.
@@ -55,7 +60,8 @@ Tensor abstract_tensor(const Type& type) { return make_tensor(type.shape, type.d
 }  // namespace
 
 std::vector<Type> infer_types(const Primitive& primitive, std::span<const Input> inputs,
-                              const Attributes& attributes) {
+                              const Attributes& attributes, std::span<const GraphPointer> regions) {
+  if (!regions.empty()) return types_of_regions(primitive, inputs, regions);
   AbstractScope abstract;
   NoGrad no_grad;
   thread_mode.interpreter_count = 0;
@@ -114,19 +120,50 @@ void GraphBuilder::make_constant(const Value& input, const Tensor& data) {
 }
 
 const Node& GraphBuilder::add(const Primitive& primitive, std::vector<Input> inputs, Attributes attributes,
-                              std::vector<Type> types, std::string location) {
-  const auto [entry, is_new] = known_.try_emplace(key_of(primitive, inputs, attributes), nullptr);
+                              std::vector<Type> types, std::string location,
+                              std::vector<GraphPointer> regions) {
+  const auto [entry, is_new] = known_.try_emplace(key_of(primitive, inputs, attributes, regions), nullptr);
   if (!is_new) return *entry->second;
   auto node = std::make_unique<Node>();
   node->primitive_ = &primitive;
-  node->types_ = types.empty() ? infer_types(primitive, inputs, attributes) : std::move(types);
+  node->types_ = types.empty() ? infer_types(primitive, inputs, attributes, regions) : std::move(types);
   node->inputs_ = std::move(inputs);
   node->attributes_ = std::move(attributes);
+  node->regions_ = std::move(regions);
   node->number_ = static_cast<int>(graph_->nodes_.size());
   node->location_ = std::move(location);
   entry->second = node.get();
   graph_->nodes_.push_back(std::move(node));
   return *entry->second;
+}
+
+std::vector<Value> GraphBuilder::add_graph(const Graph& graph, std::span<const Value> inputs) {
+  std::vector<std::vector<Value>> values(graph.nodes().size());
+  const auto at = [&](const Value& v) {
+    return values[static_cast<std::size_t>(v.node->number())][static_cast<std::size_t>(v.output)];
+  };
+  std::size_t next_input = 0;
+  for (const auto& node : graph.nodes()) {
+    std::vector<Value>& results = values[static_cast<std::size_t>(node->number())];
+    if (node->kind() == NodeKind::input) {
+      results = {inputs[next_input++]};
+    } else if (node->kind() == NodeKind::constant) {
+      results = {constant(node->constant())};
+    } else {
+      std::vector<Input> arguments;
+      for (const Input& input : node->inputs()) {
+        if (const auto* value = std::get_if<Value>(&input)) arguments.emplace_back(at(*value));
+        else arguments.push_back(input);
+      }
+      const Node& copy = add(node->primitive(), std::move(arguments), node->attributes(),
+                             {node->types().begin(), node->types().end()}, node->location(),
+                             {node->regions().begin(), node->regions().end()});
+      for (int i = 0; i < static_cast<int>(copy.types().size()); ++i) results.push_back({&copy, i});
+    }
+  }
+  std::vector<Value> outputs;
+  for (const Value& output : graph.outputs()) outputs.push_back(at(output));
+  return outputs;
 }
 
 GraphPointer GraphBuilder::finish(std::vector<Value> outputs) {

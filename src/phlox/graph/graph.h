@@ -32,6 +32,8 @@
 namespace phlox::graph {
 
 class Node;
+class Graph;
+using GraphPointer = std::shared_ptr<const Graph>;
 
 // What is known of a value before it is computed.
 struct Type {
@@ -86,6 +88,8 @@ class Node {
   const Primitive& primitive() const { return *primitive_; }
   std::span<const Input> inputs() const { return inputs_; }
   const Attributes& attributes() const { return attributes_; }
+  // The graphs that a node of control flow runs (graph/control_flow.h).
+  std::span<const GraphPointer> regions() const { return regions_; }
   // That of the pointwise function, or of the primitive and its kind.
   std::string name() const;
   // The data of a constant.
@@ -102,6 +106,7 @@ class Node {
   const Primitive* primitive_ = nullptr;
   std::vector<Input> inputs_;
   Attributes attributes_;
+  std::vector<GraphPointer> regions_;
   Tensor constant_;
   std::vector<Type> types_;
   int number_ = 0;
@@ -123,7 +128,6 @@ class Graph {
   std::vector<std::string> input_names_;
   std::vector<Value> outputs_;
 };
-using GraphPointer = std::shared_ptr<const Graph>;
 
 // Makes a graph, node by node.
 class GraphBuilder {
@@ -137,7 +141,10 @@ class GraphBuilder {
   void make_constant(const Value& input, const Tensor& data);
   // A node, or the equal one that there is already. Types are inferred unless they are known.
   const Node& add(const Primitive& primitive, std::vector<Input> inputs, Attributes attributes,
-                  std::vector<Type> types = {}, std::string location = {});
+                  std::vector<Type> types = {}, std::string location = {},
+                  std::vector<GraphPointer> regions = {});
+  // All nodes of another graph, applied to these values in the place of its inputs; its outputs.
+  std::vector<Value> add_graph(const Graph& graph, std::span<const Value> inputs);
   // Ends the building. Nodes that no output needs are left out.
   GraphPointer finish(std::vector<Value> outputs);
 
@@ -148,7 +155,7 @@ class GraphBuilder {
 
 // The types of what a primitive gives, computed as eager execution does, without data. Throws what that would throw.
 std::vector<Type> infer_types(const Primitive& primitive, std::span<const Input> inputs,
-                              const Attributes& attributes);
+                              const Attributes& attributes, std::span<const GraphPointer> regions = {});
 
 // Throws GraphError (E1003) when a graph breaks a rule: values used before they are made or with other types than
 // their primitives give, outputs that do not exist.

@@ -16,21 +16,20 @@ class Parser {
   Parser(std::string_view text, const TensorList& constants) : text_(text), constants_(constants) {}
 
   GraphPointer run() {
-    header();
-    for (;;) {
-      std::string_view line = next_line();
-      if (const std::size_t comment = find_unquoted(line, "  # "); comment != std::string_view::npos) {
-        location_ = trimmed(line.substr(comment + 4));
-        line = trimmed(line.substr(0, comment));
-      } else {
-        location_ = {};
-      }
-      if (line.starts_with("return")) return finish(line.substr(6));
-      node(line);
-    }
+    const std::string_view line = next_line();
+    if (!line.starts_with("graph(")) fail_here("a graph begins with graph(%x: f32[2,3], ...) {");
+    GraphPointer graph = body(line.substr(5));
+    if (!rest_.empty() || !trimmed(text_).empty()) fail_here("something follows the graph");
+    return graph;
   }
 
  private:
+  // A graph under construction.
+  struct Scope {
+    GraphBuilder builder;
+    std::map<std::string, Value> values;
+  };
+
   [[noreturn]] void fail_here(const std::string& why) const {
     fail<GraphError>(ErrorCode::bad_graph_text, "line {}: {}", line_number_, why)
         .detail("line", std::string(line_))
@@ -81,52 +80,84 @@ class Parser {
     return {std::string(trimmed(text.substr(1, colon - 1))), type(trimmed(text.substr(colon + 1)))};
   }
 
-  void define(const std::string& name, const Value& value) {
-    if (!values_.emplace(name, value).second) fail_here(fmt::format("%{} is made twice", name));
+  void define(Scope& scope, const std::string& name, const Value& value) const {
+    if (!scope.values.emplace(name, value).second) fail_here(fmt::format("%{} is made twice", name));
   }
-  const Value& value(std::string_view name) const {
-    const auto entry = values_.find(std::string(name));
-    if (entry == values_.end()) fail_here(fmt::format("there is no %{} before this line", name));
+  const Value& value(const Scope& scope, std::string_view name) const {
+    const auto entry = scope.values.find(std::string(name));
+    if (entry == scope.values.end()) fail_here(fmt::format("there is no %{} before this line", name));
     return entry->second;
   }
 
-  void header() {
-    const std::string_view line = next_line();
-    if (!line.starts_with("graph(") || !line.ends_with(") {"))
-      fail_here("a graph begins with graph(%x: f32[2,3], ...) {");
-    for (std::string_view item : split_list(line.substr(6, line.size() - 9))) {
+  // From "(%x: f32[2]) {" to the line of "}"; what follows there is left in rest_.
+  GraphPointer body(std::string_view header) {
+    if (++depth_ > most_nested) fail_here("graphs are nested too deeply");
+    Scope scope;
+    if (!header.starts_with("(") || !header.ends_with(") {"))
+      fail_here("a graph begins with (%x: f32[2,3], ...) {");
+    for (std::string_view item : split_list(header.substr(1, header.size() - 4))) {
       auto [name, type] = declaration(item);
-      define(name, builder_.input(type, name));
+      define(scope, name, scope.builder.input(type, name));
+    }
+    for (;;) {
+      const std::string_view line = next_line();
+      if (!line.starts_with("return")) {
+        node(scope, line);
+        continue;
+      }
+      std::vector<Value> outputs;
+      for (std::string_view name : split_list(line.substr(6))) {
+        if (!name.starts_with("%")) fail_here(fmt::format("'{}' is not a value", name));
+        outputs.push_back(value(scope, name.substr(1)));
+      }
+      const std::string_view end = next_line();
+      if (!end.starts_with("}")) fail_here("} is missing after return");
+      rest_ = trimmed(end.substr(1));
+      --depth_;
+      return scope.builder.finish(std::move(outputs));
     }
   }
 
-  GraphPointer finish(std::string_view names) {
-    std::vector<Value> outputs;
-    for (std::string_view name : split_list(names)) {
-      if (!name.starts_with("%")) fail_here(fmt::format("'{}' is not a value", name));
-      outputs.push_back(value(name.substr(1)));
+  // Where the bracket that opens at `open` closes.
+  std::size_t closing(std::string_view text, std::size_t open) const {
+    int depth = 0;
+    bool quoted = false;
+    for (std::size_t i = open; i < text.size(); ++i) {
+      if (quoted && text[i] == '\\') {
+        ++i;
+        continue;
+      }
+      if (text[i] == '"') quoted = !quoted;
+      if (quoted) continue;
+      if (text[i] == '(') ++depth;
+      if (text[i] == ')' && --depth == 0) return i;
     }
-    if (next_line() != "}") fail_here("} is missing after return");
-    if (!trimmed(text_).empty()) fail_here("something follows the graph");
-    return builder_.finish(std::move(outputs));
+    fail_here("a bracket is not closed");
   }
 
-  // "%1: f32[2], %2: i64[2] = name(inputs, attributes)"
-  void node(std::string_view line) {
+  // "%1: f32[2], %2: i64[2] = name(inputs, attributes)", and regions behind it
+  void node(Scope& scope, std::string_view line) {
     std::vector<std::pair<std::string, Type>> results;
     const std::size_t equals = line.find(" = ");
     if (equals == std::string_view::npos) fail_here("'=' is missing");
     for (std::string_view item : split_list(line.substr(0, equals))) results.push_back(declaration(item));
     const std::string_view call = trimmed(line.substr(equals + 3));
     const std::size_t open = call.find('(');
-    if (open == std::string_view::npos || !call.ends_with(")")) fail_here("a node reads name(inputs)");
+    if (open == std::string_view::npos) fail_here("a node reads name(inputs)");
+    const std::size_t close = closing(call, open);
     const std::string_view name = call.substr(0, open);
-    const auto items = split_list(call.substr(open + 1, call.size() - open - 2));
-    if (name == "constant") constant(results, items);
-    else operation(results, name, items);
+    const auto items = split_list(call.substr(open + 1, close - open - 1));
+    std::vector<GraphPointer> regions;
+    rest_ = trimmed(call.substr(close + 1));
+    while (rest_.starts_with("(")) regions.push_back(body(rest_));
+    std::string_view location;
+    if (rest_.starts_with("# ")) location = trimmed(rest_.substr(2));
+    else if (!rest_.empty()) fail_here(fmt::format("'{}' is not expected here", rest_));
+    if (name == "constant") constant(scope, results, items);
+    else operation(scope, results, name, items, std::move(regions), location);
   }
 
-  void constant(const std::vector<std::pair<std::string, Type>>& results,
+  void constant(Scope& scope, const std::vector<std::pair<std::string, Type>>& results,
                 const std::vector<std::string_view>& items) {
     if (results.size() != 1) fail_here("a constant is one value");
     const Type& type = results[0].second;
@@ -152,11 +183,12 @@ class Parser {
     }
     if (type_of(data) != type)
       fail_here(fmt::format("the constant is {}, not {}", to_string(type_of(data)), to_string(type)));
-    define(results[0].first, builder_.constant(data));
+    define(scope, results[0].first, scope.builder.constant(data));
   }
 
-  void operation(const std::vector<std::pair<std::string, Type>>& results, std::string_view name,
-                 const std::vector<std::string_view>& items) {
+  void operation(Scope& scope, const std::vector<std::pair<std::string, Type>>& results,
+                 std::string_view name, const std::vector<std::string_view>& items,
+                 std::vector<GraphPointer> regions, std::string_view location) {
     const std::size_t dot = std::min(name.find('.'), name.size());
     const Primitive* primitive = find_primitive(name.substr(0, dot));
     Attributes attributes;
@@ -173,15 +205,15 @@ class Parser {
     std::vector<Input> inputs;
     for (std::string_view item : items) {
       const std::size_t equals = find_unquoted(item, "=");
-      if (item.starts_with("%")) inputs.emplace_back(value(item.substr(1)));
+      if (item.starts_with("%")) inputs.emplace_back(value(scope, item.substr(1)));
       else if (item == "none") inputs.emplace_back(std::monostate{});
       else if (equals != std::string_view::npos)
         attributes.set(trimmed(item.substr(0, equals)), trimmed(item.substr(equals + 1)));
       else if (const auto number = scalar_from(item)) inputs.emplace_back(*number);
       else fail_here(fmt::format("'{}' is neither a value, a number nor an attribute", item));
     }
-    const Node& node =
-        builder_.add(*primitive, std::move(inputs), std::move(attributes), {}, std::string(location_));
+    const Node& node = scope.builder.add(*primitive, std::move(inputs), std::move(attributes), {},
+                                         std::string(location), std::move(regions));
     if (node.types().size() != results.size())
       fail_here(fmt::format("{} gives {} values, not {}", name, node.types().size(), results.size()));
     for (int i = 0; i < static_cast<int>(results.size()); ++i) {
@@ -189,16 +221,16 @@ class Parser {
       const auto& [result, stated] = results[static_cast<std::size_t>(i)];
       if (found != stated)
         fail_here(fmt::format("%{} is {}, not {}", result, to_string(found), to_string(stated)));
-      define(result, {&node, i});
+      define(scope, result, {&node, i});
     }
   }
 
   std::string_view text_;
   const TensorList& constants_;
-  GraphBuilder builder_;
-  std::map<std::string, Value> values_;
-  std::string_view line_, location_;
-  int line_number_ = 0;
+  static constexpr int most_nested = 50;
+
+  std::string_view line_, rest_;
+  int line_number_ = 0, depth_ = 0;
 };
 
 }  // namespace

@@ -8,6 +8,7 @@
 
 #include "phlox/core/recording.h"
 #include "phlox/graph/evaluate.h"
+#include "phlox/ops/primitives/convert.h"
 #include "phlox/ops/primitives/device_kernels.h"
 
 namespace phlox::graph {
@@ -599,7 +600,13 @@ Plan::Plan(GraphPointer graph, std::span<const Tensor> inputs, std::span<const D
     }
     const std::size_t mark = recorder.mark();
     abstract_evaluation.needs_values = false;
-    results = evaluate(*node, operands);
+    if (node->regions().empty()) {
+      results = evaluate(*node, operands);
+    } else {
+      for (const Type& type : node->types())
+        results.push_back(make_tensor(type.shape, type.dtype, type.device));
+      abstract_evaluation.needs_values = true;
+    }
     if (!abstract_evaluation.needs_values) continue;
 
     // Evaluated as it comes: operands get handles, results their memory.
@@ -637,6 +644,14 @@ Plan::Plan(GraphPointer graph, std::span<const Tensor> inputs, std::span<const D
       for (std::size_t i = 0; i < found.size(); ++i) {
         if (!made[i].own) continue;
         Tensor result = found[i];
+        // A loop without turns gives what it got, whose memory is another's soon.
+        const bool is_operand = std::any_of(handles.begin(), handles.end(), [&](const Tensor& handle) {
+          return handle.defined() && handle.shares_storage_with(result);
+        });
+        // The sides of a branch may give other memory orders.
+        const bool is_elsewhere = !same_layout(*result.impl(), *made[i].tensor);
+        if (is_operand || is_elsewhere)
+          result = apply_convert(result, result.dtype(), MemoryOrder::row_major);
         if (!same_layout(*result.impl(), *made[i].tensor))
           fail<GraphError>(ErrorCode::bad_graph, "{}: a result lies in memory otherwise than planned",
                            node->name())

@@ -49,24 +49,38 @@ std::string input_text(const Input& input, const Names& names) {
   return "none";
 }
 
+std::string text_of(const Graph& graph, const PrintOptions& options, const std::string& indentation,
+                    int& named);
+
 std::string join(std::span<const std::string> parts) { return fmt::format("{}", fmt::join(parts, ", ")); }
 
 }  // namespace
 
 TensorList named_constants(const Graph& graph) {
   TensorList constants;
-  for (const auto& node : graph.nodes())
+  for (const auto& node : graph.nodes()) {
     if (node->kind() == NodeKind::constant && is_named(*node)) constants.push_back(node->constant());
+    for (const GraphPointer& region : node->regions())
+      for (Tensor& constant : named_constants(*region)) constants.push_back(std::move(constant));
+  }
   return constants;
 }
 
 std::string to_string(const Graph& graph, const PrintOptions& options) {
+  int named = 0;
+  return "graph" + text_of(graph, options, "", named) + "\n";
+}
+
+namespace {
+
+// "(inputs) { nodes }", where each line begins with the indentation.
+std::string text_of(const Graph& graph, const PrintOptions& options, const std::string& indentation,
+                    int& named) {
   const Names names(graph);
   std::vector<std::string> parts;
   for (const Value& input : graph.inputs())
     parts.push_back(fmt::format("{}: {}", names(input), to_string(input.type())));
-  std::string text = fmt::format("graph({}) {{\n", join(parts));
-  int named = 0;
+  std::string text = fmt::format("({}) {{\n", join(parts));
   for (const auto& node : graph.nodes()) {
     if (node->kind() == NodeKind::input) continue;
     std::vector<std::string> results, inputs;
@@ -80,14 +94,18 @@ std::string to_string(const Graph& graph, const PrintOptions& options) {
       if (std::string attributes = node->attributes().to_string(); !attributes.empty())
         inputs.push_back(std::move(attributes));
     }
-    text += fmt::format("  {} = {}({})", join(results), node->name(), join(inputs));
+    text += fmt::format("{}  {} = {}({})", indentation, join(results), node->name(), join(inputs));
+    for (const GraphPointer& region : node->regions())
+      text += " " + text_of(*region, options, indentation + "  ", named);
     if (options.locations && !node->location().empty()) text += "  # " + node->location();
     text += '\n';
   }
   parts.clear();
   for (const Value& output : graph.outputs()) parts.push_back(names(output));
-  return text + fmt::format("  return {}\n}}\n", join(parts));
+  return text + fmt::format("{0}  return {1}\n{0}}}", indentation, join(parts));
 }
+
+}  // namespace
 
 std::string to_dot(const Graph& graph) {
   const auto escaped = [](std::string text) {

@@ -58,6 +58,11 @@ IntList inverse(const IntList& order) {
   return result;
 }
 
+Tensor abstract_like(const Tensor& tensor) {
+  AbstractScope abstract;
+  return make_tensor(tensor.shape(), tensor.dtype(), tensor.device());
+}
+
 ViewAttributes slice_of_part(const Tensor& whole, const Tensor& part, int dim, std::int64_t start) {
   const auto rank = static_cast<std::size_t>(whole.rank());
   ViewAttributes v{ViewKind::slice, part.shape(), IntList(rank, 0), IntList(rank, 1)};
@@ -77,9 +82,10 @@ Tracer::Layout::Layout(const TensorImpl& impl)
     if (sizes[d] == 1 || impl.count == 0) strides[d] = 0;
 }
 
-Tracer::Tracer(const TensorList& examples) {
+Tracer::Tracer(const TensorList& examples, Tracer* parent) : parent_(parent) {
   for (std::size_t i = 0; i < examples.size(); ++i) {
-    Tensor alias = shallow_alias(examples[i]);
+    // What a branch or loop gets is another tensor each time.
+    Tensor alias = parent_ ? abstract_like(examples[i]) : shallow_alias(examples[i]);
     if (examples[i].requires_grad()) alias.set_requires_grad();
     arguments_.push_back(alias);
   }
@@ -130,10 +136,17 @@ Value Tracer::add_source(Source source, const Type& type) {
   return builder_.input(type, fmt::format("{}{}", kind, sources_.size() - 1));
 }
 
+bool Tracer::knows(const Tensor& tensor) const {
+  return memories_.contains(tensor.impl()->storage) || (parent_ && parent_->knows(tensor));
+}
+
 Tracer::Memory& Tracer::memory_of(const Tensor& tensor) {
   const auto found = memories_.find(tensor.impl()->storage);
   if (found != memories_.end()) return *found->second;
-  if (!tensor.impl()->has_data())
+  const bool is_argument = std::any_of(arguments_.begin(), arguments_.end(), [&](const Tensor& argument) {
+    return argument.unsafe_impl() == tensor.unsafe_impl();
+  });
+  if (!tensor.impl()->has_data() && !is_argument && !(parent_ && parent_->knows(tensor)))
     fail<GraphError>(ErrorCode::not_capturable, "a tensor of another capture is used")
         .detail("tensor", describe(tensor))
         .raise();
@@ -142,7 +155,7 @@ Tracer::Memory& Tracer::memory_of(const Tensor& tensor) {
     if (slot.before.defined() && slot.before.shares_storage_with(tensor))
       source = {.tensor = slot.leaf, .gradient = true};
   const Tensor seen = source.gradient ? source.tensor.grad() : tensor;
-  source.flat = !is_whole(*seen.impl()) && is_within_storage(*seen.impl());
+  source.flat = !parent_ && !is_whole(*seen.impl()) && is_within_storage(*seen.impl());
   const Tensor whole = source.flat ? flat_view(seen) : seen;
   Memory& memory = add_memory(whole, add_source(std::move(source), type_of(whole)));
   memory.source = static_cast<int>(sources_.size()) - 1;
@@ -159,10 +172,28 @@ int Tracer::add_look(Memory& memory, const Layout& layout, int parent, const Vie
   return static_cast<int>(memory.looks.size()) - 1;
 }
 
+namespace {
+[[noreturn]] void refuse_mixed_views(const Tensor& tensor) {
+  fail<GraphError>(ErrorCode::not_capturable,
+                   "a branch or loop writes memory in place that it also sees through another view")
+      .detail("tensor", describe(tensor))
+      .hint("give the new value as a result in place of writing it")
+      .raise();
+}
+}  // namespace
+
 int Tracer::look_of(Memory& memory, const Tensor& tensor) {
   const Layout layout(*tensor.impl());
   for (std::size_t i = 0; i < memory.looks.size(); ++i)
     if (memory.looks[i].layout == layout) return static_cast<int>(i);
+  // In a branch or loop each tensor of the program around it is an input by itself.
+  if (parent_ && memory.source >= 0) {
+    const Value value = add_source({.tensor = tensor}, type_of(tensor));
+    if (memory.written) refuse_mixed_views(tensor);
+    memory.looks.push_back({layout, value, -1, {}, 0});
+    memory.several = true;
+    return static_cast<int>(memory.looks.size()) - 1;
+  }
   // Not made by a view that was captured (an alias, as_strided): strides count elements of the whole.
   const TensorImpl& whole = *memory.holder;
   IntList order;
@@ -264,6 +295,7 @@ void Tracer::assign(Memory& memory, int look, const Value& value) {
     else replaced = node("view_put", {whole, value}, &v);
     assign(memory, parent, replaced);
   } else {
+    if (memory.several) refuse_mixed_views(Tensor(memory.holder));
     ++memory.written;
   }
   Look& written = memory.looks[static_cast<std::size_t>(look)];
@@ -285,13 +317,23 @@ void Tracer::write(const Tensor& target, const Tensor& source) {
   assign(memory, look_of(memory, target), value);
 }
 
-Tensor Tracer::draw(Generator& generator, std::int64_t blocks) {
+Tracer::Stream& Tracer::stream_of(Generator& generator) {
   auto stream = std::find_if(streams_.begin(), streams_.end(),
                              [&](const Stream& s) { return s.generator == &generator; });
   if (stream == streams_.end()) {
     const Value state = add_source({.generator = &generator}, {DType::int64, {3}, Device{}});
     stream = streams_.insert(stream, {&generator, static_cast<int>(sources_.size()) - 1, state});
   }
+  return *stream;
+}
+
+void Tracer::assign_whole(const Tensor& target, const Value& value) {
+  Memory& memory = memory_of(target);
+  assign(memory, look_of(memory, target), value);
+}
+
+Tensor Tracer::draw(Generator& generator, std::int64_t blocks) {
+  Stream* stream = &stream_of(generator);
   Tensor drawn;
   {
     AbstractScope abstract;
@@ -305,10 +347,10 @@ Tensor Tracer::draw(Generator& generator, std::int64_t blocks) {
   return drawn;
 }
 
-void Tracer::gradient_access(const Tensor& leaf) {
+void Tracer::gradient_access(const Tensor& leaf, bool reads) {
   for (const GradientSlot& slot : gradients_)
     if (slot.leaf.unsafe_impl() == leaf.unsafe_impl()) return;
-  gradients_.push_back({leaf, leaf.grad()});
+  gradients_.push_back({leaf, leaf.grad(), reads});
 }
 
 // A tensor that only the tracer holds was made by the function, and is the same at each call.
@@ -317,7 +359,7 @@ void Tracer::turn_literals_into_constants() {
   std::vector<int> numbers(sources_.size(), -1);
   for (std::size_t i = 0; i < sources_.size(); ++i) {
     Source& source = sources_[i];
-    if (source.tensor.defined() && !source.gradient) {
+    if (source.tensor.defined() && !source.gradient && source.tensor.impl()->has_data()) {
       Memory& memory = *memories_.at(source.tensor.impl()->storage);
       const bool alone =
           source.tensor.impl()->references.unique() && source.tensor.impl()->storage->references.value() == 2;
@@ -339,7 +381,7 @@ void Tracer::turn_literals_into_constants() {
   sources_ = std::move(kept);
 }
 
-Captured Tracer::finish(const TensorList& results) {
+Captured Tracer::finish(const TensorList& results, bool by_value) {
   turn_literals_into_constants();
   Captured captured;
   std::vector<Value> outputs;
@@ -350,14 +392,19 @@ Captured Tracer::finish(const TensorList& results) {
   for (const Tensor& result : results) {
     Memory& memory = memory_of(result);
     Captured::Result r;
-    if (memory.source >= 0) {
+    if (memory.source >= 0 && !by_value) {
       r = {-1, memory.source, result.dtype(), result.shape(), result.strides(), result.storage_offset()};
     } else {
       r.output = add_output(current(memory, look_of(memory, result)));
     }
+    // A result whose tape was used up inside is a number from now on.
+    const AutogradRecord* record = result.impl()->autograd;
+    r.differentiable =
+        record && record->requires_grad && record->node && !record->node->released() && r.output >= 0;
     captured.results.push_back(r);
   }
   for (const GradientSlot& slot : gradients_) {
+    if (slot.read) captured.expected_gradients.emplace_back(slot.leaf, slot.before.defined());
     const Tensor after = slot.leaf.grad();
     const bool same = after.unsafe_impl() == slot.before.unsafe_impl();
     if (same) continue;

@@ -16,22 +16,44 @@ namespace phlox::graph {
 
 class Tracer final : public Interpreter {
  public:
-  explicit Tracer(const TensorList& examples);
+  // `parent` captures the program around the branch or loop that this one captures.
+  explicit Tracer(const TensorList& examples, Tracer* parent = nullptr);
   ~Tracer() override;
 
   // What to call the function with. The tracer must be active (InterpreterScope).
   const TensorList& arguments() const { return arguments_; }
   // Ends the capture; the tracer must not be active any more. Gradients and versions of the tensors around are as
   // they were before it.
-  Captured finish(const TensorList& results);
+  // With `by_value`, results are outputs even where they look at memory around the function.
+  Captured finish(const TensorList& results, bool by_value = false);
   // Throws GraphError when tensors without values are still held by the program.
   void check_nothing_escaped() const;
+
+  // Branches and loops (graph/control_flow.h). A function that one of them runs is captured by itself first.
+  Captured capture_part(const TensorList& arguments,
+                        const std::function<TensorList(const TensorList&)>& function);
+  // What stands for one result of a branch: the result of this number, or anything of the other side's type (-1). A
+  // weak one, a number of the program, takes the dtype and shape of the other side.
+  struct Choice {
+    int result = -1;
+    bool weak = false;
+  };
+  // The branch itself; both sides have as many choices.
+  TensorList add_cond(const Tensor& condition, const Captured& yes, std::span<const Choice> of_yes,
+                      const Captured& no, std::span<const Choice> of_no);
+  TensorList trace_cond(const Tensor& condition, const std::function<TensorList()>& if_true,
+                        const std::function<TensorList()>& if_false);
+  TensorList trace_while(const std::function<Tensor(const TensorList&)>& test,
+                         const std::function<TensorList(const TensorList&)>& body, const TensorList& state);
+  TensorList trace_for(const Tensor& count,
+                       const std::function<TensorList(const Tensor&, const TensorList&)>& body,
+                       const TensorList& state);
 
   TensorList run(const Primitive& primitive, std::span<const Operand> inputs,
                  const void* attributes) override;
   void write(const Tensor& target, const Tensor& source) override;
   Tensor draw(Generator& generator, std::int64_t blocks) override;
-  void gradient_access(const Tensor& leaf) override;
+  void gradient_access(const Tensor& leaf, bool reads) override;
 
  private:
   // How a tensor looks at its storage.
@@ -58,10 +80,28 @@ class Tracer final : public Interpreter {
     int source = -1;            // of memory around the program,
     Value input;                // and its value in the beginning
     std::uint32_t version = 0;  // of the storage before the capture
+    bool several = false;       // several looks are inputs by themselves
   };
   struct GradientSlot {
     Tensor leaf, before;
+    bool read;  // not replaced unseen
   };
+
+  struct Stream {
+    Generator* generator;
+    int source;
+    Value state;  // after what has been drawn so far
+  };
+  Stream& stream_of(Generator& generator);
+  // The tensor has a new value; it looks at a whole.
+  void assign_whole(const Tensor& target, const Value& value);
+  // A node of control flow with inputs (leading..., state..., around...), of which the first `written` of those around
+  // get new values.
+  TensorList add_region_node(const char* primitive, const TensorList& leading, const TensorList& state,
+                             std::span<const Source> around, std::size_t written,
+                             std::vector<GraphPointer> regions);
+  std::vector<Type> types_around(std::span<const Source> sources);
+  bool knows(const Tensor& tensor) const;
 
   // A new input of the graph.
   Value add_source(Source source, const Type& type);
@@ -83,12 +123,8 @@ class Tracer final : public Interpreter {
   std::vector<Source> sources_;
   std::unordered_map<const Storage*, std::unique_ptr<Memory>> memories_;
   std::vector<GradientSlot> gradients_;
-  struct Stream {
-    Generator* generator;
-    int source;
-    Value state;  // after what has been drawn so far
-  };
   std::vector<Stream> streams_;
+  Tracer* parent_;
   TensorList literals_;  // hold the memory of constants
   bool restored_ = false;
 };

@@ -43,7 +43,9 @@ class Verifier {
       if (!made_.contains(value->node)) broken(node, "it uses a value before it is made");
       if (!exists(*value)) broken(node, "it uses a result that does not exist");
     }
-    const std::vector<Type> types = infer_types(node.primitive(), node.inputs(), node.attributes());
+    for (const GraphPointer& region : node.regions()) verify(*region);
+    const std::vector<Type> types =
+        infer_types(node.primitive(), node.inputs(), node.attributes(), node.regions());
     if (!std::equal(types.begin(), types.end(), node.types().begin(), node.types().end()))
       broken(node, types.empty() ? std::string("it gives nothing")
                                  : fmt::format("its type is not what it gives, {}", to_string(types[0])));

@@ -51,9 +51,13 @@ void clip_grad_value_(const std::vector<Tensor>& parameters, double clip_value) 
 void zero_gradients(const std::vector<Tensor>& parameters, bool set_to_none) {
   NoGrad guard;
   for (const Tensor& parameter : parameters) {
+    if (set_to_none) {
+      parameter.set_grad({});
+      continue;
+    }
     const Tensor gradient = parameter.grad();
-    if (set_to_none || !gradient.defined()) parameter.set_grad({});
-    else if (gradient.is_leaf()) fill_(gradient, 0.0);
+    if (!gradient.defined()) continue;
+    if (gradient.is_leaf()) fill_(gradient, 0.0);
     else parameter.set_grad(zeros_like(gradient));  // others may still need what is recorded
   }
 }

@@ -51,6 +51,7 @@ void Adam::update_parameter(std::size_t group, std::size_t index, const Tensor& 
   const auto [beta1, beta2] = o.betas;
   AdamState& state = states_[index];
   if (!state.step.defined()) {
+    const OutsideCapture outside;
     state.step = zeros({}, DType::float32);
     state.exp_avg = zeros_like(parameter);
     state.exp_avg_sq = zeros_like(parameter);

@@ -25,6 +25,7 @@ void RMSprop::update_parameter(std::size_t group, std::size_t index, const Tenso
   const RMSpropOptions& o = options_[group];
   RMSpropState& state = states_[index];
   if (!state.step.defined()) {
+    const OutsideCapture outside;
     state.step = zeros({}, DType::float32);
     state.square_avg = zeros_like(parameter);
     if (o.momentum > 0) state.momentum_buffer = zeros_like(parameter);
@@ -66,6 +67,7 @@ void Adagrad::update_parameter(std::size_t group, std::size_t index, const Tenso
   const AdagradOptions& o = options_[group];
   AdagradState& state = states_[index];
   if (!state.step.defined()) {
+    const OutsideCapture outside;
     state.step = zeros({}, DType::float32);
     state.sum = full_like(parameter, o.initial_accumulator_value);
   }

@@ -41,6 +41,11 @@ void SGD::update_parameter(std::size_t group, std::size_t index, const Tensor& p
   }
   Tensor& buffer = states_[index].momentum_buffer;
   if (!buffer.defined()) {
+    if (thread_mode.interpreter_count)
+      fail<GraphError>(ErrorCode::first_call_eager,
+                       "SGD: the first step with momentum differs from the others")
+          .hint("call the function once before it is captured")
+          .raise();
     buffer = clone(g);
     update(update_decayed_gradient, buffer, {parameter}, {o.weight_decay});
   } else {

@@ -73,7 +73,9 @@ Index index_from_python(PyObject* object) {
   if (object == Py_None) return Index(newaxis);
   if (is_tensor(object)) {
     const Tensor& tensor = tensor_of(object);
-    if (tensor.rank() == 0 && is_integer(tensor.dtype())) return Index(tensor.item().integer());
+    // Captured, a position that is not known yet gives a copy of what it names.
+    if (tensor.rank() == 0 && is_integer(tensor.dtype()) && !thread_mode.interpreter_count)
+      return Index(tensor.item().integer());
     return Index(tensor);
   }
   if (is_numpy_array(object)) return Index(tensor_from_numpy(object, true));

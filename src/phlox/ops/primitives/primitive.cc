@@ -44,7 +44,9 @@ TensorList interpret(const Primitive& primitive, std::span<const Operand> inputs
   return BelowTop()->run(primitive, inputs, attributes);
 }
 void interpret_write(const Tensor& target, const Tensor& source) { BelowTop()->write(target, source); }
-void detail::note_gradient_access(const Tensor& leaf) { BelowTop()->gradient_access(leaf); }
+void detail::note_gradient_access(const Tensor& leaf, bool reads) {
+  BelowTop()->gradient_access(leaf, reads);
+}
 Tensor interpret_draw(Generator& generator, std::int64_t blocks) {
   return BelowTop()->draw(generator, blocks);
 }

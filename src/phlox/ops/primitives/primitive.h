@@ -40,8 +40,8 @@ class Interpreter {
   virtual void write(const Tensor& target, const Tensor& source) = 0;
   // A generator is asked for `blocks` of random words: the state to draw them from, i64[3] (ops/primitives/random.h).
   virtual Tensor draw(Generator& generator, std::int64_t blocks) = 0;
-  // The gradient that a leaf keeps is about to be read or replaced.
-  virtual void gradient_access(const Tensor& leaf) = 0;
+  // The gradient that a leaf keeps is about to be read, or replaced without a look at it.
+  virtual void gradient_access(const Tensor& leaf, bool reads) = 0;
 
  private:
   friend class InterpreterScope;

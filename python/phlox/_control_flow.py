@@ -1,0 +1,73 @@
+"""Branches and loops on the values of tensors, written as functions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from . import _phlox
+from ._failure import fail
+from ._phlox import Tensor
+from ._trace import flatten, unflatten
+
+
+def truth(value: Any) -> Tensor:
+    """One truth value, bool[], as `bool(value)` would give it."""
+    tensor = value if isinstance(value, Tensor) else _phlox.as_tensor(value)
+    if tensor.numel() != 1:
+        fail(
+            "ValueError",
+            "invalid_value",
+            f"a condition is one truth value, not {tensor.numel()}",
+            hint="compare, or reduce with any() or all()",
+            condition=tensor,
+        )
+    if tensor.dtype != _phlox.dtypes["bool"]:
+        tensor = tensor != 0
+    return tensor if tensor.ndim == 0 else tensor.reshape(())
+
+
+def cond(
+    pred: Any, true_fn: Callable[..., Any], false_fn: Callable[..., Any], operands: Sequence[Any] = ()
+) -> Any:
+    """`true_fn(*operands) if pred else false_fn(*operands)`, also where `pred` is a tensor in a captured function.
+
+    Both functions give the same structure of tensors, of the same shapes and dtypes. Gradients flow through. Raises
+    GraphError (E1002) where the two sides differ.
+    """
+    structures: list[Any] = []
+
+    def side(function: Callable[..., Any]) -> Callable[[], list[Tensor]]:
+        def run() -> list[Tensor]:
+            tensors: list[Tensor] = []
+            structures.append(flatten(function(*operands), tensors))
+            return tensors
+
+        return run
+
+    if not isinstance(pred, Tensor):
+        return true_fn(*operands) if pred else false_fn(*operands)
+    results = _phlox._cond(truth(pred), side(true_fn), side(false_fn))
+    return unflatten(structures[0], results)
+
+
+def while_loop(
+    cond_fn: Callable[..., Any], body_fn: Callable[..., Any], carried_inputs: Sequence[Any]
+) -> Any:
+    """While `cond_fn(*state)` holds, `state = body_fn(*state)`; the last state, a tuple. The first is `carried_inputs`.
+
+    In a captured function the tensors of the state keep their shapes and dtypes, and gradients do not flow through.
+    """
+    tensors: list[Tensor] = []
+    structure = flatten(tuple(carried_inputs), tensors)
+
+    def test(state: list[Tensor]) -> Tensor:
+        return truth(cond_fn(*unflatten(structure, state)))
+
+    def body(state: list[Tensor]) -> list[Tensor]:
+        new: list[Tensor] = []
+        result = body_fn(*unflatten(structure, state))
+        flatten(tuple(result) if isinstance(result, (list, tuple)) else (result,), new)
+        return new
+
+    return unflatten(structure, _phlox._while_loop(test, body, tensors))

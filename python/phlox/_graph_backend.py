@@ -1,0 +1,376 @@
+"""What captured `if`, `while` and `for` become: nodes of the graph that is being captured. Reads of the program are noted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from . import _phlox
+from ._control_flow import truth
+from ._failure import fail
+from ._phlox import Tensor
+from .capture import ANYTHING, Backend, Place, Undefined
+
+MOST_ATTEMPTS = 6  # at finding types of loop variables that no longer change
+
+
+class _Leaf:
+    """A tensor of this position; a number stands for one of any dtype."""
+
+    def __init__(self, position: int, number: Any = None):
+        self.position, self.number = position, number
+
+
+class _Static:
+    def __init__(self, value: Any):
+        self.value = value
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (bool, int, float, complex))
+
+
+class Numbers:
+    """Tensors that stand for numbers of the program: like these they are of no dtype of their own, and `+=` makes a new one."""
+
+    def __init__(self) -> None:
+        self._known: dict[int, Tensor] = {}
+
+    def add(self, tensor: Tensor) -> Tensor:
+        self._known[id(tensor)] = tensor
+        return tensor
+
+    def clear(self) -> None:
+        self._known.clear()
+
+    def __contains__(self, tensor: Tensor) -> bool:
+        return self._known.get(id(tensor)) is tensor
+
+
+def _template(value: Any, tensors: list[Tensor], numbers: Numbers) -> Any:
+    """The value with leaves for tensors and numbers, which are appended as tensors."""
+    if isinstance(value, Tensor):
+        tensors.append(value)
+        return _Leaf(len(tensors) - 1, value if value in numbers else None)
+    if _is_number(value):
+        tensors.append(_phlox.as_tensor(value))
+        return _Leaf(len(tensors) - 1, value)
+    if type(value) in (list, tuple):
+        return type(value)(_template(part, tensors, numbers) for part in value)
+    if type(value) is dict:
+        return {key: _template(part, tensors, numbers) for key, part in value.items()}
+    return _Static(value)
+
+
+def _filled(template: Any, tensors: Sequence[Tensor], numbers: Numbers | None = None) -> Any:
+    if isinstance(template, _Leaf):
+        tensor = tensors[template.position]
+        return numbers.add(tensor) if numbers is not None and template.number is not None else tensor
+    if isinstance(template, _Static):
+        return template.value
+    if isinstance(template, dict):
+        return {key: _filled(part, tensors, numbers) for key, part in template.items()}
+    return type(template)(_filled(part, tensors, numbers) for part in template)
+
+
+class _Branch:
+    """One side of a condition, captured by itself."""
+
+    def __init__(self, function: Callable[[], list], numbers: Numbers):
+        self.template: Any = None
+
+        def run(_: list[Tensor]) -> list[Tensor]:
+            tensors: list[Tensor] = []
+            self.template = _template(list(function()), tensors, numbers)
+            return tensors
+
+        self.part = _phlox._capture_part(run, [])
+        self.choices: list[tuple[int, bool]] = []
+
+
+class Range:
+    """range() of which an argument is a tensor."""
+
+    def __init__(self, *arguments: Any):
+        start, stop, step = (0, arguments[0], 1) if len(arguments) == 1 else (*arguments, 1)[:3]
+        self.start, self.step = start, step
+        count = (stop - start) if step == 1 and not isinstance(step, Tensor) else -((start - stop) // step)
+        count = _phlox.as_tensor(count).to(_phlox.dtypes["int64"])
+        self.count = count.reshape(()).clamp_min(0)
+
+
+class GraphBackend(Backend):
+    """Makes nodes of the graph that is being captured."""
+
+    def __init__(self) -> None:
+        self.reads: list[tuple[str, Any, Any, Any, Place]] = []
+        self.numbers = Numbers()
+
+    # --- what is symbolic
+
+    def is_symbolic(self, value: Any) -> bool:
+        return isinstance(value, Tensor)
+
+    def is_symbolic_iterable(self, value: Any) -> bool:
+        return isinstance(value, Range)
+
+    def length(self, value: Range) -> Tensor:
+        return value.count
+
+    def item(self, value: Range, index: Any) -> Any:
+        scaled = index if not isinstance(value.step, Tensor) and value.step == 1 else index * value.step
+        return scaled if not isinstance(value.start, Tensor) and value.start == 0 else scaled + value.start
+
+    def range(self, *arguments: Any) -> Range:
+        return Range(*arguments)
+
+    def kind(self, value: Any) -> str:
+        return f"a {value.dtype} tensor" if isinstance(value, Tensor) else super().kind(value)
+
+    # --- conditions
+
+    def cond(
+        self,
+        test: Any,
+        true_function: Callable[[], list],
+        false_function: Callable[[], list],
+        names: Sequence[str],
+        place: Place,
+    ) -> list:
+        condition = truth(test)
+        yes, no = _Branch(true_function, self.numbers), _Branch(false_function, self.numbers)
+        merged = [self._merge(a, b, yes, no) for a, b in zip(yes.template, no.template)]
+        results = _phlox._add_cond(condition, yes.part, yes.choices, no.part, no.choices)
+        return _filled(merged, results, self.numbers)
+
+    def _merge(self, a: Any, b: Any, yes: _Branch, no: _Branch) -> Any:
+        if isinstance(a, _Leaf) and isinstance(b, _Leaf):
+            if _is_number(a.number) and type(a.number) is type(b.number) and a.number == b.number:
+                return _Static(a.number)
+            return self._choose(a, b, yes, no)
+        if isinstance(a, _Static) and a.value is ANYTHING:
+            return self._one_sided(b, no, yes)
+        if isinstance(b, _Static) and b.value is ANYTHING:
+            return self._one_sided(a, yes, no)
+        for side in (a, b):
+            if isinstance(side, _Static) and isinstance(side.value, Undefined):
+                return side
+        if isinstance(a, (list, tuple)) and type(a) is type(b) and len(a) == len(b):
+            return type(a)(self._merge(x, y, yes, no) for x, y in zip(a, b))
+        if isinstance(a, dict) and isinstance(b, dict) and a.keys() == b.keys():
+            return {key: self._merge(a[key], b[key], yes, no) for key in a}
+        return a
+
+    @staticmethod
+    def _choose(a: _Leaf, b: _Leaf, yes: _Branch, no: _Branch) -> _Leaf:
+        yes.choices.append((a.position, a.number is not None))
+        no.choices.append((b.position, b.number is not None))
+        both = a.number if a.number is not None and b.number is not None else None
+        return _Leaf(len(yes.choices) - 1, both)
+
+    def _one_sided(self, value: Any, having: _Branch, lacking: _Branch) -> Any:
+        """The value of the one side; on the other anything will do."""
+        if isinstance(value, _Leaf):
+            having.choices.append((value.position, False))
+            lacking.choices.append((-1, False))
+            return _Leaf(len(having.choices) - 1)
+        if isinstance(value, dict):
+            return {key: self._one_sided(part, having, lacking) for key, part in value.items()}
+        if isinstance(value, (list, tuple)):
+            return type(value)(self._one_sided(part, having, lacking) for part in value)
+        return value
+
+    def logical_and(self, left: Any, right: Callable[[], Any], place: Place) -> Any:
+        return self.cond(left, lambda: [right()], lambda: [left], [".value"], place)[0]
+
+    def logical_or(self, left: Any, right: Callable[[], Any], place: Place) -> Any:
+        return self.cond(left, lambda: [left], lambda: [right()], [".value"], place)[0]
+
+    def logical_not(self, value: Any) -> Any:
+        return ~truth(value)
+
+    def assert_(self, test: Any, message: Callable[[], Any] | None, source: str, place: Place) -> None:
+        fail(
+            "GraphError",
+            "not_capturable",
+            f"assert on a tensor, line {place.line}: {source}",
+            hint="check before the call; where() and clamp() keep values in bounds",
+        )
+
+    # --- loops
+
+    def while_loop(
+        self,
+        test: Callable[[list], Any],
+        body: Callable[[list], list],
+        names: Sequence[str],
+        initial: list,
+        place: Place,
+    ) -> list:
+        state = _LoopState(names, initial, place, self.numbers)
+        state.settle(lambda tensors: body(state.values(tensors)))
+        results = _phlox._while_loop(
+            lambda tensors: truth(test(state.values(tensors))),
+            lambda tensors: state.tensors_of(body(state.values(tensors))),
+            state.tensors,
+        )
+        return state.after(results)
+
+    def for_loop(
+        self,
+        count: Any,
+        body: Callable[[Any, list], list],
+        names: Sequence[str],
+        initial: list,
+        place: Place,
+    ) -> list:
+        state = _LoopState(names, initial, place, self.numbers)
+        index = _phlox.as_tensor(0)
+        state.settle(lambda tensors: body(index, state.values(tensors)))
+        results = _phlox._for_loop(
+            _phlox.as_tensor(count),
+            lambda i, tensors: state.tensors_of(body(i, state.values(tensors))),
+            state.tensors,
+        )
+        return state.after(results)
+
+    # --- the program around
+
+    def observe(self, kind: str, owner: Any, name: Any, value: Any, place: Place) -> None:
+        if getattr(value, "__self__", None) is not owner:  # methods are the program's text
+            self.reads.append((kind, owner, name, value, place))
+
+    def mutate(self, kind: str, owner: Any, name: Any, value: Any, place: Place) -> None:
+        if isinstance(owner, Tensor) and name == "grad":
+            return  # part of the graph
+        what = {"attribute": f"`.{name}` of {_name_of(owner)}", "item": f"an item of {_name_of(owner)}"}.get(
+            kind, f"{_name_of(owner)} by {name}()" if kind == "method" else f"the variable `{name}`"
+        )
+        fail(
+            "GraphError",
+            "not_capturable",
+            f"line {place.line} of {place.function}() changes {what}, which exists outside of the captured function",
+            hint="return the new value; or keep it in a tensor and write into that: state.copy_(value)",
+        )
+
+
+def _name_of(owner: Any) -> str:
+    return f"a {type(owner).__name__}"
+
+
+class _LoopState:
+    """The variables of a loop: tensors that go round, and values that stay."""
+
+    def __init__(self, names: Sequence[str], initial: list, place: Place, numbers: Numbers):
+        self.names, self.place, self.numbers = names, place, numbers
+        self.tensors: list[Tensor] = []
+        self.template = _template(list(initial), self.tensors, numbers)
+        self.weak = _weak_positions(self.template)
+
+    def values(self, tensors: Sequence[Tensor]) -> list:
+        # What was a number may be changed by +=, like one.
+        fresh = [t.clone() if i in self.weak else t for i, t in enumerate(tensors)]
+        return _filled(self.template, fresh, self.numbers)
+
+    def settle(self, turn: Callable[[list[Tensor]], list]) -> None:
+        """Runs the body until its results have the types of the state: numbers and what is not known yet take those."""
+        for _ in range(MOST_ATTEMPTS):
+            found: list[tuple[Any, list[tuple[Any, Any]]]] = []
+
+            def run(tensors: list[Tensor]) -> list[Tensor]:
+                new = turn(tensors)
+                made: list[Tensor] = []
+                template = _template(list(new), made, self.numbers)
+                found.append((template, [(t.dtype, tuple(t.shape)) for t in made]))
+                return made
+
+            _phlox._capture_part(run, self.tensors)
+            template, types = found[0]
+            if not self._adopt(template, types):
+                return
+
+    def _adopt(self, after: Any, types: list[tuple[Any, Any]]) -> bool:
+        """Takes over the types of weak variables; whether anything changed."""
+        changed = False
+        for i, (mine, new) in enumerate(zip(self.template, after)):
+            if isinstance(mine, _Static) and mine.value is ANYTHING and not (isinstance(new, _Static)):
+                zeros = [_phlox.zeros(shape, dtype=dtype) for dtype, shape in types]
+                self.template[i] = _template(_filled(new, zeros), self.tensors, self.numbers)
+                self.weak = _weak_positions(self.template)
+                changed = True
+        for position, new in _pairs(self.template, after):
+            dtype, shape = types[new]
+            tensor = self.tensors[position]
+            if position in self.weak and (tensor.dtype != dtype or tuple(tensor.shape) != shape):
+                self.tensors[position] = tensor.to(dtype).expand(shape) if tensor.ndim == 0 else tensor
+                changed = True
+        return changed
+
+    def tensors_of(self, values: list) -> list[Tensor]:
+        made: list[Tensor] = []
+        after = _template(list(values), made, self.numbers)
+        self._check(self.template, after, self.names)
+        ordered = dict(_pairs(self.template, after))
+        return [
+            made[ordered[i]]
+            if made[ordered[i]].dtype == t.dtype or i not in self.weak
+            else made[ordered[i]].to(t.dtype)
+            for i, t in enumerate(self.tensors)
+        ]
+
+    def _check(self, before: Any, after: Any, names: Sequence[str]) -> None:
+        for name, a, b in zip(names, before, after):
+            if _shape_of(a) != _shape_of(b) and not _stays(a, b):
+                fail(
+                    "GraphError",
+                    "not_capturable",
+                    f"`{name}` is another kind of value after a turn of the loop in line {self.place.line}",
+                    hint="a loop that depends on a tensor keeps the structure of its variables; collect results by writing "
+                    "into a tensor: out[i] = x",
+                )
+
+    def after(self, results: list[Tensor]) -> list:
+        return [
+            Undefined(name, "in a loop that depends on a tensor", self.place.line)
+            if isinstance(part, _Static) and isinstance(part.value, Undefined)
+            else _filled(part, results, self.numbers)
+            for name, part in zip(self.names, self.template)
+        ]
+
+
+def _stays(before: Any, after: Any) -> bool:
+    if not isinstance(before, _Static):
+        return False
+    if isinstance(before.value, Undefined) or before.value is ANYTHING:
+        return True
+    return isinstance(after, _Static) and before.value is after.value
+
+
+def _shape_of(template: Any) -> Any:
+    if isinstance(template, _Leaf):
+        return "tensor"
+    if isinstance(template, _Static):
+        return id(template.value)
+    if isinstance(template, dict):
+        return {key: _shape_of(part) for key, part in template.items()}
+    return [type(template), *map(_shape_of, template)]
+
+
+def _pairs(before: Any, after: Any) -> list[tuple[int, int]]:
+    """Positions of leaves that stand at the same place."""
+    if isinstance(before, _Leaf):
+        return [(before.position, after.position)] if isinstance(after, _Leaf) else []
+    if isinstance(before, dict) and isinstance(after, dict):
+        return [pair for key in before if key in after for pair in _pairs(before[key], after[key])]
+    if isinstance(before, (list, tuple)) and isinstance(after, (list, tuple)):
+        return [pair for a, b in zip(before, after) for pair in _pairs(a, b)]
+    return []
+
+
+def _weak_positions(template: Any) -> set[int]:
+    if isinstance(template, _Leaf):
+        return {template.position} if template.number is not None else set()
+    if isinstance(template, _Static):
+        return set()
+    parts = template.values() if isinstance(template, dict) else template
+    return {position for part in parts for position in _weak_positions(part)}

@@ -1,0 +1,349 @@
+"""px.jit: a function runs as a graph, captured when it is first called and again when what it depends on changes."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from . import _phlox
+from ._failure import fail
+from ._modes import is_grad_enabled
+from ._phlox import Graph, Module, Tensor
+from ._trace import flatten, unflatten
+from .errors import GraphError
+
+if TYPE_CHECKING:
+    from .capture import Place
+
+MOST_CAPTURES = 8  # for arguments of one kind, because of host state that changes
+
+_disabled = threading.local()
+
+
+@contextmanager
+def disable_jit() -> Iterator[None]:
+    """Captured functions run eagerly, line by line, in this scope. The environment variable PHLOX_JIT=0 does it for all."""
+    before = getattr(_disabled, "on", False)
+    _disabled.on = True
+    try:
+        yield
+    finally:
+        _disabled.on = before
+
+
+def _is_disabled() -> bool:
+    return getattr(_disabled, "on", False) or os.environ.get("PHLOX_JIT") == "0"
+
+
+# --- guards: what the program around looked like
+
+
+class _Guard:
+    """A value that the function read while it was captured."""
+
+    __slots__ = ("exact", "kind", "name", "owner", "place", "value")
+
+    def __init__(self, kind: str, owner: Any, name: Any, value: Any, place: Place):
+        self.kind, self.owner, self.name, self.place = kind, owner, name, place
+        self.exact = not isinstance(value, (bool, int, float, complex, str, bytes, type(None)))
+        if isinstance(value, (list, dict, tuple, set)):
+            self.value: Any = _frozen(value)
+            self.exact = False
+        else:
+            self.value = value
+
+    def current(self) -> Any:
+        if self.kind == "attribute":
+            return getattr(self.owner, self.name, _MISSING)
+        if self.kind == "free":
+            try:
+                return self.owner.cell_contents if self.owner is not None else self.value
+            except ValueError:
+                return _MISSING
+        try:
+            return self.owner[self.name]
+        except (KeyError, IndexError):
+            return _MISSING
+
+    def holds(self) -> bool:
+        now = self.current()
+        if now is self.value:
+            return True
+        if self.exact:
+            return False
+        if isinstance(self.value, _Frozen):
+            return isinstance(now, (list, dict, tuple, set)) and _frozen(now) == self.value
+        return type(now) is type(self.value) and (
+            now == self.value or (now != now and self.value != self.value)
+        )
+
+    def what(self) -> str:
+        if self.kind == "attribute":
+            return f"`.{self.name}` of a {type(self.owner).__name__}"
+        return f"`{self.name}`"
+
+
+_MISSING = object()
+
+
+class _Frozen(tuple):
+    """What a list, dict or set held: its plain values, and its other parts by identity."""
+
+
+def _frozen(value: Any) -> Any:
+    if isinstance(value, dict):
+        return _Frozen(("dict", *((_frozen(k), _frozen(v)) for k, v in value.items())))
+    if isinstance(value, (list, tuple)):
+        return _Frozen((type(value).__name__, *map(_frozen, value)))
+    if isinstance(value, set):
+        return _Frozen(("set", frozenset(map(_frozen, value))))
+    plain = isinstance(value, (bool, int, float, complex, str, bytes, type(None)))
+    return (type(value).__name__, value) if plain else ("object", id(value))
+
+
+class _Modes:
+    """The training flag of each module that may have run, and what else a library call may look at."""
+
+    def __init__(self, roots: list[Any]):
+        self.flags = [(part, part.training) for root in roots for part in root.modules()]
+
+    def hold(self) -> bool:
+        return all(module.training is training for module, training in self.flags)
+
+
+def _modules_in(values: Any, found: list[Any], seen: set[int]) -> None:
+    for value in values:
+        if isinstance(value, Module) and id(value) not in seen:
+            seen.add(id(value))
+            found.append(value)
+
+
+# --- one capture
+
+
+class _Capture:
+    def __init__(self, function: Callable[..., Any], structure: Any, tensors: list[Tensor]):
+        # Only here, so that importing phlox does not cost them.
+        from ._graph_backend import GraphBackend
+        from .capture import capturing
+        from .capture._conversion import converted_callable
+
+        backend = GraphBackend()
+        self._result: Any = None
+        converted = converted_callable(function)
+
+        def flat_function(arguments: list[Tensor]) -> list[Tensor]:
+            args, kwargs = unflatten(structure, arguments)
+            results: list[Tensor] = []
+            try:
+                with capturing(backend):
+                    self._result = flatten(converted(*args, **kwargs), results)
+            finally:
+                backend.numbers.clear()
+            return results
+
+        self.captured = _phlox._trace(flat_function, tensors)
+        self.guards: list[_Guard] = []
+        known: dict[tuple[str, int, Any], _Guard] = {}
+        for kind, owner, name, value, place in backend.reads:
+            key = (kind, id(owner), name if isinstance(name, (str, int, tuple)) else id(name))
+            if key not in known:
+                known[key] = _Guard(kind, owner, name, value, place)
+                self.guards.append(known[key])
+        modules: list[Any] = []
+        _modules_in(
+            [function, getattr(function, "__self__", None), *(r[3] for r in backend.reads)], modules, set()
+        )
+        for cell in getattr(function, "__closure__", None) or ():
+            try:
+                _modules_in([cell.cell_contents], modules, {id(m) for m in modules})
+            except ValueError:
+                continue
+        self.modes = _Modes(modules)
+        self.calls = 0
+
+    def broken_guard(self) -> _Guard | str | None:
+        for guard in self.guards:
+            if not guard.holds():
+                return guard
+        return None if self.modes.hold() else "training"
+
+    def fits(self) -> bool:
+        for guard in self.guards:
+            if not guard.holds():
+                return False
+        return self.modes.hold() and self.captured.gradients_fit()
+
+    def __call__(self, tensors: list[Tensor]) -> Any:
+        self.calls += 1
+        return unflatten(self._result, self.captured.run(tensors))
+
+
+# --- the function
+
+
+class Jitted:
+    """A function that runs as a graph. Made by `px.jit`."""
+
+    def __init__(self, function: Callable[..., Any]):
+        self._function = self.__wrapped__ = function
+        self.__name__ = getattr(function, "__name__", type(function).__name__)
+        self.__doc__ = getattr(function, "__doc__", None)
+        self._captures: dict[Any, list[_Capture]] = {}
+        self._lock = threading.RLock()
+        self._why: list[str] = []
+        self._most: int | None = None
+
+    def __get__(self, instance: Any, owner: Any = None) -> Any:
+        if instance is None:
+            return self
+        bound = instance.__dict__.setdefault("_jitted_methods", {})
+        if self._function not in bound:
+            bound[self._function] = Jitted(self._function.__get__(instance, owner))
+        return bound[self._function]
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if _is_disabled():
+            return self._function(*args, **kwargs)
+        if _phlox._is_capturing():
+            from .capture._conversion import converted_callable
+
+            return converted_callable(self._function)(*args, **kwargs)
+        tensors: list[Tensor] = []
+        structure = flatten((args, kwargs), tensors)
+        key = (
+            _key(structure),
+            tuple((t.dtype, t.shape, t.requires_grad) for t in tensors),
+            is_grad_enabled(),
+        )
+        for capture in self._captures.get(key, ()):
+            if capture.fits():
+                return capture(tensors)
+        made = self._capture(key, structure, tensors)
+        # What the first call makes, such as the state of an optimiser, is there in the second.
+        return made(tensors) if made else self._function(*args, **kwargs)
+
+    def _capture(self, key: Any, structure: Any, tensors: list[Tensor]) -> _Capture | None:
+        with self._lock:
+            captures = self._captures.setdefault(key, [])
+            for capture in captures:
+                if capture.fits():
+                    return capture
+            why = self._reason(key, captures)
+            if self._most is not None and self.capture_count >= self._most:
+                fail(
+                    "GraphError",
+                    "not_capturable",
+                    f"{self.__name__}: captured more than {self._most} times",
+                    hint="explain() tells why; pass what changes as a tensor",
+                    because=why,
+                )
+            if len(captures) >= MOST_CAPTURES:
+                fail(
+                    "GraphError",
+                    "not_capturable",
+                    f"{self.__name__}: {why}, {MOST_CAPTURES} times by now",
+                    hint="pass what changes as an argument that is a tensor, or keep it in a tensor that you write in place",
+                )
+            try:
+                capture = _Capture(self._function, structure, tensors)
+            except GraphError as error:
+                if error.code == "E1005":
+                    return None
+                raise
+            captures.append(capture)
+            self._why.append(why)
+            return capture
+
+    def _reason(self, key: Any, captures: list[_Capture]) -> str:
+        if captures:
+            broken = captures[-1].broken_guard()
+            if isinstance(broken, _Guard):
+                return f"{broken.what()}, read in line {broken.place.line}, changed"
+            return "a module changed between train() and eval()" if broken else "gradients were there, or not"
+        if not self._captures or all(not c for c in self._captures.values()):
+            return "the first call"
+        return "arguments of other shapes, dtypes or values"
+
+    # --- looking at it
+
+    @property
+    def capture_count(self) -> int:
+        """How often the function was captured."""
+        return sum(map(len, self._captures.values()))
+
+    @property
+    def graph(self) -> Graph:
+        """The graph of the last capture. Raises StateError before the first call."""
+        for captures in reversed(list(self._captures.values())):
+            if captures:
+                return captures[-1].captured.graph
+        fail(
+            "StateError",
+            "invalid_value",
+            f"{self.__name__}: not called yet, so there is no graph",
+            hint="call it once",
+        )
+
+    def explain(self) -> str:
+        """One line a capture: why it was made, its arguments, how often it ran."""
+        lines = [f"{self.__name__}: captured {self.capture_count} times"]
+        entries = [(key, c) for key, captures in self._captures.items() for c in captures]
+        for number, ((key, capture), why) in enumerate(zip(entries, self._why), 1):
+            shapes = ", ".join(f"{str(d).removeprefix('phlox.')}{list(s)}" for d, s, _ in key[1])
+            lines.append(
+                f"  {number}. {why}: ({shapes}), {len(capture.captured.graph.operations)} operations, "
+                f"{len(capture.guards)} guards, ran {capture.calls} times"
+            )
+        return "\n".join(lines)
+
+    def assert_compiled(self, max_compiles: int = 1) -> None:
+        """From now on a capture beyond this number raises GraphError; raises it at once if there were more already."""
+        self._most = max_compiles
+        if self.capture_count > max_compiles:
+            fail(
+                "GraphError",
+                "not_capturable",
+                f"{self.__name__}: captured {self.capture_count} times, more than {max_compiles}",
+                hint="explain() tells why; pass what changes as a tensor",
+            )
+
+    def __repr__(self) -> str:
+        return f"<jitted {self.__name__}, captured {self.capture_count} times>"
+
+
+def _key(structure: Any) -> Any:
+    if isinstance(structure, dict):
+        return ("dict", *((k, _key(v)) for k, v in structure.items()))
+    if isinstance(structure, (list, tuple)):
+        return (type(structure), *map(_key, structure))
+    try:
+        hash(structure)
+    except TypeError:
+        return ("object", id(structure))
+    return (type(structure), structure)
+
+
+def jit(function: Callable[..., Any]) -> Jitted:
+    """The function as a graph: the same results, whole training steps included.
+
+        @px.jit
+        def step(x, y):
+            optimizer.zero_grad()
+            loss = F.cross_entropy(model(x), y)
+            loss.backward()
+            optimizer.step()
+            return loss
+
+    It is captured when it is first called with arguments of new shapes, dtypes or values, and again when something around
+    it that it read has changed: globals, attributes, closures, `train()` and `eval()`. Nothing is silently kept as it
+    was. `if`, `while` and `for` on tensors become part of the graph (docs/control-flow.md). `function` may be a module,
+    which is captured in its forward().
+
+    Raises GraphError for what cannot be captured, with the line and a cure. `step.explain()` tells each capture,
+    `step.assert_compiled(max_compiles=2)` holds their number, `px.disable_jit()` runs everything eagerly.
+    """
+    return Jitted(function)

@@ -1,0 +1,371 @@
+// Branches and loops while a function is captured: each function that they run is captured by a tracer of its own, and
+// what these found around them is brought together into the operands and results of one node.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <optional>
+
+#include "phlox/core/recording.h"
+#include "phlox/core/saved_tensor.h"
+#include "phlox/graph/control_flow.h"
+#include "phlox/graph/graph_gradient.h"
+#include "phlox/graph/tracer.h"
+#include "phlox/ops/functions.h"
+#include "phlox/ops/primitives/random.h"
+
+namespace phlox::graph {
+namespace {
+
+bool same_source(const Source& a, const Source& b) {
+  if (a.generator || b.generator) return a.generator == b.generator;
+  return a.argument == b.argument && (a.argument >= 0 || a.tensor.unsafe_impl() == b.tensor.unsafe_impl());
+}
+
+int output_for_write(const Captured& part, const Source& source) {
+  for (const Captured::Write& write : part.writes)
+    if (same_source(part.sources[static_cast<std::size_t>(write.source)], source)) return write.output;
+  return -1;
+}
+
+// What several parts found around them, each once; arguments of the parts come first.
+class Surroundings {
+ public:
+  explicit Surroundings(std::span<const Captured* const> parts) {
+    for (const Captured* part : parts)
+      for (const Source& source : part->sources)
+        if (source.argument < 0 && find(source) < 0) sources_.push_back(source);
+    for (const Captured* part : parts)
+      for (const Captured::Write& write : part->writes) {
+        const Source& source = part->sources[static_cast<std::size_t>(write.source)];
+        if (std::find(written_.begin(), written_.end(), find(source)) == written_.end())
+          written_.push_back(find(source));
+      }
+    // Those that are written come first: in loops they are state.
+    std::vector<Source> ordered;
+    for (int i : written_) ordered.push_back(sources_[static_cast<std::size_t>(i)]);
+    for (int i = 0; i < static_cast<int>(sources_.size()); ++i)
+      if (std::find(written_.begin(), written_.end(), i) == written_.end())
+        ordered.push_back(sources_[static_cast<std::size_t>(i)]);
+    sources_ = std::move(ordered);
+  }
+
+  std::span<const Source> sources() const { return sources_; }
+  // The first so many sources are written.
+  std::size_t written() const { return written_.size(); }
+  int find(const Source& source) const {
+    for (std::size_t i = 0; i < sources_.size(); ++i)
+      if (same_source(sources_[i], source)) return static_cast<int>(i);
+    return -1;
+  }
+
+ private:
+  std::vector<Source> sources_;
+  std::vector<int> written_;
+};
+
+// The value, or zeros, as a value of this type: what a number of the program or "anything" becomes.
+Value fit_to(GraphBuilder& builder, std::optional<Value> value, const Type& type) {
+  const auto node = [&](const char* primitive, std::vector<Input> inputs, auto&&... fields) {
+    const Primitive& p = *find_primitive(primitive);
+    Attributes attributes = Attributes::defaults(p);
+    (attributes.set(fields.first, fields.second), ...);
+    return Value{&builder.add(p, std::move(inputs), std::move(attributes)), 0};
+  };
+  using Field = std::pair<const char*, std::string>;
+  const Field dtype{"dtype", std::string(info(type.dtype).short_name)};
+  const Field sizes{"sizes", "[" + phlox::to_string(type.shape) + "]"};
+  if (!value) return node("fill", {}, Field{"shape", sizes.second}, dtype, Field{"value", "0"});
+  if (value->type().dtype != type.dtype) value = node("convert", {*value}, dtype);
+  if (value->type().shape != type.shape) value = node("view", {*value}, Field{"kind", "expand"}, sizes);
+  return *value;
+}
+
+// The graph of a part with inputs (arguments..., surroundings...) and outputs (results..., what is written...). The
+// results are those of the choices, of the types given.
+GraphPointer region_of(const Captured& part, const std::vector<Type>& arguments, const Surroundings& around,
+                       std::span<const Type> around_types, std::span<const Tracer::Choice> choices,
+                       std::span<const Type> result_types, bool with_writes = true) {
+  GraphBuilder builder;
+  std::vector<Value> inputs;
+  for (std::size_t i = 0; i < arguments.size(); ++i)
+    inputs.push_back(builder.input(arguments[i], fmt::format("a{}", i)));
+  for (std::size_t i = 0; i < around_types.size(); ++i)
+    inputs.push_back(builder.input(around_types[i], fmt::format("x{}", i)));
+  std::vector<Value> given;
+  for (const Source& source : part.sources) {
+    const int number =
+        source.argument >= 0 ? source.argument : static_cast<int>(arguments.size()) + around.find(source);
+    given.push_back(inputs[static_cast<std::size_t>(number)]);
+  }
+  const std::vector<Value> made = builder.add_graph(*part.graph, given);
+  std::vector<Value> outputs;
+  for (std::size_t i = 0; i < choices.size(); ++i) {
+    std::optional<Value> value;
+    if (choices[i].result >= 0) {
+      const int output = part.results[static_cast<std::size_t>(choices[i].result)].output;
+      value = made[static_cast<std::size_t>(output)];
+    }
+    outputs.push_back(fit_to(builder, value, result_types[i]));
+  }
+  for (std::size_t i = 0; i < around.written() && with_writes; ++i) {
+    const int output = output_for_write(part, around.sources()[i]);
+    outputs.push_back(output >= 0 ? made[static_cast<std::size_t>(output)] : inputs[arguments.size() + i]);
+  }
+  return builder.finish(std::move(outputs));
+}
+
+const Type& result_type(const Captured& part, int result) {
+  const int output = part.results[static_cast<std::size_t>(result)].output;
+  return part.graph->outputs()[static_cast<std::size_t>(output)].type();
+}
+
+// Every result of a part, as it is.
+std::vector<Tracer::Choice> all_results(const Captured& part) {
+  std::vector<Tracer::Choice> choices;
+  for (int i = 0; i < static_cast<int>(part.results.size()); ++i) choices.push_back({i, false});
+  return choices;
+}
+
+std::vector<Type> types_of(const TensorList& tensors) {
+  std::vector<Type> types;
+  for (const Tensor& tensor : tensors) types.push_back(type_of(tensor));
+  return types;
+}
+
+TensorList abstract_tensors(std::span<const Type> types) {
+  AbstractScope abstract;
+  TensorList tensors;
+  for (const Type& type : types) tensors.push_back(make_tensor(type.shape, type.dtype, type.device));
+  return tensors;
+}
+
+// A branch that was chosen at run time. Its gradient is a branch of the gradients, for which each region is run again.
+class CondNode final : public GradientNode {
+ public:
+  CondNode(const Tensor& condition, const TensorList& operands, std::vector<GraphPointer> regions,
+           int outputs)
+      : GradientNode("cond", static_cast<int>(operands.size()), outputs),
+        condition_(condition),
+        regions_(std::move(regions)) {
+    for (std::size_t i = 0; i < operands.size(); ++i) {
+      edges()[i] = gradient_edge(operands[i]);
+      operands_.emplace_back(operands[i], this);
+    }
+  }
+
+  void backward(std::span<const Tensor> output_gradients, std::span<Tensor> input_gradients) override {
+    TensorList operands;
+    for (const SavedTensor& operand : operands_) operands.push_back(operand.get(*this));
+    std::vector<bool> wanted;
+    for (std::size_t i = 0; i < operands.size(); ++i) wanted.push_back(wants(static_cast<int>(i)));
+    const auto gradients = [&](const GraphPointer& region) {
+      return
+          [&, region]() -> TensorList { return gradients_of(*region, operands, wanted, output_gradients); };
+    };
+    TensorList found = phlox::cond(condition_, gradients(regions_[0]), gradients(regions_[1]));
+    for (std::size_t i = 0, next = 0; i < operands.size(); ++i)
+      if (wants(static_cast<int>(i))) input_gradients[i] = std::move(found[next++]);
+  }
+  void release_saved() override {
+    for (SavedTensor& operand : operands_) operand.release();
+  }
+  bool released() const override { return !operands_.empty() && operands_[0].released(); }
+
+ private:
+  Tensor condition_;
+  std::vector<GraphPointer> regions_;
+  std::vector<SavedTensor> operands_;
+};
+
+[[noreturn]] void fail_capture(const std::string& why, const char* hint) {
+  fail<GraphError>(ErrorCode::not_capturable, "{}", why).hint(hint).raise();
+}
+
+}  // namespace
+
+Captured Tracer::capture_part(const TensorList& arguments,
+                              const std::function<TensorList(const TensorList&)>& function) {
+  OutsideCapture outside;
+  Tracer tracer(arguments, this);
+  TensorList results;
+  {
+    InterpreterScope active(tracer);
+    results = function(tracer.arguments());
+  }
+  Captured part = tracer.finish(results, true);
+  for (const Captured::Write& write : part.writes)
+    if (part.sources[static_cast<std::size_t>(write.source)].argument >= 0)
+      fail_capture("a variable of a loop that depends on a tensor is written in place",
+                   "give it a new value: x = x + y in place of x += y");
+  if (!part.gradients.empty())
+    fail_capture("backward() is called in a branch or loop that depends on a tensor",
+                 "call it outside, or px.autograd.grad() inside");
+  return part;
+}
+
+TensorList Tracer::add_region_node(const char* primitive, const TensorList& leading, const TensorList& state,
+                                   std::span<const Source> around, std::size_t written,
+                                   std::vector<GraphPointer> regions) {
+  std::vector<Input> inputs;
+  TensorList operands;
+  const auto add = [&](const Tensor& tensor) {
+    inputs.emplace_back(value_of(tensor));
+    operands.push_back(tensor);
+  };
+  for (const Tensor& tensor : leading) inputs.emplace_back(value_of(tensor));
+  for (const Tensor& tensor : state) add(tensor);
+  std::vector<Stream*> streams;
+  for (const Source& source : around) {
+    if (!source.generator) {
+      add(source.tensor);
+      continue;
+    }
+    Stream& stream = stream_of(*source.generator);
+    inputs.emplace_back(stream.state);
+    operands.push_back({});
+  }
+  const Primitive& p = *find_primitive(primitive);
+  const Node& node =
+      builder_.add(p, std::move(inputs), Attributes::defaults(p), {}, current_location(), regions);
+  TensorList results = abstract_tensors(node.types());
+  for (std::size_t i = 0; i < results.size(); ++i) add_memory(results[i], {&node, static_cast<int>(i)});
+
+  bool recorded = false;
+  for (const Tensor& operand : operands)
+    recorded = recorded || (operand.defined() && needs_gradient(operand));
+  const std::size_t returned = results.size() - written;
+  for (std::size_t i = 0; i < written; ++i) {
+    if (recorded && !around[i].generator)
+      fail_capture("a tensor is written in place in a branch or loop where gradients are recorded",
+                   "give the new value as a result: x = px.where(...) or x = x + y");
+    const Tensor& value = results[returned + i];
+    if (around[i].generator) {
+      stream_of(*around[i].generator).state = {&node, static_cast<int>(returned + i)};
+    } else {
+      assign_whole(around[i].tensor, {&node, static_cast<int>(returned + i)});
+      bump_version(around[i].tensor);
+    }
+    static_cast<void>(value);
+  }
+  results.resize(returned);
+  if (recorded) {
+    if (std::string_view(primitive) != "cond")
+      fail_capture("a loop that depends on a tensor is in the way of gradients",
+                   "with px.no_grad():, or a loop over a Python range, which is captured turn by turn");
+    TensorList plain = operands;
+    for (Tensor& operand : plain)
+      if (!operand.defined()) operand = zeros({3}, DType::int64);
+    const auto history = Reference<GradientNode>::adopt(
+        new CondNode(leading[0], plain, std::move(regions), static_cast<int>(returned)));
+    for (std::size_t i = 0; i < returned; ++i) set_history(results[i], history, static_cast<int>(i));
+  }
+  return results;
+}
+
+TensorList Tracer::trace_cond(const Tensor& condition, const std::function<TensorList()>& if_true,
+                              const std::function<TensorList()>& if_false) {
+  const auto run = [](const std::function<TensorList()>& f) {
+    return [&](const TensorList&) { return f(); };
+  };
+  const Captured yes = capture_part({}, run(if_true)), no = capture_part({}, run(if_false));
+  return add_cond(condition, yes, all_results(yes), no, all_results(no));
+}
+
+TensorList Tracer::add_cond(const Tensor& condition, const Captured& yes, std::span<const Choice> of_yes,
+                            const Captured& no, std::span<const Choice> of_no) {
+  if (of_yes.size() != of_no.size())
+    fail_capture("the two sides of a condition on a tensor give different numbers of results",
+                 "give the same");
+  std::vector<Type> results;
+  for (std::size_t i = 0; i < of_yes.size(); ++i) {
+    const Choice &a = of_yes[i], &b = of_no[i];
+    const bool take_second = a.result < 0 || (a.weak && b.result >= 0);
+    results.push_back(take_second ? result_type(no, b.result) : result_type(yes, a.result));
+    if (a.result < 0 || b.result < 0) continue;
+    const Type &first = result_type(yes, a.result), &second = result_type(no, b.result);
+    if (first == second) continue;
+    if (a.weak && b.weak) {
+      results.back().dtype = promote(first.dtype, second.dtype);
+      continue;
+    }
+    const auto level = [](DType d) { return is_complex(d) ? 3 : is_floating(d) ? 2 : is_integer(d) ? 1 : 0; };
+    if (a.weak && level(first.dtype) <= level(second.dtype)) continue;
+    if (b.weak && level(second.dtype) <= level(first.dtype)) continue;
+    fail<GraphError>(ErrorCode::not_capturable,
+                     "the two sides of a condition on a tensor give different types")
+        .detail("if it holds", to_string(first))
+        .detail("if not", to_string(second))
+        .hint("give both sides the same shape and dtype")
+        .raise();
+  }
+  const Captured* const parts[] = {&yes, &no};
+  const Surroundings around(parts);
+  const std::vector<Type> types = types_around(around.sources());
+  return add_region_node(
+      "cond", {condition}, {}, around.sources(), around.written(),
+      {region_of(yes, {}, around, types, of_yes, results), region_of(no, {}, around, types, of_no, results)});
+}
+
+namespace {
+
+void check_state(const std::vector<Type>& before, const Captured& body) {
+  if (body.results.size() != before.size())
+    fail_capture("the body of a loop on a tensor gives another number of tensors than its state has",
+                 "give the same");
+  for (std::size_t i = 0; i < before.size(); ++i) {
+    const Type& after = result_type(body, static_cast<int>(i));
+    if (after == before[i]) continue;
+    fail<GraphError>(ErrorCode::not_capturable,
+                     "a variable changes its type in a loop that depends on a tensor")
+        .detail("before", to_string(before[i]))
+        .detail("after a turn", to_string(after))
+        .hint("begin with a tensor of the shape and dtype that it has later")
+        .raise();
+  }
+}
+
+}  // namespace
+
+TensorList Tracer::trace_while(const std::function<Tensor(const TensorList&)>& test,
+                               const std::function<TensorList(const TensorList&)>& body,
+                               const TensorList& state) {
+  const std::vector<Type> types = types_of(state);
+  const Captured condition =
+      capture_part(state, [&](const TensorList& s) -> TensorList { return {test(s)}; });
+  const Captured turn = capture_part(state, body);
+  check_state(types, turn);
+  if (!condition.writes.empty())
+    fail_capture("the test of a loop writes a tensor in place", "write in the body of the loop");
+  const Captured* const parts[] = {&condition, &turn};
+  const Surroundings around(parts);
+  const std::vector<Type> others = types_around(around.sources());
+  const std::vector<Type> truth{{DType::bool_, {}, Device{}}};
+  return add_region_node("while_loop", {}, state, around.sources(), around.written(),
+                         {region_of(condition, types, around, others, all_results(condition), truth, false),
+                          region_of(turn, types, around, others, all_results(turn), types)});
+}
+
+TensorList Tracer::trace_for(const Tensor& count,
+                             const std::function<TensorList(const Tensor&, const TensorList&)>& body,
+                             const TensorList& state) {
+  const std::vector<Type> types = types_of(state);
+  TensorList arguments = abstract_tensors(std::vector<Type>{{DType::int64, {}, count.device()}});
+  arguments.insert(arguments.end(), state.begin(), state.end());
+  const Captured turn = capture_part(
+      arguments, [&](const TensorList& a) { return body(a[0], TensorList(a.begin() + 1, a.end())); });
+  check_state(types, turn);
+  const Captured* const parts[] = {&turn};
+  const Surroundings around(parts);
+  return add_region_node("for_loop", {count}, state, around.sources(), around.written(),
+                         {region_of(turn, types_of(arguments), around, types_around(around.sources()),
+                                    all_results(turn), types)});
+}
+
+std::vector<Type> Tracer::types_around(std::span<const Source> sources) {
+  std::vector<Type> types;
+  for (const Source& source : sources)
+    types.push_back(source.generator ? Type{DType::int64, {3}, Device{}} : value_of(source.tensor).type());
+  return types;
+}
+
+}  // namespace phlox::graph

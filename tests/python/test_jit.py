@@ -1,0 +1,554 @@
+"""px.jit: captured functions follow the program around them, and control flow on tensors is part of the graph."""
+
+import pytest
+
+import phlox as px
+from phlox import nn
+
+
+def same(a, b):
+    if isinstance(a, px.Tensor) or isinstance(b, px.Tensor):
+        a, b = (v.detach() if isinstance(v, px.Tensor) else px.as_tensor(v) for v in (a, b))
+        return a.dtype == b.dtype and a.shape == b.shape and px.equal(a, b)
+    if isinstance(a, (list, tuple)):
+        return type(a) is type(b) and len(a) == len(b) and all(map(same, a, b))
+    if isinstance(a, dict):
+        return a.keys() == b.keys() and all(same(a[k], b[k]) for k in a)
+    return a == b
+
+
+def agrees(function, *inputs):
+    """Jitted and eager give the same for each input; the jitted function."""
+    jitted = px.jit(function)
+    for args in inputs:
+        expected, actual = function(*args), jitted(*args)
+        assert same(actual, expected), (args, actual, expected, jitted.graph)
+    return jitted
+
+
+def t(*values):
+    return px.tensor([float(v) for v in values])
+
+
+# --- what it depends on
+
+
+def test_captures_once():
+    jitted = agrees(lambda x: px.relu(x) * 2, *[(px.randn(3),) for _ in range(5)])
+    assert jitted.capture_count == 1
+    assert jitted.graph.operations == ["relu", "mul"]
+    assert "captured 1 times" in jitted.explain() and "ran 5 times" in jitted.explain()
+    jitted.assert_compiled(max_compiles=1)
+    with pytest.raises(px.GraphError, match="more than 1"):
+        jitted(px.randn(4))
+
+
+def test_numbers_and_shapes_are_part_of_the_key():
+    calls = []
+
+    @px.capture.do_not_convert
+    def note():
+        calls.append(1)
+
+    @px.jit
+    def scale(x, by=2.0, *, flip=False):
+        note()
+        return (x * by).flip(0) if flip else x * by
+
+    assert same(scale(t(1, 2)), t(2, 4))
+    assert same(scale(t(1, 2), 3.0), t(3, 6))
+    assert same(scale(t(1, 2), by=3.0, flip=True), t(6, 3))
+    assert same(scale(t(1, 2, 3)), t(2, 4, 6))
+    assert same(scale(t(5, 2)), t(10, 4))
+    assert len(calls) == 4 == scale.capture_count
+
+
+GLOBAL = 2.0
+
+
+def test_globals_closures_and_attributes_are_guarded():
+    global GLOBAL
+    GLOBAL = 2.0
+    factor = 3.0
+
+    class Config:
+        def __init__(self):
+            self.scale, self.names = 1.0, ["a"]
+
+    config = Config()
+
+    @px.jit
+    def function(x):
+        return x * GLOBAL * factor * config.scale * len(config.names)
+
+    assert same(function(t(1)), t(6))
+    GLOBAL = 4.0
+    assert same(function(t(1)), t(12))
+    factor = 1.0
+    assert same(function(t(1)), t(4))
+    config.scale = 2.0
+    assert same(function(t(1)), t(8))
+    config.names.append("b")
+    assert same(function(t(1)), t(16))
+    config.names.pop()
+    config.scale = 1.0
+    assert same(function(t(1)), t(4))
+    assert function.capture_count == 5
+    assert "changed" in function.explain()
+
+
+def test_a_value_that_changes_always_is_an_error_that_names_it():
+    counter = type("Counter", (), {})()
+    counter.value = 0
+
+    @px.jit
+    def function(x):
+        return x + counter.value
+
+    with pytest.raises(px.GraphError, match=r"`\.value` of a Counter"):
+        for counter.value in range(20):
+            function(t(1))
+
+
+def test_train_and_eval():
+    px.manual_seed(0)
+    model = nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4), nn.Dropout(0.5))
+    jitted = px.jit(model)
+    x = px.randn(8, 3)
+    with px.no_grad():
+        for mode in (True, False, True, False):
+            model.train(mode)
+            state, buffers = px.get_rng_state(), {k: v.clone() for k, v in model.state_dict().items()}
+            expected = model(x)
+            after = {k: v.clone() for k, v in model.state_dict().items()}
+            model.load_state_dict(buffers)
+            px.set_rng_state(state)
+            assert same(jitted(x), expected)
+            assert same(dict(model.state_dict()), after)
+    assert jitted.capture_count == 2
+
+
+def test_host_state_may_not_be_changed():
+    class Model(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.calls = 0
+
+        def forward(self, x):
+            self.calls += 1
+            return x
+
+    with pytest.raises(px.GraphError, match="calls"):
+        px.jit(Model())(t(1))
+    seen = []
+
+    def function(x):
+        seen.append(x)
+        return x
+
+    with pytest.raises(px.GraphError, match="append"):
+        px.jit(function)(t(1))
+    assert seen == []
+
+
+def test_disable_jit(monkeypatch):
+    jitted = px.jit(lambda x: x.item())
+    with px.disable_jit():
+        assert jitted(px.tensor(3.0)) == 3.0
+    with pytest.raises(px.GraphError):
+        jitted(px.tensor(3.0))
+    monkeypatch.setenv("PHLOX_JIT", "0")
+    assert jitted(px.tensor(3.0)) == 3.0
+
+
+def test_methods_and_nesting():
+    class Model:
+        def __init__(self, factor):
+            self.factor = factor
+
+        @px.jit
+        def run(self, x):
+            return inner(x) * self.factor
+
+    @px.jit
+    def inner(x):
+        return x + 1
+
+    a, b = Model(2.0), Model(5.0)
+    assert same(a.run(t(1)), t(4)) and same(b.run(t(1)), t(10)) and same(a.run(t(2)), t(6))
+    assert a.run.capture_count == 1
+    assert inner.capture_count == 0
+
+
+# --- training
+
+
+def model_and_data():
+    px.manual_seed(1)
+    model = nn.Sequential(nn.Linear(4, 16), nn.Tanh(), nn.Dropout(0.1), nn.Linear(16, 3))
+    return model, [(px.randn(8, 4), px.randint(0, 3, (8,))) for _ in range(5)]
+
+
+@pytest.mark.parametrize("momentum", [0.0, 0.9])
+@pytest.mark.parametrize("accumulate", [False, True])
+def test_training_steps(momentum, accumulate):
+    runs = []
+    for captured in (False, True):
+        model, data = model_and_data()
+        optimizer = px.optim.SGD(model.parameters(), lr=0.1, momentum=momentum)
+
+        def step(x, y, model=model, optimizer=optimizer):
+            if not accumulate:
+                optimizer.zero_grad()
+            loss = nn.functional.cross_entropy(model(x), y)
+            loss.backward()
+            nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+            optimizer.step()
+            return loss
+
+        run = px.jit(step) if captured else step
+        losses = [run(*batch).detach() for batch in data]
+        runs.append((losses, dict(model.state_dict()), [p.grad for p in model.parameters()]))
+        if captured:
+            assert run.capture_count == 1 + (accumulate and not momentum), run.explain()
+    assert same(*runs)
+
+
+def test_adam_is_captured_in_the_first_call():
+    runs = []
+    for captured in (False, True):
+        model, data = model_and_data()
+        optimizer = px.optim.AdamW(model.parameters(), lr=0.01)
+
+        def step(x, y, model=model, optimizer=optimizer):
+            optimizer.zero_grad()
+            loss = nn.functional.cross_entropy(model(x), y)
+            loss.backward()
+            optimizer.step()
+            return loss
+
+        run = px.jit(step) if captured else step
+        runs.append(([run(*batch).detach() for batch in data], dict(model.state_dict())))
+        if captured:
+            assert run.capture_count == 1
+        optimizer.param_groups[0]["lr"] = 0.5
+        runs[-1] += (run(*data[0]).detach(), [p.clone() for p in model.parameters()])
+        assert not captured or run.capture_count == 1
+    assert same(*runs)
+
+
+def test_gan_with_two_optimisers():
+    runs = []
+    for captured in (False, True):
+        px.manual_seed(3)
+        generator = nn.Sequential(nn.Linear(2, 8), nn.ReLU(), nn.Linear(8, 2))
+        critic = nn.Sequential(nn.Linear(2, 8), nn.ReLU(), nn.Linear(8, 1))
+        first = px.optim.Adam(generator.parameters(), lr=0.01)
+        second = px.optim.Adam(critic.parameters(), lr=0.01)
+        loss_of = nn.functional.binary_cross_entropy_with_logits
+
+        def step(real, generator=generator, critic=critic, first=first, second=second, loss_of=loss_of):
+            fake = generator(px.randn(16, 2))
+            second.zero_grad()
+            lost = loss_of(critic(real), px.ones(16, 1)) + loss_of(critic(fake.detach()), px.zeros(16, 1))
+            lost.backward()
+            second.step()
+            first.zero_grad()
+            fooled = loss_of(critic(fake), px.ones(16, 1))
+            fooled.backward()
+            first.step()
+            return lost, fooled
+
+        run = px.jit(step) if captured else step
+        px.manual_seed(4)
+        losses = [tuple(v.detach() for v in run(px.randn(16, 2))) for _ in range(4)]
+        runs.append((losses, dict(generator.state_dict()), dict(critic.state_dict())))
+    assert same(*runs)
+
+
+def test_rnn_with_a_python_loop_and_a_list():
+    px.manual_seed(0)
+    cell = nn.Linear(3 + 5, 5)
+
+    def run(sequence):
+        h, outputs = px.zeros(2, 5), []
+        for x in sequence:
+            h = px.tanh(cell(px.cat([x, h], 1)))
+            outputs.append(h)
+        return px.stack(outputs), h
+
+    with px.no_grad():
+        jitted = agrees(run, (px.randn(4, 2, 3),), (px.randn(4, 2, 3),), (px.randn(6, 2, 3),))
+    assert jitted.capture_count == 2
+
+
+def test_gradients_flow_through_results():
+    px.manual_seed(0)
+    model = nn.Sequential(nn.Linear(3, 4), nn.Tanh(), nn.Linear(4, 1))
+    jitted = px.jit(model)
+    x = px.randn(5, 3, requires_grad=True)
+    results = []
+    for f in (model, jitted, jitted):
+        model.zero_grad()
+        x.grad = None
+        f(x).pow(2).sum().backward()
+        results.append([x.grad.clone(), *(p.grad.clone() for p in model.parameters())])
+    assert same(results[0], results[1]) and same(results[0], results[2])
+    second = []
+    for f in (model, jitted):
+        (g,) = px.autograd.grad(f(x).sum(), x, create_graph=True)
+        second.append(px.autograd.grad(g.pow(2).sum(), x)[0])
+    assert same(*second)
+
+
+# --- control flow on tensors
+
+
+def test_if():
+    def function(x):
+        if x.sum() > 0:
+            y = x * 2
+        else:
+            y = -x
+        return y + 1
+
+    jitted = agrees(function, (t(1, 2),), (t(-1, -2),), (t(3, -1),))
+    assert jitted.capture_count == 1 and "cond" in jitted.graph.operations
+    graph = px.Graph.parse(str(jitted.graph), jitted.graph.constants)
+    graph.verify()
+    assert str(graph) == str(jitted.graph)
+    assert same(graph.run([t(-4, 1)])[0], function(t(-4, 1)))
+
+
+def test_elif_and_early_return():
+    def function(x):
+        s = x.sum()
+        if s > 10:
+            return x
+        elif s > 5:
+            x = x + 1
+        elif s > 0:
+            return x * 3
+        return x - 1
+
+    agrees(function, (t(20),), (t(7),), (t(2),), (t(-3),))
+
+
+def test_conditions():
+    def function(x, y):
+        a = x if x.sum() > 0 and y.sum() > 0 else -x
+        b = 1.0 if x.sum() > 0 or y.sum() > 0 else 0.0
+        c = 1 if not x.sum() > 0 else 2
+        d = 5 if 0 < x.sum() < 3 else 7
+        return a, b, c, d
+
+    jitted = px.jit(function)
+    for x, y in [(t(1), t(1)), (t(-1), t(1)), (t(1), t(-1)), (t(-1), t(-1)), (t(4), t(1))]:
+        for one, other in zip(jitted(x, y), function(x, y)):
+            assert float(one) == float(other) if one.numel() == 1 else same(one, other)
+
+
+def test_while():
+    def collatz(n):
+        steps = px.tensor(0)
+        while n != 1:
+            if n % 2 == 0:
+                n = n // 2
+            else:
+                n = 3 * n + 1
+            steps = steps + 1
+        return steps
+
+    jitted = agrees(collatz, *[(px.tensor(n),) for n in (1, 2, 7, 27, 97)])
+    assert jitted.capture_count == 1
+    graph = px.Graph.parse(str(jitted.graph), jitted.graph.constants)
+    graph.verify()
+    assert graph.run([px.tensor(27)])[0].item() == 111
+
+
+def test_while_with_numbers_break_and_continue():
+    def function(x, limit):
+        total, i = 0.0, 0
+        while i < limit:
+            i += 1
+            if x[i % 3] < 0:
+                continue
+            total = total + x[i % 3]
+            if total > 10:
+                break
+        return total * 1.0, i
+
+    jitted = px.jit(function)
+    for x in (t(1, 2, 3), t(-1, 5, 6), t(-1, -1, -1)):
+        for limit in (0, 1, 5, 50):
+            expected = function(x, px.tensor(limit))
+            actual = jitted(x, px.tensor(limit))
+            assert [float(v) for v in actual] == [float(v) for v in expected]
+
+
+def test_for_over_a_range_of_a_tensor():
+    def function(x, n):
+        y = x
+        for i in range(n):
+            y = y + i * x
+        return y
+
+    agrees(function, *[(t(1, 2), px.tensor(n)) for n in (0, 1, 5)])
+
+
+def test_loops_write_in_place_and_draw_random_numbers():
+    def function(x, n):
+        out = px.zeros(8)
+        for i in range(n):
+            out[i] = x.sum() + px.rand(())
+        return out
+
+    jitted = px.jit(function)
+    for n in (0, 3, 8):
+        px.manual_seed(n)
+        expected, state = function(t(1, 2), px.tensor(n)), px.get_rng_state()
+        px.manual_seed(n)
+        assert same(jitted(t(1, 2), px.tensor(n)), expected)
+        assert px.get_rng_state() == state
+
+
+def test_return_in_a_loop():
+    def find(x, wanted):
+        i = 0
+        while i < 5:
+            if x[i] == wanted:
+                return i, x * i
+            i += 1
+        return -1, x
+
+    jitted = px.jit(find)
+    x = t(3, 1, 4, 1, 5)
+    for wanted in (3, 4, 5, 9):
+        actual, expected = jitted(x, px.tensor(float(wanted))), find(x, px.tensor(float(wanted)))
+        assert int(actual[0]) == expected[0] and same(actual[1], expected[1])
+
+
+def test_beam_search():
+    table = px.softmax(px.arange(36.0).reshape(6, 6).sin() * 3, -1).log()
+
+    def search(start, width=3):
+        scores, last = px.zeros(width), start.expand(width)
+        paths, length = px.zeros(width, 8, dtype=px.int64), 0
+        while length < 8 and scores.max() > -12:
+            candidates = scores[:, None] + table[last]
+            scores, flat = candidates.reshape(-1).topk(width)
+            origin, last = flat // 6, flat % 6
+            paths = paths[origin]
+            paths[:, length] = last
+            length = length + 1
+        return paths, scores, length
+
+    jitted = px.jit(search)
+    for start in range(6):
+        for a, b in zip(jitted(px.tensor(start)), search(px.tensor(start))):
+            assert same(a, b) or int(a) == int(b)
+
+
+def test_gradients_through_branches():
+    w = px.tensor([1.0, -2.0, 3.0], requires_grad=True)
+
+    def loss(x):
+        y = w * x
+        if y.sum() > 0:
+            z = y.exp().sum()
+        else:
+            z = (y * y).sum() * w[0]
+        return z
+
+    def step(x):
+        w.grad = None
+        loss(x).backward()
+        return w.grad.clone()
+
+    jitted = px.jit(step)
+    for x in (t(1, 1, 1), t(1, 5, 1), t(-1, 0, -2)):
+        assert px.testing.assert_close(jitted(x), step(x)) is None
+    assert jitted.capture_count == 1
+    outside = px.jit(loss)
+    for x in (t(1, 1, 1), t(1, 5, 1)):
+        found = []
+        for f in (loss, outside):
+            w.grad = None
+            f(x).backward()
+            found.append(w.grad.clone())
+        px.testing.assert_close(*found)
+
+
+def test_branches_may_give_other_memory_orders():
+    def function(x):
+        y = x * 1
+        if x.sum() > 0:
+            z = y.T
+        else:
+            z = x + 1
+        w = y * 2
+        return z, z + w.sum(), w
+
+    agrees(function, (px.ones(3, 3),), (-px.ones(3, 3),), (px.arange(9.0).reshape(3, 3),))
+
+
+def test_cond_and_while_loop():
+    def function(x):
+        y = px.cond(x.sum() > 0, lambda v: v * 2, lambda v: v - 1, (x,))
+        (z, n) = px.while_loop(lambda z, n: n < 4, lambda z, n: (z * 2, n + 1), (y, px.tensor(0)))
+        return y, z, n
+
+    agrees(function, (t(1, 2),), (t(-1, -2),))
+
+
+# --- what cannot be captured
+
+
+@pytest.mark.parametrize(
+    "function, message",
+    [
+        (lambda x: x.item(), "values"),
+        (lambda x: x[x > 0], "shape of a result"),
+        (lambda x: px.cond(x.sum() > 0, lambda: x, lambda: x.sum()), "different types"),
+        (lambda x: px.cond(x > 0, lambda: x, lambda: x), "one truth value"),
+    ],
+)
+def test_refusals(function, message):
+    with pytest.raises(px.PhloxError, match=message):
+        px.jit(function)(t(1, 2))
+
+
+def test_more_refusals():
+    def different(x):
+        if x.sum() > 0:
+            y = x
+        else:
+            y = x.to(px.int64)
+        return y
+
+    def grows(x):
+        y = x
+        while y.sum() < 10:
+            y = px.cat([y, x])
+        return y
+
+    def collects(x):
+        out = []
+        while x.sum() < 10:
+            x = x + 1
+            out.append(x)
+        return out
+
+    def asserts(x):
+        assert x.sum() > 0
+        return x
+
+    def differentiates(x):
+        w = px.ones(2, requires_grad=True)
+        while x.sum() < 10:
+            x = x + w
+        return x.sum()
+
+    for function in (different, grows, collects, asserts, differentiates):
+        with pytest.raises(px.GraphError):
+            px.jit(function)(t(1, 2))
