@@ -16,6 +16,7 @@ from ._interception import is_symbolic_iterable, refuse_frame_access, report_cha
 from ._loops import FINISHED
 from ._plan import Plan
 from ._refusals import refuse
+from ._tracebacks import short
 from ._trees import HELPER
 from ._values import BROKE, CONTINUED, Outcome
 
@@ -110,27 +111,35 @@ class Unit:
 
     # --- constructs that met a symbolic value
 
+    @short
     def if_(self, test: Any, site: int, cells: Callable) -> None:
         constructs.run_if(self, self.plan.sites[site], test, cells, ())
 
+    @short
     def if_leaving(self, test: Any, site: int, cells: Callable, iterators: tuple) -> Any:
         return constructs.run_if(self, self.plan.sites[site], test, cells, iterators)
 
+    @short
     def while_(self, test: Any, site: int, cells: Callable) -> None:
         constructs.run_while(self, self.plan.sites[site], test, cells, ())
 
+    @short
     def while_leaving(self, test: Any, site: int, cells: Callable, iterators: tuple) -> Any:
         return constructs.run_while(self, self.plan.sites[site], test, cells, iterators)
 
+    @short
     def for_(self, holder: list, site: int, cells: Callable) -> None:
         constructs.run_for(self, self.plan.sites[site], holder[0], cells, ())
 
+    @short
     def for_leaving(self, holder: list, site: int, cells: Callable, iterators: tuple) -> Any:
         return constructs.run_for(self, self.plan.sites[site], holder[0], cells, iterators)
 
+    @short
     def and_(self, left: Any, site: int, cells: Callable) -> Any:
         return constructs.run_and(self, self.plan.sites[site], left, cells)
 
+    @short
     def or_(self, left: Any, site: int, cells: Callable) -> Any:
         return constructs.run_or(self, self.plan.sites[site], left, cells)
 
@@ -139,9 +148,11 @@ class Unit:
         assert current.session is not None
         return current.session.backend.logical_not(value)
 
+    @short
     def if_expression(self, test: Any, site: int, cells: Callable) -> Any:
         return constructs.run_if_expression(self, self.plan.sites[site], test, cells)
 
+    @short
     def list_comprehension(self, holder: list, site: int, cells: Callable) -> Any:
         return constructs.run_list_comprehension(self, self.plan.sites[site], holder[0], cells)
 

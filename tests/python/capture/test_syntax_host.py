@@ -266,6 +266,38 @@ def test_tracebacks_hold_no_frames_of_the_package():
     assert files == [__file__, host_programs.__file__]
 
 
+def test_tracebacks_in_symbolic_branches_are_short():
+    def fails(x):
+        while x > 0:
+            if x > 1:
+                {}["missing"]
+            x = x - 1
+        return x
+
+    with pytest.raises(KeyError) as error, capturing(FakeBackend()):
+        convert(fails)(Box(2))
+    frames = traceback.extract_tb(error.value.__traceback__)
+    first = fails.__code__.co_firstlineno
+    assert [f.lineno - first for f in frames[1:] if f.filename == __file__] == [1, 2, 3]
+    assert len(frames) == 5, "one frame of the package is left"
+
+
+def test_the_cause_and_context_of_an_error_stay():
+    def fails(x):
+        if x > 0:
+            try:
+                {}["missing"]
+            except KeyError as error:
+                if x > 1:
+                    int("text")
+                raise RuntimeError("caused") from error
+        return x
+
+    with pytest.raises(ValueError, match="text") as error, capturing(FakeBackend()):
+        convert(fails)(Box(2))
+    assert isinstance(error.value.__context__, KeyError) and not error.value.__suppress_context__
+
+
 def test_a_debugger_sees_lines_and_variables():
     seen = []
 
