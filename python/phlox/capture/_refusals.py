@@ -29,7 +29,7 @@ REFUSALS = {
     ),
     "raise_in_region": (
         "`raise` cannot depend on a tensor",
-        "assert condition, message; or `raise` alone in an `if` without `else`",
+        "check before the call, or raise for what is no tensor",
     ),
     "comprehension_condition": (
         "the condition of a comprehension cannot depend on a tensor",
@@ -37,7 +37,7 @@ REFUSALS = {
     ),
     "comprehension_iterable": (
         "a {kind} cannot run over a tensor, as its length is not known",
-        "a list comprehension or a `for` loop, which become one stacked result",
+        "a `for` loop",
     ),
     "inner_iterable": (
         "only the first `for` of a comprehension can run over a tensor",

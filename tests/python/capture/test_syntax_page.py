@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 
 import pytest
-from phlox.capture import REFUSALS, Backend, capturing, convert
+from phlox.capture import REFUSALS
 
 import phlox as px
 
@@ -18,15 +18,42 @@ def programs():
     linecache.cache["control-flow.md"] = (len(text), None, text.splitlines(True), "control-flow.md")
     space = {"px": px}
     exec(compile(text, "control-flow.md", "exec"), space)
-    return {name: convert(f) for name, f in space.items() if callable(f)}
+    return {name: f for name, f in space.items() if callable(f)}
 
 
 def test_programs(programs):
-    with capturing(Backend()):
-        assert programs["newton"](px.tensor(9.0), 1e-4).item() == pytest.approx(3)
-        xs = px.ones(4, 2)
-        assert programs["run"](lambda x, state: x + state, list(xs), px.zeros(2))[-1].tolist() == [4, 4]
-        assert programs["sign"](px.tensor(-1.0)) == "negative"
+    newton, run = px.jit(programs["newton"]), px.jit(programs["run"])
+    for x in (9.0, 2.0):
+        assert newton(px.tensor(x), 1e-4).item() == programs["newton"](px.tensor(x), 1e-4).item()
+
+    def cell(x, state):
+        return x + state
+
+    assert run(cell, px.ones(4, 2), px.zeros(2))[-1].tolist() == [4, 4]
+    with pytest.raises(px.GraphError) as error:
+        px.jit(programs["sign"])(px.tensor(-1.0))
+    shown = re.search(r"    GraphError: (.*?)\n", PAGE)[1]
+    assert re.sub(r"line \d+", "line 2", str(error.value).split("\n")[0]) == shown
+
+
+def test_messages_of_the_graph():
+    def asserts(x):
+        assert x > 0
+        return x
+
+    def grows(n):
+        out = []
+        for i in range(n):
+            out.append(i)
+        return out
+
+    for function, said in (
+        (asserts, "assert on a tensor"),
+        (grows, "is another kind of value after a turn of"),
+    ):
+        with pytest.raises(px.GraphError, match=said):
+            px.jit(function)(px.tensor(3))
+        assert said in PAGE
 
 
 @pytest.mark.parametrize("refusal", REFUSALS)

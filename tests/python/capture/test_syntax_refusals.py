@@ -108,7 +108,7 @@ def raise_in_region(a):
     """
     raise_in_region: [E1002] `raise` cannot depend on a tensor
       at   test_syntax_refusals.py:LINE   raise ValueError("negative")
-      try  assert condition, message; or `raise` alone in an `if` without `else`
+      try  check before the call, or raise for what is no tensor
     """
     if a > 0:
         b = 1
@@ -130,7 +130,7 @@ def comprehension_iterable(a):
     """
     comprehension_iterable: [E1002] a generator expression cannot run over a tensor, as its length is not known
       at   test_syntax_refusals.py:LINE   return sum(x for x in Row(1, 2))
-      try  a list comprehension or a `for` loop, which become one stacked result
+      try  a `for` loop
     """
     return sum(x for x in Row(1, 2))
 
