@@ -9,6 +9,7 @@
 #include "phlox/autograd/function.h"
 #include "phlox/graph/captured.h"
 #include "phlox/graph/control_flow.h"
+#include "phlox/graph/jit.h"
 #include "phlox/core/parallel.h"
 #include "phlox/core/print.h"
 #include "phlox/core/random.h"

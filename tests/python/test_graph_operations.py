@@ -2,6 +2,8 @@
 its text, with gradients and with second gradients.
 """
 
+# shard: graph
+
 import itertools
 
 import pytest

@@ -1,5 +1,7 @@
 """px.jit: captured functions follow the program around them, and control flow on tensors is part of the graph."""
 
+# shard: graph
+
 import pytest
 
 import phlox as px

@@ -1,5 +1,7 @@
 """Programs that are traced: writes in place, views, gradients, random numbers, whole training steps."""
 
+# shard: graph
+
 import pytest
 
 import phlox as px

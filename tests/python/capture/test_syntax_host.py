@@ -1,5 +1,7 @@
 """What a capture hears of host state, which calls are converted, and what errors and debuggers show."""
 
+# shard: graph
+
 import functools
 import sys
 import traceback

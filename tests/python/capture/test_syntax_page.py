@@ -1,5 +1,7 @@
 """docs/control-flow.md: its programs run, and it lists every refusal."""
 
+# shard: graph
+
 import linecache
 import re
 from pathlib import Path

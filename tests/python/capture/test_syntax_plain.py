@@ -1,5 +1,7 @@
 """Converted functions do on ordinary values exactly what the functions do."""
 
+# shard: graph
+
 import types
 
 import corpus_flow

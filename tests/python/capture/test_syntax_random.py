@@ -1,5 +1,7 @@
 """Thousands of random programs do the same converted, on ordinary and on symbolic values."""
 
+# shard: graph
+
 import importlib.util
 import itertools
 import sys

@@ -1,5 +1,7 @@
 """Whole texts of what is refused, with the line that it says."""
 
+# shard: graph
+
 import asyncio
 import contextlib
 import itertools

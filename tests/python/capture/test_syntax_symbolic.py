@@ -1,5 +1,7 @@
 """Programs on symbolic values: the functional form computes what Python computes."""
 
+# shard: graph
+
 import pytest
 from comparison import compare
 from fake import FakeBackend, run_symbolic

@@ -1,0 +1,69 @@
+#include "phlox/graph/jit.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <string_view>
+
+namespace phlox {
+namespace {
+
+PHLOX_THREAD_LOCAL int disabled = 0;
+
+bool is_disabled() {
+  if (disabled) return true;
+  const char* setting = std::getenv("PHLOX_JIT");
+  return setting && std::string_view(setting) == "0";
+}
+
+std::string key_of(const TensorList& arguments) {
+  std::string key = gradients_enabled() ? "g" : "n";
+  for (const Tensor& argument : arguments)
+    key += fmt::format(";{}{}", describe(argument), argument.requires_grad() ? "*" : "");
+  return key;
+}
+
+}  // namespace
+
+DisableJit::DisableJit() { ++disabled; }
+DisableJit::~DisableJit() { --disabled; }
+
+TensorList detail::JitCache::run(const std::function<TensorList(const TensorList&)>& function,
+                                 const TensorList& arguments) {
+  // Within another capture the function is a part of that.
+  if (thread_mode.interpreter_count || is_disabled()) return function(arguments);
+  std::shared_ptr<const graph::Captured> found;
+  {
+    std::lock_guard lock(mutex_);
+    auto& captures = captures_[key_of(arguments)];
+    const auto fits = [](const auto& captured) { return captured->gradients_fit(); };
+    if (const auto entry = std::find_if(captures.begin(), captures.end(), fits); entry != captures.end()) {
+      found = *entry;
+    } else {
+      try {
+        found = std::make_shared<graph::Captured>(graph::trace(function, arguments));
+        captures.push_back(found);
+        last_ = found->graph;
+      } catch (const GraphError& error) {
+        if (error.code() != ErrorCode::first_call_eager) throw;
+      }
+    }
+  }
+  // What the first call makes, such as the state of an optimiser, is there in the second.
+  return found ? found->run(arguments) : function(arguments);
+}
+
+int detail::JitCache::capture_count() const {
+  std::lock_guard lock(mutex_);
+  int count = 0;
+  for (const auto& [key, captures] : captures_) count += static_cast<int>(captures.size());
+  return count;
+}
+
+graph::GraphPointer detail::JitCache::last_graph() const {
+  std::lock_guard lock(mutex_);
+  return last_;
+}
+
+}  // namespace phlox
