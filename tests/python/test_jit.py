@@ -388,6 +388,36 @@ def test_while_with_numbers_break_and_continue():
             assert [float(v) for v in actual] == [float(v) for v in expected]
 
 
+def test_loop_variables_written_in_place():
+    def count(n):
+        steps = px.tensor(0)
+        alias = steps
+        while n > 1:
+            n = n // 2
+            steps += 1
+        return steps, alias, n
+
+    agrees(count, *[(px.tensor(n),) for n in (1, 2, 100)])
+
+    def outside(x, n):
+        for i in range(n):
+            x += i
+        return x * 1
+
+    for n in (0, 1, 4):
+        x, y = t(1, 2), t(1, 2)
+        assert same(px.jit(outside)(x, px.tensor(n)), outside(y, px.tensor(n))) and same(x, y)
+
+    def mixed(x, n):
+        for _ in range(n):
+            x += 1
+            x = x * 2
+        return x
+
+    with pytest.raises(px.GraphError, match="in place"):
+        px.jit(mixed)(t(1), px.tensor(2))
+
+
 def test_for_over_a_range_of_a_tensor():
     def function(x, n):
         y = x
@@ -554,3 +584,38 @@ def test_more_refusals():
     for function in (different, grows, collects, asserts, differentiates):
         with pytest.raises(px.GraphError):
             px.jit(function)(t(1, 2))
+
+
+def test_literals_that_are_written():
+    def function(x, n):
+        total, ones = px.tensor(0.0), px.tensor([1.0, 1.0])
+        for i in range(n):
+            inner = px.tensor([0.0, 0.0])
+            inner += x
+            total += inner.sum() + i
+        ones[0] = 5.0
+        return total, ones
+
+    agrees(function, *[(t(1, 2), px.tensor(n)) for n in (3, 0, 2, 3)])
+
+
+def test_results_may_be_written_by_the_program():
+    jitted = px.jit(lambda x: (px.tensor([1.0, 2.0]), x * 1, px.tensor([3.0, 4.0])[:1]))
+    for _ in range(3):
+        results = jitted(t(1))
+        assert same(results, (t(1, 2), t(1), t(3)))
+        for r in results:
+            r.zero_()
+
+
+def test_tensors_made_in_a_capture_cannot_be_kept():
+    kept = {}
+
+    @px.capture.do_not_convert
+    def table():
+        if "table" not in kept:
+            kept["table"] = px.tensor([1.0, 2.0])
+        return kept["table"]
+
+    with pytest.raises(px.GraphError, match="kept by the program"):
+        px.jit(lambda x: x * table())(t(1, 1))

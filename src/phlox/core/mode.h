@@ -16,6 +16,7 @@ struct ThreadMode {
   bool inference = false;
   bool anomaly = false;
   bool abstract = false;  // tensors get no memory and kernels do nothing: only shapes and dtypes are computed
+  std::uint32_t capture = 0;  // the number of the capture that runs; memory made meanwhile is marked with it
   Interpreter* top = nullptr;
 };
 extern PHLOX_THREAD_LOCAL ThreadMode thread_mode;
@@ -56,6 +57,7 @@ struct OutsideCapture : ModeGuard {
     thread_mode.interpreter_count = 0;
     thread_mode.top = nullptr;
     thread_mode.abstract = false;
+    thread_mode.capture = 0;
   }
 };
 

@@ -7,6 +7,7 @@
 
 #include "phlox/base/reference_count.h"
 #include "phlox/core/device.h"
+#include "phlox/core/mode.h"
 
 namespace phlox {
 
@@ -25,6 +26,7 @@ struct Storage {
   void (*release)(void* owner) = nullptr;
   void* owner = nullptr;
   bool read_only = false;
+  std::uint32_t capture = thread_mode.capture;  // during which it was made; 0 outside of all
 };
 
 // Uninitialised memory on the CPU, aligned to 64 bytes; none in an AbstractScope.

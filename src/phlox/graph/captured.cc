@@ -114,8 +114,9 @@ TensorList Captured::run(const TensorList& given) const {
   const auto output = [&](int i) -> Tensor& { return outputs[static_cast<std::size_t>(i)]; };
   // What is to be written may itself look at memory that is written.
   const auto looks_at_inputs = [&](const Tensor& value) {
-    return std::any_of(inputs.begin(), inputs.end(),
-                       [&](const Tensor& input) { return value.shares_storage_with(input); });
+    const auto shared = [&](const Tensor& other) { return value.shares_storage_with(other); };
+    return std::any_of(inputs.begin(), inputs.end(), shared) ||
+           std::any_of(constants.begin(), constants.end(), shared);
   };
   for (std::size_t i = 0; i < outputs.size(); ++i) {
     const bool in_place = std::any_of(writes.begin(), writes.end(), [&](const Write& write) {
@@ -233,6 +234,7 @@ Captured trace(const std::function<TensorList(const TensorList&)>& function, con
     TensorList results;
     {
       InterpreterScope active(tracer);
+      thread_mode.capture = tracer.number();
       results = function(tracer.arguments());
     }
     captured = tracer.finish(results);

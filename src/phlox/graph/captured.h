@@ -39,11 +39,12 @@ struct Captured {
   std::vector<Argument> arguments;
 
   std::vector<Source> sources;  // one for each input of the graph
+  TensorList constants;         // of the graph: no result may share their memory
 
   // What the outputs of the graph are for, in this order.
   struct Result {
     int output = -1;  // a value of its own; else a view of the memory of a source
-    int source = -1;
+    int source = -1;  // whose memory it is, where it is one's
     DType dtype = DType::float32;
     Shape shape;
     Strides strides;

@@ -80,7 +80,8 @@ Result result_from(TensorList tensors) {
 template <class Function>
 class Jit {
  public:
-  explicit Jit(Function function) : function_(std::move(function)), cache_(std::make_unique<detail::JitCache>()) {}
+  explicit Jit(Function function)
+      : function_(std::move(function)), cache_(std::make_unique<detail::JitCache>()) {}
 
   template <class... Tensors>
     requires(std::is_convertible_v<Tensors, Tensor> && ...)

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <atomic>
 
 #include "phlox/core/recording.h"
 #include "phlox/ops/primitives/convert.h"
@@ -82,7 +83,12 @@ Tracer::Layout::Layout(const TensorImpl& impl)
     if (sizes[d] == 1 || impl.count == 0) strides[d] = 0;
 }
 
-Tracer::Tracer(const TensorList& examples, Tracer* parent) : parent_(parent) {
+namespace {
+std::atomic<std::uint32_t> captures{0};
+}
+
+Tracer::Tracer(const TensorList& examples, Tracer* parent)
+    : parent_(parent), number_(captures.fetch_add(1, std::memory_order_relaxed) + 1) {
   for (std::size_t i = 0; i < examples.size(); ++i) {
     // What a branch or loop gets is another tensor each time.
     Tensor alias = parent_ ? abstract_like(examples[i]) : shallow_alias(examples[i]);
@@ -353,22 +359,20 @@ void Tracer::gradient_access(const Tensor& leaf, bool reads) {
   gradients_.push_back({leaf, leaf.grad(), reads});
 }
 
-// A tensor that only the tracer holds was made by the function, and is the same at each call.
+// A tensor with data that the function made itself is the same in the beginning of each call.
 void Tracer::turn_literals_into_constants() {
   std::vector<Source> kept;
   std::vector<int> numbers(sources_.size(), -1);
   for (std::size_t i = 0; i < sources_.size(); ++i) {
     Source& source = sources_[i];
-    if (source.tensor.defined() && !source.gradient && source.tensor.impl()->has_data()) {
+    if (source.tensor.defined() && !source.gradient && source.tensor.impl()->has_data() &&
+        source.tensor.impl()->storage->capture == number_) {
       Memory& memory = *memories_.at(source.tensor.impl()->storage);
-      const bool alone =
-          source.tensor.impl()->references.unique() && source.tensor.impl()->storage->references.value() == 2;
-      if (alone && memory.written == 0) {
-        builder_.make_constant(memory.input, Tensor(memory.holder));
-        memory.source = -1;
-        literals_.push_back(source.tensor);
-        continue;
-      }
+      // A copy, since the program may go on with the tensor.
+      const OutsideCapture outside;
+      builder_.make_constant(memory.input, apply_convert(Tensor(memory.holder), memory.holder->dtype));
+      memory.source = -1;
+      continue;
     }
     numbers[i] = static_cast<int>(kept.size());
     kept.push_back(source);
@@ -392,11 +396,9 @@ Captured Tracer::finish(const TensorList& results, bool by_value) {
   for (const Tensor& result : results) {
     Memory& memory = memory_of(result);
     Captured::Result r;
-    if (memory.source >= 0 && !by_value) {
+    if (memory.source >= 0)
       r = {-1, memory.source, result.dtype(), result.shape(), result.strides(), result.storage_offset()};
-    } else {
-      r.output = add_output(current(memory, look_of(memory, result)));
-    }
+    if (memory.source < 0 || by_value) r.output = add_output(current(memory, look_of(memory, result)));
     // A result whose tape was used up inside is a number from now on.
     const AutogradRecord* record = result.impl()->autograd;
     r.differentiable =
@@ -418,6 +420,8 @@ Captured Tracer::finish(const TensorList& results, bool by_value) {
   captured.sources = sources_;
   captured.arguments = argument_looks_;
   captured.graph = builder_.finish(std::move(outputs));
+  for (const auto& node : captured.graph->nodes())
+    if (node->kind() == NodeKind::constant) captured.constants.push_back(node->constant());
   return captured;
 }
 

@@ -22,6 +22,8 @@ class Tracer final : public Interpreter {
 
   // What to call the function with. The tracer must be active (InterpreterScope).
   const TensorList& arguments() const { return arguments_; }
+  // What thread_mode.capture is to be while the function runs.
+  std::uint32_t number() const { return number_; }
   // Ends the capture; the tracer must not be active any more. Gradients and versions of the tensors around are as
   // they were before it.
   // With `by_value`, results are outputs even where they look at memory around the function.
@@ -100,6 +102,8 @@ class Tracer final : public Interpreter {
   TensorList add_region_node(const char* primitive, const TensorList& leading, const TensorList& state,
                              std::span<const Source> around, std::size_t written,
                              std::vector<GraphPointer> regions);
+  // Gives variables of a loop that are written in place their last values; these are the results then.
+  TensorList keep_in_place(const TensorList& state, const std::vector<bool>& in_place, TensorList results);
   std::vector<Type> types_around(std::span<const Source> sources);
   bool knows(const Tensor& tensor) const;
 
@@ -125,7 +129,7 @@ class Tracer final : public Interpreter {
   std::vector<GradientSlot> gradients_;
   std::vector<Stream> streams_;
   Tracer* parent_;
-  TensorList literals_;  // hold the memory of constants
+  std::uint32_t number_;
   bool restored_ = false;
 };
 

@@ -37,7 +37,8 @@ class Surroundings {
     for (const Captured* part : parts)
       for (const Captured::Write& write : part->writes) {
         const Source& source = part->sources[static_cast<std::size_t>(write.source)];
-        if (std::find(written_.begin(), written_.end(), find(source)) == written_.end())
+        if (source.argument < 0 &&
+            std::find(written_.begin(), written_.end(), find(source)) == written_.end())
           written_.push_back(find(source));
       }
     // Those that are written come first: in loops they are state.
@@ -190,13 +191,10 @@ Captured Tracer::capture_part(const TensorList& arguments,
   TensorList results;
   {
     InterpreterScope active(tracer);
+    thread_mode.capture = tracer.number();
     results = function(tracer.arguments());
   }
   Captured part = tracer.finish(results, true);
-  for (const Captured::Write& write : part.writes)
-    if (part.sources[static_cast<std::size_t>(write.source)].argument >= 0)
-      fail_capture("a variable of a loop that depends on a tensor is written in place",
-                   "give it a new value: x = x + y in place of x += y");
   if (!part.gradients.empty())
     fail_capture("backward() is called in a branch or loop that depends on a tensor",
                  "call it outside, or px.autograd.grad() inside");
@@ -308,6 +306,27 @@ TensorList Tracer::add_cond(const Tensor& condition, const Captured& yes, std::s
 
 namespace {
 
+// Which variables of a loop are written in place by its body: these stay the tensors that they are. `skipped` arguments
+// of the body are no variables.
+std::vector<bool> written_state(const TensorList& state, const Captured& body, int skipped) {
+  std::vector<bool> written(state.size(), false);
+  for (const Captured::Write& write : body.writes) {
+    const int argument = body.sources[static_cast<std::size_t>(write.source)].argument;
+    if (argument < 0) continue;
+    const auto i = static_cast<std::size_t>(argument - skipped);
+    bool fits = argument >= skipped && body.results[i].source == write.source &&
+                body.results[i].shape == state[i].shape() && body.results[i].offset == 0;
+    for (std::size_t other = 0; other < state.size() && fits; ++other)
+      fits = other == i || !state[other].shares_storage_with(state[i]);
+    if (!fits)
+      fail_capture(
+          "a variable of a loop that depends on a tensor is written in place, and is another one later",
+          "give it a new value: x = x + y in place of x += y");
+    written[i] = true;
+  }
+  return written;
+}
+
 void check_state(const std::vector<Type>& before, const Captured& body) {
   if (body.results.size() != before.size())
     fail_capture("the body of a loop on a tensor gives another number of tensors than its state has",
@@ -334,15 +353,18 @@ TensorList Tracer::trace_while(const std::function<Tensor(const TensorList&)>& t
       capture_part(state, [&](const TensorList& s) -> TensorList { return {test(s)}; });
   const Captured turn = capture_part(state, body);
   check_state(types, turn);
+  const std::vector<bool> in_place = written_state(state, turn, 0);
   if (!condition.writes.empty())
     fail_capture("the test of a loop writes a tensor in place", "write in the body of the loop");
   const Captured* const parts[] = {&condition, &turn};
   const Surroundings around(parts);
   const std::vector<Type> others = types_around(around.sources());
   const std::vector<Type> truth{{DType::bool_, {}, Device{}}};
-  return add_region_node("while_loop", {}, state, around.sources(), around.written(),
-                         {region_of(condition, types, around, others, all_results(condition), truth, false),
-                          region_of(turn, types, around, others, all_results(turn), types)});
+  TensorList results =
+      add_region_node("while_loop", {}, state, around.sources(), around.written(),
+                      {region_of(condition, types, around, others, all_results(condition), truth, false),
+                       region_of(turn, types, around, others, all_results(turn), types)});
+  return keep_in_place(state, in_place, std::move(results));
 }
 
 TensorList Tracer::trace_for(const Tensor& count,
@@ -354,11 +376,24 @@ TensorList Tracer::trace_for(const Tensor& count,
   const Captured turn = capture_part(
       arguments, [&](const TensorList& a) { return body(a[0], TensorList(a.begin() + 1, a.end())); });
   check_state(types, turn);
+  const std::vector<bool> in_place = written_state(state, turn, 1);
   const Captured* const parts[] = {&turn};
   const Surroundings around(parts);
-  return add_region_node("for_loop", {count}, state, around.sources(), around.written(),
-                         {region_of(turn, types_of(arguments), around, types_around(around.sources()),
-                                    all_results(turn), types)});
+  TensorList results = add_region_node("for_loop", {count}, state, around.sources(), around.written(),
+                                       {region_of(turn, types_of(arguments), around,
+                                                  types_around(around.sources()), all_results(turn), types)});
+  return keep_in_place(state, in_place, std::move(results));
+}
+
+TensorList Tracer::keep_in_place(const TensorList& state, const std::vector<bool>& in_place,
+                                 TensorList results) {
+  for (std::size_t i = 0; i < state.size(); ++i) {
+    if (!in_place[i]) continue;
+    assign_whole(state[i], value_of(results[i]));
+    bump_version(state[i]);
+    results[i] = state[i];
+  }
+  return results;
 }
 
 std::vector<Type> Tracer::types_around(std::span<const Source> sources) {
