@@ -130,6 +130,7 @@ def main():
     nav: list = [{"Phlox": "index.md"}]
     nav += [
         {"First steps": "docs/tutorials/first_steps.md"},
+        {"From eager to graph": "docs/tutorials/from_eager_to_graph.md"},
         {"Coming from PyTorch": "docs/coming-from-pytorch.md"},
     ]
     nav.append({"Operations": [{title: file} for title, file in write_operations(pages / "operations")]})
