@@ -109,6 +109,8 @@ void add_graph(PyObject* module) {
              return self.run(arguments);
            })
       .def("gradients_fit", &graph::Captured::gradients_fit)
+      .def("with_graph",
+           [](const graph::Captured& self, const GraphHandle& other) { return self.with_graph(other.graph); })
       .def_prop_ro("graph", [](const graph::Captured& self) { return GraphHandle{self.graph}; });
   m.def(
       "_trace",

@@ -54,7 +54,7 @@ def test(arguments: argparse.Namespace) -> bool:
 
 
 def fuzz(arguments: argparse.Namespace) -> bool:
-    _, failed = fuzzing.fuzz(arguments.names, arguments.seconds)
+    _, failed = fuzzing.fuzz(arguments.names, arguments.seconds, arguments.count)
     return failed == 0
 
 
@@ -157,13 +157,18 @@ def main() -> int:
     added = command(
         "fuzz",
         fuzz,
-        "feed random bytes to the parsers of files",
+        "feed random bytes to the parsers of files; compare random programs, eager and captured",
         """
         Builds tests/fuzz with clang, under AddressSanitizer and UndefinedBehaviorSanitizer, and runs each
-        program. `./dev test --all` does so for some seconds.""",
+        program. `programs` are random Python programs that must do captured what they do eagerly, bit by
+        bit; those that do not are printed, as small as they become. `./dev test --all` does both for some
+        seconds.""",
     )
-    added.add_argument("names", nargs="*", help="only these, such as npz or csv")
+    added.add_argument("names", nargs="*", help="only these, such as npz, csv or programs")
     added.add_argument("--seconds", type=int, default=60, help="for each program (default: 60)")
+    added.add_argument(
+        "--count", type=int, metavar="N", help="so many random programs, however long it takes"
+    )
 
     added = command("bench", bench, "measure Phlox beside PyTorch")
     added.add_argument("names", nargs="*", help="only these files of benchmarks/, without their ending")

@@ -1,10 +1,17 @@
-"""Builds the programs of tests/fuzz with clang and runs them for some time."""
+"""Builds the programs of tests/fuzz with clang and runs them for some time; runs random programs, eagerly and captured."""
 
+import os
 import time
 from pathlib import Path
 
 from .building import build
-from .environment import ensure_system_packages
+from .environment import (
+    PYTHON,
+    commit,
+    ensure_python_packages,
+    ensure_system_packages,
+    python_environment,
+)
 from .shell import ROOT, Stop, run, say
 
 SEEDS = ROOT / "tests" / "fuzz" / "seeds"
@@ -18,16 +25,40 @@ def programs(folder: Path, names: list[str]) -> list[Path]:
     return [found[name] for name in names or sorted(found)]
 
 
-def fuzz(names: list[str], seconds: int) -> tuple[int, int]:
+def fuzz_programs(seconds: int, count: int | None) -> bool:
+    """Random programs that are run eagerly and captured: others at each commit. True if none differs."""
+    ensure_python_packages("build", "test")
+    folder = build("release")
+    limit = ("--count", count) if count else ("--seconds", seconds)
+    first = int(commit()[:8] or "0", 16) * 10_000
+    path = f"{folder / 'python'}{os.pathsep}{ROOT / 'tests' / 'python'}"
+    arguments = ("-m", "fuzzing", *limit, "--first", first, "--findings", folder / "fuzz-programs")
+    say("-- fuzz programs:")
+    done = run(
+        PYTHON,
+        *map(str, arguments),
+        env={**python_environment(folder), "PYTHONPATH": path},
+        check=False,
+    )
+    return done.returncode == 0
+
+
+def fuzz(names: list[str], seconds: int, count: int | None = None) -> tuple[int, int]:
     """Runs each fuzzer for some seconds; gives how many found nothing, and how many something.
 
     What was tried stays in build/fuzz/corpus for the next time; an input that fails goes to build/fuzz/findings.
     """
+    passed = failed = 0
+    if not names or "programs" in names:
+        good = fuzz_programs(seconds, count)
+        passed, failed = int(good), int(not good)
+        if names == ["programs"]:
+            return passed, failed
+        names = [name for name in names if name != "programs"]
     ensure_system_packages("clang")
     folder = build("fuzz", "fuzzers")
     findings = folder / "findings"
     findings.mkdir(exist_ok=True)
-    passed = failed = 0
     for program in programs(folder, names):
         name = program.name.removesuffix("_fuzz")
         corpus = folder / "corpus" / name

@@ -7,6 +7,8 @@
 #include <memory>
 #include <utility>
 
+#include "phlox/core/history_journal.h"
+
 namespace phlox {
 
 namespace detail {
@@ -24,6 +26,11 @@ void replace_history(const Tensor& target, const Reference<GradientNode>& node, 
   TensorImpl* impl = target.impl();
   // What belonged to the old value goes with it. A target that was a leaf may have an accumulator.
   std::unique_ptr<AutogradRecord> old(std::exchange(impl->autograd, nullptr));
+  if (HistoryJournal* journal = HistoryJournal::current(); journal && impl->has_data()) [[unlikely]] {
+    journal->keep(target, std::move(old));
+    set_history(target, node, output);
+    return;
+  }
   if (old && old->accumulator) static_cast<AccumulateGradient*>(old->accumulator.get())->forget_leaf(impl);
   set_history(target, node, output);
   // What retain_grad() keeps is the gradient of the value that the tensor has at last.

@@ -4,7 +4,9 @@
 
 #include <algorithm>
 #include <atomic>
+#include <unordered_set>
 
+#include "phlox/core/history_journal.h"
 #include "phlox/core/recording.h"
 #include "phlox/core/saved_tensor.h"
 #include "phlox/graph/graph_gradient.h"
@@ -29,48 +31,46 @@ Tensor input_from(const Source& source, const TensorList& arguments) {
   return shallow_alias(flat);
 }
 
-[[noreturn]] void throw_other_inputs(const std::string& captured, const std::string& called) {
-  fail<GraphError>(ErrorCode::not_capturable, "the function was captured for other inputs")
-      .detail("captured for", captured)
-      .detail("called with", called)
-      .hint("capture it again for these")
-      .raise();
+void add_constants(const Graph& graph, std::unordered_set<const Storage*>& storages) {
+  for (const auto& node : graph.nodes()) {
+    if (node->kind() == NodeKind::constant) storages.insert(node->constant().impl()->storage);
+    for (const GraphPointer& region : node->regions()) add_constants(*region, storages);
+  }
+}
+
+// Whether a tensor of these strides has each element once, without gaps.
+bool is_dense(const Shape& shape, const Strides& strides) {
+  std::vector<std::pair<std::int64_t, std::int64_t>> steps;
+  for (std::size_t d = 0; d < shape.size(); ++d)
+    if (shape[d] != 1) steps.emplace_back(strides[d], shape[d]);
+  std::sort(steps.begin(), steps.end());
+  std::int64_t expected = 1;
+  for (const auto& [stride, size] : steps) {
+    if (stride != expected) return false;
+    expected *= size;
+  }
+  return true;
+}
+
+// The same values with these strides, or row-major where those would leave gaps or let elements share memory.
+Tensor laid_out(const Tensor& value, const Strides& wanted) {
+  const Strides strides = is_dense(value.shape(), wanted) ? wanted : contiguous_strides(value.shape());
+  if (value.strides() == strides && value.storage_offset() == 0 &&
+      static_cast<std::size_t>(value.numel() * element_size(value.dtype())) == value.impl()->storage->bytes)
+    return value;
+  const Tensor flat = make_tensor({value.numel()}, value.dtype(), value.device());
+  Tensor result = make_view(flat, value.shape(), strides, 0);
+  result.impl()->forget_base();
+  copy_data(value, result);
+  return result;
 }
 
 }  // namespace
 
 bool Captured::gradients_fit() const {
-  return std::all_of(expected_gradients.begin(), expected_gradients.end(),
-                     [](const auto& expected) { return expected.first.grad().defined() == expected.second; });
-}
-
-void Captured::check_arguments(const TensorList& given) const {
-  if (given.size() != arguments.size())
-    throw_other_inputs(fmt::format("{} tensors", arguments.size()), fmt::format("{} tensors", given.size()));
-  for (std::size_t i = 0; i < given.size(); ++i) {
-    const Argument& argument = arguments[i];
-    if (!given[i].defined() || type_of(given[i]) != argument.type)
-      throw_other_inputs(graph::to_string(argument.type),
-                         given[i].defined() ? describe(given[i]) : std::string("nothing"));
-    const Source& source = sources[static_cast<std::size_t>(argument.source)];
-    const Tensor& first = given[static_cast<std::size_t>(source.argument)];
-    if (argument.shared &&
-        (given[i].strides() != argument.strides || given[i].storage_offset() != argument.offset ||
-         !given[i].shares_storage_with(first)))
-      throw_other_inputs("arguments that share memory in a certain way", "others");
-  }
-  if (writes.empty()) return;
-  // What is written must not be seen in another way than was captured.
-  for (std::size_t i = 0; i < given.size(); ++i) {
-    for (std::size_t s = 0; s < sources.size(); ++s) {
-      if (static_cast<int>(s) == arguments[i].source || sources[s].generator) continue;
-      const Tensor other = sources[s].argument >= 0 ? given[static_cast<std::size_t>(sources[s].argument)]
-                           : sources[s].gradient    ? sources[s].tensor.grad()
-                                                    : sources[s].tensor;
-      if (other.defined() && other.shares_storage_with(given[i]))
-        throw_other_inputs("tensors with memory of their own", "tensors that share memory");
-    }
-  }
+  return std::all_of(expected_gradients.begin(), expected_gradients.end(), [](const auto& expected) {
+    return expected.argument >= 0 || expected.leaf.grad().defined() == expected.present;
+  });
 }
 
 TensorList Captured::compute(const TensorList& inputs) const {
@@ -98,32 +98,26 @@ TensorList Captured::compute(const TensorList& inputs) const {
 
 TensorList Captured::run(const TensorList& given) const {
   const bool recording = gradients_enabled();
-  check_arguments(given);
   TensorList inputs;
   inputs.reserve(sources.size());
-  for (std::size_t i = 0; i < sources.size(); ++i) {
-    inputs.push_back(input_from(sources[i], given));
-    const Type& type = graph->inputs()[i].type();
-    if (!inputs[i].defined() || type_of(inputs[i]) != type)
-      throw_other_inputs(fmt::format("{} {}", graph->input_name(static_cast<int>(i)), graph::to_string(type)),
-                         inputs[i].defined() ? describe(inputs[i]) : std::string("nothing"));
-  }
+  if (given.size() == arguments.size())
+    for (const Source& source : sources) inputs.push_back(input_from(source, given));
+  check(given, inputs);
   TensorList outputs = compute(inputs);
 
   NoGrad no_grad;
   const auto output = [&](int i) -> Tensor& { return outputs[static_cast<std::size_t>(i)]; };
-  // What is to be written may itself look at memory that is written.
-  const auto looks_at_inputs = [&](const Tensor& value) {
-    const auto shared = [&](const Tensor& other) { return value.shares_storage_with(other); };
-    return std::any_of(inputs.begin(), inputs.end(), shared) ||
-           std::any_of(constants.begin(), constants.end(), shared);
-  };
+  // Each output gets memory of its own: it may look at that of an input, a constant or another output.
+  std::unordered_set<const Storage*> taken;
+  for (const Tensor& input : inputs) taken.insert(input.impl()->storage);
+  add_constants(*graph, taken);
   for (std::size_t i = 0; i < outputs.size(); ++i) {
     const bool in_place = std::any_of(writes.begin(), writes.end(), [&](const Write& write) {
       return write.output == static_cast<int>(i) &&
              outputs[i].unsafe_impl() == inputs[static_cast<std::size_t>(write.source)].unsafe_impl();
     });
-    if (!in_place && looks_at_inputs(outputs[i])) outputs[i] = outputs[i].clone();
+    if (!in_place && taken.contains(outputs[i].impl()->storage)) outputs[i] = outputs[i].clone();
+    taken.insert(outputs[i].impl()->storage);
   }
   for (const Write& write : writes) {
     if (Generator* generator = sources[static_cast<std::size_t>(write.source)].generator) {
@@ -134,18 +128,30 @@ TensorList Captured::run(const TensorList& given) const {
     if (output(write.output).unsafe_impl() != target.unsafe_impl()) copy_data(output(write.output), target);
     bump_version(target);
   }
-  for (const Gradient& gradient : gradients)
-    gradient.leaf.set_grad(gradient.output < 0 ? Tensor() : output(gradient.output));
-  TensorList returned;
-  for (const Result& result : results) {
-    if (result.output >= 0) {
-      returned.push_back(output(result.output));
-      continue;
+  const auto place = [&](const Result& result) {
+    if (result.output >= 0 && !result.shared) return laid_out(output(result.output), result.strides);
+    Tensor memory;
+    std::int64_t offset = result.offset;
+    if (result.shared) {
+      memory = output(result.output) = laid_out(output(result.output), result.memory_strides);
+    } else {
+      const Source& source = sources[static_cast<std::size_t>(result.source)];
+      memory = inputs[static_cast<std::size_t>(result.source)];
+      // It may begin elsewhere in the memory of a larger tensor than it did.
+      const std::int64_t moved = source.flat ? 0 : memory.storage_offset() - source.offset;
+      offset += moved * element_size(memory.dtype()) / element_size(result.dtype);
     }
-    returned.push_back(make_view(inputs[static_cast<std::size_t>(result.source)], result.shape,
-                                 result.strides, result.offset));
-    returned.back().impl()->dtype = result.dtype;
+    Tensor view = make_view(memory, result.shape, result.strides, offset);
+    view.impl()->dtype = result.dtype;
+    return view;
+  };
+  for (const Gradient& gradient : gradients) {
+    const Tensor& leaf =
+        gradient.argument < 0 ? gradient.leaf : given[static_cast<std::size_t>(gradient.argument)];
+    leaf.set_grad(gradient.after ? place(*gradient.after) : Tensor());
   }
+  TensorList returned;
+  for (const Result& result : results) returned.push_back(place(result));
   if (recording) {
     EnableGrad enable;
     record(given, inputs, returned);
@@ -227,11 +233,19 @@ void Captured::record(const TensorList& given, const TensorList& inputs, const T
     if (results[i].differentiable) set_history(returned[i], node, next++);
 }
 
+Captured Captured::with_graph(GraphPointer other) const {
+  Captured result = *this;
+  result.graph = std::move(other);
+  result.plan_ = nullptr;
+  return result;
+}
+
 Captured trace(const std::function<TensorList(const TensorList&)>& function, const TensorList& examples) {
   Tracer tracer(examples);
   Captured captured;
   {
     TensorList results;
+    const HistoryJournal journal;
     {
       InterpreterScope active(tracer);
       thread_mode.capture = tracer.number();

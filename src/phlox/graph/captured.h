@@ -8,6 +8,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 
 #include "phlox/graph/graph.h"
 
@@ -21,6 +22,10 @@ struct Source {
   bool gradient = false;           // or the gradient of the tensor
   Generator* generator = nullptr;  // or the generator
   bool flat = false;  // all elements of the memory in their order there, not as the tensor shows them
+  // Where the elements lay; `exact` if the graph, or a view of the memory that is a result, counts on it.
+  Strides strides = {};
+  std::int64_t offset = 0;
+  bool exact = false;
 };
 
 class Plan;
@@ -35,16 +40,20 @@ struct Captured {
     Strides strides;
     std::int64_t offset = 0;
     bool shared = false;  // with another argument: then it must lie where it lay
+    bool requires_grad = false;
+    int leaf = -1;  // the first argument that is the same tensor
   };
   std::vector<Argument> arguments;
 
   std::vector<Source> sources;  // one for each input of the graph
-  TensorList constants;         // of the graph: no result may share their memory
 
-  // What the outputs of the graph are for, in this order.
+  // A tensor that the function leaves behind: the only one that looks at an output of the graph; or a view of the memory
+  // of a source, or of an output that others look at too, as they do eagerly.
   struct Result {
-    int output = -1;  // a value of its own; else a view of the memory of a source
-    int source = -1;  // whose memory it is, where it is one's
+    int output = -1;
+    int source = -1;              // whose memory it is, where it is one's
+    bool shared = false;          // others look at the output,
+    Strides memory_strides = {};  // which lies in memory like this
     DType dtype = DType::float32;
     Shape shape;
     Strides strides;
@@ -59,21 +68,31 @@ struct Captured {
   std::vector<Write> writes;  // sources that get new values
   struct Gradient {
     Tensor leaf;
-    int output;  // -1: the leaf keeps no gradient any more
+    int argument = -1;                 // the leaf is this argument
+    std::optional<Result> after = {};  // none: the leaf keeps no gradient any more
   };
   std::vector<Gradient> gradients;
-  // Leaves whose gradient was looked at, and whether there was one: it matters to what the function does.
-  std::vector<std::pair<Tensor, bool>> expected_gradients;
+  // Leaves whose gradient was looked at: it matters to what the function does whether there is one.
+  struct ExpectedGradient {
+    Tensor leaf;
+    int argument = -1;  // the leaf is this argument
+    bool present = false;
+    int source = -1;  // the memory of the gradient, where the graph reads it
+  };
+  std::vector<ExpectedGradient> expected_gradients;
   // Whether gradients are there now, or not, as they were.
   bool gradients_fit() const;
 
-  // Does what the function does. Throws GraphError for arguments of other dtypes or shapes than those of the capture, and
-  // for arguments that share memory where they did not. Gradients flow through results to what the function found around
-  // it; for them the graph is run again with the tape on.
+  // Does what the function does. Throws GraphError for arguments that are not like those of the capture, where that
+  // matters: dtypes, shapes, which share memory, where views that are results lie. Gradients flow through results to
+  // what the function found around it; for them the graph is run again with the tape on.
   TensorList run(const TensorList& given) const;
+  // The same with another graph that has the same inputs and outputs.
+  Captured with_graph(GraphPointer other) const;
 
  private:
-  void check_arguments(const TensorList& given) const;
+  // Throws GraphError where the program is not as it was captured. `inputs` are those of the graph.
+  void check(const TensorList& given, const TensorList& inputs) const;
   TensorList compute(const TensorList& inputs) const;
   void record(const TensorList& given, const TensorList& inputs, const TensorList& returned) const;
   // The plan for the layout of the inputs that the last run had.

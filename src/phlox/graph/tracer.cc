@@ -37,9 +37,9 @@ bool is_whole(const TensorImpl& t) {
 // Whether all elements lie in the part of the memory that the storage knows of: foreign memory with negative strides
 // reaches beyond.
 bool is_within_storage(const TensorImpl& t) {
+  if (t.count == 0) return true;
   std::int64_t first = t.offset, last = t.offset;
-  for (int d = 0; d < t.rank && t.count > 0; ++d)
-    (t.strides[d] < 0 ? first : last) += t.strides[d] * (t.sizes[d] - 1);
+  for (int d = 0; d < t.rank; ++d) (t.strides[d] < 0 ? first : last) += t.strides[d] * (t.sizes[d] - 1);
   return first >= 0 && (last + 1) * element_size(t.dtype) <= static_cast<std::int64_t>(t.storage->bytes);
 }
 
@@ -83,6 +83,20 @@ Tracer::Layout::Layout(const TensorImpl& impl)
     if (sizes[d] == 1 || impl.count == 0) strides[d] = 0;
 }
 
+// Whether elements may share memory.
+bool Tracer::Layout::overlaps() const {
+  std::vector<std::pair<std::int64_t, std::int64_t>> steps;
+  for (std::size_t d = 0; d < sizes.size(); ++d)
+    if (sizes[d] > 1) steps.emplace_back(std::abs(strides[d]), sizes[d]);
+  std::sort(steps.begin(), steps.end());
+  std::int64_t reach = 0;
+  for (const auto& [stride, size] : steps) {
+    if (stride <= reach) return true;
+    reach += stride * (size - 1);
+  }
+  return false;
+}
+
 namespace {
 std::atomic<std::uint32_t> captures{0};
 }
@@ -90,9 +104,19 @@ std::atomic<std::uint32_t> captures{0};
 Tracer::Tracer(const TensorList& examples, Tracer* parent)
     : parent_(parent), number_(captures.fetch_add(1, std::memory_order_relaxed) + 1) {
   for (std::size_t i = 0; i < examples.size(); ++i) {
+    const Tensor& example = examples[i];
+    const auto first = std::find_if(examples.begin(), examples.end(), [&](const Tensor& other) {
+      return other.unsafe_impl() == example.unsafe_impl();
+    });
+    if (const auto same = static_cast<std::size_t>(first - examples.begin()); same < i && !parent_) {
+      arguments_.push_back(arguments_[same]);
+      continue;
+    }
     // What a branch or loop gets is another tensor each time.
-    Tensor alias = parent_ ? abstract_like(examples[i]) : shallow_alias(examples[i]);
-    if (examples[i].requires_grad()) alias.set_requires_grad();
+    Tensor alias = parent_ ? abstract_like(example) : shallow_alias(example);
+    if (example.requires_grad()) alias.set_requires_grad();
+    if (const Tensor gradient = parent_ ? Tensor() : example.grad(); gradient.defined())
+      alias.set_grad(gradient);
     arguments_.push_back(alias);
   }
   // Each argument is an input even when the function does not look at it; those that share memory are one.
@@ -105,10 +129,16 @@ Tracer::Tracer(const TensorList& examples, Tracer* parent)
       source.argument = static_cast<int>(i);
       source.tensor = {};
     }
-    argument_looks_.push_back(
-        {number, type_of(argument), argument.strides(), argument.storage_offset(), !is_first || source.flat});
+    argument_looks_.push_back({number, type_of(argument), argument.strides(), argument.storage_offset(),
+                               !is_first || source.flat, argument.requires_grad(), argument_of(argument)});
     if (!is_first) argument_looks_[static_cast<std::size_t>(source.argument)].shared = true;
   }
+}
+
+int Tracer::argument_of(const Tensor& tensor) const {
+  for (std::size_t i = 0; i < arguments_.size(); ++i)
+    if (arguments_[i].unsafe_impl() == tensor.unsafe_impl()) return static_cast<int>(i);
+  return -1;
 }
 
 Tracer::~Tracer() { restore(); }
@@ -157,10 +187,15 @@ Tracer::Memory& Tracer::memory_of(const Tensor& tensor) {
         .detail("tensor", describe(tensor))
         .raise();
   Source source{.tensor = tensor};
+  Tensor before;  // the gradient may have been replaced since
   for (const GradientSlot& slot : gradients_)
-    if (slot.before.defined() && slot.before.shares_storage_with(tensor))
-      source = {.tensor = slot.leaf, .gradient = true};
-  const Tensor seen = source.gradient ? source.tensor.grad() : tensor;
+    if (slot.before.defined() && slot.before.shares_storage_with(tensor)) {
+      source = {.argument = argument_of(slot.leaf), .tensor = slot.leaf, .gradient = true};
+      before = slot.before;
+    }
+  const Tensor seen = source.gradient ? before : tensor;
+  source.strides = seen.strides();
+  source.offset = seen.storage_offset();
   source.flat = !parent_ && !is_whole(*seen.impl()) && is_within_storage(*seen.impl());
   const Tensor whole = source.flat ? flat_view(seen) : seen;
   Memory& memory = add_memory(whole, add_source(std::move(source), type_of(whole)));
@@ -200,12 +235,22 @@ int Tracer::look_of(Memory& memory, const Tensor& tensor) {
     memory.several = true;
     return static_cast<int>(memory.looks.size()) - 1;
   }
-  // Not made by a view that was captured (an alias, as_strided): strides count elements of the whole.
+  // Not made by a view that was captured (an alias, as_strided).
+  return add_strided_look(memory, layout);
+}
+
+int Tracer::add_strided_look(Memory& memory, const Layout& layout) {
+  const auto [parent, attributes] = strided_view(memory, layout);
+  return add_look(memory, layout, parent, attributes);
+}
+
+// A layout as a view by strides, which count elements of the whole.
+std::pair<int, ViewAttributes> Tracer::strided_view(Memory& memory, const Layout& layout) {
   const TensorImpl& whole = *memory.holder;
   IntList order;
   if (layout.dtype != whole.dtype || !dense_order(whole, order))
     fail<GraphError>(ErrorCode::not_capturable, "a view of memory is used that cannot be told from it")
-        .detail("tensor", describe(tensor))
+        .detail("dtype", info(layout.dtype).name)
         .raise();
   int parent = 0;
   if (!whole.contiguous) {
@@ -214,8 +259,8 @@ int Tracer::look_of(Memory& memory, const Tensor& tensor) {
     AbstractScope abstract;
     parent = add_look(memory, Layout(*apply_view(whole_tensor, permuted).impl()), 0, permuted);
   }
-  return add_look(memory, layout, parent,
-                  {ViewKind::strided, layout.sizes, tensor.strides(), {}, layout.offset - whole.offset});
+  const std::int64_t offset = element_count(layout.sizes) ? layout.offset - whole.offset : 0;
+  return {parent, {ViewKind::strided, layout.sizes, layout.strides, {}, offset}};
 }
 
 Value Tracer::current(Memory& memory, int look) {
@@ -290,6 +335,16 @@ TensorList Tracer::run(const Primitive& primitive, std::span<const Operand> inpu
 }
 
 void Tracer::assign(Memory& memory, int look, const Value& value) {
+  // Through a view in which elements share memory one cannot tell which of them is written.
+  for (int i = memory.looks[static_cast<std::size_t>(look)].parent; i >= 0;
+       i = memory.looks[static_cast<std::size_t>(i)].parent) {
+    if (!memory.looks[static_cast<std::size_t>(i)].layout.overlaps()) continue;
+    const auto [parent, attributes] =
+        strided_view(memory, memory.looks[static_cast<std::size_t>(look)].layout);
+    memory.looks[static_cast<std::size_t>(look)].parent = parent;
+    memory.looks[static_cast<std::size_t>(look)].view = attributes;
+    break;
+  }
   const Look& target = memory.looks[static_cast<std::size_t>(look)];
   if (target.parent >= 0) {
     const int parent = target.parent;
@@ -386,6 +441,14 @@ void Tracer::turn_literals_into_constants() {
 }
 
 Captured Tracer::finish(const TensorList& results, bool by_value) {
+  // Leaves that the function made go when it ends, and their gradients with them.
+  if (!parent_)
+    std::erase_if(gradients_, [&](const GradientSlot& slot) {
+      return !slot.leaf.impl()->has_data() || slot.leaf.impl()->storage->capture == number_;
+    });
+  for (const Tensor& result : results) memory_of(result);
+  for (const GradientSlot& slot : gradients_)
+    if (const Tensor after = slot.leaf.grad(); after.defined()) memory_of(after);
   turn_literals_into_constants();
   Captured captured;
   std::vector<Value> outputs;
@@ -393,24 +456,57 @@ Captured Tracer::finish(const TensorList& results, bool by_value) {
     outputs.push_back(value);
     return static_cast<int>(outputs.size()) - 1;
   };
-  for (const Tensor& result : results) {
-    Memory& memory = memory_of(result);
-    Captured::Result r;
-    if (memory.source >= 0)
-      r = {-1, memory.source, result.dtype(), result.shape(), result.strides(), result.storage_offset()};
-    if (memory.source < 0 || by_value) r.output = add_output(current(memory, look_of(memory, result)));
+  // Tensors that look at the same memory eagerly do so when the graph has run.
+  struct Shared {
+    int uses = 0, output = -1;
+  };
+  std::unordered_map<const Memory*, Shared> shared;
+  for (const Tensor& result : results) ++shared[&memory_of(result)].uses;
+  for (const GradientSlot& slot : gradients_)
+    if (const Tensor after = slot.leaf.grad();
+        after.defined() && after.unsafe_impl() != slot.before.unsafe_impl())
+      ++shared[&memory_of(after)].uses;
+  const auto place = [&](const Tensor& tensor, bool by_itself) {
+    Memory& memory = memory_of(tensor);
+    Captured::Result r{.source = memory.source,
+                       .dtype = tensor.dtype(),
+                       .shape = tensor.shape(),
+                       .strides = tensor.strides(),
+                       .offset = tensor.storage_offset()};
+    if (memory.source >= 0 && !by_value) {
+      sources_[static_cast<std::size_t>(memory.source)].exact = true;
+    } else if (Shared& others = shared[&memory]; others.uses > 1 && !by_itself) {
+      if (others.output < 0) others.output = add_output(memory.looks[0].value);
+      r.output = others.output;
+      r.shared = true;
+      r.memory_strides = Tensor(memory.holder).strides();
+    } else {
+      r.output = add_output(current(memory, look_of(memory, tensor)));
+    }
+    return r;
+  };
+  // A result through which gradients flow is a value of its own.
+  for (std::size_t i = 0; i < results.size(); ++i) {
     // A result whose tape was used up inside is a number from now on.
-    const AutogradRecord* record = result.impl()->autograd;
-    r.differentiable =
-        record && record->requires_grad && record->node && !record->node->released() && r.output >= 0;
-    captured.results.push_back(r);
+    const AutogradRecord* record = results[i].impl()->autograd;
+    const bool differentiable = record && record->requires_grad && record->node && !record->node->released();
+    Captured::Result r = place(results[i], by_value || differentiable);
+    r.differentiable = differentiable && r.output >= 0;
+    captured.results.push_back(std::move(r));
   }
   for (const GradientSlot& slot : gradients_) {
-    if (slot.read) captured.expected_gradients.emplace_back(slot.leaf, slot.before.defined());
+    const int argument = argument_of(slot.leaf);
+    if (slot.read) {
+      Captured::ExpectedGradient expected{slot.leaf, argument, slot.before.defined()};
+      if (slot.before.defined())
+        if (const auto known = memories_.find(slot.before.impl()->storage); known != memories_.end())
+          expected.source = known->second->source;
+      captured.expected_gradients.push_back(std::move(expected));
+    }
     const Tensor after = slot.leaf.grad();
-    const bool same = after.unsafe_impl() == slot.before.unsafe_impl();
-    if (same) continue;
-    captured.gradients.push_back({slot.leaf, after.defined() ? add_output(value_of(after)) : -1});
+    if (after.unsafe_impl() == slot.before.unsafe_impl()) continue;
+    captured.gradients.push_back({slot.leaf, argument});
+    if (after.defined()) captured.gradients.back().after = place(after, by_value);
   }
   for (const auto& [storage, memory] : memories_)
     if (memory->source >= 0 && memory->written > 0)
@@ -420,8 +516,6 @@ Captured Tracer::finish(const TensorList& results, bool by_value) {
   captured.sources = sources_;
   captured.arguments = argument_looks_;
   captured.graph = builder_.finish(std::move(outputs));
-  for (const auto& node : captured.graph->nodes())
-    if (node->kind() == NodeKind::constant) captured.constants.push_back(node->constant());
   return captured;
 }
 

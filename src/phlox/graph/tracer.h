@@ -65,6 +65,7 @@ class Tracer final : public Interpreter {
     std::int64_t offset;
     Shape sizes;
     Strides strides;
+    bool overlaps() const;
     friend bool operator==(const Layout&, const Layout&) = default;
   };
   // A look at a storage, made from the whole (parent -1) or from another look.
@@ -107,11 +108,15 @@ class Tracer final : public Interpreter {
   std::vector<Type> types_around(std::span<const Source> sources);
   bool knows(const Tensor& tensor) const;
 
+  // The number of the argument that is this tensor, or -1.
+  int argument_of(const Tensor& tensor) const;
   // A new input of the graph.
   Value add_source(Source source, const Type& type);
   Memory& memory_of(const Tensor& tensor);
   Memory& add_memory(const Tensor& whole, const Value& value);
   int look_of(Memory& memory, const Tensor& tensor);
+  int add_strided_look(Memory& memory, const Layout& layout);
+  std::pair<int, ViewAttributes> strided_view(Memory& memory, const Layout& layout);
   int add_look(Memory& memory, const Layout& layout, int parent, const ViewAttributes& view);
   Value current(Memory& memory, int look);
   Value value_of(const Tensor& tensor);

@@ -203,6 +203,20 @@ Tensor get(const Tensor& input, Indices indices) {
   return apply_view(input, {ViewKind::expand, input.shape()});  // x[...] is a new view
 }
 
+// The places of x[mask] as they lie in x, where a mask is all there is; else none. One value is written there, and its
+// gradient read, without asking how many they are.
+Tensor only_mask(Indices indices, const Tensor& input) {
+  const Tensor* mask = indices.size() == 1 ? std::get_if<Tensor>(&indices[0]) : nullptr;
+  if (!mask || mask->dtype() != DType::bool_ || mask->rank() == 0 || mask->rank() > input.rank()) return {};
+  Shape shape = input.shape();
+  for (int d = 0; d < input.rank(); ++d) {
+    const auto i = static_cast<std::size_t>(d);
+    if (d >= mask->rank()) shape[i] = 1;
+    else if (shape[i] != mask->size(d)) return {};
+  }
+  return reshape(*mask, shape);
+}
+
 // Values written to indexed places: what was there gets no gradient, the values get theirs.
 class SetIndexNode final : public GradientNode {
  public:
@@ -231,7 +245,10 @@ class SetIndexNode final : public GradientNode {
       input_gradients[0] = clone(gradient);
       set_index(input_gradients[0], indices, 0);
     }
-    if (wants(1)) input_gradients[1] = sum_to_shape(index(gradient, indices), shape_).to(dtype_);
+    if (!wants(1)) return;
+    if (const Tensor mask = shape_.empty() ? only_mask(indices, gradient) : Tensor(); mask.defined())
+      input_gradients[1] = sum_to_shape(masked_fill(gradient, logical_not(mask), 0), shape_).to(dtype_);
+    else input_gradients[1] = sum_to_shape(index(gradient, indices), shape_).to(dtype_);
   }
   void release_saved() override {
     for (SavedTensor& tensor : saved_)
@@ -294,8 +311,12 @@ void set(const Tensor& input, Indices indices, const Operand& operand) {
   if (recorded) node = Reference<GradientNode>::adopt(new SetIndexNode(input, indices, value));
   {
     NoGrad no_grad;
-    const Plan plan = plan_index(input.detach(), indices);
-    if (plan.advanced) {
+    const Tensor target = input.detach();
+    const Tensor mask = value.numel() == 1 && value.rank() == 0 ? only_mask(indices, target) : Tensor();
+    const Plan plan = mask.defined() ? Plan{} : plan_index(target, indices);
+    if (mask.defined()) {
+      copy_data(where(mask, value.detach().to(target.device()).to(target.dtype()), target), target);
+    } else if (plan.advanced) {
       index_put_data(plan.view, plan.places, without_leading_ones(value.detach(), max_rank),
                      ScatterMode::assign, "setitem");
     } else {

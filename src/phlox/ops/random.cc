@@ -576,6 +576,7 @@ PHLOX_OPERATION(Tensor, feature_dropout,
                 .samples = "feature_dropout(A(2, 3, 4), 0.0)", .reference = "input", .integers = false) {
   check_probability(p, "feature_dropout");
   if (!training) return input;
+  floating_dtype(input.dtype(), "feature_dropout");
   if (input.rank() < 2)
     fail<ShapeError>(ErrorCode::wrong_rank, "feature_dropout: needs 2 dimensions or more, not {}",
                      input.rank())

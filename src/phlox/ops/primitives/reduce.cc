@@ -57,7 +57,8 @@ void check_reduce(const PrimitiveCall& call) {
   const auto& a = call.attributes<ReduceAttributes>();
   call.require_computable(input.dtype());
   call.require_computable(a.result);
-  call.require_dims("dims", a.dims, input);
+  // A number may be reduced along dimension 0, as if it were a vector of one.
+  if (input.rank() > 0 || a.dims != Dims{0}) call.require_dims("dims", a.dims, input);
   switch (a.compute) {
     case DType::float32:
     case DType::float64:

@@ -1,0 +1,26 @@
+#include "phlox/core/history_journal.h"
+
+namespace phlox {
+namespace {
+
+thread_local HistoryJournal* current_journal = nullptr;
+
+}  // namespace
+
+HistoryJournal::HistoryJournal() : outer_(std::exchange(current_journal, this)) {}
+
+HistoryJournal::~HistoryJournal() {
+  current_journal = outer_;
+  for (auto& [impl, entry] : entries_) {
+    const std::unique_ptr<AutogradRecord> replaced(
+        std::exchange(entry.tensor.impl()->autograd, entry.record.release()));
+  }
+}
+
+HistoryJournal* HistoryJournal::current() { return current_journal; }
+
+void HistoryJournal::keep(const Tensor& tensor, std::unique_ptr<AutogradRecord> record) {
+  entries_.try_emplace(tensor.impl(), Entry{tensor, std::move(record)});
+}
+
+}  // namespace phlox

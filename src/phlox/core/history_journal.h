@@ -1,0 +1,34 @@
+// Notes which histories of gradients are replaced while a function is captured, and puts them back: a capture leaves the
+// tensors around it as they were.
+#pragma once
+
+#include <memory>
+#include <unordered_map>
+
+#include "phlox/core/gradient_node.h"
+#include "phlox/core/tensor.h"
+
+namespace phlox {
+
+class HistoryJournal {
+ public:
+  HistoryJournal();
+  ~HistoryJournal();
+  HistoryJournal(const HistoryJournal&) = delete;
+  HistoryJournal& operator=(const HistoryJournal&) = delete;
+
+  // The journal of this thread, or null.
+  static HistoryJournal* current();
+  // Keeps the history that the tensor had when it was replaced first.
+  void keep(const Tensor& tensor, std::unique_ptr<AutogradRecord> record);
+
+ private:
+  struct Entry {
+    Tensor tensor;
+    std::unique_ptr<AutogradRecord> record;
+  };
+  std::unordered_map<const TensorImpl*, Entry> entries_;
+  HistoryJournal* outer_;
+};
+
+}  // namespace phlox

@@ -1,0 +1,213 @@
+"""Runs a program eagerly and captured, and tells the first difference."""
+
+from collections import Counter
+from dataclasses import dataclass
+
+import numpy as np
+
+import phlox as px
+from phlox import nn
+
+from .program import CALLS, World
+
+
+@dataclass
+class Outcome:
+    """What came of a program.
+
+    same, different; refused: it may not be captured, or not be called like this; invalid: it does not run eagerly.
+    """
+
+    kind: str
+    what: str = ""
+
+
+class Difference(Exception):
+    pass
+
+
+def bits(value):
+    """Something that is equal exactly when values, shapes, dtypes and signs of zeros are."""
+    if isinstance(value, px.Tensor):
+        value = value.detach()
+        shape, dtype = tuple(value.shape), str(value.dtype)
+        value = value.contiguous()
+        if value.dtype == px.bfloat16:
+            value = value.to(px.float32)  # NumPy has no such dtype
+        return dtype, shape, value.numpy().tobytes()
+    if isinstance(value, (list, tuple)):
+        return [bits(item) for item in value]
+    if isinstance(value, dict):
+        return {key: bits(item) for key, item in value.items()}
+    return value
+
+
+def snapshot(world):
+    """All that the program can change around it."""
+    found = {}
+    for name, value in world.names.items():
+        if isinstance(value, px.Tensor):
+            found[name] = bits(value)
+            if value.is_leaf:
+                found[f"{name}.grad"] = bits(value.grad)
+        elif isinstance(value, px.Generator):
+            found[name] = bits(value.get_state())
+        elif isinstance(value, nn.Module):
+            found[name] = bits(dict(value.state_dict()))
+            found[f"{name} gradients"] = [bits(p.grad) for p in value.parameters()]
+        elif name == "optimizer":
+            found[name] = bits(value.state_dict())
+    found["random"] = bits(world.random_state)
+    return found
+
+
+def same(what, expected, actual):
+    if expected == actual:
+        return
+    if isinstance(expected, dict):
+        for key in expected:
+            same(f"{what}, {key}", expected[key], actual.get(key))
+    if isinstance(expected, list) and len(expected) == len(actual):
+        for i, (a, b) in enumerate(zip(expected, actual)):
+            same(f"{what} {i}", a, b)
+    raise Difference(f"{what}: eager {shown(expected)}, captured {shown(actual)}")
+
+
+def shown(value):
+    if isinstance(value, tuple) and len(value) == 3 and isinstance(value[2], bytes):
+        dtype, shape, content = value
+        name = dtype.replace("phlox.", "").replace("bfloat16", "float32")
+        return f"{dtype}{list(shape)} {np.frombuffer(content, name)[:8].tolist()}"
+    return str(value)[:200]
+
+
+def gradients_of(arguments):
+    return [bits(a.grad) if a.is_leaf else None for a in arguments]
+
+
+def change(tensor):
+    """Writes into the memory of a tensor; False where that is not possible."""
+    try:
+        with px.no_grad():
+            look = tensor.detach()
+            if look.dtype == px.bool:
+                look.logical_not_()
+            else:
+                look.copy_(look + 1)
+    except (px.errors.PhloxError, RuntimeError, ValueError, TypeError):
+        return False
+    return True
+
+
+def reloaded(traced):
+    """The same captured function with a graph that was read back from its text."""
+    text = str(traced.graph)
+    try:
+        graph = px.Graph.parse(text, traced.graph.constants)
+        graph.verify()
+    except px.GraphError as error:
+        raise Difference(f"the text cannot be read back: {error}\n{text}") from error
+    if str(graph) != text:
+        raise Difference(f"the text is another after it was read back:\n{graph}\nbefore:\n{text}")
+    return traced._captured.with_graph(graph)
+
+
+def compare(program):
+    """Eager, captured, and captured and read back, call after call."""
+    try:
+        eager, captured = World(program), World(program)
+        eager_arguments = eager.arguments(0)
+        function = eager.function()
+    except Exception as error:
+        return Outcome("invalid", repr(error))
+    try:
+        return compare_worlds(program, eager, captured, function, eager_arguments)
+    except Difference as difference:
+        return Outcome("different", str(difference))
+
+
+def recorded(world):
+    """The tensors around the function that were made by an operation that has a gradient."""
+    return {n for n, v in world.names.items() if isinstance(v, px.Tensor) and not v.is_leaf}
+
+
+def compare_worlds(program, eager, captured, function, eager_arguments):
+    recorded_before = recorded(eager)
+    try:
+        expected = eager.run(function, *eager_arguments)
+    except Exception as error:
+        return Outcome("invalid", repr(error))
+    if recorded(eager) != recorded_before:
+        # The next call would go on from there; what a captured function leaves behind has no history.
+        return Outcome("invalid", "a tensor around the function keeps a history of gradients")
+    arguments = captured.arguments(0)
+    before = snapshot(captured), bits(arguments), gradients_of(arguments)
+    try:
+        traced = captured.run(px.trace, captured.function(), *arguments)
+    except px.GraphError as error:
+        if error.code not in ("E1001", "E1002"):
+            raise Difference(f"captured raises {error}") from error
+        return Outcome("refused", str(error).splitlines()[0])
+    except Exception as error:
+        raise Difference(f"captured raises {error!r}") from error
+    same("after the capture", before, (snapshot(captured), bits(arguments), gradients_of(arguments)))
+    original = traced._captured
+    again = reloaded(traced)
+    for call in range(CALLS):
+        if call:
+            try:
+                eager.between()
+            except Exception as error:
+                return Outcome("invalid", repr(error))
+            captured.between()
+            eager_arguments, arguments = eager.arguments(call), captured.arguments(call)
+            try:
+                expected = eager.run(function, *eager_arguments)
+            except Exception:
+                return Outcome("same", "eager raises")
+        traced._captured = again if call == 1 else original
+        where = f"call {call}"
+        try:
+            actual = captured.run(traced, *arguments)
+        except px.GraphError as error:
+            if call or "gradients of a captured function do not reach" in str(error):
+                lines = [
+                    line.strip()
+                    for line in str(error).splitlines()
+                    if "captured for" in line or "called" in line
+                ]
+                return Outcome("refused", "called: " + (" ".join(lines) or str(error).splitlines()[0]))
+            raise Difference(f"{where}: captured raises {error!r}") from error
+        except Exception as error:
+            raise Difference(f"{where}: captured raises {error!r}") from error
+
+        def check(what):
+            same(f"{what}, result", bits(expected), bits(actual))
+            same(f"{what}, argument", bits(eager_arguments), bits(arguments))
+            same(f"{what}, gradient of argument", gradients_of(eager_arguments), gradients_of(arguments))
+            same(f"{what}, around", snapshot(eager), snapshot(captured))
+
+        check(where)
+        # Which tensors share memory: what is written into one shows in others.
+        for kind, ours, theirs in (("argument", eager_arguments, arguments), ("result", expected, actual)):
+            for i, (a, b) in enumerate(zip(ours, theirs)):
+                # Results through which gradients flow do not share memory.
+                if kind == "result" and any(isinstance(r, px.Tensor) and r.requires_grad for r in expected):
+                    continue
+                if a is None or not change(a):  # its elements share memory
+                    continue
+                if not change(b):
+                    raise Difference(f"{where}: {kind} {i} cannot be written")
+                check(f"{where}, after {kind} {i} was written")
+    return Outcome("same")
+
+
+def tally(programs):
+    """Compares programs one after the other; gives how many came out how, and the findings."""
+    counts, findings = Counter(), []
+    for program in programs:
+        outcome = compare(program)
+        counts[outcome.kind] += 1
+        if outcome.kind == "different":
+            findings.append((program, outcome))
+    return counts, findings
