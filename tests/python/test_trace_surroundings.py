@@ -29,6 +29,19 @@ def test_views_of_arguments_that_lie_elsewhere():
     assert same(plain(px.arange(9.0).reshape(3, 3).T), px.arange(9.0).reshape(3, 3).T + 1)
 
 
+def test_as_strided_counts_from_the_beginning_of_memory():
+    traced = px.trace(lambda x: x.as_strided((2,), (1,), 0) * 1, px.ones(3))
+    base = px.arange(6.0)
+    assert same(traced(base[:3]), base[:2]) and refused(traced, base[3:])
+
+
+def test_writes_through_what_is_a_view_in_one_layout_only():
+    traced = px.trace(lambda x: x.reshape(-1)[:2].zero_(), px.ones(2, 3))
+    x = px.ones(2, 3)
+    traced(x)
+    assert x.sum().item() == 4.0 and refused(traced, px.ones(3, 2).T)
+
+
 def test_views_of_arguments_with_gaps():
     base = px.arange(8.0)
     traced = px.trace(lambda x: x * 2, base[::2])

@@ -26,6 +26,7 @@ struct Source {
   Strides strides = {};
   std::int64_t offset = 0;
   bool exact = false;
+  bool absolute = false;  // as_strided() counted elements from the beginning of the memory
 };
 
 class Plan;

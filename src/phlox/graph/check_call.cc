@@ -52,8 +52,9 @@ void Captured::check(const TensorList& given, const TensorList& inputs) const {
     if (argument.requires_grad && argument.leaf != static_cast<int>(i) &&
         tensor.unsafe_impl() != given[static_cast<std::size_t>(argument.leaf)].unsafe_impl())
       refuse(tensor, "the same tensor twice", "two tensors");
-    if (!source.exact && !argument.shared) continue;
-    const std::int64_t moved = source.flat ? 0 : given[first].storage_offset() - arguments[first].offset;
+    if (!source.exact && !source.absolute && !argument.shared) continue;
+    const std::int64_t moved =
+        source.flat || source.absolute ? 0 : given[first].storage_offset() - arguments[first].offset;
     if (!same_strides(tensor, argument.strides) || tensor.storage_offset() != argument.offset + moved)
       refuse(tensor, layout(argument.strides, argument.offset + moved),
              layout(tensor.strides(), tensor.storage_offset()));

@@ -299,8 +299,10 @@ TensorList Tracer::run(const Primitive& primitive, std::span<const Operand> inpu
     Memory& memory = memory_of(input);
     const auto& view_attributes = *static_cast<const ViewAttributes*>(attributes);
     // Strides count elements of the storage, whatever the view they are asked of.
-    if (view_attributes.kind == ViewKind::strided) look_of(memory, results[0]);
-    else add_look(memory, Layout(*results[0].impl()), look_of(memory, input), view_attributes);
+    if (view_attributes.kind == ViewKind::strided) {
+      look_of(memory, results[0]);
+      if (memory.source >= 0) sources_[static_cast<std::size_t>(memory.source)].absolute = true;
+    } else add_look(memory, Layout(*results[0].impl()), look_of(memory, input), view_attributes);
     return results;
   }
   std::vector<Type> types;
@@ -508,9 +510,12 @@ Captured Tracer::finish(const TensorList& results, bool by_value) {
     captured.gradients.push_back({slot.leaf, argument});
     if (after.defined()) captured.gradients.back().after = place(after, by_value);
   }
-  for (const auto& [storage, memory] : memories_)
-    if (memory->source >= 0 && memory->written > 0)
-      captured.writes.push_back({memory->source, add_output(memory->looks[0].value)});
+  for (const auto& [storage, memory] : memories_) {
+    if (memory->source < 0 || memory->written == 0) continue;
+    captured.writes.push_back({memory->source, add_output(memory->looks[0].value)});
+    // Whether a reshape() is a view, through which is written, depends on the layout.
+    if (memory->looks.size() > 1) sources_[static_cast<std::size_t>(memory->source)].exact = true;
+  }
   for (const Stream& stream : streams_) captured.writes.push_back({stream.source, add_output(stream.state)});
   restore();
   captured.sources = sources_;

@@ -165,6 +165,8 @@ def compare_worlds(program, eager, captured, function, eager_arguments):
                 expected = eager.run(function, *eager_arguments)
             except Exception:
                 return Outcome("same", "eager raises")
+            if recorded(eager) != recorded_before:
+                return Outcome("invalid", "a tensor around the function keeps a history of gradients")
         traced._captured = again if call == 1 else original
         where = f"call {call}"
         try:
