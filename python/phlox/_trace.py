@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from typing import Any
 
@@ -90,6 +91,15 @@ class Traced:
     def graph(self) -> Graph:
         """The graph of the function."""
         return self._captured.graph
+
+    def optimize(self, passes: list[str] | None = None) -> Traced:
+        """The same function with its graph after these passes; by default after those that keep every bit.
+
+        `px.Graph.passes()` lists them. Raises ValueError for an unknown name.
+        """
+        fast = copy.copy(self)
+        fast._captured = self._captured.optimize(passes)
+        return fast
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         tensors: list[Tensor] = []

@@ -4,14 +4,18 @@
 #include <nanobind/nanobind.h>
 #include <nanobind/stl/function.h>
 #include <nanobind/stl/pair.h>
+#include <nanobind/stl/optional.h>
 #include <nanobind/stl/shared_ptr.h>
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
 
+#include "phlox/base/debug.h"
 #include "phlox/graph/captured.h"
 #include "phlox/graph/control_flow.h"
 #include "phlox/graph/graph.h"
 #include "phlox/graph/tracer.h"
+#include "phlox/graph/passes/passes.h"
+#include "phlox/graph/passes/pipeline.h"
 #include "python/caster.h"
 #include "python/shared_object.h"
 
@@ -24,6 +28,17 @@ namespace {
 // A graph of its own or of a captured function; nanobind wants a class that is not const.
 struct GraphHandle {
   graph::GraphPointer graph;
+};
+
+graph::Pipeline pipeline_of(const std::optional<std::vector<std::string>>& passes) {
+  return passes ? graph::named_pipeline(*passes) : graph::default_pipeline();
+}
+
+// debug.level(n) in a `with` statement.
+struct DebugLevel {
+  explicit DebugLevel(int wanted) : level(wanted) { const DebugScope checked(wanted); }
+  int level;
+  std::optional<DebugScope> scope;
 };
 
 TensorList run_graph(const GraphHandle& self, const TensorList& inputs) {
@@ -89,6 +104,36 @@ void add_graph(PyObject* module) {
           "Raises GraphError where the graph breaks a rule of graphs.")
       .def("run", run_graph, "inputs"_a,
            "Runs the graph on a list of tensors with the types of its inputs; gives a list of tensors.")
+      .def(
+          "optimize",
+          [](const GraphHandle& self, const std::optional<std::vector<std::string>>& passes) {
+            nb::gil_scoped_release release;
+            return GraphHandle{graph::run_pipeline(self.graph, pipeline_of(passes))};
+          },
+          "passes"_a = nb::none(),
+          "The graph after these passes, by name, in order; by default after those that keep every bit of what it "
+          "gives.\n\nPHLOX_DEBUG=1 says what each pass changed. Raises ValueError for an unknown name.")
+      .def_static(
+          "passes",
+          [] {
+            nb::dict found;
+            for (const graph::Pass& pass : graph::passes()) found[pass.name] = pass.doc;
+            return found;
+          },
+          "The passes that there are: their names, and what each does.")
+      .def(
+          "rematerialize",
+          [](const GraphHandle& self, std::int64_t memory_budget) {
+            nb::gil_scoped_release release;
+            return GraphHandle{graph::rematerialize(self.graph, memory_budget)};
+          },
+          "memory_budget"_a,
+          "The graph with cheap values computed again near their later uses in place of being kept, until "
+          "`peak_bytes` is within the budget or nothing helps any more.\n\nComes after other passes, which would "
+          "undo it.")
+      .def_prop_ro(
+          "peak_bytes", [](const GraphHandle& self) { return graph::estimate_peak(*self.graph); },
+          "An estimate of the memory for values between inputs and outputs, in bytes.")
       .def_prop_ro(
           "constants", [](const GraphHandle& self) { return graph::named_constants(*self.graph); },
           "The constants that the text names as @0, @1, ...")
@@ -102,6 +147,11 @@ void add_graph(PyObject* module) {
           },
           "The names of the operations, in order.");
 
+  nb::class_<DebugLevel>(m, "_DebugLevel")
+      .def(nb::init<int>())
+      .def("__enter__", [](DebugLevel& self) { self.scope.emplace(self.level); })
+      .def("__exit__", [](DebugLevel& self, const nb::args&) { self.scope.reset(); });
+  m.def("_debug_level", debug_level);
   nb::class_<graph::Captured>(m, "_Captured")
       .def("run",
            [](const graph::Captured& self, const TensorList& arguments) {
@@ -111,6 +161,10 @@ void add_graph(PyObject* module) {
       .def("gradients_fit", &graph::Captured::gradients_fit)
       .def("with_graph",
            [](const graph::Captured& self, const GraphHandle& other) { return self.with_graph(other.graph); })
+      .def("optimize",
+           [](const graph::Captured& self, const std::optional<std::vector<std::string>>& passes) {
+             return self.with_graph(graph::run_pipeline(self.graph, pipeline_of(passes)));
+           })
       .def_prop_ro("graph", [](const graph::Captured& self) { return GraphHandle{self.graph}; });
   m.def(
       "_trace",

@@ -57,6 +57,11 @@ def check(operation, function, sample, args, kwargs, exact=True):
     px.set_rng_state(state)
     actual = as_list(traced(*args, **kwargs))
     what = f"{sample[0]}\n{traced.graph}"
+    px.set_rng_state(state)
+    fast = traced.optimize()
+    fast.graph.verify()
+    assert list(map(bits, as_list(fast(*args, **kwargs)))) == list(map(bits, actual)), f"{what}\n{fast.graph}"
+    assert str(fast.optimize().graph) == str(fast.graph), "optimised once is optimised"
     if exact:
         assert list(map(bits, actual)) == list(map(bits, expected)), what
     else:

@@ -201,20 +201,22 @@ def test_training_steps(make, optimizer):
     shape = (8, 6) if make is mlp else (8, 2, 4, 4)
     batches = [(px.randn(*shape), px.randint(0, 3, (8,))) for _ in range(4)]
     runs = []
-    for captured in (False, True):
+    for captured in ("eagerly", "traced", "optimized"):
         px.manual_seed(1)
         model = make()
         chosen = OPTIMIZERS[optimizer](model.parameters())
         step = training_step(model, chosen, clip=True)
         losses = [step(*batches[0])]
-        if captured:
+        if captured != "eagerly":
             state = px.get_rng_state()
             step = px.trace(step, *batches[0])
             px.set_rng_state(state)
+        if captured == "optimized":
+            step = step.optimize()
         losses += [step(*batch) for batch in batches[1:]]
         gradients = [p.grad for p in model.parameters()]
         runs.append((losses, model.state_dict(), gradients, px.get_rng_state()))
-    assert same(*runs)
+    assert same(runs[0], runs[1]) and same(runs[0], runs[2])
 
 
 def test_learning_rate_is_an_input():

@@ -7,7 +7,10 @@
 
 namespace phlox::graph {
 
-// The results of a node applied to these operands, as graphs mean it: views are of elements, wherever they lie.
+// The results of a primitive applied to these operands, and of a node: as graphs mean it, views are of elements,
+// wherever they lie.
+TensorList evaluate(const Primitive& primitive, const Attributes& attributes,
+                    std::span<const Operand> operands);
 TensorList evaluate(const Node& node, std::span<const Operand> operands);
 
 // All nodes in order, in the present mode: with gradients recorded, or captured again.

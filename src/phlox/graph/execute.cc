@@ -37,11 +37,16 @@ std::vector<int> count_uses(const Graph& graph) {
 
 }  // namespace
 
+TensorList evaluate(const Primitive& primitive, const Attributes& attributes,
+                    std::span<const Operand> operands) {
+  static const Primitive* const view = find_primitive("view");
+  if (&primitive != view) return primitive.evaluate(operands, attributes.get());
+  return {evaluate_view(operands[0].tensor(), *static_cast<const ViewAttributes*>(attributes.get()))};
+}
+
 TensorList evaluate(const Node& node, std::span<const Operand> operands) {
   if (!node.regions().empty()) return run_regions(node, operands);
-  static const Primitive* const view = find_primitive("view");
-  if (&node.primitive() != view) return node.primitive().evaluate(operands, node.attributes().get());
-  return {evaluate_view(operands[0].tensor(), *static_cast<const ViewAttributes*>(node.attributes().get()))};
+  return evaluate(node.primitive(), node.attributes(), operands);
 }
 
 TensorList execute(const Graph& graph, std::span<const Tensor> inputs) {

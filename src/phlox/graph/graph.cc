@@ -166,6 +166,14 @@ std::vector<Value> GraphBuilder::add_graph(const Graph& graph, std::span<const V
   return outputs;
 }
 
+const Node& GraphBuilder::add_again(const Node& node, std::vector<Input> inputs) {
+  auto copy = std::make_unique<Node>(node);
+  copy->inputs_ = std::move(inputs);
+  copy->number_ = static_cast<int>(graph_->nodes_.size());
+  graph_->nodes_.push_back(std::move(copy));
+  return *graph_->nodes_.back();
+}
+
 GraphPointer GraphBuilder::finish(std::vector<Value> outputs) {
   std::vector<bool> needed(graph_->nodes_.size(), false);
   for (const Value& value : outputs) needed[static_cast<std::size_t>(value.node->number())] = true;

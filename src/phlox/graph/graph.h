@@ -145,6 +145,8 @@ class GraphBuilder {
                   std::vector<GraphPointer> regions = {});
   // All nodes of another graph, applied to these values in the place of its inputs; its outputs.
   std::vector<Value> add_graph(const Graph& graph, std::span<const Value> inputs);
+  // A node of its own, even where there is an equal one: what is computed again in place of being kept.
+  const Node& add_again(const Node& node, std::vector<Input> inputs);
   // Ends the building. Nodes that no output needs are left out.
   GraphPointer finish(std::vector<Value> outputs);
 

@@ -6,6 +6,7 @@
 #include "phlox/core/recording.h"
 #include "phlox/ops/primitives/convert.h"
 #include "phlox/ops/primitives/device_kernels.h"
+#include "phlox/ops/primitives/fill.h"
 #include "phlox/ops/functions.h"
 #include "phlox/ops/in_place.h"
 #include "phlox/ops/primitives/check.h"
@@ -15,17 +16,6 @@
 
 namespace phlox {
 namespace {
-
-struct FillAttributes {
-  Shape shape;
-  Scalar value;
-  DType dtype = DType::float32;
-  Device device;
-  template <class Visitor>
-  void visit(Visitor& v) {
-    v("shape", shape), v("value", value), v("dtype", dtype), v("device", device);
-  }
-};
 
 TensorList evaluate_fill(std::span<const Operand>, const void* attributes) {
   const auto& a = *static_cast<const FillAttributes*>(attributes);

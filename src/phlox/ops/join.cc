@@ -16,15 +16,6 @@ namespace {
 
 // --- split
 
-struct SplitAttributes {
-  int dim = 0;
-  Integers sizes;
-  template <class Visitor>
-  void visit(Visitor& v) {
-    v("dim", dim), v("sizes", sizes);
-  }
-};
-
 TensorList evaluate_split(std::span<const Operand> inputs, const void* attributes) {
   const auto& a = *static_cast<const SplitAttributes*>(attributes);
   return apply_split(inputs[0].tensor(), a.dim, a.sizes);
@@ -91,14 +82,6 @@ class SplitNode final : public GradientNode {
 };
 
 // --- cat
-
-struct CatAttributes {
-  std::int64_t dim = 0;
-  template <class Visitor>
-  void visit(Visitor& v) {
-    v("dim", dim);
-  }
-};
 
 TensorList evaluate_cat(std::span<const Operand> inputs, const void* attributes) {
   TensorList tensors;

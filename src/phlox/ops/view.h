@@ -81,8 +81,25 @@ Tensor select_dim(const Tensor& input, int dim, std::int64_t position);
 // Elements start, start + step, ... of one dimension, `size` of them.
 Tensor slice_dim(const Tensor& input, int dim, std::int64_t start, std::int64_t size, std::int64_t step = 1);
 
+struct SplitAttributes {
+  int dim = 0;
+  Integers sizes;
+  template <class Visitor>
+  void visit(Visitor& v) {
+    v("dim", dim), v("sizes", sizes);
+  }
+};
+
 // Parts along one dimension; their gradients come together in one concatenation.
 TensorList apply_split(const Tensor& input, int dim, const Integers& sizes);
+
+struct CatAttributes {
+  std::int64_t dim = 0;
+  template <class Visitor>
+  void visit(Visitor& v) {
+    v("dim", dim);
+  }
+};
 
 // Joins along a dimension that exists. Shapes and dtypes are checked and promoted here.
 Tensor apply_cat(const TensorList& tensors, std::int64_t dim, const char* operation);

@@ -11,15 +11,6 @@
 namespace phlox {
 namespace {
 
-struct ConvertAttributes {
-  DType dtype = DType::float32;
-  MemoryOrder order = MemoryOrder::keep;
-  template <class Visitor>
-  void visit(Visitor& v) {
-    v("dtype", dtype), v("order", order);
-  }
-};
-
 TensorList evaluate_convert(std::span<const Operand> inputs, const void* attributes) {
   const auto& a = *static_cast<const ConvertAttributes*>(attributes);
   return {apply_convert(inputs[0].tensor(), a.dtype, a.order)};

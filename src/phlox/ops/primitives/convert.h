@@ -14,6 +14,15 @@ inline std::span<const char* const> names_of(MemoryOrder) {
   return names;
 }
 
+struct ConvertAttributes {
+  DType dtype = DType::float32;
+  MemoryOrder order = MemoryOrder::keep;
+  template <class Visitor>
+  void visit(Visitor& v) {
+    v("dtype", dtype), v("order", order);
+  }
+};
+
 // A copy, even when nothing changes. `channels_last` needs four or five dimensions.
 Tensor apply_convert(const Tensor& input, DType dtype, MemoryOrder order = MemoryOrder::keep);
 // Uninitialised memory in the given order; `like` is asked for MemoryOrder::keep.

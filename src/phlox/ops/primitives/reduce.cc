@@ -33,19 +33,6 @@ DType comparison_dtype(DType dtype) {
 
 namespace {
 
-struct ReduceAttributes {
-  ReduceKind kind = ReduceKind::sum;
-  Dims dims;
-  bool keepdim = false;
-  DType compute = DType::float32;
-  DType result = DType::float32;
-  const char* operation = "reduce";  // for messages
-  template <class Visitor>
-  void visit(Visitor& v) {
-    v("kind", kind), v("dims", dims), v("keepdim", keepdim), v("compute", compute), v("result", result);
-  }
-};
-
 TensorList evaluate_reduce(std::span<const Operand> inputs, const void* attributes) {
   const auto& a = *static_cast<const ReduceAttributes*>(attributes);
   return {apply_reduce(a.kind, inputs[0].tensor(), a.dims, a.keepdim, a.compute, a.result, a.operation)};

@@ -22,6 +22,19 @@ struct ReduceCall {
   TensorImpl* output;  // row-major; results are cast to its dtype
 };
 
+struct ReduceAttributes {
+  ReduceKind kind = ReduceKind::sum;
+  Dims dims;
+  bool keepdim = false;
+  DType compute = DType::float32;
+  DType result = DType::float32;
+  const char* operation = "reduce";  // for messages
+  template <class Visitor>
+  void visit(Visitor& v) {
+    v("kind", kind), v("dims", dims), v("keepdim", keepdim), v("compute", compute), v("result", result);
+  }
+};
+
 // Reduces without gradient; `result` is the dtype of the result. Over no elements sum gives 0, product 1; the others
 // throw ShapeError naming `operation`. With `compute` bool, maximum is "any" and minimum "all".
 Tensor apply_reduce(ReduceKind kind, const Tensor& input, const Dims& dims, bool keepdim, DType compute,
