@@ -190,12 +190,8 @@ class GraphBackend(Backend):
         return ~truth(value)
 
     def assert_(self, test: Any, message: Callable[[], Any] | None, source: str, place: Place) -> None:
-        fail(
-            "GraphError",
-            "not_capturable",
-            f"assert on a tensor, line {place.line}: {source}",
-            hint="check before the call; where() and clamp() keep values in bounds",
-        )
+        said = "" if message is None else str(message())
+        _phlox._require(truth(test), f"line {place.line} of {place.function}(): {said or source}")
 
     # --- loops
 

@@ -4,6 +4,7 @@ The text has a code, what was expected, the line of the program and a cure; `err
 """
 
 from ._phlox import (
+    AssertionError,
     DeviceError,
     DTypeError,
     FileError,
@@ -24,6 +25,7 @@ from ._phlox import (
 )
 
 __all__ = [
+    "AssertionError",
     "DTypeError",
     "DeviceError",
     "FileError",

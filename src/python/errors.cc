@@ -35,6 +35,7 @@ struct ErrorClasses {
   PyObject* out_of_memory;
   PyObject* not_supported;
   PyObject* graph;
+  PyObject* assertion;
 };
 ErrorClasses classes;
 
@@ -53,6 +54,7 @@ PyObject* class_of(const Error& error) {
   if (dynamic_cast<const OutOfMemoryError*>(&error)) return classes.out_of_memory;
   if (dynamic_cast<const NotSupportedError*>(&error)) return classes.not_supported;
   if (dynamic_cast<const GraphError*>(&error)) return classes.graph;
+  if (dynamic_cast<const AssertionError*>(&error)) return classes.assertion;
   return classes.base;
 }
 
@@ -208,6 +210,8 @@ void add_error_classes(PyObject* module) {
   classes.out_of_memory = add("OutOfMemoryError", "Memory is exhausted.", PyExc_MemoryError);
   classes.not_supported =
       add("NotSupportedError", "The combination asked for is not supported.", PyExc_NotImplementedError);
+  classes.assertion =
+      add("AssertionError", "An assertion of a captured function does not hold.", PyExc_AssertionError);
   classes.graph =
       add("GraphError", "A function cannot be captured, or a graph is not valid.", PyExc_RuntimeError);
   nb::module_ m = nb::borrow<nb::module_>(module);

@@ -179,6 +179,7 @@ void add_graph(PyObject* module) {
   const auto list_function = [](nb::callable f) {
     return [f](const TensorList& tensors) { return nb::cast<TensorList>(f(nb::cast(tensors))); };
   };
+  m.def("_require", [](const Tensor& condition, const std::string& message) { require(condition, message); });
   m.def("_is_capturing", [] { return active_tracer() != nullptr; });
   m.def("_capture_part", [list_function](nb::callable f, const TensorList& arguments) {
     return tracer_or_throw().capture_part(arguments, list_function(f));

@@ -1,5 +1,6 @@
 """docs/errors: each code has a page, its example makes the error, and its cure does not."""
 
+import linecache
 import re
 from pathlib import Path
 
@@ -35,7 +36,10 @@ def test_page(code, tmp_path, monkeypatch):
         return
     monkeypatch.chdir(tmp_path)
     names = {"px": px}
+    # Captured functions are read from their source.
+    monkeypatch.setitem(linecache.cache, f"{code}.md", (0, None, made[0].splitlines(keepends=True), ""))
     with pytest.raises(px.PhloxError) as error:
         exec(compile(made[0], f"{code}.md", "exec"), names)
     assert error.value.code == code, error.value
+    monkeypatch.setitem(linecache.cache, f"{code}.md", (0, None, healed[0].splitlines(keepends=True), ""))
     exec(compile(healed[0], f"{code}.md", "exec"), names)

@@ -571,17 +571,13 @@ def test_more_refusals():
             out.append(x)
         return out
 
-    def asserts(x):
-        assert x.sum() > 0
-        return x
-
     def differentiates(x):
         w = px.ones(2, requires_grad=True)
         while x.sum() < 10:
             x = x + w
         return x.sum()
 
-    for function in (different, grows, collects, asserts, differentiates):
+    for function in (different, grows, collects, differentiates):
         with pytest.raises(px.GraphError):
             px.jit(function)(t(1, 2))
 
@@ -619,3 +615,32 @@ def test_tensors_made_in_a_capture_cannot_be_kept():
 
     with pytest.raises(px.GraphError, match="kept by the program"):
         px.jit(lambda x: x * table())(t(1, 1))
+
+
+def test_assertions():
+    def function(x, n):
+        assert x.sum() > 0, "the sum"
+        if x.max() > 100:
+            raise ValueError("too large")
+        if x.max() > 10:
+            assert x.min() > 5
+        total = px.tensor(0.0)
+        for i in range(n):
+            assert i < 3, "three turns"
+            total = total + x.sum()
+        return total
+
+    jitted = agrees(function, (t(1, 2), px.tensor(3)), (t(1, 2), px.tensor(0)), (t(11, 6), px.tensor(2)))
+    for args, message in [
+        ((t(-1, -2), px.tensor(1)), "the sum"),
+        ((t(101, 200), px.tensor(1)), "too large"),
+        ((t(11, 2), px.tensor(1)), "min"),
+        ((t(1, 2), px.tensor(4)), "three turns"),
+    ]:
+        with pytest.raises(AssertionError, match=message):
+            jitted(*args)
+    assert jitted.capture_count == 1
+    graph = px.Graph.parse(str(jitted.graph), jitted.graph.constants)
+    graph.verify()
+    with pytest.raises(AssertionError, match="three turns"):
+        graph.run([t(1, 2), px.tensor(4)])

@@ -109,6 +109,9 @@ struct NotSupportedError : Error {
 struct GraphError : Error {
   using Error::Error;
 };
+struct AssertionError : Error {
+  using Error::Error;
+};
 
 // Builds an error in one expression and throws it when the expression ends:
 //   fail<ShapeError>(ErrorCode::inner_sizes_differ, "matmul: inner sizes differ, {} and {}", k1, k2)

@@ -61,7 +61,8 @@ namespace phlox {
   E(not_capturable, 1002, "Something in a function cannot be captured")                               \
   E(bad_graph, 1003, "A graph breaks a rule of graphs")                                               \
   E(bad_graph_text, 1004, "The text of a graph cannot be read")                                       \
-  E(first_call_eager, 1005, "A function must be called once before it is captured")
+  E(first_call_eager, 1005, "A function must be called once before it is captured")                   \
+  E(assertion_failed, 1006, "An assertion of a captured function does not hold")
 
 enum class ErrorCode : std::uint16_t {
 #define PHLOX_ENUMERATE(name, number, title) name = number,

@@ -73,6 +73,7 @@ struct Captured {
     std::optional<Result> after = {};  // none: the leaf keeps no gradient any more
   };
   std::vector<Gradient> gradients;
+  std::vector<int> required;  // outputs that are computed for the checks in them only
   // Leaves whose gradient was looked at: it matters to what the function does whether there is one.
   struct ExpectedGradient {
     Tensor leaf;

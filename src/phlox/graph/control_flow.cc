@@ -5,6 +5,7 @@
 #include "phlox/graph/evaluate.h"
 #include "phlox/graph/tracer.h"
 #include "phlox/ops/functions.h"
+#include "phlox/ops/primitives/check.h"
 #include "phlox/ops/primitives/rules.h"
 
 namespace phlox {
@@ -128,6 +129,12 @@ graph::Tracer* active_tracer() {
 }
 
 }  // namespace
+
+void require(const Tensor& condition, const std::string& message) {
+  check_condition(condition, "require");
+  if (graph::Tracer* tracer = active_tracer()) return tracer->require(condition, message);
+  apply_check(condition, condition, CheckError::assertion, message);
+}
 
 TensorList cond(const Tensor& condition, const std::function<TensorList()>& if_true,
                 const std::function<TensorList()>& if_false) {

@@ -13,6 +13,9 @@
 
 namespace phlox {
 
+// Throws AssertionError (E1006) with this message where the condition, bool[], does not hold; captured, each run does.
+void require(const Tensor& condition, const std::string& message);
+
 // What the function of the side gives that `condition`, bool[], chooses. Both give as many tensors, of the same types.
 // Gradients flow through.
 TensorList cond(const Tensor& condition, const std::function<TensorList()>& if_true,

@@ -6,6 +6,7 @@
 #include <atomic>
 
 #include "phlox/core/recording.h"
+#include "phlox/graph/text.h"
 #include "phlox/ops/primitives/convert.h"
 #include "phlox/ops/primitives/random.h"
 
@@ -380,6 +381,16 @@ void Tracer::write(const Tensor& target, const Tensor& source) {
   assign(memory, look_of(memory, target), value);
 }
 
+void Tracer::require(const Tensor& condition, const std::string& message) {
+  const Value value = value_of(condition);
+  const Primitive& check = *find_primitive("check");
+  Attributes attributes = Attributes::defaults(check);
+  attributes.set("error", "AssertionError");
+  attributes.set("message", quoted(message));
+  required_.push_back(
+      {&builder_.add(check, {value, value}, std::move(attributes), {}, current_location()), 0});
+}
+
 Tracer::Stream& Tracer::stream_of(Generator& generator) {
   auto stream = std::find_if(streams_.begin(), streams_.end(),
                              [&](const Stream& s) { return s.generator == &generator; });
@@ -517,6 +528,7 @@ Captured Tracer::finish(const TensorList& results, bool by_value) {
     if (memory->looks.size() > 1) sources_[static_cast<std::size_t>(memory->source)].exact = true;
   }
   for (const Stream& stream : streams_) captured.writes.push_back({stream.source, add_output(stream.state)});
+  for (const Value& value : required_) captured.required.push_back(add_output(value));
   restore();
   captured.sources = sources_;
   captured.arguments = argument_looks_;

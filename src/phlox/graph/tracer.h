@@ -31,6 +31,9 @@ class Tracer final : public Interpreter {
   // Throws GraphError when tensors without values are still held by the program.
   void check_nothing_escaped() const;
 
+  // Each run throws AssertionError with this message where the condition, bool[], does not hold.
+  void require(const Tensor& condition, const std::string& message);
+
   // Branches and loops (graph/control_flow.h). A function that one of them runs is captured by itself first.
   Captured capture_part(const TensorList& arguments,
                         const std::function<TensorList(const TensorList&)>& function);
@@ -100,10 +103,14 @@ class Tracer final : public Interpreter {
   void assign_whole(const Tensor& target, const Value& value);
   // A node of control flow with inputs (leading..., state..., around...), of which the first `written` of those around
   // get new values.
+  // The last `required` outputs are computed for the checks in them.
   TensorList add_region_node(const char* primitive, const TensorList& leading, const TensorList& state,
-                             std::span<const Source> around, std::size_t written,
+                             std::span<const Source> around, std::size_t written, std::size_t required,
                              std::vector<GraphPointer> regions);
-  // Gives variables of a loop that are written in place their last values; these are the results then.
+  // The state of a loop, and of the checks in its body.
+  TensorList with_checks(const TensorList& state, Captured& body);
+  // Gives variables of a loop that are written in place their last values; these are the results then,
+  // without the checks.
   TensorList keep_in_place(const TensorList& state, const std::vector<bool>& in_place, TensorList results);
   std::vector<Type> types_around(std::span<const Source> sources);
   bool knows(const Tensor& tensor) const;
@@ -133,6 +140,7 @@ class Tracer final : public Interpreter {
   std::unordered_map<const Storage*, std::unique_ptr<Memory>> memories_;
   std::vector<GradientSlot> gradients_;
   std::vector<Stream> streams_;
+  std::vector<Value> required_;
   Tracer* parent_;
   std::uint32_t number_;
   bool restored_ = false;

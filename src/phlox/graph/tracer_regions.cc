@@ -81,11 +81,13 @@ Value fit_to(GraphBuilder& builder, std::optional<Value> value, const Type& type
   return *value;
 }
 
-// The graph of a part with inputs (arguments..., surroundings...) and outputs (results..., what is written...). The
-// results are those of the choices, of the types given.
+// The graph of a part with inputs (arguments..., surroundings...) and outputs (results..., what is written..., truth values
+// that are computed for the checks in them). The results are those of the choices, of the types given. `before` and
+// `after` outputs that are true stand for the checks of other parts.
 GraphPointer region_of(const Captured& part, const std::vector<Type>& arguments, const Surroundings& around,
                        std::span<const Type> around_types, std::span<const Tracer::Choice> choices,
-                       std::span<const Type> result_types, bool with_writes = true) {
+                       std::span<const Type> result_types, bool with_writes = true, std::size_t before = 0,
+                       std::size_t after = 0) {
   GraphBuilder builder;
   std::vector<Value> inputs;
   for (std::size_t i = 0; i < arguments.size(); ++i)
@@ -112,6 +114,13 @@ GraphPointer region_of(const Captured& part, const std::vector<Type>& arguments,
     const int output = output_for_write(part, around.sources()[i]);
     outputs.push_back(output >= 0 ? made[static_cast<std::size_t>(output)] : inputs[arguments.size() + i]);
   }
+  const Type truth{DType::bool_, {}, Device{}};
+  const auto add_true = [&](std::size_t count) {
+    for (std::size_t i = 0; i < count; ++i) outputs.push_back(fit_to(builder, std::nullopt, truth));
+  };
+  add_true(before);
+  for (int output : part.required) outputs.push_back(made[static_cast<std::size_t>(output)]);
+  add_true(after);
   return builder.finish(std::move(outputs));
 }
 
@@ -202,7 +211,7 @@ Captured Tracer::capture_part(const TensorList& arguments,
 }
 
 TensorList Tracer::add_region_node(const char* primitive, const TensorList& leading, const TensorList& state,
-                                   std::span<const Source> around, std::size_t written,
+                                   std::span<const Source> around, std::size_t written, std::size_t required,
                                    std::vector<GraphPointer> regions) {
   std::vector<Input> inputs;
   TensorList operands;
@@ -228,6 +237,8 @@ TensorList Tracer::add_region_node(const char* primitive, const TensorList& lead
   TensorList results = abstract_tensors(node.types());
   for (std::size_t i = 0; i < results.size(); ++i) add_memory(results[i], {&node, static_cast<int>(i)});
 
+  for (std::size_t i = 0; i < required; ++i) required_.push_back(value_of(results[results.size() - 1 - i]));
+  results.resize(results.size() - required);
   bool recorded = false;
   for (const Tensor& operand : operands)
     recorded = recorded || (operand.defined() && needs_gradient(operand));
@@ -299,9 +310,10 @@ TensorList Tracer::add_cond(const Tensor& condition, const Captured& yes, std::s
   const Captured* const parts[] = {&yes, &no};
   const Surroundings around(parts);
   const std::vector<Type> types = types_around(around.sources());
-  return add_region_node(
-      "cond", {condition}, {}, around.sources(), around.written(),
-      {region_of(yes, {}, around, types, of_yes, results), region_of(no, {}, around, types, of_no, results)});
+  return add_region_node("cond", {condition}, {}, around.sources(), around.written(),
+                         yes.required.size() + no.required.size(),
+                         {region_of(yes, {}, around, types, of_yes, results, true, 0, no.required.size()),
+                          region_of(no, {}, around, types, of_no, results, true, yes.required.size())});
 }
 
 namespace {
@@ -351,20 +363,26 @@ TensorList Tracer::trace_while(const std::function<Tensor(const TensorList&)>& t
   const std::vector<Type> types = types_of(state);
   const Captured condition =
       capture_part(state, [&](const TensorList& s) -> TensorList { return {test(s)}; });
-  const Captured turn = capture_part(state, body);
+  Captured turn = capture_part(state, body);
   check_state(types, turn);
   const std::vector<bool> in_place = written_state(state, turn, 0);
+  const TensorList all = with_checks(state, turn);
   if (!condition.writes.empty())
     fail_capture("the test of a loop writes a tensor in place", "write in the body of the loop");
   const Captured* const parts[] = {&condition, &turn};
   const Surroundings around(parts);
   const std::vector<Type> others = types_around(around.sources());
   const std::vector<Type> truth{{DType::bool_, {}, Device{}}};
-  TensorList results =
-      add_region_node("while_loop", {}, state, around.sources(), around.written(),
-                      {region_of(condition, types, around, others, all_results(condition), truth, false),
-                       region_of(turn, types, around, others, all_results(turn), types)});
-  return keep_in_place(state, in_place, std::move(results));
+  if (!condition.required.empty())
+    fail_capture("the test of a loop has an assertion", "assert in the body of the loop");
+  if (!condition.required.empty())
+    fail_capture("the test of a loop has an assertion", "assert in the body of the loop");
+  return keep_in_place(
+      state, in_place,
+      add_region_node(
+          "while_loop", {}, all, around.sources(), around.written(), 0,
+          {region_of(condition, types_of(all), around, others, all_results(condition), truth, false),
+           region_of(turn, types_of(all), around, others, all_results(turn), types_of(all))}));
 }
 
 TensorList Tracer::trace_for(const Tensor& count,
@@ -373,20 +391,38 @@ TensorList Tracer::trace_for(const Tensor& count,
   const std::vector<Type> types = types_of(state);
   TensorList arguments = abstract_tensors(std::vector<Type>{{DType::int64, {}, count.device()}});
   arguments.insert(arguments.end(), state.begin(), state.end());
-  const Captured turn = capture_part(
+  Captured turn = capture_part(
       arguments, [&](const TensorList& a) { return body(a[0], TensorList(a.begin() + 1, a.end())); });
   check_state(types, turn);
   const std::vector<bool> in_place = written_state(state, turn, 1);
   const Captured* const parts[] = {&turn};
   const Surroundings around(parts);
-  TensorList results = add_region_node("for_loop", {count}, state, around.sources(), around.written(),
-                                       {region_of(turn, types_of(arguments), around,
-                                                  types_around(around.sources()), all_results(turn), types)});
-  return keep_in_place(state, in_place, std::move(results));
+  const TensorList all = with_checks(state, turn);
+  arguments.insert(arguments.end(), all.begin() + static_cast<std::ptrdiff_t>(state.size()), all.end());
+  return keep_in_place(
+      state, in_place,
+      add_region_node("for_loop", {count}, all, around.sources(), around.written(), 0,
+                      {region_of(turn, types_of(arguments), around, types_around(around.sources()),
+                                 all_results(turn), types_of(all))}));
+}
+
+// Truth values that are computed for the checks in a loop go round with its state, so that each turn computes them.
+TensorList Tracer::with_checks(const TensorList& state, Captured& body) {
+  TensorList all = state;
+  for (int output : body.required) {
+    Captured::Result check;
+    check.output = output;
+    body.results.push_back(check);
+    all.push_back(full({}, true, DType::bool_));
+  }
+  body.required.clear();
+  return all;
 }
 
 TensorList Tracer::keep_in_place(const TensorList& state, const std::vector<bool>& in_place,
                                  TensorList results) {
+  for (std::size_t i = state.size(); i < results.size(); ++i) required_.push_back(value_of(results[i]));
+  results.resize(state.size());
   for (std::size_t i = 0; i < state.size(); ++i) {
     if (!in_place[i]) continue;
     assign_whole(state[i], value_of(results[i]));

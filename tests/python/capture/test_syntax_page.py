@@ -39,23 +39,16 @@ def test_programs(programs):
 
 
 def test_messages_of_the_graph():
-    def asserts(x):
-        assert x > 0
-        return x
-
     def grows(n):
         out = []
         for i in range(n):
             out.append(i)
         return out
 
-    for function, said in (
-        (asserts, "assert on a tensor"),
-        (grows, "is another kind of value after a turn of"),
-    ):
-        with pytest.raises(px.GraphError, match=said):
-            px.jit(function)(px.tensor(3))
-        assert said in PAGE
+    said = "is another kind of value after a turn of"
+    with pytest.raises(px.GraphError, match=said):
+        px.jit(grows)(px.tensor(3))
+    assert said in PAGE
 
 
 @pytest.mark.parametrize("refusal", REFUSALS)

@@ -52,6 +52,8 @@ Tensor apply_check(const Tensor& value, const Tensor& condition, CheckError erro
     abstract_evaluation.needs_values = true;
   } else if (!condition.item<bool>()) {
     if (error == CheckError::index) fail<IndexError>(ErrorCode::index_out_of_range, "{}", message).raise();
+    if (error == CheckError::assertion)
+      fail<AssertionError>(ErrorCode::assertion_failed, "{}", message).raise();
     fail<ValueError>(ErrorCode::invalid_value, "{}", message).raise();
   }
   Tensor result = shallow_alias(value);

@@ -7,9 +7,9 @@
 
 namespace phlox {
 
-enum class CheckError : std::uint8_t { value, index };
+enum class CheckError : std::uint8_t { value, index, assertion };
 inline std::span<const char* const> names_of(CheckError) {
-  static constexpr const char* names[] = {"ValueError", "IndexError"};
+  static constexpr const char* names[] = {"ValueError", "IndexError", "AssertionError"};
   return names;
 }
 
