@@ -145,7 +145,7 @@ class _Capture:
                 backend.numbers.clear()
             return results
 
-        self.captured = _phlox._trace(flat_function, tensors)
+        self.captured = _phlox._trace(flat_function, tensors).optimize(None)
         self.guards: list[_Guard] = []
         known: dict[tuple[str, int, Any], _Guard] = {}
         for kind, owner, name, value, place in backend.reads:

@@ -1,5 +1,7 @@
 #include "phlox/graph/jit.h"
 
+#include "phlox/graph/passes/pipeline.h"
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -42,7 +44,9 @@ TensorList detail::JitCache::run(const std::function<TensorList(const TensorList
       found = *entry;
     } else {
       try {
-        found = std::make_shared<graph::Captured>(graph::trace(function, arguments));
+        const graph::Captured captured = graph::trace(function, arguments);
+        found = std::make_shared<graph::Captured>(
+            captured.with_graph(run_pipeline(captured.graph, graph::default_pipeline())));
         captures.push_back(found);
         last_ = found->graph;
       } catch (const GraphError& error) {
