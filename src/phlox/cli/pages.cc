@@ -134,6 +134,7 @@ constexpr Topic topics[] = {
      "operations: `phlox op list softmax` finds them, `phlox op explain gelu` tells all about one"},
     {"phlox help", "the page of an error: `phlox help E0203`; a search: `phlox help broadcast`"},
     {"phlox doctor", "version, processor, threads and libraries, and what is wrong with them"},
+    {"PHLOX_DEBUG", "environment variable: 1 to 3 say what passes do to graphs (docs/debugging.md)"},
     {"PHLOX_JIT", "environment variable: 0 runs captured functions eagerly, line by line"},
     {"PHLOX_NUM_THREADS", "environment variable: how many threads compute; else one for each processor"},
     {"PHLOX_MAX_ISA", "environment variable: the best instruction set used: baseline, avx2 or avx512"},
