@@ -58,6 +58,7 @@ from ._settings import (
     use_deterministic_algorithms,
 )
 from ._trace import trace
+from ._vmap import vmap
 from .errors import (
     DeviceError,
     DTypeError,

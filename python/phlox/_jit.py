@@ -12,7 +12,7 @@ from . import _phlox
 from ._failure import fail
 from ._modes import is_grad_enabled
 from ._phlox import Graph, Module, Tensor
-from ._trace import flatten, unflatten
+from ._structures import flatten, unflatten
 from .errors import GraphError
 
 if TYPE_CHECKING:
@@ -206,7 +206,7 @@ class Jitted:
         return bound[self._function]
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        if _is_disabled():
+        if _is_disabled() or _phlox._is_batching():
             return self._function(*args, **kwargs)
         if _phlox._is_capturing():
             from .capture._conversion import converted_callable

@@ -9,60 +9,7 @@ from typing import Any
 from . import _phlox
 from ._failure import fail
 from ._phlox import Graph, Tensor
-
-
-class _Leaf:
-    """Stands for the tensor of this number in a structure of lists, tuples and dictionaries."""
-
-    def __init__(self, number: int):
-        self.number = number
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Leaf) and self.number == other.number
-
-    def __hash__(self) -> int:
-        return hash(("leaf", self.number))
-
-
-def flatten(structure: Any, tensors: list[Tensor]) -> Any:
-    """The structure with numbered leaves in the places of its tensors, which are appended to `tensors`."""
-    if isinstance(structure, Tensor):
-        tensors.append(structure)
-        return _Leaf(len(tensors) - 1)
-    if isinstance(structure, dict):
-        return {key: flatten(value, tensors) for key, value in structure.items()}
-    if isinstance(structure, (list, tuple)):
-        items = [flatten(value, tensors) for value in structure]
-        if hasattr(structure, "_fields"):
-            return type(structure)(*items)
-        return items if isinstance(structure, list) else tuple(items)
-    return structure
-
-
-def unflatten(structure: Any, tensors: list[Tensor]) -> Any:
-    """The reverse of `flatten`."""
-    if isinstance(structure, _Leaf):
-        return tensors[structure.number]
-    if isinstance(structure, dict):
-        return {key: unflatten(value, tensors) for key, value in structure.items()}
-    if isinstance(structure, (list, tuple)):
-        items = [unflatten(value, tensors) for value in structure]
-        if hasattr(structure, "_fields"):
-            return type(structure)(*items)
-        return items if isinstance(structure, list) else tuple(items)
-    return structure
-
-
-def _same(a: Any, b: Any) -> bool:
-    if isinstance(a, _Leaf) or isinstance(b, _Leaf):
-        return isinstance(a, _Leaf) and isinstance(b, _Leaf)
-    if type(a) is not type(b):
-        return False
-    if isinstance(a, dict):
-        return list(a) == list(b) and all(_same(a[key], b[key]) for key in a)
-    if isinstance(a, (list, tuple)):
-        return len(a) == len(b) and all(map(_same, a, b))
-    return a is b or a == b
+from ._structures import flatten, same, unflatten
 
 
 class Traced:
@@ -103,7 +50,7 @@ class Traced:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         tensors: list[Tensor] = []
-        if not _same(flatten((args, kwargs), tensors), self._arguments):
+        if not same(flatten((args, kwargs), tensors), self._arguments):
             fail(
                 "GraphError",
                 "not_capturable",

@@ -7,6 +7,7 @@
 #include "phlox/autograd/checkpoint.h"
 #include "phlox/autograd/engine.h"
 #include "phlox/autograd/function.h"
+#include "phlox/autograd/vmap.h"
 #include "phlox/graph/captured.h"
 #include "phlox/graph/control_flow.h"
 #include "phlox/graph/jit.h"

@@ -2,9 +2,11 @@
 
 #include <nanobind/nanobind.h>
 #include <nanobind/stl/optional.h>
+#include <nanobind/stl/pair.h>
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
 
+#include <algorithm>
 #include <cctype>
 #include <set>
 
@@ -13,7 +15,9 @@
 #include "phlox/autograd/checkpoint.h"
 #include "phlox/autograd/engine.h"
 #include "phlox/autograd/function.h"
+#include "phlox/autograd/vmap.h"
 #include "phlox/core/recording.h"
+#include "phlox/core/sample_mode.h"
 #include "python/shared_object.h"
 
 namespace nb = nanobind;
@@ -179,6 +183,32 @@ void add_autograd(PyObject* module) {
         return tuple_of(result);
       },
       "outputs"_a, "inputs"_a, "gradients"_a, "retain_graph"_a.none(), "create_graph"_a, "allow_unused"_a);
+  m.def("_depends_on_others", [](const TensorList& outputs, const TensorList& leaves) {
+    return autograd::depends_on_others(outputs, leaves);
+  });
+  m.def("_is_batching", [] { return active_vmaps > 0; });
+  m.def(
+      "_vmap",
+      [](nb::callable function, const TensorList& arguments, const std::vector<OptionalDim>& in_dims,
+         const std::string& randomness) {
+        static constexpr const char* names[] = {"error", "different", "same"};
+        const auto chosen = std::find(std::begin(names), std::end(names), randomness);
+        if (chosen == std::end(names))
+          fail<ValueError>(ErrorCode::unknown_name, "vmap: randomness is '{}'", randomness)
+              .hint("\"error\", \"different\" or \"same\"")
+              .raise();
+        BatchDims places{std::initializer_list<OptionalDim>{}}, out_dims = places;
+        places.assign(in_dims.begin(), in_dims.end());
+        return autograd::run_vmap(
+            [&](const TensorList& samples) {
+              const auto [results, dims] =
+                  nb::cast<std::pair<TensorList, std::vector<OptionalDim>>>(function(nb::cast(samples)));
+              out_dims.assign(dims.begin(), dims.end());
+              return results;
+            },
+            arguments, places, out_dims, static_cast<Randomness>(chosen - std::begin(names)));
+      },
+      "function"_a, "arguments"_a, "in_dims"_a, "randomness"_a);
   m.def("_apply_function", [](const std::string& name, const TensorList& inputs, nb::object forward,
                               nb::object backward, nb::object context) {
     return tuple_of(apply_function(name, inputs, forward, backward, context));

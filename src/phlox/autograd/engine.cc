@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <unordered_set>
 #include <vector>
 
 #include "phlox/core/recording.h"
@@ -169,18 +170,22 @@ class NodeTable {
 
 class BackwardPass {
  public:
-  explicit BackwardPass(bool retain_graph) : retain_graph_(retain_graph) {}
+  // With `stop_at_targets` what lies behind a target takes no part.
+  explicit BackwardPass(bool retain_graph, bool stop_at_targets = false)
+      : retain_graph_(retain_graph), stop_at_targets_(stop_at_targets) {}
 
   void add_root(const Tensor& output, Tensor gradient) {
-    Edge edge = gradient_edge(output);
+    add_root(gradient_edge(output), std::move(gradient));
+  }
+  void add_root(Edge edge, Tensor gradient) {
     std::uint32_t number = table_.insert(edge.node.get()).first;
     add_gradient(table_[number].output(edge.output), std::move(gradient), "backward");
     roots_.push_back(std::move(edge));
   }
 
   // The gradient of `input` is wanted as result `position`; leaves are left alone from now on.
-  void add_target(const Tensor& input, std::size_t position) {
-    targets_.push_back({gradient_edge(input), position});
+  void add_target(Edge edge, std::size_t position) {
+    targets_.push_back({std::move(edge), position});
     results_.resize(std::max(results_.size(), position + 1));
     reached_.resize(results_.size(), false);
   }
@@ -224,7 +229,8 @@ class BackwardPass {
     while (!stack.empty()) {
       Visit& visit = stack.back();
       GradientNode* node = table_[visit.number].node;
-      if (visit.next_edge < node->input_count()) {
+      const bool stops = stop_at_targets_ && table_[visit.number].is_target;
+      if (visit.next_edge < node->input_count() && !stops) {
         GradientNode* next = node->edges()[static_cast<std::size_t>(visit.next_edge++)].node.get();
         if (!next) continue;
         std::uint32_t number = table_.insert(next).first;
@@ -244,6 +250,10 @@ class BackwardPass {
       state.needed = state.leads_on = true;
       for (Edge& edge : state.node->edges())
         if (edge.node) ++table_[table_.find(edge.node.get())].dependencies;
+      return;
+    }
+    if (stop_at_targets_ && table_[number].is_target) {
+      table_[number].needed = true;
       return;
     }
     bool leads_on = false;
@@ -348,6 +358,7 @@ class BackwardPass {
   }
 
   bool retain_graph_;
+  bool stop_at_targets_;
   NodeTable table_;
   std::vector<Edge> roots_;  // hold the graph, even when a hook replaces the outputs' history
   std::vector<Target> targets_;
@@ -426,7 +437,7 @@ Gradients grad(std::span<const Tensor> outputs, std::span<const Tensor> inputs,
           .detail("input", describe(inputs[i]))
           .hint("requires_grad = True before the forward computation")
           .raise();
-    pass.add_target(inputs[i], i);
+    pass.add_target(gradient_edge(inputs[i]), i);
   }
   add_roots(pass, "grad", outputs, output_gradients);
   Gradients results = pass.run();
@@ -442,6 +453,33 @@ Gradients grad(std::span<const Tensor> outputs, std::span<const Tensor> inputs,
     }
   }
   return results;
+}
+
+Gradients grad_between(std::span<const Edge> roots, std::span<const Tensor> gradients,
+                       std::span<const Edge> targets) {
+  BackwardPass pass(true, true);
+  for (std::size_t i = 0; i < targets.size(); ++i) pass.add_target(targets[i], i);
+  for (std::size_t i = 0; i < roots.size(); ++i)
+    if (gradients[i].defined()) pass.add_root(roots[i], gradients[i]);
+  return pass.run();
+}
+
+bool depends_on_others(std::span<const Tensor> outputs, std::span<const Tensor> leaves) {
+  std::unordered_set<const GradientNode*> visited;
+  for (const Tensor& leaf : leaves) visited.insert(gradient_edge(leaf).node.get());
+  std::vector<GradientNode*> waiting;
+  const auto visit = [&](GradientNode* node) {
+    if (node && visited.insert(node).second) waiting.push_back(node);
+  };
+  for (const Tensor& output : outputs)
+    if (output.requires_grad()) visit(gradient_edge(output).node.get());
+  while (!waiting.empty()) {
+    GradientNode* node = waiting.back();
+    waiting.pop_back();
+    if (node->leaf()) return true;
+    for (Edge& edge : node->edges()) visit(edge.node.get());
+  }
+  return false;
 }
 
 }  // namespace phlox::autograd

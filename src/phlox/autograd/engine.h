@@ -33,4 +33,13 @@ Gradients grad(std::span<const Tensor> outputs, std::span<const Tensor> inputs,
                std::span<const Tensor> output_gradients = {}, std::optional<bool> retain_graph = {},
                bool create_graph = false, bool allow_unused = false);
 
+// The gradients along edges: of what `roots` lead to, weighted with `gradients`, with respect to `targets`. What lies
+// behind a target is left alone, so that a target behind another gets only what comes to it directly. The graph is
+// kept. Undefined where nothing comes.
+Gradients grad_between(std::span<const Edge> roots, std::span<const Tensor> gradients,
+                       std::span<const Edge> targets);
+
+// Whether gradients of `outputs` flow to anything but `leaves`.
+bool depends_on_others(std::span<const Tensor> outputs, std::span<const Tensor> leaves);
+
 }  // namespace phlox::autograd

@@ -7,6 +7,7 @@
 #include <new>
 
 #include "phlox/core/recording.h"
+#include "phlox/core/sample_mode.h"
 #include "phlox/core/strided.h"
 
 namespace phlox {
@@ -115,6 +116,12 @@ void TensorImpl::update_layout() {
 
 void TensorImpl::throw_without_data() const {
   const Shape shape(std::span<const std::int64_t>(sizes, rank));
+  if (active_vmaps && active_vmaps == thread_mode.interpreter_count)
+    fail<GraphError>(ErrorCode::value_while_capturing,
+                     "the values of a tensor are asked for inside of vmap, where they differ between samples")
+        .detail("tensor", fmt::format("{}[{}]", info(dtype).short_name, to_string(shape)))
+        .hint("compute with tensors; px.where chooses between two of them")
+        .raise();
   fail<GraphError>(ErrorCode::value_while_capturing,
                    "the values of a tensor are asked for that was made while a function is captured")
       .detail("tensor", fmt::format("{}[{}]", info(dtype).short_name, to_string(shape)))
@@ -311,10 +318,20 @@ void* Tensor::data_pointer() const {
   return impl()->address();
 }
 
+namespace {
+
+// Values may be asked for where no interpreter is active, or where vmaps alone are and samples share the tensor.
+void need_values(const TensorImpl& tensor) {
+  if (!thread_mode.interpreter_count) [[likely]]
+    return;
+  if (!tensor.has_data() || active_vmaps != thread_mode.interpreter_count) tensor.throw_without_data();
+}
+
+}  // namespace
+
 Scalar Tensor::item() const {
   const TensorImpl* t = impl();
-  if (thread_mode.interpreter_count) [[unlikely]]
-    t->throw_without_data();
+  need_values(*t);
   if (t->count != 1)
     fail<ValueError>(ErrorCode::invalid_value, "item: a tensor of {} elements is not a single number",
                      t->count)
@@ -327,8 +344,7 @@ Scalar Tensor::item() const {
 template <class T>
 std::vector<T> Tensor::to_vector() const {
   const TensorImpl& t = *impl();
-  if (thread_mode.interpreter_count) [[unlikely]]
-    t.throw_without_data();
+  need_values(t);
   if (!is_computable(t.dtype))
     fail<DTypeError>(ErrorCode::wrong_dtype, "to_vector: {} has no C++ type", info(t.dtype).name).raise();
   std::vector<T> values;

@@ -74,6 +74,7 @@ bool Captured::gradients_fit() const {
 }
 
 TensorList Captured::compute(const TensorList& inputs) const {
+  if (thread_mode.interpreter_count) return execute(*graph, inputs);  // primitive by primitive, for it to see
   std::shared_ptr<Plan> plan = std::atomic_load(&plan_);
   if (!plan || !plan->fits(inputs)) {
     std::vector<Donation> donations;

@@ -1,6 +1,7 @@
 // The losses of classification: cross_entropy and nll_loss.
 #include "phlox/core/recording.h"
 #include "phlox/core/saved_tensor.h"
+#include "phlox/ops/primitives/batching.h"
 #include "phlox/ops/primitives/device_kernels.h"
 #include "phlox/ops/functions.h"
 #include "phlox/ops/loss_reduction.h"
@@ -121,6 +122,22 @@ void check_cross_entropy_gradient(const PrimitiveCall& call) {
   call.require_dtype("statistics", call.tensor(3), working);
 }
 PHLOX_PRIMITIVE_RULE(cross_entropy_gradient, check_cross_entropy_gradient);
+
+// Samples are more rows; weights of classes that differ between samples are not foreseen in a call.
+template <auto evaluate>
+TensorList batch_cross_entropy(const BatchedCall& call) {
+  if (call.is_batched(2)) return run_each_sample(call);
+  TensorList held;
+  for (std::size_t i = 0; i < call.inputs().size(); ++i) {
+    if (i == 2) held.push_back(call.tensor(i));
+    else if (i == 0) held.push_back(call.batched(i));
+    else held.push_back(contiguous(call.batched(i)));
+  }
+  const std::vector<Operand> operands(held.begin(), held.end());
+  return evaluate(operands, call.attributes());
+}
+PHLOX_BATCHING_RULE(cross_entropy, batch_cross_entropy<evaluate_cross_entropy>);
+PHLOX_BATCHING_RULE(cross_entropy_gradient, batch_cross_entropy<evaluate_cross_entropy_gradient>);
 
 class CrossEntropyNode final : public GradientNode {
  public:

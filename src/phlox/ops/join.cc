@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "phlox/core/recording.h"
+#include "phlox/ops/primitives/batching.h"
 #include "phlox/ops/primitives/device_kernels.h"
 #include "phlox/ops/functions.h"
 #include "phlox/ops/in_place.h"
@@ -36,6 +37,12 @@ void check_split(const PrimitiveCall& call) {
   call.require(rest == 0, "the parts leave {} elements out", rest);
 }
 PHLOX_PRIMITIVE_RULE(split, check_split);
+
+TensorList batch_split(const BatchedCall& call) {
+  const auto& a = call.attributes_as<SplitAttributes>();
+  return apply_split(call.tensor(0), a.dim + 1, a.sizes);
+}
+PHLOX_BATCHING_RULE(split, batch_split);
 
 class SplitNode final : public GradientNode {
  public:
@@ -104,6 +111,14 @@ void check_cat(const PrimitiveCall& call) {
   }
 }
 PHLOX_PRIMITIVE_RULE(cat, check_cat);
+
+TensorList batch_cat(const BatchedCall& call) {
+  TensorList tensors;
+  for (std::size_t i = 0; i < call.inputs().size(); ++i) tensors.push_back(call.batched(i));
+  const std::int64_t dim = call.attributes_as<CatAttributes>().dim;
+  return {apply_cat(tensors, dim < 0 ? dim : dim + 1, "cat")};
+}
+PHLOX_BATCHING_RULE(cat, batch_cat);
 
 class CatNode final : public GradientNode {
  public:

@@ -3,9 +3,11 @@
 #include "phlox/ops/primitives/normalization.h"
 
 #include <algorithm>
+#include <optional>
 
 #include "phlox/core/recording.h"
 #include "phlox/core/saved_tensor.h"
+#include "phlox/ops/primitives/batching.h"
 #include "phlox/ops/primitives/convert.h"
 #include "phlox/ops/primitives/device_kernels.h"
 #include "phlox/ops/functions.h"
@@ -286,6 +288,72 @@ NormalizedResults apply_normalize(const Tensor& input, const Tensor& weight, con
                             new NormalizationNode(input, weight, bias, center, inverse, form)));
   return {result, center, variance, inverse};
 }
+
+// The form for all samples where they are more statistics: with the batch dimension in front, or folded into the first
+// one. Nothing where they would lie inside of what is reduced.
+struct BatchedForm {
+  Normalized form;
+  bool folds = false;
+  std::int64_t batch = 1;
+  Tensor enter(const Tensor& tensor) const { return folds ? fold_batch(tensor) : tensor; }
+  Tensor leave(const Tensor& tensor) const { return folds ? unfold_batch(tensor, batch) : tensor; }
+};
+std::optional<BatchedForm> form_behind_batch(const BatchedCall& call, const Normalized& form) {
+  BatchedForm result{form, form.channels_last, call.batch()};
+  if (form.layout.outer != 1 || form.layout.inner == 1 || (result.folds && form.dims.contains(0))) return {};
+  result.form.layout.kept *= call.batch();
+  if (!result.folds) result.form.dims = DimList(behind_batch(form.dims));
+  return result;
+}
+
+// A parameter of samples against their input; shared ones broadcast as they are.
+Tensor parameter_of(const BatchedCall& call, std::size_t i) {
+  return call.is_batched(i) ? with_sample_rank(call.tensor(i), call.rank(0)) : call.tensor(i);
+}
+
+TensorList batch_normalize(const BatchedCall& call) {
+  const auto batched = form_behind_batch(call, call.attributes_as<Normalized>());
+  if (!batched) return run_each_sample(call);
+  const bool differ = call.is_batched(1) || call.is_batched(2);
+  const auto shared = [&](std::size_t i) { return differ || !call.has(i) ? Tensor() : call.tensor(i); };
+  const NormalizedResults r =
+      apply_normalize(batched->enter(call.batched(0)), shared(1), shared(2), batched->form);
+  Tensor result = batched->leave(r.result);
+  if (differ && call.has(1)) result = mul(result, parameter_of(call, 1));
+  if (differ && call.has(2)) result = add(result, parameter_of(call, 2));
+  return {result, batched->leave(r.mean), batched->leave(r.variance), batched->leave(r.inverse)};
+}
+PHLOX_BATCHING_RULE(normalize, batch_normalize);
+
+TensorList batch_normalize_gradient(const BatchedCall& call) {
+  const auto& a = call.attributes_as<NormalizeGradientAttributes>();
+  const auto batched = form_behind_batch(call, a.form);
+  if (!batched) return run_each_sample(call);
+  const Tensor input = call.batched(0), gradient = call.batched(1), mean = call.batched(2),
+               inverse = call.batched(3);
+  TensorList results;
+  if (a.wanted[0]) {
+    // Weights of samples are taken into the gradient.
+    const bool differ = call.is_batched(4);
+    const Tensor weight = differ || !call.has(4) ? Tensor() : call.tensor(4);
+    const Tensor slope = batched->enter(differ ? mul(gradient, parameter_of(call, 4)) : gradient);
+    const Tensor values = batched->enter(input), center = contiguous(batched->enter(mean)),
+                 factor = contiguous(batched->enter(inverse));
+    const Operand operands[] = {values, slope, center, factor, weight};
+    NormalizeGradientAttributes of_input{batched->form, {true, false, false}, a.parameter_shape};
+    results.push_back(batched->leave(apply_normalize_gradient(operands, of_input)[0]));
+  }
+  Shape places = a.parameter_shape;  // of the parameters of samples against their input
+  while (places.rank() < call.rank(0)) places.insert(0, 1);
+  const Shape shape = with_batch(call.batch(), a.parameter_shape);
+  const auto parameter_gradient = [&](const Tensor& terms) {
+    return reshape(sum_to_shape(terms, with_batch(call.batch(), places)), shape);
+  };
+  if (a.wanted[1]) results.push_back(parameter_gradient(mul(gradient, mul(sub(input, mean), inverse))));
+  if (a.wanted[2]) results.push_back(parameter_gradient(gradient));
+  return results;
+}
+PHLOX_BATCHING_RULE(normalize_gradient, batch_normalize_gradient);
 
 // The input with mean 0 and variance 1 over the form's dimensions, times weight plus bias, which broadcast against the
 // input or are undefined.

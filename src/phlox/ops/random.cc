@@ -4,6 +4,7 @@
 #include <numeric>
 
 #include "phlox/core/recording.h"
+#include "phlox/ops/primitives/batching.h"
 #include "phlox/ops/primitives/device_kernels.h"
 #include "phlox/ops/functions.h"
 #include "phlox/ops/in_place.h"
@@ -11,6 +12,7 @@
 #include "phlox/ops/primitives/primitive.h"
 #include "phlox/ops/primitives/random.h"
 #include "phlox/ops/primitives/rules.h"
+#include "phlox/ops/view.h"
 
 namespace phlox {
 namespace {
@@ -53,6 +55,25 @@ void check_random(const PrimitiveCall& call) {
   else call.require(is_floating(a.dtype), "the numbers are floating, not {}", info(a.dtype).name);
 }
 PHLOX_PRIMITIVE_RULE(random, check_random);
+
+Tensor random_from(const Tensor& state, const RandomAttributes& a) {
+  if (thread_mode.interpreter_count) [[unlikely]] {
+    const Operand operand(state);
+    return interpret(random_primitive, {&operand, 1}, &a)[0];
+  }
+  return run_random(a, state_from(state));
+}
+
+// One draw for all samples, each of which takes whole counters.
+TensorList batch_random(const BatchedCall& call) {
+  if (!call.first_state.defined()) return run_each_sample(call);
+  RandomAttributes a = call.attributes_as<RandomAttributes>();
+  const Shape shape = with_batch(call.batch(), a.shape);
+  const std::int64_t count = element_count(a.shape);
+  a.shape = {call.batch(), call.blocks * (random_is_wide(a.call, a.dtype) ? 2 : 4)};
+  return {reshape(slice_dim(random_from(call.first_state, a), 1, 0, count), shape)};
+}
+PHLOX_BATCHING_RULE(random, batch_random);
 
 struct AdvanceAttributes {
   std::int64_t blocks = 0;
@@ -502,6 +523,25 @@ void check_dropout(const PrimitiveCall& call) {
   call.require(a.probability >= 0 && a.probability <= 1, "{} is not a probability", a.probability);
 }
 PHLOX_PRIMITIVE_RULE(dropout, check_dropout);
+
+// One draw for all samples, each of which takes whole counters; those that share a state are drawn one by one.
+TensorList batch_dropout(const BatchedCall& call) {
+  if (!call.first_state.defined()) return run_each_sample(call);
+  DropoutAttributes a = call.attributes_as<DropoutAttributes>();
+  const Tensor input = call.batched(0);
+  // Elements are drawn in the order of memory.
+  const Tensor ordered = a.channels_last ? movedim(input, DimList(2), DimList(-1)) : input;
+  a.channels_last = false;
+  const Tensor rows = reshape(ordered, {call.batch(), -1});
+  const std::int64_t count = rows.size(1);
+  const DrawnState state{thread_mode.interpreter_count ? GeneratorState{} : state_from(call.first_state),
+                         call.first_state};
+  const Tensor drawn = run_dropout(pad(rows, {0, 4 * call.blocks - count}), a, state);
+  const Tensor result = reshape(slice_dim(drawn, 1, 0, count), ordered.shape());
+  return {call.attributes_as<DropoutAttributes>().channels_last ? movedim(result, DimList(-1), DimList(2))
+                                                                : result};
+}
+PHLOX_BATCHING_RULE(dropout, batch_dropout);
 
 // Dropout is linear: its gradient is the same dropout of the gradient.
 class DropoutNode final : public GradientNode {

@@ -2,6 +2,7 @@
 
 #include "phlox/core/recording.h"
 #include "phlox/core/saved_tensor.h"
+#include "phlox/ops/primitives/batching.h"
 #include "phlox/ops/primitives/device_kernels.h"
 #include "phlox/ops/functions.h"
 #include "phlox/ops/primitives/primitive.h"
@@ -49,6 +50,23 @@ void check_softmax_gradient(const PrimitiveCall& call) {
   call.require_dim("dim", call.attributes<SoftmaxAttributes>().dim, result);
 }
 PHLOX_PRIMITIVE_RULE(softmax_gradient, check_softmax_gradient);
+
+// One element is a row of one.
+TensorList batch_softmax(const BatchedCall& call) {
+  const auto& a = call.attributes_as<SoftmaxAttributes>();
+  const Tensor& input = call.tensor(0);
+  return {reshape(apply_softmax(with_sample_rank(input, 1), a.dim + 1, a.log), input.shape())};
+}
+PHLOX_BATCHING_RULE(softmax, batch_softmax);
+
+TensorList batch_softmax_gradient(const BatchedCall& call) {
+  const auto& a = call.attributes_as<SoftmaxAttributes>();
+  const Tensor result = call.batched(0), gradient = call.batched(1);
+  return {
+      reshape(softmax_gradient(with_sample_rank(result, 1), with_sample_rank(gradient, 1), a.dim + 1, a.log),
+              result.shape())};
+}
+PHLOX_BATCHING_RULE(softmax_gradient, batch_softmax_gradient);
 
 // The gradient of the input, without a gradient of its own.
 Tensor softmax_gradient(const Tensor& result, const Tensor& gradient, int dim, bool log) {

@@ -1,4 +1,5 @@
 // Orders along a dimension, and places in them.
+#include "phlox/ops/primitives/batching.h"
 #include "phlox/ops/primitives/device_kernels.h"
 #include "phlox/ops/functions.h"
 #include "phlox/ops/registry/operation.h"
@@ -58,6 +59,16 @@ void check_search(const PrimitiveCall& call) {
   call.require(fits, "the leading dimensions differ");
 }
 PHLOX_PRIMITIVE_RULE(search, check_search);
+
+TensorList batch_search(const BatchedCall& call) {
+  const bool right = call.attributes_as<SearchAttributes>().right;
+  if (!call.is_batched(0) && call.rank(0) == 1)
+    return {apply_search(call.tensor(0), contiguous(call.tensor(1)), right)};
+  const Tensor sorted = contiguous(call.batched(0)), values = contiguous(call.batched(1));
+  if (call.rank(0) > 1) return {apply_search(sorted, values, right)};
+  return {reshape(apply_search(sorted, reshape(values, {call.batch(), -1}), right), values.shape())};
+}
+PHLOX_BATCHING_RULE(search, batch_search);
 
 Tensor apply_search(const Tensor& sorted, const Tensor& values, bool right) {
   if (thread_mode.interpreter_count) [[unlikely]] {

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "phlox/core/recording.h"
+#include "phlox/ops/primitives/batching.h"
 #include "phlox/ops/primitives/convert.h"
 #include "phlox/ops/primitives/device_kernels.h"
 #include "phlox/ops/functions.h"
@@ -26,6 +27,44 @@ TensorList evaluate_view(std::span<const Operand> inputs, const void* attributes
 }
 PHLOX_PRIMITIVE(view, 20, evaluate_view, ViewAttributes);
 PHLOX_PRIMITIVE_RULE(view, check_view);
+
+// The view of each sample, of `rank` dimensions, as a view of the batch; not for those that go by strides.
+ViewAttributes view_behind_batch(ViewAttributes v, std::int64_t batch, int rank) {
+  const auto behind = [](std::int64_t& dim) { ++dim; };
+  switch (v.kind) {
+    case ViewKind::reshape:
+    case ViewKind::expand: v.a.insert(0, batch); break;
+    case ViewKind::permute: v.a = with_batch(0, behind_batch(v.a)); break;
+    case ViewKind::select:
+    case ViewKind::unfold: behind(v.a[0]); break;
+    case ViewKind::slice:
+      v.a.insert(0, batch);
+      v.b.insert(0, 0);
+      v.c.insert(0, 1);
+      break;
+    case ViewKind::diagonal:
+      behind(v.a[1]);
+      behind(v.a[2]);
+      break;
+    case ViewKind::strided:
+    case ViewKind::real_pairs:
+    case ViewKind::complex_pairs: break;
+  }
+  if (v.kind == ViewKind::unfold && rank == 0)  // of the only element, as if it were a row
+    return {ViewKind::slice, {batch, v.a[1]}, {0, 0}, {1, 1}};
+  return v;
+}
+
+TensorList batch_view(const BatchedCall& call) {
+  const auto& v = call.attributes_as<ViewAttributes>();
+  const Tensor& input = call.tensor(0);
+  const bool grows =
+      v.kind == ViewKind::expand || (v.kind == ViewKind::unfold && call.rank(0) == 0 && v.a.rank() > 0);
+  const int rank = v.kind == ViewKind::expand ? v.a.rank() : 1;
+  return {apply_view(grows ? with_sample_rank(input, rank) : input,
+                     view_behind_batch(v, call.batch(), call.rank(0)))};
+}
+PHLOX_BATCHING_RULE(view, batch_view);
 
 }  // namespace
 
@@ -89,6 +128,19 @@ TensorList evaluate_view_gradient(std::span<const Operand> inputs, const void* a
   return {apply_view_gradient(inputs[0].tensor(), a.shape, a.view, a.outside)};
 }
 PHLOX_PRIMITIVE(view_gradient, 21, evaluate_view_gradient, ViewGradientAttributes);
+
+TensorList batch_view_gradient(const BatchedCall& call) {
+  const auto& a = call.attributes_as<ViewGradientAttributes>();
+  const Shape shape = with_batch(call.batch(), a.shape);
+  if (a.view.kind == ViewKind::unfold && a.shape.empty()) {
+    const Tensor row = apply_view_gradient(call.tensor(0), {call.batch(), 1},
+                                           view_behind_batch(a.view, call.batch(), 0), a.outside);
+    return {reshape(row, shape)};
+  }
+  return {apply_view_gradient(call.tensor(0), shape, view_behind_batch(a.view, call.batch(), a.shape.rank()),
+                              a.outside)};
+}
+PHLOX_BATCHING_RULE(view_gradient, batch_view_gradient);
 
 class ViewGradientNode final : public GradientNode {
  public:
@@ -163,6 +215,19 @@ TensorList evaluate_view_put(std::span<const Operand> inputs, const void* attrib
 }
 PHLOX_PRIMITIVE(view_put, 30, evaluate_view_put, ViewAttributes);
 PHLOX_PRIMITIVE_RULE(view_put, check_view_put);
+
+TensorList batch_view_put(const BatchedCall& call) {
+  ViewAttributes v = call.attributes_as<ViewAttributes>();
+  const Tensor base = call.batched(0), value = call.batched(1);
+  if (v.kind == ViewKind::strided) {  // strides count elements of row-major samples
+    v.a.insert(0, call.batch());
+    v.b.insert(0, base.numel() / call.batch());
+  } else {
+    v = view_behind_batch(v, call.batch(), call.rank(0));
+  }
+  return {apply_view_put(base, value, v)};
+}
+PHLOX_BATCHING_RULE(view_put, batch_view_put);
 
 class ViewPutNode final : public GradientNode {
  public:

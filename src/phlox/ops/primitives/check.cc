@@ -2,6 +2,8 @@
 
 #include "phlox/core/recording.h"
 #include "phlox/ops/primitives/device_kernels.h"
+#include "phlox/ops/functions.h"
+#include "phlox/ops/primitives/batching.h"
 #include "phlox/ops/primitives/primitive.h"
 #include "phlox/ops/primitives/rules.h"
 
@@ -29,6 +31,13 @@ void check_check(const PrimitiveCall& call) {
   call.require(call.tensor(1).numel() == 1, "the condition is not one truth value");
 }
 PHLOX_PRIMITIVE_RULE(check, check_check);
+
+TensorList batch_check(const BatchedCall& call) {
+  const auto& a = call.attributes_as<CheckAttributes>();
+  const Tensor& condition = call.tensor(1);
+  return {apply_check(call.batched(0), call.is_batched(1) ? all(condition) : condition, a.error, a.message)};
+}
+PHLOX_BATCHING_RULE(check, batch_check);
 
 class CheckNode final : public GradientNode {
  public:

@@ -2,6 +2,7 @@
 
 #include "phlox/core/recording.h"
 #include "phlox/core/saved_tensor.h"
+#include "phlox/ops/primitives/batching.h"
 #include "phlox/ops/primitives/device_kernels.h"
 #include "phlox/ops/functions.h"
 #include "phlox/ops/primitives/primitive.h"
@@ -80,6 +81,24 @@ void check_contraction(const PrimitiveCall& call) {
   call.require_dtype("the bias", call.tensor(2), dtype);
 }
 PHLOX_PRIMITIVE_RULE(contraction, check_contraction);
+
+// Samples are rows of one product where they share the right matrix, and one of a batch of products else.
+TensorList batch_contraction(const BatchedCall& call) {
+  const bool is_product = call.rank(0) == 2, shared_bias = call.has(2) && !call.is_batched(2);
+  const OptionalTensor bias = shared_bias ? OptionalTensor(call.tensor(2)) : std::nullopt;
+  Tensor result;
+  if (is_product && !call.is_batched(1)) {
+    result = unfold_batch(contract(fold_batch(call.batched(0)), call.tensor(1), bias), call.batch());
+  } else if (is_product) {
+    result = contract(call.batched(0), call.batched(1), bias);
+  } else {
+    result =
+        unfold_batch(contract(fold_batch(call.batched(0)), fold_batch(call.batched(1)), bias), call.batch());
+  }
+  if (call.is_batched(2)) result = add(result, with_sample_rank(call.tensor(2), call.rank(0)));
+  return {result};
+}
+PHLOX_BATCHING_RULE(contraction, batch_contraction);
 
 }  // namespace
 

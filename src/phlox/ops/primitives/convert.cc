@@ -1,6 +1,7 @@
 #include "phlox/ops/primitives/convert.h"
 
 #include "phlox/core/recording.h"
+#include "phlox/ops/primitives/batching.h"
 #include "phlox/ops/primitives/device_kernels.h"
 #include "phlox/ops/functions.h"
 #include "phlox/ops/in_place.h"
@@ -25,6 +26,13 @@ void check_convert(const PrimitiveCall& call) {
   }
 }
 PHLOX_PRIMITIVE_RULE(convert, check_convert);
+
+TensorList batch_convert(const BatchedCall& call) {
+  const auto& a = call.attributes_as<ConvertAttributes>();
+  if (a.order != MemoryOrder::channels_last) return {apply_convert(call.tensor(0), a.dtype, a.order)};
+  return {unfold_batch(apply_convert(fold_batch(call.tensor(0)), a.dtype, a.order), call.batch())};
+}
+PHLOX_BATCHING_RULE(convert, batch_convert);
 
 class ConvertNode final : public GradientNode {
  public:

@@ -5,6 +5,7 @@
 
 #include "phlox/core/recording.h"
 #include "phlox/core/saved_tensor.h"
+#include "phlox/ops/primitives/batching.h"
 #include "phlox/ops/primitives/convert.h"
 #include "phlox/ops/primitives/device_kernels.h"
 #include "phlox/ops/functions.h"
@@ -210,6 +211,56 @@ Tensor compute(ConvolutionPart result, const Tensor& first, const Tensor& second
                 Reference<GradientNode>::adopt(new ConvolutionNode(result, first, second, bias, geometry)));
   return computed;
 }
+
+// Samples as more images where they share the weight, else as more groups of channels.
+TensorList batch_convolution(const BatchedCall& call, ConvolutionPart result) {
+  const auto& a = call.attributes_as<ConvolutionAttributes>();
+  const std::int64_t batch = call.batch();
+  const bool shared_bias = call.has(2) && !call.is_batched(2);
+  const auto add_bias = [&](const Tensor& sum) {
+    if (!call.is_batched(2)) return sum;
+    Shape shape(static_cast<std::size_t>(sum.rank()), 1);
+    shape[0] = batch;
+    shape[2] = sum.size(2);
+    return add(sum, reshape(call.tensor(2), shape));
+  };
+  if (result != ConvolutionPart::weight && !call.is_batched(1)) {
+    const OptionalTensor bias = shared_bias ? OptionalTensor(call.tensor(2)) : std::nullopt;
+    const Tensor images = fold_batch(call.batched(0));
+    return {add_bias(unfold_batch(compute(result, images, call.tensor(1), bias, a.lost, a.geometry), batch))};
+  }
+  // [batch, n, channels, ...] as [n, batch * channels, ...], and the reverse.
+  const auto as_channels = [](const Tensor& images) {
+    const Tensor moved = movedim(images, DimList(0), DimList(1));
+    Shape shape = moved.shape();
+    shape.erase(1);
+    shape[1] *= moved.size(1);
+    return reshape(moved, shape);
+  };
+  ConvolutionGeometry geometry = a.geometry;
+  geometry.groups *= batch;
+  const Tensor first = as_channels(call.batched(0));
+  if (result == ConvolutionPart::weight)
+    return {unfold_batch(compute(result, first, as_channels(call.batched(1)), {}, a.lost, geometry), batch)};
+  const Tensor wide = compute(result, first, fold_batch(call.batched(1)), {}, a.lost, geometry);
+  Shape shape = wide.shape();
+  shape[1] /= batch;
+  shape.insert(1, batch);
+  Tensor sum = movedim(reshape(wide, shape), DimList(1), DimList(0));
+  if (shared_bias) {
+    Shape places(static_cast<std::size_t>(sum.rank()) - 1, 1);
+    places[1] = sum.size(2);
+    sum = add(sum, reshape(call.tensor(2), places));
+  }
+  return {add_bias(sum)};
+}
+template <ConvolutionPart part>
+TensorList batch_part(const BatchedCall& call) {
+  return batch_convolution(call, part);
+}
+PHLOX_BATCHING_RULE(convolution, batch_part<ConvolutionPart::output>);
+PHLOX_BATCHING_RULE(convolution_data_gradient, batch_part<ConvolutionPart::input>);
+PHLOX_BATCHING_RULE(convolution_weight_gradient, batch_part<ConvolutionPart::weight>);
 
 }  // namespace
 

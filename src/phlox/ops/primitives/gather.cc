@@ -4,6 +4,7 @@
 
 #include "phlox/core/recording.h"
 #include "phlox/core/saved_tensor.h"
+#include "phlox/ops/primitives/batching.h"
 #include "phlox/ops/primitives/device_kernels.h"
 #include "phlox/ops/functions.h"
 #include "phlox/ops/in_place.h"
@@ -184,6 +185,65 @@ void check_index_put(const PrimitiveCall& call) {
   call.require_computable(call.tensor(1).dtype());
 }
 PHLOX_PRIMITIVE_RULE(index_put, check_index_put);
+
+// The places of all samples in data that have the batch dimension. `indices` are inputs of the call from `first` on.
+// `position` becomes that of the batch dimension in the result.
+IndexPlaces places_behind_batch(const BatchedCall& call, const IndexAttributes& a, std::size_t first,
+                                int& position) {
+  IndexPlaces places{behind_batch(a.dims), a.position + 1, {}};
+  position = 0;
+  int rank = 0;
+  bool differ = false;
+  for (std::size_t i = first; i < call.inputs().size(); ++i) {
+    rank = std::max(rank, call.rank(i));
+    differ = differ || call.is_batched(i);
+    places.tensors.push_back(call.tensor(i));
+  }
+  if (!differ) return places;
+  // Each sample has places of its own: the batch dimension is indexed too, by the numbers of the samples.
+  for (std::size_t k = 0; k < places.tensors.size(); ++k)
+    if (call.is_batched(first + k)) places.tensors[k] = with_sample_rank(places.tensors[k], rank);
+  const Tensor samples = arange(call.batch(), {}, 1, DType::int64, call.tensor(0).device());
+  places.tensors.insert(places.tensors.begin(), with_sample_rank(samples, rank));
+  places.dims.insert(0, 0);
+  places.position = position = a.position;
+  return places;
+}
+
+TensorList batch_index(const BatchedCall& call) {
+  const auto& a = call.attributes_as<IndexAttributes>();
+  if (call.is_batched(0)) {
+    int position = 0;
+    const IndexPlaces places = places_behind_batch(call, a, 1, position);
+    return {movedim(apply_index(call.tensor(0), places), DimList(position), DimList(0))};
+  }
+  // Data that samples share: the places of all samples at once.
+  int rank = 0;
+  for (std::size_t i = 1; i < call.inputs().size(); ++i) rank = std::max(rank, call.rank(i));
+  IndexPlaces places{a.dims, a.position, {}};
+  for (std::size_t i = 1; i < call.inputs().size(); ++i)
+    places.tensors.push_back(call.is_batched(i) ? with_sample_rank(call.tensor(i), rank) : call.tensor(i));
+  return {movedim(apply_index(call.tensor(0), places), DimList(a.position), DimList(0))};
+}
+PHLOX_BATCHING_RULE(index, batch_index);
+
+TensorList batch_index_put(const BatchedCall& call) {
+  const auto& a = call.attributes_as<IndexAttributes>();
+  const Tensor data = call.batched(0);
+  int position = 0, rank = 0;
+  for (std::size_t i = 2; i < call.inputs().size(); ++i) rank = std::max(rank, call.rank(i));
+  const IndexPlaces places = places_behind_batch(call, a, 2, position);
+  Tensor values = call.tensor(1);
+  if (call.is_batched(1)) {
+    values = with_sample_rank(values, call.rank(0) - a.dims.rank() + rank);
+    values = movedim(values, DimList(0), DimList(position));
+  } else if (position > 0) {
+    values = movedim(with_sample_rank(call.batched(1), call.rank(0) - a.dims.rank() + rank), DimList(0),
+                     DimList(position));
+  }
+  return {apply_index_put(data, places, values, a.mode)};
+}
+PHLOX_BATCHING_RULE(index_put, batch_index_put);
 
 // Index tensors that a gradient needs. They are copies of its own unless the user's were int64 and
 // contiguous.
@@ -394,6 +454,26 @@ void check_scatter(const PrimitiveCall& call) {
   call.require_computable(call.tensor(2).dtype());
 }
 PHLOX_PRIMITIVE_RULE(scatter, check_scatter);
+
+// One element is a row of one.
+Tensor batch_of_rows(const BatchedCall& call, std::size_t input) {
+  return with_sample_rank(call.batched(input), 1);
+}
+
+TensorList batch_gather(const BatchedCall& call) {
+  const int dim = call.attributes_as<GatherAttributes>().dim + 1;
+  const Tensor result = apply_gather(batch_of_rows(call, 0), dim, batch_of_rows(call, 1));
+  return {call.rank(1) == 0 ? squeeze(result, 1) : result};
+}
+PHLOX_BATCHING_RULE(gather, batch_gather);
+
+TensorList batch_scatter(const BatchedCall& call) {
+  const auto& a = call.attributes_as<GatherAttributes>();
+  const Tensor result = apply_scatter(batch_of_rows(call, 0), a.dim + 1, batch_of_rows(call, 1),
+                                      batch_of_rows(call, 2), a.mode);
+  return {call.rank(0) == 0 ? squeeze(result, 1) : result};
+}
+PHLOX_BATCHING_RULE(scatter, batch_scatter);
 
 class GatherNode final : public GradientNode {
  public:

@@ -2,6 +2,7 @@
 
 #include "phlox/core/recording.h"
 #include "phlox/core/saved_tensor.h"
+#include "phlox/ops/primitives/batching.h"
 #include "phlox/ops/primitives/device_kernels.h"
 #include "phlox/ops/functions.h"
 #include "phlox/ops/primitives/primitive.h"
@@ -35,6 +36,23 @@ void check_arg_reduce(const PrimitiveCall& call) {
   call.require_dim("dim", call.attributes<ArgReduceAttributes>().dim, call.tensor(0));
 }
 PHLOX_PRIMITIVE_RULE(arg_reduce, check_arg_reduce);
+
+// Runs `apply` on the batch, along the dimension that follows that of a sample; one element is a row of one.
+template <class Apply>
+TensorList along_samples(const BatchedCall& call, int dim, const Apply& apply) {
+  if (call.rank(0) > 0) return apply(call.tensor(0), dim + 1);
+  TensorList results = apply(unsqueeze(call.tensor(0), 1), 1);
+  for (Tensor& result : results) result = squeeze(result, 1);
+  return results;
+}
+
+TensorList batch_arg_reduce(const BatchedCall& call) {
+  const auto& a = call.attributes_as<ArgReduceAttributes>();
+  return along_samples(call, a.dim, [&](const Tensor& input, int dim) {
+    return TensorList{apply_arg_reduce(input, dim, a.maximum, a.operation)};
+  });
+}
+PHLOX_BATCHING_RULE(arg_reduce, batch_arg_reduce);
 
 // --- scan --------------------------------------------------------------------------------------------------------
 
@@ -71,6 +89,14 @@ void check_scan(const PrimitiveCall& call) {
                info(a.result).name);
 }
 PHLOX_PRIMITIVE_RULE(scan, check_scan);
+
+TensorList batch_scan(const BatchedCall& call) {
+  const auto& a = call.attributes_as<ScanAttributes>();
+  return along_samples(call, a.dim, [&](const Tensor& input, int dim) {
+    return as_list(apply_scan(a.kind, input, dim, a.result));
+  });
+}
+PHLOX_BATCHING_RULE(scan, batch_scan);
 
 // The sum from each element to the last one.
 Tensor sum_to_end(const Tensor& x, int dim) {
@@ -214,6 +240,14 @@ void check_sort(const PrimitiveCall& call) {
   call.require(a.count >= least && a.count <= length, "the first {} of {} elements", a.count, length);
 }
 PHLOX_PRIMITIVE_RULE(sort, check_sort);
+
+TensorList batch_sort(const BatchedCall& call) {
+  const auto& a = call.attributes_as<SortAttributes>();
+  return along_samples(call, a.dim, [&](const Tensor& input, int dim) {
+    return as_list(apply_sort(input, dim, a.descending, call.rank(0) == 0 ? 1 : a.count));
+  });
+}
+PHLOX_BATCHING_RULE(sort, batch_sort);
 
 class SortNode final : public GradientNode {
  public:

@@ -8,6 +8,7 @@
 #include "phlox/core/recording.h"
 #include "phlox/core/saved_tensor.h"
 #include "phlox/ops/primitives/convert.h"
+#include "phlox/ops/primitives/batching.h"
 #include "phlox/ops/primitives/device_kernels.h"
 #include "phlox/ops/functions.h"
 #include "phlox/ops/in_place.h"
@@ -400,6 +401,22 @@ void check_pointwise(const PrimitiveCall& call) {
   call.require(any, "{} is applied to numbers alone", function.name);
 }
 PHLOX_PRIMITIVE_RULE(pointwise, check_pointwise);
+
+// Samples of fewer dimensions broadcast from behind the batch dimension.
+TensorList batch_pointwise(const BatchedCall& call) {
+  int rank = 0;
+  for (std::size_t i = 0; i < call.inputs().size(); ++i)
+    if (call.has(i)) rank = std::max(rank, call.rank(i));
+  TensorList held(call.inputs().size());
+  std::vector<Operand> operands(call.inputs().begin(), call.inputs().end());
+  for (std::size_t i = 0; i < operands.size(); ++i) {
+    if (!call.is_batched(i)) continue;
+    held[i] = with_sample_rank(call.tensor(i), rank);
+    operands[i] = Operand(held[i]);
+  }
+  return evaluate_pointwise(operands, call.attributes());
+}
+PHLOX_BATCHING_RULE(pointwise, batch_pointwise);
 
 // The number that kernel_scalar() would make this from.
 Scalar number_of(const KernelScalar& scalar) {

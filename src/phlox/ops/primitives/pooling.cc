@@ -5,6 +5,7 @@
 
 #include "phlox/core/recording.h"
 #include "phlox/core/saved_tensor.h"
+#include "phlox/ops/primitives/batching.h"
 #include "phlox/ops/primitives/device_kernels.h"
 #include "phlox/ops/functions.h"
 #include "phlox/ops/primitives/primitive.h"
@@ -164,6 +165,20 @@ void check_max_pool_gather(const PrimitiveCall& call) {
 }
 PHLOX_PRIMITIVE_RULE(max_pool_gather, check_max_pool_gather);
 
+// Samples are more images.
+template <auto evaluate>
+TensorList batch_images(const BatchedCall& call) {
+  TensorList folded;
+  for (std::size_t i = 0; i < call.inputs().size(); ++i) folded.push_back(fold_batch(call.batched(i)));
+  const std::vector<Operand> operands(folded.begin(), folded.end());
+  TensorList results = evaluate(operands, call.attributes());
+  for (Tensor& result : results) result = unfold_batch(result, call.batch());
+  return results;
+}
+PHLOX_BATCHING_RULE(max_pool, batch_images<evaluate_max_pool>);
+PHLOX_BATCHING_RULE(max_pool_scatter, batch_images<evaluate_scatter>);
+PHLOX_BATCHING_RULE(max_pool_gather, batch_images<evaluate_gather>);
+
 Tensor scatter_pooled(const Tensor& values, const Tensor& indices, const Shape& spatial) {
   if (thread_mode.interpreter_count) [[unlikely]] {
     const Operand inputs[] = {values, indices};
@@ -242,6 +257,8 @@ void check_average_pool_transpose(const PrimitiveCall& call) {
   call.require(spatial_sizes(call.tensor(0)) == a.geometry.output, "the input is not what pooling gives");
 }
 PHLOX_PRIMITIVE_RULE(average_pool_transpose, check_average_pool_transpose);
+PHLOX_BATCHING_RULE(average_pool, batch_images<evaluate_average>);
+PHLOX_BATCHING_RULE(average_pool_transpose, batch_images<evaluate_spread>);
 
 Tensor spread_pooled(const Tensor& values, const Shape& spatial, const PoolGeometry& geometry) {
   if (thread_mode.interpreter_count) [[unlikely]] {

@@ -2,6 +2,7 @@
 
 #include "phlox/core/recording.h"
 #include "phlox/core/saved_tensor.h"
+#include "phlox/ops/primitives/batching.h"
 #include "phlox/ops/primitives/device_kernels.h"
 #include "phlox/ops/functions.h"
 #include "phlox/ops/primitives/primitive.h"
@@ -59,6 +60,13 @@ void check_reduce(const PrimitiveCall& call) {
     call.require(a.kind == ReduceKind::sum && is_complex(a.result), "complex numbers have sums only");
 }
 PHLOX_PRIMITIVE_RULE(reduce, check_reduce);
+
+TensorList batch_reduce(const BatchedCall& call) {
+  const auto& a = call.attributes_as<ReduceAttributes>();
+  return {apply_reduce(a.kind, call.tensor(0), behind_batch(a.dims), a.keepdim, a.compute, a.result,
+                       a.operation)};
+}
+PHLOX_BATCHING_RULE(reduce, batch_reduce);
 
 // The transpose of a sum: every element gets the gradient of its result. A view without memory of its own.
 Tensor expand_to_input(const Tensor& gradient, const Shape& shape, const Dims& dims, bool keepdim) {
