@@ -218,3 +218,11 @@ def test_one_value_where_a_mask_is_true():
     eager = [p.detach().clone().requires_grad_() for p in pairs]
     assert same(traced(*pairs), function(*eager))
     assert all(same(a.grad, b.grad) for a, b in zip(pairs, eager))
+
+
+def test_arguments_with_gradients_that_share_memory_are_refused():
+    x = px.ones(3, requires_grad=True)
+    for pair in ((x, x[1:]), (x[1:], x), (x, x.detach()), (x.detach(), x)):
+        with pytest.raises(px.GraphError, match="share memory"):
+            px.trace(lambda a, b: a.sum() * b.sum(), *pair)
+    assert px.trace(lambda a, b: a * b, x, x)(x, x).shape == (3,)

@@ -113,6 +113,14 @@ Tracer::Tracer(const TensorList& examples, Tracer* parent)
       arguments_.push_back(arguments_[same]);
       continue;
     }
+    for (std::size_t other = 0; other < i && !parent_; ++other)
+      if (examples[other].shares_storage_with(example) &&
+          (example.requires_grad() || examples[other].requires_grad()))
+        fail<GraphError>(ErrorCode::not_capturable, "arguments that gradients flow to share memory")
+            .detail("argument", describe(examples[other]))
+            .detail("argument", describe(example))
+            .hint("give clone() of one, or take the view inside of the function")
+            .raise();
     // What a branch or loop gets is another tensor each time.
     Tensor alias = parent_ ? abstract_like(example) : shallow_alias(example);
     if (example.requires_grad()) alias.set_requires_grad();
