@@ -1,6 +1,6 @@
 """px.func: derivatives of whole functions, alone and in each other, and modules as functions."""
 
-# shard: gradients
+# shard: graph
 import re
 from pathlib import Path
 

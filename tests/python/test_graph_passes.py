@@ -2,6 +2,8 @@
 whole training steps (test_trace.py); each rewrite in tests/cpp/passes_test.cc.
 """
 
+# shard: graph
+
 import os
 import subprocess
 import sys
