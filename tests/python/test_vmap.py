@@ -2,7 +2,7 @@
 random numbers, and around and inside of itself and of traces.
 """
 
-# shard: gradients
+# shard: graph
 import pytest
 from sampling import as_list, convert, to_tensor
 from test_operations import DIFFERENTIABLE, SAMPLED, named, prepared, samples_of, takes, weighted_sum
