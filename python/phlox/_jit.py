@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from . import _phlox
@@ -13,6 +13,7 @@ from ._failure import fail
 from ._modes import is_grad_enabled
 from ._phlox import Graph, Module, Tensor
 from ._structures import flatten, unflatten
+from ._trace import capture_function
 from .errors import GraphError
 
 if TYPE_CHECKING:
@@ -107,18 +108,12 @@ def _frozen(value: Any) -> Any:
 class _Modes:
     """The training flag of each module that may have run, and what else a library call may look at."""
 
-    def __init__(self, roots: list[Any]):
-        self.flags = [(part, part.training) for root in roots for part in root.modules()]
+    def __init__(self, values: list[Any]):
+        parts = {id(part): part for value in values if isinstance(value, Module) for part in value.modules()}
+        self.flags = [(part, part.training) for part in parts.values()]
 
     def hold(self) -> bool:
         return all(module.training is training for module, training in self.flags)
-
-
-def _modules_in(values: Any, found: list[Any], seen: set[int]) -> None:
-    for value in values:
-        if isinstance(value, Module) and id(value) not in seen:
-            seen.add(id(value))
-            found.append(value)
 
 
 # --- one capture
@@ -132,20 +127,17 @@ class _Capture:
         from .capture._conversion import converted_callable
 
         backend = GraphBackend()
-        self._result: Any = None
         converted = converted_callable(function)
 
-        def flat_function(arguments: list[Tensor]) -> list[Tensor]:
-            args, kwargs = unflatten(structure, arguments)
-            results: list[Tensor] = []
+        def watched(*args: Any, **kwargs: Any) -> Any:
             try:
                 with capturing(backend):
-                    self._result = flatten(converted(*args, **kwargs), results)
+                    return converted(*args, **kwargs)
             finally:
                 backend.numbers.clear()
-            return results
 
-        self.captured = _phlox._trace(flat_function, tensors).optimize(None)
+        captured, self._result = capture_function(watched, structure, tensors)
+        self.captured = captured.optimize(None)
         self.guards: list[_Guard] = []
         known: dict[tuple[str, int, Any], _Guard] = {}
         for kind, owner, name, value, place in backend.reads:
@@ -153,16 +145,11 @@ class _Capture:
             if key not in known:
                 known[key] = _Guard(kind, owner, name, value, place)
                 self.guards.append(known[key])
-        modules: list[Any] = []
-        _modules_in(
-            [function, getattr(function, "__self__", None), *(r[3] for r in backend.reads)], modules, set()
-        )
+        found = [function, getattr(function, "__self__", None), *(entry[3] for entry in backend.reads)]
         for cell in getattr(function, "__closure__", None) or ():
-            try:
-                _modules_in([cell.cell_contents], modules, {id(m) for m in modules})
-            except ValueError:
-                continue
-        self.modes = _Modes(modules)
+            with suppress(ValueError):  # of a cell without a value
+                found.append(cell.cell_contents)
+        self.modes = _Modes(found)
         self.calls = 0
 
     def broken_guard(self) -> _Guard | str | None:
@@ -172,10 +159,7 @@ class _Capture:
         return None if self.modes.hold() else "training"
 
     def fits(self) -> bool:
-        for guard in self.guards:
-            if not guard.holds():
-                return False
-        return self.modes.hold() and self.captured.gradients_fit()
+        return self.broken_guard() is None and self.captured.gradients_fit()
 
     def __call__(self, tensors: list[Tensor]) -> Any:
         self.calls += 1

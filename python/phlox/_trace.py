@@ -12,6 +12,21 @@ from ._phlox import Graph, Tensor
 from ._structures import flatten, same, unflatten
 
 
+def capture_function(function: Callable[..., Any], structure: Any, examples: list[Tensor]) -> tuple[Any, Any]:
+    """What the function does with arguments of this structure, (args, kwargs), and the structure of its result."""
+    result: Any = None
+
+    def flat_function(tensors: list[Tensor]) -> list[Tensor]:
+        nonlocal result
+        args, kwargs = unflatten(structure, tensors)
+        results: list[Tensor] = []
+        result = flatten(function(*args, **kwargs), results)
+        return results
+
+    captured = _phlox._trace(flat_function, examples)
+    return captured, result
+
+
 class Traced:
     """A function that was traced. Calling it runs its graph; `graph` shows it.
 
@@ -24,15 +39,7 @@ class Traced:
         self.__doc__ = getattr(function, "__doc__", None)
         examples: list[Tensor] = []
         self._arguments = flatten((args, kwargs), examples)
-        self._result: Any = None
-
-        def flat_function(tensors: list[Tensor]) -> list[Tensor]:
-            args, kwargs = unflatten(self._arguments, tensors)
-            results: list[Tensor] = []
-            self._result = flatten(function(*args, **kwargs), results)
-            return results
-
-        self._captured = _phlox._trace(flat_function, examples)
+        self._captured, self._result = capture_function(function, self._arguments, examples)
 
     @property
     def graph(self) -> Graph:

@@ -2,10 +2,11 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <cstdlib>
 #include <memory>
 #include <utility>
+
+#include "phlox/core/strided.h"
 
 #include "phlox/core/history_journal.h"
 
@@ -68,31 +69,9 @@ void rebase_history(const Tensor& target, const Reference<GradientNode>& node, i
   impl->history = 1 + impl->storage->history.fetch_add(1, std::memory_order_relaxed);
 }
 
-namespace {
-
-// Whether no two elements share memory: each dimension steps over all that the shorter ones reach. Says no for a few
-// strides, made by as_strided(), whose elements interleave.
-bool is_without_overlap(const TensorImpl& t) {
-  if (t.contiguous || t.count <= 1) return true;
-  int order[max_rank], rank = 0;
-  for (int d = 0; d < t.rank; ++d)
-    if (t.sizes[d] != 1) order[rank++] = d;
-  std::sort(order, order + rank,
-            [&](int a, int b) { return std::abs(t.strides[a]) < std::abs(t.strides[b]); });
-  std::int64_t reach = 0;
-  for (int i = 0; i < rank; ++i) {
-    const std::int64_t stride = std::abs(t.strides[order[i]]);
-    if (stride <= reach) return false;
-    reach += (t.sizes[order[i]] - 1) * stride;
-  }
-  return true;
-}
-
-}  // namespace
-
 void check_in_place_allowed(const Tensor& target, const char* operation, bool value_needs_gradient) {
   TensorImpl* impl = target.impl();
-  if (!is_without_overlap(*impl)) [[unlikely]]
+  if (!has_separate_elements(*impl)) [[unlikely]]
     fail<StateError>(ErrorCode::invalid_value,
                      "{}: elements of the tensor share memory, so one write would undo another", operation)
         .detail("tensor", describe(target))

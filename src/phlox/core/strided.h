@@ -32,4 +32,13 @@ void for_each_offset(const TensorImpl& tensor, F&& f) {
   }
 }
 
+// The dimensions from the outermost in memory to the innermost, if the tensor lies there without gaps: permuted by
+// `order` it is row-major.
+bool dense_order(const TensorImpl& tensor, Dims& order);
+// The order that undoes a permutation.
+Dims inverse_order(const Dims& order);
+// Whether no two elements share memory: each dimension steps over all that the shorter ones reach. Says no for a few
+// strides, made by as_strided(), whose elements interleave.
+bool has_separate_elements(const TensorImpl& tensor);
+
 }  // namespace phlox

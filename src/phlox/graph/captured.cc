@@ -8,7 +8,6 @@
 
 #include "phlox/core/history_journal.h"
 #include "phlox/core/recording.h"
-#include "phlox/core/saved_tensor.h"
 #include "phlox/graph/graph_gradient.h"
 #include "phlox/graph/plan.h"
 #include "phlox/graph/tracer.h"
@@ -25,15 +24,12 @@ Tensor input_from(const Source& source, const TensorList& arguments) {
   if (source.gradient) tensor = tensor.grad();
   if (!tensor.defined()) return tensor;
   if (!source.flat) return shallow_alias(tensor);
-  const TensorImpl& t = *tensor.impl();
-  Tensor flat =
-      make_view(tensor, {static_cast<std::int64_t>(t.storage->bytes) / element_size(t.dtype)}, {1}, 0);
-  return shallow_alias(flat);
+  return flat_view(tensor);
 }
 
-void add_constants(const Graph& graph, std::unordered_set<const Storage*>& storages) {
+void add_constants(const Graph& graph, std::vector<const Storage*>& storages) {
   for (const auto& node : graph.nodes()) {
-    if (node->kind() == NodeKind::constant) storages.insert(node->constant().impl()->storage);
+    if (node->kind() == NodeKind::constant) storages.push_back(node->constant().impl()->storage);
     for (const GraphPointer& region : node->regions()) add_constants(*region, storages);
   }
 }
@@ -109,9 +105,8 @@ TensorList Captured::run(const TensorList& given) const {
   NoGrad no_grad;
   const auto output = [&](int i) -> Tensor& { return outputs[static_cast<std::size_t>(i)]; };
   // Each output gets memory of its own: it may look at that of an input, a constant or another output.
-  std::unordered_set<const Storage*> taken;
+  std::unordered_set<const Storage*> taken(constants_.begin(), constants_.end());
   for (const Tensor& input : inputs) taken.insert(input.impl()->storage);
-  add_constants(*graph, taken);
   for (std::size_t i = 0; i < outputs.size(); ++i) {
     const bool in_place = std::any_of(writes.begin(), writes.end(), [&](const Write& write) {
       return write.output == static_cast<int>(i) &&
@@ -163,41 +158,25 @@ TensorList Captured::run(const TensorList& given) const {
 namespace {
 
 // A captured function in the tape.
-class CallNode final : public GradientNode {
+class CallNode final : public GraphNode {
  public:
   CallNode(GraphPointer graph, std::vector<int> outputs, const TensorList& inputs,
            std::span<const Edge> edges_of_inputs)
-      : GradientNode("captured function", static_cast<int>(inputs.size()), static_cast<int>(outputs.size())),
+      : GraphNode("captured function", inputs, edges_of_inputs, static_cast<int>(outputs.size())),
         graph_(std::move(graph)),
-        outputs_(std::move(outputs)) {
-    for (std::size_t i = 0; i < inputs.size(); ++i) {
-      edges()[i] = edges_of_inputs[i];
-      inputs_.emplace_back(inputs[i], this);
-    }
-  }
-
-  void backward(std::span<const Tensor> output_gradients, std::span<Tensor> input_gradients) override {
-    TensorList inputs, seeds(graph_->outputs().size());
-    std::vector<bool> wanted;
-    for (std::size_t i = 0; i < inputs_.size(); ++i) {
-      inputs.push_back(inputs_[i].get(*this));
-      wanted.push_back(wants(static_cast<int>(i)));
-    }
-    for (std::size_t i = 0; i < outputs_.size(); ++i)
-      seeds[static_cast<std::size_t>(outputs_[i])] = output_gradients[i];
-    TensorList found = gradients_of(*graph_, inputs, wanted, seeds);
-    for (std::size_t i = 0, next = 0; i < inputs.size(); ++i)
-      if (wanted[i]) input_gradients[i] = std::move(found[next++]);
-  }
-  void release_saved() override {
-    for (SavedTensor& input : inputs_) input.release();
-  }
-  bool released() const override { return !inputs_.empty() && inputs_[0].released(); }
+        outputs_(std::move(outputs)) {}
 
  private:
+  TensorList gradients(const TensorList& inputs, const std::vector<bool>& wanted,
+                       std::span<const Tensor> output_gradients) override {
+    TensorList seeds(graph_->outputs().size());
+    for (std::size_t i = 0; i < outputs_.size(); ++i)
+      seeds[static_cast<std::size_t>(outputs_[i])] = output_gradients[i];
+    return gradients_of(*graph_, inputs, wanted, seeds);
+  }
+
   GraphPointer graph_;
   std::vector<int> outputs_;
-  std::vector<SavedTensor> inputs_;
 };
 
 }  // namespace
@@ -236,9 +215,15 @@ void Captured::record(const TensorList& given, const TensorList& inputs, const T
 
 Captured Captured::with_graph(GraphPointer other) const {
   Captured result = *this;
-  result.graph = std::move(other);
+  result.set_graph(std::move(other));
   result.plan_ = nullptr;
   return result;
+}
+
+void Captured::set_graph(GraphPointer other) {
+  graph = std::move(other);
+  constants_.clear();
+  add_constants(*graph, constants_);
 }
 
 Captured trace(const std::function<TensorList(const TensorList&)>& function, const TensorList& examples) {

@@ -96,9 +96,12 @@ struct Captured {
   // Throws GraphError where the program is not as it was captured. `inputs` are those of the graph.
   void check(const TensorList& given, const TensorList& inputs) const;
   TensorList compute(const TensorList& inputs) const;
+  friend class Tracer;
+  void set_graph(GraphPointer other);
   void record(const TensorList& given, const TensorList& inputs, const TensorList& returned) const;
   // The plan for the layout of the inputs that the last run had.
   mutable std::shared_ptr<Plan> plan_;
+  std::vector<const Storage*> constants_;  // memory of the graph's constants
 };
 
 // Calls the function once, with arguments like the examples, and notes what it does with tensors. Its Python or C++ code

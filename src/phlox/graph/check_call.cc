@@ -33,9 +33,11 @@ void Captured::check(const TensorList& given, const TensorList& inputs) const {
     refuse({}, fmt::format("{} tensors", arguments.size()), fmt::format("{} tensors", given.size()));
   for (std::size_t i = 0; i < sources.size(); ++i) {
     const Type& type = graph->inputs()[i].type();
-    const std::string wanted = fmt::format("{} {}", graph->input_name(static_cast<int>(i)), to_string(type));
-    if (!inputs[i].defined()) refuse(sources[i].tensor, wanted, "no gradient");
-    if (!sources[i].flat && type_of(inputs[i]) != type) refuse({}, wanted, describe(inputs[i]));
+    const auto wanted = [&] {
+      return fmt::format("{} {}", graph->input_name(static_cast<int>(i)), to_string(type));
+    };
+    if (!inputs[i].defined()) refuse(sources[i].tensor, wanted(), "no gradient");
+    if (!sources[i].flat && type_of(inputs[i]) != type) refuse({}, wanted(), describe(inputs[i]));
   }
   for (std::size_t i = 0; i < arguments.size(); ++i) {
     const Argument& argument = arguments[i];

@@ -13,6 +13,9 @@ TensorList evaluate(const Primitive& primitive, const Attributes& attributes,
                     std::span<const Operand> operands);
 TensorList evaluate(const Node& node, std::span<const Operand> operands);
 
+// A row-major tensor of this type without data.
+Tensor abstract_tensor(const Type& type);
+
 // All nodes in order, in the present mode: with gradients recorded, or captured again.
 TensorList execute_recorded(const Graph& graph, std::span<const Tensor> inputs);
 

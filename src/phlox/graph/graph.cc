@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "phlox/graph/control_flow.h"
+#include "phlox/graph/evaluate.h"
 #include "phlox/ops/primitives/pointwise.h"
 #include "phlox/ops/primitives/rules.h"
 
@@ -54,10 +55,12 @@ std::string key_of(const Primitive& primitive, std::span<const Input> inputs, co
   return key;
 }
 
-// A tensor without data of this type.
-Tensor abstract_tensor(const Type& type) { return make_tensor(type.shape, type.dtype, type.device); }
-
 }  // namespace
+
+Tensor abstract_tensor(const Type& type) {
+  AbstractScope abstract;
+  return make_tensor(type.shape, type.dtype, type.device);
+}
 
 std::vector<Type> infer_types(const Primitive& primitive, std::span<const Input> inputs,
                               const Attributes& attributes, std::span<const GraphPointer> regions) {

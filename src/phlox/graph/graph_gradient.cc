@@ -34,4 +34,29 @@ TensorList gradients_of(const Graph& graph, const TensorList& inputs, const std:
   return found;
 }
 
+GraphNode::GraphNode(const char* name, const TensorList& operands, std::span<const Edge> edges_of_operands,
+                     int outputs)
+    : GradientNode(name, static_cast<int>(operands.size()), outputs) {
+  for (std::size_t i = 0; i < operands.size(); ++i) {
+    edges()[i] = edges_of_operands[i];
+    operands_.emplace_back(operands[i], this);
+  }
+}
+
+void GraphNode::backward(std::span<const Tensor> output_gradients, std::span<Tensor> input_gradients) {
+  TensorList operands;
+  std::vector<bool> wanted;
+  for (std::size_t i = 0; i < operands_.size(); ++i) {
+    operands.push_back(operands_[i].get(*this));
+    wanted.push_back(wants(static_cast<int>(i)));
+  }
+  TensorList found = gradients(operands, wanted, output_gradients);
+  for (std::size_t i = 0, next = 0; i < operands.size(); ++i)
+    if (wanted[i]) input_gradients[i] = std::move(found[next++]);
+}
+
+void GraphNode::release_saved() {
+  for (SavedTensor& operand : operands_) operand.release();
+}
+
 }  // namespace phlox::graph

@@ -4,6 +4,7 @@
 #include <span>
 #include <vector>
 
+#include "phlox/core/saved_tensor.h"
 #include "phlox/graph/graph.h"
 
 namespace phlox::graph {
@@ -12,5 +13,22 @@ namespace phlox::graph {
 // zeros are given for inputs that nothing depends on. Where gradients are recorded, the result can be differentiated.
 TensorList gradients_of(const Graph& graph, const TensorList& inputs, const std::vector<bool>& wanted,
                         std::span<const Tensor> output_gradients);
+
+// Something in the tape that ran graphs on operands, and runs them again for its gradients.
+class GraphNode : public GradientNode {
+ public:
+  GraphNode(const char* name, const TensorList& operands, std::span<const Edge> edges_of_operands,
+            int outputs);
+  void backward(std::span<const Tensor> output_gradients, std::span<Tensor> input_gradients) final;
+  void release_saved() final;
+  bool released() const final { return !operands_.empty() && operands_[0].released(); }
+
+ private:
+  // The gradients of the operands that are wanted, in order.
+  virtual TensorList gradients(const TensorList& operands, const std::vector<bool>& wanted,
+                               std::span<const Tensor> output_gradients) = 0;
+
+  std::vector<SavedTensor> operands_;
+};
 
 }  // namespace phlox::graph

@@ -6,28 +6,14 @@
 #include <atomic>
 
 #include "phlox/core/recording.h"
+#include "phlox/core/strided.h"
+#include "phlox/graph/evaluate.h"
 #include "phlox/graph/text.h"
 #include "phlox/ops/primitives/convert.h"
 #include "phlox/ops/primitives/random.h"
 
 namespace phlox::graph {
 namespace {
-
-// The dimensions from the outermost in memory to the innermost, if the tensor lies there without gaps.
-bool dense_order(const TensorImpl& t, IntList& order) {
-  order.resize(t.rank);
-  for (int d = 0; d < t.rank; ++d) order[static_cast<std::size_t>(d)] = d;
-  if (t.contiguous) return true;
-  std::stable_sort(order.begin(), order.end(),
-                   [&](std::int64_t a, std::int64_t b) { return t.strides[a] > t.strides[b]; });
-  std::int64_t expected = 1;
-  for (std::size_t i = order.size(); i-- > 0;) {
-    const std::int64_t d = order[i];
-    if (t.sizes[d] != 1 && t.strides[d] != expected) return false;
-    expected *= t.sizes[d];
-  }
-  return true;
-}
 
 bool is_whole(const TensorImpl& t) {
   IntList order;
@@ -44,27 +30,6 @@ bool is_within_storage(const TensorImpl& t) {
   return first >= 0 && (last + 1) * element_size(t.dtype) <= static_cast<std::int64_t>(t.storage->bytes);
 }
 
-// All elements of a storage in their order there.
-Tensor flat_view(const Tensor& tensor) {
-  const TensorImpl& t = *tensor.impl();
-  const auto count = static_cast<std::int64_t>(t.storage->bytes) / element_size(t.dtype);
-  Tensor flat = make_view(tensor.detach(), {count}, {1}, 0);
-  flat.impl()->forget_base();
-  return flat;
-}
-
-IntList inverse(const IntList& order) {
-  IntList result = order;
-  for (std::size_t d = 0; d < order.size(); ++d)
-    result[static_cast<std::size_t>(order[d])] = static_cast<std::int64_t>(d);
-  return result;
-}
-
-Tensor abstract_like(const Tensor& tensor) {
-  AbstractScope abstract;
-  return make_tensor(tensor.shape(), tensor.dtype(), tensor.device());
-}
-
 ViewAttributes slice_of_part(const Tensor& whole, const Tensor& part, int dim, std::int64_t start) {
   const auto rank = static_cast<std::size_t>(whole.rank());
   ViewAttributes v{ViewKind::slice, part.shape(), IntList(rank, 0), IntList(rank, 1)};
@@ -73,6 +38,14 @@ ViewAttributes slice_of_part(const Tensor& whole, const Tensor& part, int dim, s
 }
 
 }  // namespace
+
+Tensor flat_view(const Tensor& tensor) {
+  const TensorImpl& t = *tensor.impl();
+  const auto count = static_cast<std::int64_t>(t.storage->bytes) / element_size(t.dtype);
+  Tensor flat = make_view(tensor.detach(), {count}, {1}, 0);
+  flat.impl()->forget_base();
+  return flat;
+}
 
 Tracer::Layout::Layout(const TensorImpl& impl)
     : dtype(impl.dtype),
@@ -122,7 +95,7 @@ Tracer::Tracer(const TensorList& examples, Tracer* parent)
             .hint("give clone() of one, or take the view inside of the function")
             .raise();
     // What a branch or loop gets is another tensor each time.
-    Tensor alias = parent_ ? abstract_like(example) : shallow_alias(example);
+    Tensor alias = parent_ ? abstract_tensor(type_of(example)) : shallow_alias(example);
     if (example.requires_grad()) alias.set_requires_grad();
     if (const Tensor gradient = parent_ ? Tensor() : example.grad(); gradient.defined())
       alias.set_grad(gradient);
@@ -363,7 +336,7 @@ void Tracer::assign(Memory& memory, int look, const Value& value) {
     const Value whole = current(memory, parent);
     Value replaced;
     if (v.kind == ViewKind::reshape) replaced = view(value, {ViewKind::reshape, whole.type().shape});
-    else if (v.kind == ViewKind::permute) replaced = view(value, {ViewKind::permute, inverse(v.a)});
+    else if (v.kind == ViewKind::permute) replaced = view(value, {ViewKind::permute, inverse_order(v.a)});
     else replaced = node("view_put", {whole, value}, &v);
     assign(memory, parent, replaced);
   } else {
@@ -540,7 +513,7 @@ Captured Tracer::finish(const TensorList& results, bool by_value) {
   restore();
   captured.sources = sources_;
   captured.arguments = argument_looks_;
-  captured.graph = builder_.finish(std::move(outputs));
+  captured.set_graph(builder_.finish(std::move(outputs)));
   return captured;
 }
 

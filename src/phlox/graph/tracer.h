@@ -14,6 +14,9 @@
 
 namespace phlox::graph {
 
+// All elements of a tensor's memory in their order there.
+Tensor flat_view(const Tensor& tensor);
+
 class Tracer final : public Interpreter {
  public:
   // `parent` captures the program around the branch or loop that this one captures.

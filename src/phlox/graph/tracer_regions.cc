@@ -6,11 +6,12 @@
 #include <optional>
 
 #include "phlox/core/recording.h"
-#include "phlox/core/saved_tensor.h"
 #include "phlox/graph/control_flow.h"
+#include "phlox/graph/evaluate.h"
 #include "phlox/graph/graph_gradient.h"
 #include "phlox/graph/tracer.h"
 #include "phlox/ops/functions.h"
+#include "phlox/ops/in_place.h"
 #include "phlox/ops/primitives/random.h"
 
 namespace phlox::graph {
@@ -143,48 +144,32 @@ std::vector<Type> types_of(const TensorList& tensors) {
 }
 
 TensorList abstract_tensors(std::span<const Type> types) {
-  AbstractScope abstract;
   TensorList tensors;
-  for (const Type& type : types) tensors.push_back(make_tensor(type.shape, type.dtype, type.device));
+  for (const Type& type : types) tensors.push_back(abstract_tensor(type));
   return tensors;
 }
 
 // A branch that was chosen at run time. Its gradient is a branch of the gradients, for which each region is run again.
-class CondNode final : public GradientNode {
+class CondNode final : public GraphNode {
  public:
-  CondNode(const Tensor& condition, const TensorList& operands, std::vector<GraphPointer> regions,
-           int outputs)
-      : GradientNode("cond", static_cast<int>(operands.size()), outputs),
+  CondNode(const Tensor& condition, const TensorList& operands, std::span<const Edge> edges_of_operands,
+           std::vector<GraphPointer> regions, int outputs)
+      : GraphNode("cond", operands, edges_of_operands, outputs),
         condition_(condition),
-        regions_(std::move(regions)) {
-    for (std::size_t i = 0; i < operands.size(); ++i) {
-      edges()[i] = gradient_edge(operands[i]);
-      operands_.emplace_back(operands[i], this);
-    }
-  }
+        regions_(std::move(regions)) {}
 
-  void backward(std::span<const Tensor> output_gradients, std::span<Tensor> input_gradients) override {
-    TensorList operands;
-    for (const SavedTensor& operand : operands_) operands.push_back(operand.get(*this));
-    std::vector<bool> wanted;
-    for (std::size_t i = 0; i < operands.size(); ++i) wanted.push_back(wants(static_cast<int>(i)));
-    const auto gradients = [&](const GraphPointer& region) {
+ private:
+  TensorList gradients(const TensorList& operands, const std::vector<bool>& wanted,
+                       std::span<const Tensor> output_gradients) override {
+    const auto of = [&](const GraphPointer& region) {
       return
           [&, region]() -> TensorList { return gradients_of(*region, operands, wanted, output_gradients); };
     };
-    TensorList found = phlox::cond(condition_, gradients(regions_[0]), gradients(regions_[1]));
-    for (std::size_t i = 0, next = 0; i < operands.size(); ++i)
-      if (wants(static_cast<int>(i))) input_gradients[i] = std::move(found[next++]);
+    return phlox::cond(condition_, of(regions_[0]), of(regions_[1]));
   }
-  void release_saved() override {
-    for (SavedTensor& operand : operands_) operand.release();
-  }
-  bool released() const override { return !operands_.empty() && operands_[0].released(); }
 
- private:
   Tensor condition_;
   std::vector<GraphPointer> regions_;
-  std::vector<SavedTensor> operands_;
 };
 
 [[noreturn]] void fail_capture(const std::string& why, const char* hint) {
@@ -221,7 +206,6 @@ TensorList Tracer::add_region_node(const char* primitive, const TensorList& lead
   };
   for (const Tensor& tensor : leading) inputs.emplace_back(value_of(tensor));
   for (const Tensor& tensor : state) add(tensor);
-  std::vector<Stream*> streams;
   for (const Source& source : around) {
     if (!source.generator) {
       add(source.tensor);
@@ -247,14 +231,12 @@ TensorList Tracer::add_region_node(const char* primitive, const TensorList& lead
     if (recorded && !around[i].generator)
       fail_capture("a tensor is written in place in a branch or loop where gradients are recorded",
                    "give the new value as a result: x = px.where(...) or x = x + y");
-    const Tensor& value = results[returned + i];
     if (around[i].generator) {
       stream_of(*around[i].generator).state = {&node, static_cast<int>(returned + i)};
     } else {
       assign_whole(around[i].tensor, {&node, static_cast<int>(returned + i)});
       bump_version(around[i].tensor);
     }
-    static_cast<void>(value);
   }
   results.resize(returned);
   if (recorded) {
@@ -264,8 +246,10 @@ TensorList Tracer::add_region_node(const char* primitive, const TensorList& lead
     TensorList plain = operands;
     for (Tensor& operand : plain)
       if (!operand.defined()) operand = zeros({3}, DType::int64);
+    std::vector<Edge> edges;
+    for (const Tensor& operand : plain) edges.push_back(gradient_edge(operand));
     const auto history = Reference<GradientNode>::adopt(
-        new CondNode(leading[0], plain, std::move(regions), static_cast<int>(returned)));
+        new CondNode(leading[0], plain, edges, std::move(regions), static_cast<int>(returned)));
     for (std::size_t i = 0; i < returned; ++i) set_history(results[i], history, static_cast<int>(i));
   }
   return results;
@@ -297,9 +281,8 @@ TensorList Tracer::add_cond(const Tensor& condition, const Captured& yes, std::s
       results.back().dtype = promote(first.dtype, second.dtype);
       continue;
     }
-    const auto level = [](DType d) { return is_complex(d) ? 3 : is_floating(d) ? 2 : is_integer(d) ? 1 : 0; };
-    if (a.weak && level(first.dtype) <= level(second.dtype)) continue;
-    if (b.weak && level(second.dtype) <= level(first.dtype)) continue;
+    if (a.weak && keeps_kind(first.dtype, second.dtype)) continue;
+    if (b.weak && keeps_kind(second.dtype, first.dtype)) continue;
     fail<GraphError>(ErrorCode::not_capturable,
                      "the two sides of a condition on a tensor give different types")
         .detail("if it holds", to_string(first))
@@ -373,8 +356,6 @@ TensorList Tracer::trace_while(const std::function<Tensor(const TensorList&)>& t
   const Surroundings around(parts);
   const std::vector<Type> others = types_around(around.sources());
   const std::vector<Type> truth{{DType::bool_, {}, Device{}}};
-  if (!condition.required.empty())
-    fail_capture("the test of a loop has an assertion", "assert in the body of the loop");
   if (!condition.required.empty())
     fail_capture("the test of a loop has an assertion", "assert in the body of the loop");
   return keep_in_place(

@@ -22,6 +22,9 @@ void write_out(const Tensor& result, const Tensor& target, const char* operation
 // Copies without recording and without checks other than overlap. The shapes are equal.
 void copy_data(const Tensor& source, const Tensor& target);
 
+// Whether a cast keeps the kind: truth values, integers, real and complex numbers, each holds those before it.
+bool keeps_kind(DType from, DType to);
+
 // Throws unless values of `value` may be written into a tensor of dtype `target` in place.
 void check_kind_kept(DType value, const Tensor& target, const char* operation);
 

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "phlox/core/recording.h"
+#include "phlox/core/strided.h"
 #include "phlox/ops/functions.h"
 #include "phlox/ops/view.h"
 
@@ -22,47 +23,8 @@ struct Place {
 
   Place() : view(ViewKind::strided, {}) {}
   Tensor to_row_major(const Tensor& gradient) const { return contiguous(permute(gradient, order)); }
-  Tensor from_row_major(const Tensor& gradient) const {
-    Dims inverse;
-    inverse.resize(order.size());
-    for (std::size_t d = 0; d < order.size(); ++d)
-      inverse[static_cast<std::size_t>(order[d])] = static_cast<std::int64_t>(d);
-    return permute(gradient, inverse);
-  }
+  Tensor from_row_major(const Tensor& gradient) const { return permute(gradient, inverse_order(order)); }
 };
-
-// The dimensions by falling stride, if the tensor lies without gaps in that order.
-bool dense_order(const TensorImpl& t, Dims& order) {
-  order.resize(t.rank);
-  for (int d = 0; d < t.rank; ++d) order[static_cast<std::size_t>(d)] = d;
-  if (t.contiguous) return true;
-  std::stable_sort(order.begin(), order.end(),
-                   [&](std::int64_t a, std::int64_t b) { return t.strides[a] > t.strides[b]; });
-  std::int64_t expected = 1;
-  for (std::size_t i = order.size(); i-- > 0;) {
-    const std::int64_t d = order[i];
-    if (t.sizes[d] != 1 && t.strides[d] != expected) return false;
-    expected *= t.sizes[d];
-  }
-  return true;
-}
-
-// False when two elements may be the same memory; a sufficient condition.
-bool has_separate_elements(const TensorImpl& t) {
-  if (t.count <= 1) return true;
-  Dims order;
-  order.resize(t.rank);
-  for (int d = 0; d < t.rank; ++d) order[static_cast<std::size_t>(d)] = d;
-  std::sort(order.begin(), order.end(),
-            [&](std::int64_t a, std::int64_t b) { return std::abs(t.strides[a]) < std::abs(t.strides[b]); });
-  std::int64_t reach = 0;
-  for (const std::int64_t d : order) {
-    if (t.sizes[d] == 1) continue;
-    if (std::abs(t.strides[d]) <= reach) return false;
-    reach += (t.sizes[d] - 1) * std::abs(t.strides[d]);
-  }
-  return true;
-}
 
 bool place_in_base(const TensorImpl& view, Place& place) {
   const TensorImpl* base = view.base;

@@ -135,9 +135,13 @@ void copy_data(const Tensor& source, const Tensor& target) {
   device_kernels(target.device()).convert(*apart.impl(), *target.impl());
 }
 
-void check_kind_kept(DType value, const Tensor& target, const char* operation) {
+bool keeps_kind(DType from, DType to) {
   const auto level = [](DType d) { return is_complex(d) ? 3 : is_floating(d) ? 2 : is_integer(d) ? 1 : 0; };
-  if (level(value) <= level(target.dtype())) return;
+  return level(from) <= level(to);
+}
+
+void check_kind_kept(DType value, const Tensor& target, const char* operation) {
+  if (keeps_kind(value, target.dtype())) return;
   fail<DTypeError>(ErrorCode::cast_loses, "{}: a {} result does not fit into a {} tensor in place", operation,
                    info(value).name, info(target.dtype()).name)
       .detail("target", describe(target))
@@ -277,8 +281,7 @@ PHLOX_OPERATION(
     bool, can_cast, (DType from_, DType to),
     .doc = "True when a cast keeps the kind: floats do not become integers, complex numbers not real.",
     .family = Family::conversion, .differentiable = false) {
-  const auto level = [](DType d) { return is_complex(d) ? 3 : is_floating(d) ? 2 : is_integer(d) ? 1 : 0; };
-  return level(from_) <= level(to);
+  return keeps_kind(from_, to);
 }
 
 PHLOX_OPERATION(bool, is_floating_point, (const Tensor& input), .doc = "True for f16, bf16, f32 and f64.",

@@ -492,13 +492,7 @@ const Tensor& apply_pointwise_into(const PointwiseFunction& function, std::span<
   }
   const DType compute = promoted_dtype(function, inputs);
   const DType result = function.predicate() ? DType::bool_ : compute;
-  const auto level = [](DType d) { return is_complex(d) ? 3 : is_floating(d) ? 2 : is_integer(d) ? 1 : 0; };
-  if (level(result) > level(target.dtype()))
-    fail<DTypeError>(ErrorCode::cast_loses, "{}: a {} result does not fit into a {} tensor in place",
-                     function.name, info(result).name, info(target.dtype()).name)
-        .detail("target", describe(target))
-        .hint("use the form that returns a new tensor")
-        .raise();
+  check_kind_kept(result, target, function.name);
 
   // The target may be read by the call through another view; a direct element-by-element overlap is safe.
   if (recorded || thread_mode.interpreter_count) {
