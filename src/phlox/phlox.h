@@ -26,6 +26,7 @@
 #include "phlox/metrics/classification.h"
 #include "phlox/nn/nn.h"
 #include "phlox/ops/creation.h"
+#include "phlox/ops/effects.h"
 #include "phlox/ops/functions.h"
 #include "phlox/ops/indexing.h"
 #include "phlox/ops/registry/operation.h"

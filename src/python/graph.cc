@@ -16,6 +16,7 @@
 #include "phlox/graph/tracer.h"
 #include "phlox/graph/passes/passes.h"
 #include "phlox/graph/passes/pipeline.h"
+#include "phlox/ops/effects.h"
 #include "python/caster.h"
 #include "python/shared_object.h"
 
@@ -152,6 +153,25 @@ void add_graph(PyObject* module) {
       .def("__enter__", [](DebugLevel& self) { self.scope.emplace(self.level); })
       .def("__exit__", [](DebugLevel& self, const nb::args&) { self.scope.reset(); });
   m.def("_debug_level", debug_level);
+  m.def("_debug_print", debug_print);
+  m.def("_debug_callback", [](nb::callable function, const TensorList& tensors, std::string name) {
+    // Graphs may end in threads that do not hold the interpreter's lock.
+    const std::shared_ptr<nb::callable> held(new nb::callable(std::move(function)), [](nb::callable* object) {
+      const nb::gil_scoped_acquire lock;
+      delete object;
+    });
+    debug_callback(
+        [held](const TensorList& given) {
+          const nb::gil_scoped_acquire lock;
+          (*held)(*nb::list(nb::cast(given)));
+        },
+        tensors, std::move(name));
+  });
+  // Where Python's own print() writes.
+  set_print_handler([](std::string_view text) {
+    const nb::gil_scoped_acquire lock;
+    nb::module_::import_("sys").attr("stdout").attr("write")(nb::str(text.data(), text.size()));
+  });
   nb::class_<graph::Captured>(m, "_Captured")
       .def("run",
            [](const graph::Captured& self, const TensorList& arguments) {

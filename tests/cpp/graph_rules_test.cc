@@ -47,6 +47,13 @@ const Refused refused[] = {
     {"%x: f32[2]", "%0: f32[2] = fill(%x, shape=[2])", "takes 0 inputs"},
     {"%x: f32[2]", "%0: f32[2] = cat()", "no inputs"},
     {"%x: str[2]", "%0: str[2] = add(%x, %x)", "one cannot compute with"},
+    // effects
+    {"%c: f32[]", "%0: i64[] = print(%c, format=\"a\")", "the count of effects"},
+    {"%c: i64[2]", "%0: i64[] = print(%c, format=\"a\")", "is not i64[]"},
+    {"%c: i64[]", "%0: i64[] = print(%c, format=\"{}\")", "asks for tensor 0"},
+    {"%c: i64[]", "%0: i64[] = print(%c, %c, format=\"{9999999999}\")", "not the number of a tensor"},
+    {"%c: i64[]", "%0: i64[] = print()", "no inputs"},
+    {"%c: i64[]", "%0: i64[] = callback(%c, name=\"show\")", "\"show\" is an object of the program"},
     // views
     {"%x: f32[2,3]", "%0: f32[2,3] = view.permute(%x, dims=[0,7])", "dims holds 7"},
     {"%x: f32[2,3]", "%0: f32[2,2] = view.permute(%x, dims=[0,0])", "dims holds 0 twice"},

@@ -20,6 +20,7 @@ namespace {
 
 Tensor input_from(const Source& source, const TensorList& arguments) {
   if (source.generator) return state_tensor(source.generator->state());
+  if (source.effects) return Tensor(Scalar(std::int64_t{0}));
   Tensor tensor = source.argument >= 0 ? arguments[static_cast<std::size_t>(source.argument)] : source.tensor;
   if (source.gradient) tensor = tensor.grad();
   if (!tensor.defined()) return tensor;
@@ -77,7 +78,7 @@ TensorList Captured::compute(const TensorList& inputs) const {
     for (const Write& write : writes) {
       const auto uses = std::count_if(results.begin(), results.end(),
                                       [&](const Result& r) { return r.output == write.output; });
-      if (uses == 0 && !sources[static_cast<std::size_t>(write.source)].generator)
+      if (uses == 0 && !sources[static_cast<std::size_t>(write.source)].is_state())
         donations.push_back({write.output, write.source});
     }
     plan = std::make_shared<Plan>(graph, inputs, donations);
@@ -120,6 +121,7 @@ TensorList Captured::run(const TensorList& given) const {
       generator->set_state(state_from(output(write.output)));
       continue;
     }
+    if (sources[static_cast<std::size_t>(write.source)].effects) continue;
     const Tensor& target = inputs[static_cast<std::size_t>(write.source)];
     if (output(write.output).unsafe_impl() != target.unsafe_impl()) copy_data(output(write.output), target);
     bump_version(target);
@@ -189,7 +191,7 @@ void Captured::record(const TensorList& given, const TensorList& inputs, const T
   bool any = false;
   for (std::size_t i = 0; i < sources.size(); ++i) {
     const Source& source = sources[i];
-    if (source.generator || source.gradient) continue;
+    if (source.is_state() || source.gradient) continue;
     const Tensor& original =
         source.argument >= 0 ? given[static_cast<std::size_t>(source.argument)] : source.tensor;
     if (!needs_gradient(original)) continue;

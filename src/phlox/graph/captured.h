@@ -15,12 +15,16 @@
 namespace phlox::graph {
 
 // What an input of the graph is in the program around it: the memory of an argument, of a tensor that the function got
-// hold of in another way, or of a leaf's gradient; or the state of a generator.
+// hold of in another way, or of a leaf's gradient; or the state of a generator; or the count of effects (ops/effects.h),
+// which begins at 0.
 struct Source {
   int argument = -1;               // its number
   Tensor tensor = {};              // or the tensor,
   bool gradient = false;           // or the gradient of the tensor
   Generator* generator = nullptr;  // or the generator
+  bool effects = false;            // or the count of effects
+  // No memory of the program.
+  bool is_state() const { return generator || effects; }
   bool flat = false;  // all elements of the memory in their order there, not as the tensor shows them
   // Where the elements lay; `exact` if the graph, or a view of the memory that is a result, counts on it.
   Strides strides = {};

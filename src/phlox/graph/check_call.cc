@@ -63,7 +63,7 @@ void Captured::check(const TensorList& given, const TensorList& inputs) const {
   }
   for (std::size_t i = 0; i < sources.size(); ++i) {
     const Source& source = sources[i];
-    if (source.generator) continue;
+    if (source.is_state()) continue;
     if (source.gradient && (source.exact || source.flat)) {
       const Tensor& leaf =
           source.argument < 0 ? source.tensor : given[static_cast<std::size_t>(source.argument)];
@@ -79,9 +79,9 @@ void Captured::check(const TensorList& given, const TensorList& inputs) const {
   // What is written must not be seen by others that were apart from it.
   for (const Write& write : writes) {
     const auto written = static_cast<std::size_t>(write.source);
-    if (sources[written].generator) continue;
+    if (sources[written].is_state()) continue;
     for (std::size_t i = 0; i < sources.size(); ++i)
-      if (i != written && !sources[i].generator && inputs[i].shares_storage_with(inputs[written]))
+      if (i != written && !sources[i].is_state() && inputs[i].shares_storage_with(inputs[written]))
         refuse(inputs[i], "what it writes as memory of its own", "tensors that share memory with it");
   }
   for (const ExpectedGradient& expected : expected_gradients) {

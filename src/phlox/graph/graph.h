@@ -15,7 +15,8 @@
 //   depend on the number of threads. A view is its elements; `strided` views count elements of the row-major input.
 // - Nodes are equal when primitive, inputs and attributes are, and are then the same node. Order means nothing beyond
 //   what inputs demand. An error, such as an index out of range, is thrown by some run that needs the node.
-// - Random numbers are a function of a state, i64[3], that is a value like others.
+// - Random numbers are a function of a state, i64[3], that is a value like others. What prints or calls back is a function
+//   of the number of effects before it, i64[], and so happens in its order (ops/effects.h).
 #pragma once
 
 #include <memory>

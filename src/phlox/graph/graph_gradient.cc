@@ -3,6 +3,7 @@
 #include "phlox/autograd/engine.h"
 #include "phlox/core/mode.h"
 #include "phlox/graph/evaluate.h"
+#include "phlox/ops/effects.h"
 #include "phlox/ops/functions.h"
 
 namespace phlox::graph {
@@ -20,7 +21,10 @@ TensorList gradients_of(const Graph& graph, const TensorList& inputs, const std:
     }
     given.push_back(input);
   }
-  const TensorList outputs = execute_recorded(graph, given);
+  const TensorList outputs = [&] {
+    const WithoutEffects again_for_gradients;
+    return execute_recorded(graph, given);
+  }();
   TensorList ends, seeds;
   for (std::size_t i = 0; i < outputs.size() && i < output_gradients.size(); ++i) {
     if (!output_gradients[i].defined() || !outputs[i].requires_grad()) continue;

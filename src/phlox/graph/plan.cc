@@ -1,9 +1,9 @@
 #include "phlox/graph/plan.h"
 
 #include <algorithm>
+#include <atomic>
 #include <deque>
 #include <map>
-#include <mutex>
 #include <unordered_map>
 
 #include "phlox/core/recording.h"
@@ -124,7 +124,7 @@ struct Plan::Implementation {
   Storage* arena = nullptr;
   std::vector<Storage*> arena_parts;
   std::size_t arena_bytes = 0;
-  std::mutex mutex;
+  std::atomic_flag running;  // and no lock: a callback may call the function that it is part of
 
   ~Implementation() {
     for (Storage* part : arena_parts)
@@ -686,8 +686,7 @@ bool Plan::fits(std::span<const Tensor> inputs) const {
 
 std::optional<TensorList> Plan::run(std::span<const Tensor> inputs) {
   Implementation& p = *self_;
-  std::unique_lock lock(p.mutex, std::try_to_lock);
-  if (!lock) return std::nullopt;
+  if (p.running.test_and_set(std::memory_order_acquire)) return std::nullopt;
   NoGrad no_grad;
   struct Release {
     Implementation& plan;
@@ -696,6 +695,7 @@ std::optional<TensorList> Plan::run(std::span<const Tensor> inputs) {
       for (Storage* storage : storages)
         if (storage->references.release()) destroy(storage);
       plan.results.clear();
+      plan.running.clear(std::memory_order_release);
     }
   } release{p, {}};
   for (std::size_t m = 0; m < p.memories.size(); ++m) {

@@ -9,6 +9,7 @@
 #include "phlox/core/strided.h"
 #include "phlox/graph/evaluate.h"
 #include "phlox/graph/text.h"
+#include "phlox/ops/effects.h"
 #include "phlox/ops/primitives/convert.h"
 #include "phlox/ops/primitives/random.h"
 
@@ -45,6 +46,10 @@ Tensor flat_view(const Tensor& tensor) {
   Tensor flat = make_view(tensor.detach(), {count}, {1}, 0);
   flat.impl()->forget_base();
   return flat;
+}
+
+Type state_type(const Source& source) {
+  return {DType::int64, source.generator ? Shape{3} : Shape{}, Device{}};
 }
 
 Tracer::Layout::Layout(const TensorImpl& impl)
@@ -149,7 +154,10 @@ Tracer::Memory& Tracer::add_memory(const Tensor& whole, const Value& value) {
 }
 
 Value Tracer::add_source(Source source, const Type& type) {
-  const char* kind = source.generator ? "random" : source.gradient ? "gradient" : "x";
+  const char* kind = source.generator  ? "random"
+                     : source.effects  ? "effects"
+                     : source.gradient ? "gradient"
+                                       : "x";
   sources_.push_back(std::move(source));
   return builder_.input(type, fmt::format("{}{}", kind, sources_.size() - 1));
 }
@@ -263,6 +271,7 @@ Value Tracer::value_of(const Tensor& tensor) {
 }
 
 TensorList Tracer::run(const Primitive& primitive, std::span<const Operand> inputs, const void* attributes) {
+  if (is_effect(primitive)) return add_effect(primitive, inputs, attributes);
   std::vector<Input> values;
   for (const Operand& input : inputs) {
     if (!input.is_tensor()) values.emplace_back(input.scalar());
@@ -372,14 +381,29 @@ void Tracer::require(const Tensor& condition, const std::string& message) {
       {&builder_.add(check, {value, value}, std::move(attributes), {}, current_location()), 0});
 }
 
-Tracer::Stream& Tracer::stream_of(Generator& generator) {
+Tracer::Stream& Tracer::stream_of(Generator* generator) {
   auto stream = std::find_if(streams_.begin(), streams_.end(),
-                             [&](const Stream& s) { return s.generator == &generator; });
+                             [&](const Stream& s) { return s.generator == generator; });
   if (stream == streams_.end()) {
-    const Value state = add_source({.generator = &generator}, {DType::int64, {3}, Device{}});
-    stream = streams_.insert(stream, {&generator, static_cast<int>(sources_.size()) - 1, state});
+    const Source source{.generator = generator, .effects = generator == nullptr};
+    const Value state = add_source(source, state_type(source));
+    stream = streams_.insert(stream, {generator, static_cast<int>(sources_.size()) - 1, state});
   }
   return *stream;
+}
+
+// What happens comes after what has happened so far.
+TensorList Tracer::add_effect(const Primitive& primitive, std::span<const Operand> inputs,
+                              const void* attributes) {
+  std::vector<Input> values{stream_of(nullptr).state};
+  for (const Operand& input : inputs.subspan(1)) values.emplace_back(value_of(input.tensor()));
+  const Node& node =
+      builder_.add(primitive, std::move(values), Attributes(primitive, attributes), {}, current_location());
+  const Value count{&node, 0};
+  stream_of(nullptr).state = count;
+  const Tensor result = abstract_tensor(count.type());
+  add_memory(result, count);
+  return {result};
 }
 
 void Tracer::assign_whole(const Tensor& target, const Value& value) {
@@ -388,7 +412,7 @@ void Tracer::assign_whole(const Tensor& target, const Value& value) {
 }
 
 Tensor Tracer::draw(Generator& generator, std::int64_t blocks) {
-  Stream* stream = &stream_of(generator);
+  Stream* stream = &stream_of(&generator);
   Tensor drawn;
   {
     AbstractScope abstract;

@@ -17,6 +17,9 @@ namespace phlox::graph {
 // All elements of a tensor's memory in their order there.
 Tensor flat_view(const Tensor& tensor);
 
+// Of the input for a state: that of a generator, or the count of effects.
+Type state_type(const Source& source);
+
 class Tracer final : public Interpreter {
  public:
   // `parent` captures the program around the branch or loop that this one captures.
@@ -96,12 +99,14 @@ class Tracer final : public Interpreter {
     bool read;  // not replaced unseen
   };
 
+  // Of random numbers, or of effects (without a generator).
   struct Stream {
     Generator* generator;
     int source;
-    Value state;  // after what has been drawn so far
+    Value state;  // after what has been drawn, or has happened, so far
   };
-  Stream& stream_of(Generator& generator);
+  Stream& stream_of(Generator* generator);
+  TensorList add_effect(const Primitive& primitive, std::span<const Operand> inputs, const void* attributes);
   // The tensor has a new value; it looks at a whole.
   void assign_whole(const Tensor& target, const Value& value);
   // A node of control flow with inputs (leading..., state..., around...), of which the first `written` of those around

@@ -18,7 +18,7 @@ namespace phlox::graph {
 namespace {
 
 bool same_source(const Source& a, const Source& b) {
-  if (a.generator || b.generator) return a.generator == b.generator;
+  if (a.is_state() || b.is_state()) return a.generator == b.generator && a.effects == b.effects;
   return a.argument == b.argument && (a.argument >= 0 || a.tensor.unsafe_impl() == b.tensor.unsafe_impl());
 }
 
@@ -207,11 +207,11 @@ TensorList Tracer::add_region_node(const char* primitive, const TensorList& lead
   for (const Tensor& tensor : leading) inputs.emplace_back(value_of(tensor));
   for (const Tensor& tensor : state) add(tensor);
   for (const Source& source : around) {
-    if (!source.generator) {
+    if (!source.is_state()) {
       add(source.tensor);
       continue;
     }
-    Stream& stream = stream_of(*source.generator);
+    Stream& stream = stream_of(source.generator);
     inputs.emplace_back(stream.state);
     operands.push_back({});
   }
@@ -228,11 +228,11 @@ TensorList Tracer::add_region_node(const char* primitive, const TensorList& lead
     recorded = recorded || (operand.defined() && needs_gradient(operand));
   const std::size_t returned = results.size() - written;
   for (std::size_t i = 0; i < written; ++i) {
-    if (recorded && !around[i].generator)
+    if (recorded && !around[i].is_state())
       fail_capture("a tensor is written in place in a branch or loop where gradients are recorded",
                    "give the new value as a result: x = px.where(...) or x = x + y");
-    if (around[i].generator) {
-      stream_of(*around[i].generator).state = {&node, static_cast<int>(returned + i)};
+    if (around[i].is_state()) {
+      stream_of(around[i].generator).state = {&node, static_cast<int>(returned + i)};
     } else {
       assign_whole(around[i].tensor, {&node, static_cast<int>(returned + i)});
       bump_version(around[i].tensor);
@@ -244,8 +244,8 @@ TensorList Tracer::add_region_node(const char* primitive, const TensorList& lead
       fail_capture("a loop that depends on a tensor is in the way of gradients",
                    "with px.no_grad():, or a loop over a Python range, which is captured turn by turn");
     TensorList plain = operands;
-    for (Tensor& operand : plain)
-      if (!operand.defined()) operand = zeros({3}, DType::int64);
+    for (std::size_t i = 0; i < around.size(); ++i)
+      if (around[i].is_state()) plain[state.size() + i] = zeros(state_type(around[i]).shape, DType::int64);
     std::vector<Edge> edges;
     for (const Tensor& operand : plain) edges.push_back(gradient_edge(operand));
     const auto history = Reference<GradientNode>::adopt(
@@ -351,7 +351,8 @@ TensorList Tracer::trace_while(const std::function<Tensor(const TensorList&)>& t
   const std::vector<bool> in_place = written_state(state, turn, 0);
   const TensorList all = with_checks(state, turn);
   if (!condition.writes.empty())
-    fail_capture("the test of a loop writes a tensor in place", "write in the body of the loop");
+    fail_capture("the test of a loop writes a tensor in place, draws random numbers or prints",
+                 "do so in the body of the loop");
   const Captured* const parts[] = {&condition, &turn};
   const Surroundings around(parts);
   const std::vector<Type> others = types_around(around.sources());
@@ -416,7 +417,7 @@ TensorList Tracer::keep_in_place(const TensorList& state, const std::vector<bool
 std::vector<Type> Tracer::types_around(std::span<const Source> sources) {
   std::vector<Type> types;
   for (const Source& source : sources)
-    types.push_back(source.generator ? Type{DType::int64, {3}, Device{}} : value_of(source.tensor).type());
+    types.push_back(source.is_state() ? state_type(source) : value_of(source.tensor).type());
   return types;
 }
 
