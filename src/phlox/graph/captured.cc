@@ -21,11 +21,11 @@ namespace {
 Tensor input_from(const Source& source, const TensorList& arguments) {
   if (source.generator) return state_tensor(source.generator->state());
   if (source.effects) return Tensor(Scalar(std::int64_t{0}));
-  Tensor tensor = source.argument >= 0 ? arguments[static_cast<std::size_t>(source.argument)] : source.tensor;
-  if (source.gradient) tensor = tensor.grad();
-  if (!tensor.defined()) return tensor;
-  if (!source.flat) return shallow_alias(tensor);
-  return flat_view(tensor);
+  const Tensor& tensor =
+      source.argument >= 0 ? arguments[static_cast<std::size_t>(source.argument)] : source.tensor;
+  if (!source.gradient) return source.flat ? flat_view(tensor) : tensor;
+  const Tensor gradient = tensor.grad();
+  return source.flat && gradient.defined() ? flat_view(gradient) : gradient;
 }
 
 void add_constants(const Graph& graph, std::vector<const Storage*>& storages) {
@@ -49,17 +49,24 @@ bool is_dense(const Shape& shape, const Strides& strides) {
   return true;
 }
 
-// The same values with these strides, or row-major where those would leave gaps or let elements share memory.
-Tensor laid_out(const Tensor& value, const Strides& wanted) {
-  const Strides strides = is_dense(value.shape(), wanted) ? wanted : contiguous_strides(value.shape());
-  if (value.strides() == strides && value.storage_offset() == 0 &&
-      static_cast<std::size_t>(value.numel() * element_size(value.dtype())) == value.impl()->storage->bytes)
+// The same values with these strides, in memory of just their size.
+Tensor laid_out(const Tensor& value, const Strides& strides) {
+  const TensorImpl& t = *value.impl();
+  if (t.offset == 0 && std::equal(strides.begin(), strides.end(), t.strides) &&
+      static_cast<std::size_t>(t.count * element_size(t.dtype)) == t.storage->bytes)
     return value;
   const Tensor flat = make_tensor({value.numel()}, value.dtype(), value.device());
   Tensor result = make_view(flat, value.shape(), strides, 0);
   result.impl()->forget_base();
   copy_data(value, result);
   return result;
+}
+
+// A result with memory of its own lies there as it did, or row-major where that would leave gaps or let elements share
+// memory.
+void lay_out(Captured::Result& result) {
+  if (result.output >= 0 && !result.shared && !is_dense(result.shape, result.strides))
+    result.strides = contiguous_strides(result.shape);
 }
 
 }  // namespace
@@ -71,7 +78,12 @@ bool Captured::gradients_fit() const {
 }
 
 TensorList Captured::compute(const TensorList& inputs) const {
-  if (thread_mode.interpreter_count) return execute(*graph, inputs);  // primitive by primitive, for it to see
+  const auto node_by_node = [&] {
+    TensorList outputs = execute(*graph, inputs);
+    give_memory(inputs, outputs, nullptr);
+    return outputs;
+  };
+  if (thread_mode.interpreter_count) return node_by_node();  // for it to see each primitive
   std::shared_ptr<Plan> plan = std::atomic_load(&plan_);
   if (!plan || !plan->fits(inputs)) {
     std::vector<Donation> donations;
@@ -84,14 +96,25 @@ TensorList Captured::compute(const TensorList& inputs) const {
     plan = std::make_shared<Plan>(graph, inputs, donations);
     std::atomic_store(&plan_, plan);
   }
-  if (auto outputs = plan->run(inputs)) {
-    // In its place already: the input itself.
-    for (const Write& write : writes)
-      if (plan->is_donated(write.output))
-        (*outputs)[static_cast<std::size_t>(write.output)] = inputs[static_cast<std::size_t>(write.source)];
-    return std::move(*outputs);
+  auto outputs = plan->run(inputs);
+  if (!outputs) return node_by_node();  // another thread runs the plan
+  // In its place already: the input itself.
+  for (const Write& write : writes)
+    if (plan->is_donated(write.output))
+      (*outputs)[static_cast<std::size_t>(write.output)] = inputs[static_cast<std::size_t>(write.source)];
+  if (!plan->has_fresh_outputs()) give_memory(inputs, *outputs, plan.get());
+  return std::move(*outputs);
+}
+
+void Captured::give_memory(const TensorList& inputs, TensorList& outputs, const Plan* plan) const {
+  NoGrad no_grad;
+  std::unordered_set<const Storage*> taken(constants_.begin(), constants_.end());
+  for (const Tensor& input : inputs) taken.insert(input.impl()->storage);
+  for (std::size_t i = 0; i < outputs.size(); ++i) {
+    if (plan && plan->is_donated(static_cast<int>(i))) continue;
+    if (taken.contains(outputs[i].impl()->storage)) outputs[i] = outputs[i].clone();
+    taken.insert(outputs[i].impl()->storage);
   }
-  return execute(*graph, inputs);
 }
 
 TensorList Captured::run(const TensorList& given) const {
@@ -101,21 +124,12 @@ TensorList Captured::run(const TensorList& given) const {
   if (given.size() == arguments.size())
     for (const Source& source : sources) inputs.push_back(input_from(source, given));
   check(given, inputs);
+  if (thread_mode.interpreter_count)  // which must not take them for those of the program, with gradients
+    for (Tensor& input : inputs) input = shallow_alias(input);
   TensorList outputs = compute(inputs);
 
   NoGrad no_grad;
   const auto output = [&](int i) -> Tensor& { return outputs[static_cast<std::size_t>(i)]; };
-  // Each output gets memory of its own: it may look at that of an input, a constant or another output.
-  std::unordered_set<const Storage*> taken(constants_.begin(), constants_.end());
-  for (const Tensor& input : inputs) taken.insert(input.impl()->storage);
-  for (std::size_t i = 0; i < outputs.size(); ++i) {
-    const bool in_place = std::any_of(writes.begin(), writes.end(), [&](const Write& write) {
-      return write.output == static_cast<int>(i) &&
-             outputs[i].unsafe_impl() == inputs[static_cast<std::size_t>(write.source)].unsafe_impl();
-    });
-    if (!in_place && taken.contains(outputs[i].impl()->storage)) outputs[i] = outputs[i].clone();
-    taken.insert(outputs[i].impl()->storage);
-  }
   for (const Write& write : writes) {
     if (Generator* generator = sources[static_cast<std::size_t>(write.source)].generator) {
       generator->set_state(state_from(output(write.output)));
@@ -131,10 +145,13 @@ TensorList Captured::run(const TensorList& given) const {
     Tensor memory;
     std::int64_t offset = result.offset;
     if (result.shared) {
-      memory = output(result.output) = laid_out(output(result.output), result.memory_strides);
+      Tensor& shared = output(result.output);
+      memory = shared = laid_out(shared, is_dense(shared.shape(), result.memory_strides)
+                                             ? result.memory_strides
+                                             : contiguous_strides(shared.shape()));
     } else {
       const Source& source = sources[static_cast<std::size_t>(result.source)];
-      memory = inputs[static_cast<std::size_t>(result.source)];
+      memory = shallow_alias(inputs[static_cast<std::size_t>(result.source)]);
       // It may begin elsewhere in the memory of a larger tensor than it did.
       const std::int64_t moved = source.flat ? 0 : memory.storage_offset() - source.offset;
       offset += moved * element_size(memory.dtype()) / element_size(result.dtype);
@@ -186,7 +203,9 @@ class CallNode final : public GraphNode {
 void Captured::record(const TensorList& given, const TensorList& inputs, const TensorList& returned) const {
   const auto is_differentiable = [](const Result& result) { return result.differentiable; };
   if (std::none_of(results.begin(), results.end(), is_differentiable)) return;
-  TensorList operands = inputs;
+  TensorList operands;
+  for (const Tensor& input : inputs)
+    operands.push_back(input.impl()->autograd ? shallow_alias(input) : input);
   std::vector<Edge> edges(inputs.size());
   bool any = false;
   for (std::size_t i = 0; i < sources.size(); ++i) {
@@ -226,6 +245,11 @@ void Captured::set_graph(GraphPointer other) {
   graph = std::move(other);
   constants_.clear();
   add_constants(*graph, constants_);
+  written_.assign(sources.size(), 0);
+  for (const Write& write : writes) written_[static_cast<std::size_t>(write.source)] = 1;
+  for (Result& result : results) lay_out(result);
+  for (Gradient& gradient : gradients)
+    if (gradient.after) lay_out(*gradient.after);
 }
 
 Captured trace(const std::function<TensorList(const TensorList&)>& function, const TensorList& examples) {

@@ -99,13 +99,17 @@ struct Captured {
  private:
   // Throws GraphError where the program is not as it was captured. `inputs` are those of the graph.
   void check(const TensorList& given, const TensorList& inputs) const;
+  // The outputs, each in memory of its own, or in that of the input that it is written to.
   TensorList compute(const TensorList& inputs) const;
+  // Copies outputs that look at the memory of an input, a constant or another output.
+  void give_memory(const TensorList& inputs, TensorList& outputs, const Plan* plan) const;
   friend class Tracer;
   void set_graph(GraphPointer other);
   void record(const TensorList& given, const TensorList& inputs, const TensorList& returned) const;
   // The plan for the layout of the inputs that the last run had.
   mutable std::shared_ptr<Plan> plan_;
   std::vector<const Storage*> constants_;  // memory of the graph's constants
+  std::vector<char> written_;              // whether each source is
 };
 
 // Calls the function once, with arguments like the examples, and notes what it does with tensors. Its Python or C++ code

@@ -1,6 +1,9 @@
 // What must be at a call of a captured function as it was when it was captured.
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <bit>
+
 #include "phlox/graph/captured.h"
 
 namespace phlox::graph {
@@ -22,6 +25,34 @@ bool same_strides(const Tensor& tensor, const Strides& strides) {
   return true;
 }
 
+bool has_type(const Tensor& tensor, const Type& type) {
+  const TensorImpl& t = *tensor.impl();
+  return t.dtype == type.dtype && t.rank == type.shape.rank() &&
+         std::equal(t.sizes, t.sizes + t.rank, type.shape.begin()) && t.device == type.device;
+}
+
+// Which memory was seen, and whether it is written.
+class SeenMemory {
+ public:
+  explicit SeenMemory(std::size_t count) : slots_(std::bit_ceil(2 * count + 2)) {}
+  struct Slot {
+    const Storage* storage = nullptr;
+    std::size_t input = 0;
+    bool written = false;
+  };
+  // The slot of the storage; new ones are empty.
+  Slot& at(const Storage* storage) {
+    std::size_t i = (reinterpret_cast<std::uintptr_t>(storage) >> 6) * 0x9e3779b97f4a7c15u >> 32;
+    for (;; ++i) {
+      Slot& slot = slots_[i & (slots_.size() - 1)];
+      if (!slot.storage || slot.storage == storage) return slot;
+    }
+  }
+
+ private:
+  std::vector<Slot> slots_;
+};
+
 std::string layout(const Strides& strides, std::int64_t offset) {
   return fmt::format("strides {} from element {}", to_string(strides), offset);
 }
@@ -37,12 +68,12 @@ void Captured::check(const TensorList& given, const TensorList& inputs) const {
       return fmt::format("{} {}", graph->input_name(static_cast<int>(i)), to_string(type));
     };
     if (!inputs[i].defined()) refuse(sources[i].tensor, wanted(), "no gradient");
-    if (!sources[i].flat && type_of(inputs[i]) != type) refuse({}, wanted(), describe(inputs[i]));
+    if (!sources[i].flat && !has_type(inputs[i], type)) refuse({}, wanted(), describe(inputs[i]));
   }
   for (std::size_t i = 0; i < arguments.size(); ++i) {
     const Argument& argument = arguments[i];
     const Tensor& tensor = given[i];
-    if (type_of(tensor) != argument.type)
+    if (!has_type(tensor, argument.type))
       refuse({}, fmt::format("argument {}, {}", i, to_string(argument.type)), describe(tensor));
     const Source& source = sources[static_cast<std::size_t>(argument.source)];
     const auto first = static_cast<std::size_t>(source.argument);
@@ -73,16 +104,18 @@ void Captured::check(const TensorList& given, const TensorList& inputs) const {
         refuse(gradient, layout(source.strides, source.offset),
                layout(gradient.strides(), gradient.storage_offset()));
     }
-    if (type_of(inputs[i]) != graph->inputs()[i].type())
+    if (source.flat && !has_type(inputs[i], graph->inputs()[i].type()))
       refuse(inputs[i], to_string(graph->inputs()[i].type()), to_string(type_of(inputs[i])));
   }
   // What is written must not be seen by others that were apart from it.
-  for (const Write& write : writes) {
-    const auto written = static_cast<std::size_t>(write.source);
-    if (sources[written].is_state()) continue;
-    for (std::size_t i = 0; i < sources.size(); ++i)
-      if (i != written && !sources[i].is_state() && inputs[i].shares_storage_with(inputs[written]))
-        refuse(inputs[i], "what it writes as memory of its own", "tensors that share memory with it");
+  SeenMemory seen(sources.size());
+  for (std::size_t i = 0; i < sources.size(); ++i) {
+    if (sources[i].is_state()) continue;
+    auto& slot = seen.at(inputs[i].impl()->storage);
+    if (slot.storage && (slot.written || written_[i]))
+      refuse(inputs[written_[i] ? slot.input : i], "what it writes as memory of its own",
+             "tensors that share memory with it");
+    slot = {inputs[i].impl()->storage, i, written_[i] != 0};
   }
   for (const ExpectedGradient& expected : expected_gradients) {
     const Tensor& leaf =

@@ -117,6 +117,9 @@ struct Plan::Implementation {
     bool donated = false;
   };
   std::vector<Output> outputs;
+  bool fresh_outputs = false;
+  std::vector<std::pair<int, Memory*>> bound_inputs;  // and the inputs whose memory they are
+  std::vector<Memory*> bound_outputs;
   std::vector<std::pair<int, Tensor>> constants;  // and their memories
   TensorList results;                             // of nodes evaluated as they come; in a run
   // For each step, the memory of inputs that it reads exactly where it writes; for pointwise steps only.
@@ -538,6 +541,16 @@ void Plan::Implementation::place() {
     for (Memory* memory : begin[step]) memory->place = places.take(memory->bytes);
     for (Memory* memory : end[step]) places.give_back(memory->place, memory->bytes);
   }
+  std::vector<int> uses(memories.size(), 0);
+  for (const Output& output : outputs) ++uses[static_cast<std::size_t>(output.memory)];
+  fresh_outputs = std::all_of(outputs.begin(), outputs.end(), [&](const Output& output) {
+    const auto number = static_cast<std::size_t>(output.memory);
+    return output.donated || (memories[number].home == Home::output && uses[number] == 1);
+  });
+  for (Memory& memory : memories) {
+    if (memory.home == Home::input && memory.number >= 0) bound_inputs.emplace_back(memory.number, &memory);
+    if (memory.home == Home::output) bound_outputs.push_back(&memory);
+  }
   thread_mode.abstract = false;
   arena_bytes = places.size();
   arena = make_storage(arena_bytes);
@@ -670,6 +683,7 @@ Plan::Plan(GraphPointer graph, std::span<const Tensor> inputs, std::span<const D
 
 Plan::~Plan() = default;
 
+bool Plan::has_fresh_outputs() const { return self_->fresh_outputs; }
 bool Plan::is_donated(int output) const { return self_->outputs[static_cast<std::size_t>(output)].donated; }
 std::size_t Plan::arena_bytes() const { return self_->arena_bytes; }
 std::size_t Plan::step_count() const { return self_->steps.size(); }
@@ -698,17 +712,16 @@ std::optional<TensorList> Plan::run(std::span<const Tensor> inputs) {
       plan.running.clear(std::memory_order_release);
     }
   } release{p, {}};
-  for (std::size_t m = 0; m < p.memories.size(); ++m) {
-    Memory& memory = p.memories[m];
-    if (memory.home == Home::input && memory.number >= 0) {
-      const TensorImpl& input = *inputs[static_cast<std::size_t>(memory.number)].impl();
-      p.bind(memory, input.storage, input.offset);
-    } else if (memory.home == Home::output) {
-      Storage* storage = make_storage(memory.bytes);
-      storage->device = memory.device;
-      release.storages.push_back(storage);
-      p.bind(memory, storage, 0);
-    }
+  for (const auto& [number, memory] : p.bound_inputs) {
+    const TensorImpl& input = *inputs[static_cast<std::size_t>(number)].impl();
+    p.bind(*memory, input.storage, input.offset);
+  }
+  release.storages.reserve(p.bound_outputs.size());
+  for (Memory* memory : p.bound_outputs) {
+    Storage* storage = make_storage(memory->bytes);
+    storage->device = memory->device;
+    release.storages.push_back(storage);
+    p.bind(*memory, storage, 0);
   }
   for (const auto& step : p.steps) step->run();
   TensorList outputs;

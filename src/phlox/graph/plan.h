@@ -33,6 +33,8 @@ class Plan {
   // the plan.
   std::optional<TensorList> run(std::span<const Tensor> inputs);
   bool is_donated(int output) const;
+  // Whether each output that is not donated is sure to have memory of its own.
+  bool has_fresh_outputs() const;
 
   std::size_t arena_bytes() const;  // of the block for intermediate values
   std::size_t step_count() const;
