@@ -11,11 +11,16 @@
 #include "phlox/core/parallel.h"
 #include "phlox/device/cpu/library_choice.h"
 #include "phlox/device/cpu/portable_contraction.h"
+#include "phlox/device/cpu/processor.h"
+#include "phlox/device/cpu/rows.h"
+#include "phlox/device/cpu/small_product_kernel.h"
 #if defined(PHLOX_ONEDNN)
 #include "phlox/device/cpu/onednn.h"
 #endif
 
 namespace phlox::cpu {
+
+PHLOX_TABLE(SmallProductKernels, phlox_small_product_kernels);
 
 namespace {
 
@@ -93,6 +98,47 @@ void multiply(const Matrix& a, const Matrix& b, const T* lhs, const T* rhs, T* o
   }
 }
 
+// --- small products, with a kernel of our own: the call of a library takes about a microsecond
+
+// Multiplications that the libraries do no faster.
+constexpr double small_work = 300e3;
+
+const SmallProductKernels& small_product_kernels() {
+  static const SmallProductKernels& best = best_of(PHLOX_TABLE_SPAN(phlox_small_product_kernels));
+  return best;
+}
+
+template <class T>
+std::int64_t panel_bytes(const Matrix& b) {
+  const std::int64_t lanes = small_product_kernels().vector_bytes / static_cast<std::int64_t>(sizeof(T));
+  return (b.rows + 1) * ((b.columns + lanes - 1) / lanes * lanes) * static_cast<std::int64_t>(sizeof(T));
+}
+
+template <class T>
+bool is_small(const Matrix& a, const Matrix& b) {
+  const double work =
+      static_cast<double>(a.rows) * static_cast<double>(a.columns) * static_cast<double>(b.columns);
+  // A few rows are not worth the transposition of the right side, and few columns leave most of a vector empty.
+  if (work > small_work || b.columns < 4 || (b.transposed && a.rows < 4)) return false;
+  const auto output_bytes = a.rows * b.columns * static_cast<std::int64_t>(sizeof(T));
+  return std::max(panel_bytes<T>(b), output_bytes) <= static_cast<std::int64_t>(detail::small_limit);
+}
+
+// All products of a batch from `first` to `last`.
+template <class T>
+void multiply_small(const Matrix& a, const Matrix& b, const TensorImpl* bias, T* output, std::int64_t first,
+                    std::int64_t last) {
+  const Scratch panel(panel_bytes<T>(b));
+  const SmallProductKernels& kernels = small_product_kernels();
+  const SmallProductFunction kernel = std::is_same_v<T, float> ? kernels.float32 : kernels.float64;
+  for (std::int64_t i = first; i < last; ++i)
+    kernel({static_cast<const T*>(a.data) + i * a.batch_stride, a.transposed ? 1 : a.leading,
+            a.transposed ? a.leading : 1, static_cast<const T*>(b.data) + i * b.batch_stride,
+            b.transposed ? 1 : b.leading, b.transposed ? b.leading : 1, bias ? bias->address() : nullptr,
+            bias ? bias->strides[0] : 0, output + i * a.rows * b.columns, a.rows, b.columns, a.columns,
+            panel.at(0)});
+}
+
 template <class T>
 constexpr bool has_library =
     std::is_same_v<T, float> || std::is_same_v<T, double> || std::is_same_v<T, std::complex<float>> ||
@@ -107,6 +153,15 @@ void run(Matrix a, Matrix b, std::int64_t batch, const TensorImpl* bias, TensorI
     batch = 1;
   }
   const std::int64_t m = a.rows, k = a.columns, n = b.columns;
+  const double work = static_cast<double>(m) * static_cast<double>(n) * static_cast<double>(k);
+  const auto products_at_once =
+      std::max<std::int64_t>(static_cast<std::int64_t>(parallel_work / 2 / work), 1);
+  if constexpr (std::is_same_v<T, float> || std::is_same_v<T, double>) {
+    if (!portable_kernels() && is_small<T>(a, b))
+      return parallel_for(0, batch, 2 * products_at_once, [&](std::int64_t first, std::int64_t last) {
+        multiply_small<T>(a, b, bias, result, first, last);
+      });
+  }
   if (bias) {
     const T* values = static_cast<const T*>(bias->address());
     const std::int64_t stride = bias->strides[0];
@@ -118,7 +173,6 @@ void run(Matrix a, Matrix b, std::int64_t batch, const TensorImpl* bias, TensorI
   }
   const T* const lhs = static_cast<const T*>(a.data);
   const T* const rhs = static_cast<const T*>(b.data);
-  const double work = static_cast<double>(m) * static_cast<double>(n) * static_cast<double>(k);
   if constexpr (has_library<T>) {
     if (!portable_kernels()) {
       const auto products = [&](std::int64_t first, std::int64_t last) {
@@ -127,8 +181,7 @@ void run(Matrix a, Matrix b, std::int64_t batch, const TensorImpl* bias, TensorI
                    bias != nullptr);
       };
       if (batch > 1 && work < large_product && work * static_cast<double>(batch) > parallel_work) {
-        const auto grain = static_cast<std::int64_t>(parallel_work / 2 / work);
-        parallel_for(0, batch, std::max<std::int64_t>(grain, 1), [&](std::int64_t first, std::int64_t last) {
+        parallel_for(0, batch, products_at_once, [&](std::int64_t first, std::int64_t last) {
           Team serial(1);
           products(first, last);
         });
