@@ -147,6 +147,10 @@ void fail_from_python(const std::string& kind, const std::string& name, const st
   if (kind == "GraphError") throw_as(GraphError(code, summary));
   if (kind == "StateError") throw_as(StateError(code, summary));
   if (kind == "FormatError") throw_as(FormatError(code, summary));
+  if (kind == "DeviceError") throw_as(DeviceError(code, summary));
+  if (kind == "FileError") throw_as(FileError(code, summary));
+  if (kind == "FileNotFoundError") throw_as(FileNotFoundError(code, summary));
+  if (kind == "AssertionError") throw_as(AssertionError(code, summary));
   if (kind == "NotSupportedError") throw_as(NotSupportedError(code, summary));
   throw_as(ValueError(code, summary));
 }

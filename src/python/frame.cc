@@ -42,7 +42,8 @@ std::string user_line() {
       auto* raw = reinterpret_cast<PyFrameObject*>(frame.ptr());
       nb::object code = nb::steal(reinterpret_cast<PyObject*>(PyFrame_GetCode(raw)));
       const std::string file = nb::cast<const char*>(code.attr("co_filename"));
-      if (file.rfind(package_folder(), 0) != 0) {
+      // Python's contextlib stands between the program and context managers that are generators.
+      if (file.rfind(package_folder(), 0) != 0 && !file.ends_with("/contextlib.py")) {
         found = describe(raw, file);
         break;
       }

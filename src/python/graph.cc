@@ -201,6 +201,11 @@ void add_graph(PyObject* module) {
   };
   m.def("_require", [](const Tensor& condition, const std::string& message) { require(condition, message); });
   m.def("_is_capturing", [] { return active_tracer() != nullptr; });
+  // What a captured function can know of shapes and constants is computed at once, not captured.
+  m.def("_outside_capture", [](nb::callable function) {
+    OutsideCapture scope;
+    return function();
+  });
   m.def("_capture_part", [list_function](nb::callable f, const TensorList& arguments) {
     return tracer_or_throw().capture_part(arguments, list_function(f));
   });

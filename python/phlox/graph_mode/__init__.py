@@ -1,0 +1,139 @@
+"""Graph mode: graphs that are written first and run by sessions, with the names of TensorFlow 1.
+
+    import phlox.graph_mode as tf
+
+    x = tf.placeholder(tf.float32, [None, 784], name="x")
+    w = tf.get_variable("w", [784, 10])
+    y = tf.nn.softmax(tf.matmul(x, w))
+    with tf.Session() as session:
+        session.run(tf.global_variables_initializer())
+        session.run(y, feed_dict={x: images})
+
+Each operation of Phlox is a function here that writes an operation into the default graph. Names and parameters are
+TensorFlow's where it has them (`tf.reduce_mean(x, axis=1)`), else Phlox's. What a run needs is captured as one program.
+docs/graph-mode.md tells what differs from TensorFlow.
+"""
+
+from __future__ import annotations
+
+from typing import Any as _Any
+
+from .. import _phlox
+from . import _functions as _functions
+from . import _nn_functions as _nn_functions
+from . import errors as errors
+from . import initializers as initializers
+from . import nn as nn
+from ._array import TensorArray
+from ._calls import convert as convert_to_tensor
+from ._calls import offer as _offer
+from ._config import ConfigProto, GPUOptions, GraphOptions, OptimizerOptions, RunMetadata, RunOptions
+from ._control_flow import (
+    Assert,
+    case,
+    cond,
+    foldl,
+    foldr,
+    group,
+    identity,
+    map_fn,
+    no_op,
+    scan,
+    while_loop,
+    with_dependencies,
+)
+from ._control_flow import tuple_ as tuple
+from ._gradients import (
+    RegisterGradient,
+    UnconnectedGradients,
+    clip_by_global_norm,
+    custom_gradient,
+    global_norm,
+    gradients,
+    hessians,
+)
+from ._graph import (
+    Graph,
+    GraphKeys,
+    Operation,
+    add_to_collection,
+    add_to_collections,
+    colocate_with,
+    control_dependencies,
+    device,
+    get_collection,
+    get_collection_ref,
+    get_default_graph,
+    name_scope,
+    reset_default_graph,
+    set_random_seed,
+)
+from ._graph_def import GraphDef, NodeDef, import_graph_def
+from ._host import Print, py_func
+from ._session import (
+    IndexedSlicesValue,
+    InteractiveSession,
+    Session,
+    SparseTensorValue,
+    get_default_session,
+)
+from ._shapes import Dimension, TensorShape
+from ._sparse import sparse_reduce_sum, sparse_tensor_dense_matmul, sparse_tensor_to_dense
+from ._tensors import (
+    IndexedSlices,
+    SparseTensor,
+    Tensor,
+    as_dtype,
+    constant,
+    placeholder,
+    placeholder_with_default,
+    sparse_placeholder,
+    string,
+)
+from ._variables import (
+    AUTO_REUSE,
+    Variable,
+    VariableScope,
+    assign,
+    assign_add,
+    assign_sub,
+    get_variable,
+    get_variable_scope,
+    global_variables,
+    global_variables_initializer,
+    initialize_all_variables,
+    is_variable_initialized,
+    local_variables,
+    local_variables_initializer,
+    model_variables,
+    moving_average_variables,
+    scatter_add,
+    scatter_sub,
+    scatter_update,
+    tables_initializer,
+    trainable_variables,
+    variable_scope,
+    variables_initializer,
+)
+from .initializers import (
+    constant_initializer,
+    glorot_normal_initializer,
+    glorot_uniform_initializer,
+    ones_initializer,
+    random_normal_initializer,
+    random_uniform_initializer,
+    truncated_normal_initializer,
+    variance_scaling_initializer,
+    zeros_initializer,
+)
+
+# The dtypes: tf.float32, tf.int64, ...
+globals().update(_phlox.dtypes)
+newaxis = None
+
+_get = _offer(globals(), "")
+
+
+def __getattr__(name: str) -> _Any:
+    """All other operations: tf.exp, tf.matmul, tf.reduce_mean, ..."""
+    return _get(name)
