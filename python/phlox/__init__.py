@@ -78,6 +78,8 @@ from .io import save as save  # isort: skip
 from .train import predict as predict  # isort: skip
 from .train import progress as progress  # isort: skip
 from ._control_flow import cond as cond  # isort: skip
+from ._control_flow import map as map  # isort: skip
+from ._control_flow import scan as scan  # isort: skip
 from ._control_flow import while_loop as while_loop  # isort: skip
 from ._jit import disable_jit as disable_jit  # isort: skip
 from ._jit import jit as jit  # isort: skip

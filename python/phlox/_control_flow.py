@@ -56,7 +56,8 @@ def while_loop(
 ) -> Any:
     """While `cond_fn(*state)` holds, `state = body_fn(*state)`; the last state, a tuple. The first is `carried_inputs`.
 
-    In a captured function the tensors of the state keep their shapes and dtypes, and gradients do not flow through.
+    In a captured function the tensors of the state keep their shapes and dtypes. Gradients flow through: the states of
+    all turns are kept for them.
     """
     tensors: list[Tensor] = []
     structure = flatten(tuple(carried_inputs), tensors)
@@ -71,3 +72,47 @@ def while_loop(
         return new
 
     return unflatten(structure, _phlox._while_loop(test, body, tensors))
+
+
+def scan(body: Callable[..., Any], init: Any, xs: Any, reverse: bool = False) -> tuple[Any, Any]:
+    """`carry, y = body(carry, x)` for the rows x of `xs`; the last carry, and all y stacked where their rows were.
+
+    `xs` is a tensor or a structure of tensors of the same size in their first dimension; `init` is the first carry, of
+    any structure, which `body` keeps. With `reverse` the rows are taken from the last to the first. Captured, the loop
+    is one node of the graph, however many rows there are. Gradients flow through.
+
+    >>> import phlox as px
+    >>> _, sums = px.scan(lambda total, x: (total + x, total + x), px.tensor(0.0), px.tensor([1.0, 2.0, 3.0]))
+    >>> sums
+    tensor([1., 3., 6.])
+
+    Raises ShapeError where the numbers of rows differ.
+    """
+    carry: list[Tensor] = []
+    rows: list[Tensor] = []
+    of_carry, of_rows = flatten(init, carry), flatten(xs, rows)
+    of_output: list[Any] = []
+
+    def turn(state: list[Tensor], row: list[Tensor]) -> tuple[list[Tensor], list[Tensor]]:
+        new: list[Tensor] = []
+        output: list[Tensor] = []
+        after, y = body(unflatten(of_carry, state), unflatten(of_rows, row))
+        flatten(after, new)
+        of_output.append(flatten(y, output))
+        return new, output
+
+    last, outputs = _phlox._scan(turn, carry, rows, reverse)
+    return unflatten(of_carry, last), unflatten(of_output[-1], outputs)
+
+
+def map(function: Callable[..., Any], xs: Any) -> Any:
+    """`function(x)` for each row x of `xs`, stacked: `px.map`, one row after the other, where `px.vmap` takes all at once.
+
+    >>> import phlox as px
+    >>> px.map(lambda x: x * x.sum(), px.tensor([[1.0, 2.0], [3.0, 4.0]]))
+    tensor([[ 3.,  6.],
+            [21., 28.]])
+
+    Raises ShapeError where the tensors of `xs` differ in their numbers of rows.
+    """
+    return scan(lambda carry, x: (carry, function(x)), (), xs)[1]

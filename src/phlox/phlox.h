@@ -11,6 +11,7 @@
 #include "phlox/graph/captured.h"
 #include "phlox/graph/control_flow.h"
 #include "phlox/graph/jit.h"
+#include "phlox/graph/symbolic.h"
 #include "phlox/core/parallel.h"
 #include "phlox/core/print.h"
 #include "phlox/core/random.h"

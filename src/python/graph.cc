@@ -16,6 +16,7 @@
 #include "phlox/graph/tracer.h"
 #include "phlox/graph/passes/passes.h"
 #include "phlox/graph/passes/pipeline.h"
+#include "phlox/graph/symbolic.h"
 #include "phlox/ops/effects.h"
 #include "python/caster.h"
 #include "python/shared_object.h"
@@ -59,12 +60,8 @@ TensorList run_graph(const GraphHandle& self, const TensorList& inputs) {
   return graph::execute(*self.graph, inputs);
 }
 
-graph::Tracer* active_tracer() {
-  return thread_mode.interpreter_count ? dynamic_cast<graph::Tracer*>(thread_mode.top) : nullptr;
-}
-
 graph::Tracer& tracer_or_throw() {
-  if (graph::Tracer* tracer = active_tracer()) return *tracer;
+  if (graph::Tracer* tracer = graph::active_tracer()) return *tracer;
   fail<StateError>(ErrorCode::not_capturable, "no function is being captured").raise();
 }
 
@@ -148,6 +145,34 @@ void add_graph(PyObject* module) {
           },
           "The names of the operations, in order.");
 
+  nb::class_<graph::SymbolicGraph>(
+      m, "SymbolicGraph",
+      "What the captures of one function at several sizes have in common: one graph for all sizes.\n\n"
+      "`print(graph)` shows it with names (b, s, t, ...) in the place of the sizes that differ.")
+      .def(
+          "__init__",
+          [](graph::SymbolicGraph* self, const GraphHandle& first) {
+            new (self) graph::SymbolicGraph(*first.graph);
+          },
+          "first"_a)
+      .def(
+          "admit",
+          [](graph::SymbolicGraph& self, const GraphHandle& other) { return self.admit(*other.graph); },
+          "other"_a,
+          "Takes in the graph of the function at other sizes. False where it differs in more than sizes; `refusal` "
+          "says in what.")
+      .def_prop_ro("refusal", &graph::SymbolicGraph::refusal, "Why the last graph was not taken in.")
+      .def_prop_ro("sizes", &graph::SymbolicGraph::sizes, "The names of the sizes that differ.")
+      .def_prop_ro("admitted", &graph::SymbolicGraph::admitted, "How many different sizes were taken in.")
+      .def(
+          "at",
+          [](const graph::SymbolicGraph& self, const std::vector<std::int64_t>& values) {
+            return GraphHandle{self.at(values)};
+          },
+          "values"_a,
+          "The graph at these sizes, in the order of `sizes`. Raises ValueError for another number of them.")
+      .def("__str__", &graph::SymbolicGraph::to_string);
+
   nb::class_<DebugLevel>(m, "_DebugLevel")
       .def(nb::init<int>())
       .def("__enter__", [](DebugLevel& self) { self.scope.emplace(self.level); })
@@ -200,7 +225,7 @@ void add_graph(PyObject* module) {
     return [f](const TensorList& tensors) { return nb::cast<TensorList>(f(nb::cast(tensors))); };
   };
   m.def("_require", [](const Tensor& condition, const std::string& message) { require(condition, message); });
-  m.def("_is_capturing", [] { return active_tracer() != nullptr; });
+  m.def("_is_capturing", [] { return graph::active_tracer() != nullptr; });
   // What a captured function can know of shapes and constants is computed at once, not captured.
   m.def("_outside_capture", [](nb::callable function) {
     OutsideCapture scope;
@@ -226,6 +251,16 @@ void add_graph(PyObject* module) {
   m.def("_while_loop", [list_function](nb::callable test, nb::callable body, const TensorList& state) {
     return while_loop([&](const TensorList& s) { return nb::cast<Tensor>(test(nb::cast(s))); },
                       list_function(body), state);
+  });
+  m.def("_scan", [](nb::callable body, const TensorList& carry, const TensorList& inputs, bool reverse) {
+    const ScanResult result = scan(
+        [&](const TensorList& c, const TensorList& row) {
+          auto [next, outputs] =
+              nb::cast<std::pair<TensorList, TensorList>>(body(nb::cast(c), nb::cast(row)));
+          return ScanResult{std::move(next), std::move(outputs)};
+        },
+        carry, inputs, reverse);
+    return std::pair(result.carry, result.outputs);
   });
   m.def("_for_loop", [](const Tensor& count, nb::callable body, const TensorList& state) {
     return for_loop(

@@ -98,6 +98,15 @@ TEST(DTypeTest, BFloat16RoundsTiesToEvenAndKeepsNaN) {
   EXPECT_TRUE(std::isnan(static_cast<float>(BFloat16(std::bit_cast<float>(0x7f800001u)))));
 }
 
+TEST(ScalarTest, NumbersThatAreNoIntegersGiveTheLeast) {
+  constexpr std::int64_t least = std::numeric_limits<std::int64_t>::min();
+  for (double value : {std::numeric_limits<double>::infinity(), -std::numeric_limits<double>::infinity(),
+                       std::numeric_limits<double>::quiet_NaN(), 1e300, 0x1p63})
+    EXPECT_EQ(Scalar(value).integer(), least) << value;
+  EXPECT_EQ(Scalar(-2.9).integer(), -2);
+  EXPECT_EQ(Scalar(-0x1p63).integer(), least);
+}
+
 TEST(ScalarTest, IsWeak) {
   EXPECT_EQ(Scalar(2).promote_with(DType::float16), DType::float16);
   EXPECT_EQ(Scalar(2.5).promote_with(DType::int8), DType::float32);

@@ -11,6 +11,7 @@
 #include "phlox/core/strided.h"
 #include "phlox/ops/creation.h"
 #include "phlox/ops/primitives/convert.h"
+#include "phlox/ops/primitives/sequence.h"
 #include "phlox/ops/functions.h"
 
 namespace phlox::autograd {
@@ -49,7 +50,8 @@ void add_gradient(Tensor& sum, Tensor more, const char* name) {
   }
   if (sum.shape() != more.shape() || sum.dtype() != more.dtype())
     throw_gradient_shape(name, more, describe(sum));
-  if (gradients_enabled()) sum = add(sum, more);
+  if (sum.dtype() == DType::sequence) sum = apply_sequence_add(sum, more);
+  else if (gradients_enabled()) sum = add(sum, more);
   else if (is_sole_owner(sum)) sum.add_(more);
   else if (is_sole_owner(more)) more.add_(sum), sum = std::move(more);
   else sum = add(sum, more);
@@ -84,7 +86,8 @@ void accumulate(AccumulateGradient& node, Tensor gradient) {
 // "NaN", "infinite", or null when all elements are finite.
 const char* describe_nonfinite(const Tensor& tensor) {
   const TensorImpl& t = *tensor.impl();
-  if (t.device.type != DeviceType::cpu || !is_differentiable(t.dtype)) return nullptr;
+  if (t.device.type != DeviceType::cpu || !is_differentiable(t.dtype) || !is_computable(t.dtype))
+    return nullptr;
   bool nan = false, infinite = false;
   const char* data = static_cast<const char*>(t.address());
   for_each_offset(t, [&](std::int64_t offset) {

@@ -105,6 +105,7 @@ const DTypeInfo dtype_table[dtype_count] = {
     {"int2", "i2", Kind::signed_integer, 2, DType::int2},
     {"uint2", "u2", Kind::unsigned_integer, 2, DType::uint2},
     {"string", "str", Kind::string, 128, DType::string},
+    {"sequence", "seq", Kind::sequence, 128, DType::sequence},
 };
 
 DType promote(DType a, DType b) {

@@ -11,7 +11,15 @@
 
 namespace phlox {
 
-enum class DTypeKind : std::uint8_t { boolean, unsigned_integer, signed_integer, floating, complex, string };
+enum class DTypeKind : std::uint8_t {
+  boolean,
+  unsigned_integer,
+  signed_integer,
+  floating,
+  complex,
+  string,
+  sequence
+};
 
 struct DTypeInfo {
   std::string_view name;        // "float32"
@@ -24,8 +32,8 @@ struct DTypeInfo {
 extern const DTypeInfo dtype_table[dtype_count];
 
 inline const DTypeInfo& info(DType dtype) { return dtype_table[static_cast<int>(dtype)]; }
-inline constexpr std::uint8_t dtype_bytes[dtype_count] = {1,  1, 2, 4, 8, 1, 2, 4, 8, 2, 2, 4, 8, 8,
-                                                          16, 4, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 16};
+inline constexpr std::uint8_t dtype_bytes[dtype_count] = {1,  1, 2, 4, 8, 1, 2, 4, 8, 2, 2, 4, 8,  8,
+                                                          16, 4, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 16, 16};
 // Bytes of one element. The sub-byte kinds are held one element a byte in tensors and packed in files.
 inline constexpr int element_size(DType dtype) { return dtype_bytes[static_cast<int>(dtype)]; }
 
@@ -34,7 +42,10 @@ inline constexpr bool is_integer(DType d) { return d >= DType::uint8 && d <= DTy
 inline constexpr bool is_unsigned(DType d) { return d >= DType::uint8 && d <= DType::uint64; }
 inline constexpr bool is_floating(DType d) { return d >= DType::float16 && d <= DType::float64; }
 inline constexpr bool is_complex(DType d) { return d == DType::complex64 || d == DType::complex128; }
-inline constexpr bool is_differentiable(DType d) { return is_floating(d) || is_complex(d); }
+// Gradients of sequences are sequences.
+inline constexpr bool is_differentiable(DType d) {
+  return is_floating(d) || is_complex(d) || d == DType::sequence;
+}
 inline constexpr bool is_computable(DType d) { return d <= DType::complex128; }
 
 // The smallest type that holds both, for operands that take part fully. int + float gives the float; the two

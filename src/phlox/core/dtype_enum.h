@@ -35,8 +35,9 @@ enum class DType : std::uint8_t {
   int2,
   uint2,
   string,
+  sequence,  // of tensors, inside of graphs (ops/primitives/sequence.h)
 };
-inline constexpr int dtype_count = static_cast<int>(DType::string) + 1;
+inline constexpr int dtype_count = static_cast<int>(DType::sequence) + 1;
 inline constexpr int computable_dtype_count = static_cast<int>(DType::complex128) + 1;
 
 }  // namespace phlox

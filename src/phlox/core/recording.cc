@@ -87,7 +87,7 @@ void check_in_place_allowed(const Tensor& target, const char* operation, bool va
   if (impl->is_view && impl->history != impl->storage->history.load(std::memory_order_relaxed))
     detail::check_view_history(target);
   const bool requires_grad = target.requires_grad();
-  if (!requires_grad && !value_needs_gradient) return;
+  if (!requires_grad && !(value_needs_gradient && is_differentiable(impl->dtype))) return;
   if (impl->inference)
     fail<GradientError>(ErrorCode::inference_tensor,
                         "{}: a tensor made in inference mode cannot take part in gradients", operation)

@@ -4,6 +4,7 @@
 #include <complex>
 #include <concepts>
 #include <cstdint>
+#include <limits>
 
 #include "phlox/core/dtype.h"
 
@@ -30,9 +31,11 @@ class Scalar {
   double real() const { return real_; }
   double imaginary() const { return imaginary_; }
   std::complex<double> complex() const { return {real_, imaginary_}; }
-  // The integer, or the floating value truncated toward zero.
+  // The integer, or the floating value truncated toward zero; the least integer for what has none.
   std::int64_t integer() const {
-    return kind_ <= Kind::integer ? integer_ : static_cast<std::int64_t>(real_);
+    if (kind_ <= Kind::integer) return integer_;
+    return real_ >= -0x1p63 && real_ < 0x1p63 ? static_cast<std::int64_t>(real_)
+                                              : std::numeric_limits<std::int64_t>::min();
   }
   bool boolean() const { return kind_ <= Kind::integer ? integer_ != 0 : real_ != 0 || imaginary_ != 0; }
 

@@ -123,29 +123,24 @@ void check_condition(const Tensor& condition, const char* operation) {
       .raise();
 }
 
-// The interpreter that captures, if one is on top.
-graph::Tracer* active_tracer() {
-  return thread_mode.interpreter_count ? dynamic_cast<graph::Tracer*>(thread_mode.top) : nullptr;
-}
-
 }  // namespace
 
 void require(const Tensor& condition, const std::string& message) {
   check_condition(condition, "require");
-  if (graph::Tracer* tracer = active_tracer()) return tracer->require(condition, message);
+  if (graph::Tracer* tracer = graph::active_tracer()) return tracer->require(condition, message);
   apply_check(condition, condition, CheckError::assertion, message);
 }
 
 TensorList cond(const Tensor& condition, const std::function<TensorList()>& if_true,
                 const std::function<TensorList()>& if_false) {
   check_condition(condition, "cond");
-  if (graph::Tracer* tracer = active_tracer()) return tracer->trace_cond(condition, if_true, if_false);
+  if (graph::Tracer* tracer = graph::active_tracer()) return tracer->trace_cond(condition, if_true, if_false);
   return condition.item<bool>() ? if_true() : if_false();
 }
 
 TensorList while_loop(const std::function<Tensor(const TensorList&)>& test,
                       const std::function<TensorList(const TensorList&)>& body, TensorList state) {
-  if (graph::Tracer* tracer = active_tracer()) return tracer->trace_while(test, body, state);
+  if (graph::Tracer* tracer = graph::active_tracer()) return tracer->trace_while(test, body, state);
   for (;;) {
     const Tensor condition = test(state);
     check_condition(condition, "while_loop");
@@ -161,7 +156,8 @@ TensorList for_loop(const Tensor& count,
     fail<TypeError>(ErrorCode::wrong_argument_type, "for_loop: the count is one integer")
         .detail("count", describe(count))
         .raise();
-  if (graph::Tracer* tracer = active_tracer()) return tracer->trace_for(count.to(DType::int64), body, state);
+  if (graph::Tracer* tracer = graph::active_tracer())
+    return tracer->trace_for(count.to(DType::int64), body, state);
   const auto turns = count.item<std::int64_t>();
   for (std::int64_t i = 0; i < turns; ++i) state = body(Tensor(Scalar(i)), state);
   return state;

@@ -21,8 +21,8 @@ void require(const Tensor& condition, const std::string& message);
 TensorList cond(const Tensor& condition, const std::function<TensorList()>& if_true,
                 const std::function<TensorList()>& if_false);
 
-// While test(state) holds, state = body(state); the last state. Captured, shapes and dtypes of the state stay the same,
-// and nothing in the loop takes part in gradients.
+// While test(state) holds, state = body(state); the last state. Captured, shapes and dtypes of the state stay the same.
+// Gradients flow through; a captured loop keeps the states of its turns for them, and computes the rest again.
 TensorList while_loop(const std::function<Tensor(const TensorList&)>& test,
                       const std::function<TensorList(const TensorList&)>& body, TensorList state);
 
@@ -30,6 +30,24 @@ TensorList while_loop(const std::function<Tensor(const TensorList&)>& test,
 TensorList for_loop(const Tensor& count,
                     const std::function<TensorList(const Tensor&, const TensorList&)>& body,
                     TensorList state);
+
+// What a turn of a scan gives, and the scan itself.
+struct ScanResult {
+  TensorList carry, outputs;
+};
+
+// carry, y = body(carry, row) for the rows of the inputs, which have the same size in their first dimension, from the
+// first to the last or in reverse. The last carry, and for each y all of them, stacked where their rows were.
+//
+//   auto sums = scan([](const auto& carry, const auto& row) {          // cumulative sums of x, f32[n, 3]
+//     const Tensor sum = carry[0] + row[0];
+//     return ScanResult{{sum}, {sum}};
+//   }, {zeros({3})}, {x}).outputs[0];
+ScanResult scan(const std::function<ScanResult(const TensorList& carry, const TensorList& row)>& body,
+                TensorList carry, const TensorList& inputs, bool reverse = false);
+
+// The results of body(row), stacked. Throws ShapeError, as scan() does, where the inputs have no rows or not as many.
+TensorList map(const std::function<TensorList(const TensorList& row)>& body, const TensorList& inputs);
 
 namespace graph {
 

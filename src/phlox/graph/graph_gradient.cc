@@ -1,12 +1,37 @@
 #include "phlox/graph/graph_gradient.h"
 
+#include <algorithm>
+
 #include "phlox/autograd/engine.h"
 #include "phlox/core/mode.h"
+#include "phlox/core/recording.h"
 #include "phlox/graph/evaluate.h"
 #include "phlox/ops/effects.h"
-#include "phlox/ops/functions.h"
+#include "phlox/ops/primitives/sequence.h"
 
 namespace phlox::graph {
+namespace {
+
+class AliasNode final : public GradientNode {
+ public:
+  explicit AliasNode(const Tensor& original) : GradientNode("alias", 1) {
+    edges()[0] = gradient_edge(original);
+  }
+  void backward(std::span<const Tensor> output_gradients, std::span<Tensor> input_gradients) override {
+    input_gradients[0] = output_gradients[0];
+  }
+  void release_saved() override {}
+};
+
+// Another tensor with a place of its own in the tape: one input may have been made from another, but gradients of the
+// graph end at its inputs.
+Tensor recorded_alias(const Tensor& tensor) {
+  Tensor alias = shallow_alias(tensor);
+  if (needs_gradient(tensor)) set_history(alias, Reference<GradientNode>::adopt(new AliasNode(tensor)));
+  return alias;
+}
+
+}  // namespace
 
 TensorList gradients_of(const Graph& graph, const TensorList& inputs, const std::vector<bool>& wanted,
                         std::span<const Tensor> output_gradients) {
@@ -14,7 +39,7 @@ TensorList gradients_of(const Graph& graph, const TensorList& inputs, const std:
   EnableGrad enable;
   TensorList given, targets;
   for (std::size_t i = 0; i < inputs.size(); ++i) {
-    Tensor input = again ? inputs[i] : inputs[i].detach();
+    Tensor input = again ? recorded_alias(inputs[i]) : inputs[i].detach();
     if (wanted[i]) {
       if (!input.requires_grad()) input.set_requires_grad();
       targets.push_back(input);
@@ -34,7 +59,7 @@ TensorList gradients_of(const Graph& graph, const TensorList& inputs, const std:
   Gradients found(targets.size());
   if (!ends.empty()) found = autograd::grad(ends, targets, seeds, std::nullopt, again, true);
   for (std::size_t i = 0; i < found.size(); ++i)
-    if (!found[i].defined()) found[i] = zeros_like(targets[i]);
+    if (!found[i].defined()) found[i] = zero_gradient(targets[i]);
   return found;
 }
 
@@ -57,6 +82,11 @@ void GraphNode::backward(std::span<const Tensor> output_gradients, std::span<Ten
   TensorList found = gradients(operands, wanted, output_gradients);
   for (std::size_t i = 0, next = 0; i < operands.size(); ++i)
     if (wanted[i]) input_gradients[i] = std::move(found[next++]);
+}
+
+bool GraphNode::released() const {
+  return std::any_of(operands_.begin(), operands_.end(),
+                     [](const SavedTensor& operand) { return operand.released(); });
 }
 
 void GraphNode::release_saved() {

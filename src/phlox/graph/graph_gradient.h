@@ -20,8 +20,8 @@ class GraphNode : public GradientNode {
   GraphNode(const char* name, const TensorList& operands, std::span<const Edge> edges_of_operands,
             int outputs);
   void backward(std::span<const Tensor> output_gradients, std::span<Tensor> input_gradients) final;
-  void release_saved() final;
-  bool released() const final { return !operands_.empty() && operands_[0].released(); }
+  void release_saved() override;
+  bool released() const final;
 
  private:
   // The gradients of the operands that are wanted, in order.

@@ -642,7 +642,10 @@ Plan::Plan(GraphPointer graph, std::span<const Tensor> inputs, std::span<const D
       if (own) p.memories[static_cast<std::size_t>(number)].home = Home::result;
       made.push_back({tensor, number, own});
     }
-    recorder.add([&p, node = node.get(), given, made] {
+    // A sequence may keep what it is given, whose memory is another's soon.
+    const bool keeps = std::any_of(results.begin(), results.end(),
+                                   [](const Tensor& result) { return result.dtype() == DType::sequence; });
+    recorder.add([&p, node = node.get(), given, made, keeps] {
       TensorList handles(given.size());
       std::vector<Operand> arguments;
       for (std::size_t i = 0; i < given.size(); ++i) {
@@ -651,6 +654,7 @@ Plan::Plan(GraphPointer graph, std::span<const Tensor> inputs, std::span<const D
           continue;
         }
         if (given[i]) handles[i] = handle_of(*given[i]);
+        if (keeps && given[i] && given[i]->dtype != DType::sequence) handles[i] = handles[i].clone();
         arguments.emplace_back(handles[i]);
       }
       TensorList found = evaluate(*node, arguments);
@@ -663,7 +667,7 @@ Plan::Plan(GraphPointer graph, std::span<const Tensor> inputs, std::span<const D
         });
         // The sides of a branch may give other memory orders.
         const bool is_elsewhere = !same_layout(*result.impl(), *made[i].tensor);
-        if (is_operand || is_elsewhere)
+        if ((is_operand && result.dtype() != DType::sequence) || is_elsewhere)
           result = apply_convert(result, result.dtype(), MemoryOrder::row_major);
         if (!same_layout(*result.impl(), *made[i].tensor))
           fail<GraphError>(ErrorCode::bad_graph, "{}: a result lies in memory otherwise than planned",

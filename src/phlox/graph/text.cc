@@ -16,24 +16,6 @@ std::string text_of_real(double value) {
   return text.find_first_of(".e") == std::string::npos ? text + ".0" : text;
 }
 
-// Goes over the characters of a text and says which stand in quotes.
-class Quotes {
- public:
-  bool hold(char c) {
-    if (escaped_) {
-      escaped_ = false;
-      return true;
-    }
-    const bool inside = inside_;
-    if (c == '"') inside_ = !inside_;
-    else if (inside_ && c == '\\') escaped_ = true;
-    return inside || inside_;
-  }
-
- private:
-  bool inside_ = false, escaped_ = false;
-};
-
 std::optional<double> real_from(std::string_view text) {
   if (text == "nan") return std::numeric_limits<double>::quiet_NaN();
   if (text == "inf") return std::numeric_limits<double>::infinity();

@@ -24,4 +24,22 @@ std::string quoted(std::string_view text);
 std::optional<std::string> unquoted(std::string_view text);
 std::string_view trimmed(std::string_view text);
 
+// Goes over the characters of a text and says which stand in quotes.
+class Quotes {
+ public:
+  bool hold(char c) {
+    if (escaped_) {
+      escaped_ = false;
+      return true;
+    }
+    const bool inside = inside_;
+    if (c == '"') inside_ = !inside_;
+    else if (inside_ && c == '\\') escaped_ = true;
+    return inside || inside_;
+  }
+
+ private:
+  bool inside_ = false, escaped_ = false;
+};
+
 }  // namespace phlox::graph

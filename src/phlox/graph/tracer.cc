@@ -411,14 +411,15 @@ void Tracer::assign_whole(const Tensor& target, const Value& value) {
   assign(memory, look_of(memory, target), value);
 }
 
+Tensor Tracer::stand_for(const Value& value) {
+  const Tensor tensor = abstract_tensor(value.type());
+  add_memory(tensor, value);
+  return tensor;
+}
+
 Tensor Tracer::draw(Generator& generator, std::int64_t blocks) {
   Stream* stream = &stream_of(&generator);
-  Tensor drawn;
-  {
-    AbstractScope abstract;
-    drawn = make_tensor({3}, DType::int64, Device{});
-  }
-  add_memory(drawn, stream->state);
+  const Tensor drawn = stand_for(stream->state);
   const Primitive& advance = *find_primitive("advance_random");
   Attributes attributes = Attributes::defaults(advance);
   attributes.set("blocks", std::to_string(blocks));
@@ -551,6 +552,10 @@ void Tracer::check_nothing_escaped() const {
         .hint("return it, or write it into a tensor that exists: state.copy_(value)")
         .raise();
   }
+}
+
+Tracer* active_tracer() {
+  return thread_mode.interpreter_count ? dynamic_cast<Tracer*>(thread_mode.top) : nullptr;
 }
 
 }  // namespace phlox::graph

@@ -43,6 +43,9 @@ class Tracer final : public Interpreter {
   // Branches and loops (graph/control_flow.h). A function that one of them runs is captured by itself first.
   Captured capture_part(const TensorList& arguments,
                         const std::function<TensorList(const TensorList&)>& function);
+  // The types of what it gives then.
+  std::vector<Type> result_types(const TensorList& arguments,
+                                 const std::function<TensorList(const TensorList&)>& function);
   // What stands for one result of a branch: the result of this number, or anything of the other side's type (-1). A
   // weak one, a number of the program, takes the dtype and shape of the other side.
   struct Choice {
@@ -109,6 +112,9 @@ class Tracer final : public Interpreter {
   TensorList add_effect(const Primitive& primitive, std::span<const Operand> inputs, const void* attributes);
   // The tensor has a new value; it looks at a whole.
   void assign_whole(const Tensor& target, const Value& value);
+  // A tensor of its own that has this value.
+  Tensor stand_for(const Value& value);
+  TensorList region_operands(const TensorList& state, std::span<const Source> around, std::size_t written);
   // A node of control flow with inputs (leading..., state..., around...), of which the first `written` of those around
   // get new values.
   // The last `required` outputs are computed for the checks in them.
@@ -153,5 +159,8 @@ class Tracer final : public Interpreter {
   std::uint32_t number_;
   bool restored_ = false;
 };
+
+// The one that captures what this thread does now; null if none does.
+Tracer* active_tracer();
 
 }  // namespace phlox::graph

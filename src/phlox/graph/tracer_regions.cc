@@ -9,10 +9,12 @@
 #include "phlox/graph/control_flow.h"
 #include "phlox/graph/evaluate.h"
 #include "phlox/graph/graph_gradient.h"
+#include "phlox/graph/loop_gradient.h"
 #include "phlox/graph/tracer.h"
 #include "phlox/ops/functions.h"
 #include "phlox/ops/in_place.h"
 #include "phlox/ops/primitives/random.h"
+#include "phlox/ops/primitives/sequence.h"
 
 namespace phlox::graph {
 namespace {
@@ -195,61 +197,80 @@ Captured Tracer::capture_part(const TensorList& arguments,
   return part;
 }
 
+std::vector<Type> Tracer::result_types(const TensorList& arguments,
+                                       const std::function<TensorList(const TensorList&)>& function) {
+  const Captured part = capture_part(arguments, function);
+  std::vector<Type> types;
+  for (int i = 0; i < static_cast<int>(part.results.size()); ++i) types.push_back(result_type(part, i));
+  return types;
+}
+
+// The primitive's operands (states..., around...), as the tape sees them: as they are now, whatever is written later.
+TensorList Tracer::region_operands(const TensorList& state, std::span<const Source> around,
+                                   std::size_t written) {
+  TensorList operands = state;
+  for (std::size_t i = 0; i < around.size(); ++i) {
+    const Source& source = around[i];
+    if (source.is_state()) operands.push_back(stand_for(stream_of(source.generator).state));
+    else if (i < written) operands.push_back(stand_for(value_of(source.tensor)));
+    else operands.push_back(source.tensor);
+  }
+  return operands;
+}
+
 TensorList Tracer::add_region_node(const char* primitive, const TensorList& leading, const TensorList& state,
                                    std::span<const Source> around, std::size_t written, std::size_t required,
                                    std::vector<GraphPointer> regions) {
-  std::vector<Input> inputs;
-  TensorList operands;
-  const auto add = [&](const Tensor& tensor) {
-    inputs.emplace_back(value_of(tensor));
-    operands.push_back(tensor);
-  };
-  for (const Tensor& tensor : leading) inputs.emplace_back(value_of(tensor));
-  for (const Tensor& tensor : state) add(tensor);
-  for (const Source& source : around) {
-    if (!source.is_state()) {
-      add(source.tensor);
-      continue;
-    }
-    Stream& stream = stream_of(source.generator);
-    inputs.emplace_back(stream.state);
-    operands.push_back({});
+  const TensorList operands = region_operands(state, around, written);
+  const bool recorded = std::any_of(operands.begin(), operands.end(), needs_gradient);
+  for (std::size_t i = 0; i < written; ++i)
+    if (recorded && !around[i].is_state() && needs_gradient(around[i].tensor))
+      fail_capture("a tensor is written in place in a branch or loop where gradients are recorded",
+                   "give the new value as a result: x = px.where(...) or x = x + y");
+  TensorList given = leading;
+  given.insert(given.end(), operands.begin(), operands.end());
+  std::optional<Loop> loop;
+  if (recorded && std::string_view(primitive) != "cond") {
+    loop = Loop{!leading.empty(), state.size() + written, regions.back()};
+    TensorList nothing_yet(loop->states);
+    for (Tensor& sequence : nothing_yet) sequence = apply_sequence_empty();
+    nothing_yet.push_back(full({}, 0, DType::int64));
+    given.insert(given.begin() + static_cast<std::ptrdiff_t>(leading.size() + loop->states),
+                 nothing_yet.begin(), nothing_yet.end());
+    if (leading.empty()) regions[0] = remembering_test(*regions[0], loop->states);
+    regions.back() = remembering_body(*loop);
   }
+
+  std::vector<Input> inputs;
+  for (const Tensor& tensor : given) inputs.emplace_back(value_of(tensor));
   const Primitive& p = *find_primitive(primitive);
   const Node& node =
       builder_.add(p, std::move(inputs), Attributes::defaults(p), {}, current_location(), regions);
-  TensorList results = abstract_tensors(node.types());
-  for (std::size_t i = 0; i < results.size(); ++i) add_memory(results[i], {&node, static_cast<int>(i)});
+  TensorList results;
+  for (int i = 0; i < static_cast<int>(node.types().size()); ++i) results.push_back(stand_for({&node, i}));
+  if (loop) {
+    record_loop(*loop, operands, results);
+    results.resize(loop->states);
+  }
 
   for (std::size_t i = 0; i < required; ++i) required_.push_back(value_of(results[results.size() - 1 - i]));
   results.resize(results.size() - required);
-  bool recorded = false;
-  for (const Tensor& operand : operands)
-    recorded = recorded || (operand.defined() && needs_gradient(operand));
   const std::size_t returned = results.size() - written;
   for (std::size_t i = 0; i < written; ++i) {
-    if (recorded && !around[i].is_state())
-      fail_capture("a tensor is written in place in a branch or loop where gradients are recorded",
-                   "give the new value as a result: x = px.where(...) or x = x + y");
+    const Value value{&node, static_cast<int>(returned + i)};
     if (around[i].is_state()) {
-      stream_of(around[i].generator).state = {&node, static_cast<int>(returned + i)};
+      stream_of(around[i].generator).state = value;
     } else {
-      assign_whole(around[i].tensor, {&node, static_cast<int>(returned + i)});
+      assign_whole(around[i].tensor, value);
       bump_version(around[i].tensor);
     }
   }
   results.resize(returned);
-  if (recorded) {
-    if (std::string_view(primitive) != "cond")
-      fail_capture("a loop that depends on a tensor is in the way of gradients",
-                   "with px.no_grad():, or a loop over a Python range, which is captured turn by turn");
-    TensorList plain = operands;
-    for (std::size_t i = 0; i < around.size(); ++i)
-      if (around[i].is_state()) plain[state.size() + i] = zeros(state_type(around[i]).shape, DType::int64);
+  if (recorded && !loop) {
     std::vector<Edge> edges;
-    for (const Tensor& operand : plain) edges.push_back(gradient_edge(operand));
+    for (const Tensor& operand : operands) edges.push_back(gradient_edge(operand));
     const auto history = Reference<GradientNode>::adopt(
-        new CondNode(leading[0], plain, edges, std::move(regions), static_cast<int>(returned)));
+        new CondNode(leading[0], operands, edges, std::move(regions), static_cast<int>(returned)));
     for (std::size_t i = 0; i < returned; ++i) set_history(results[i], history, static_cast<int>(i));
   }
   return results;
@@ -409,6 +430,8 @@ TensorList Tracer::keep_in_place(const TensorList& state, const std::vector<bool
     if (!in_place[i]) continue;
     assign_whole(state[i], value_of(results[i]));
     bump_version(state[i]);
+    if (const Edge edge = gradient_edge(results[i]); edge.node)
+      rebase_history(state[i], edge.node, static_cast<int>(edge.output));
     results[i] = state[i];
   }
   return results;

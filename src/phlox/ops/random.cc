@@ -37,10 +37,21 @@ Tensor run_random(const RandomAttributes& a, const GeneratorState& state) {
   return result;
 }
 
+Tensor random_from(const Tensor& state, const RandomAttributes& attributes);
+
 TensorList evaluate_random(std::span<const Operand> inputs, const void* attributes) {
-  return {run_random(*static_cast<const RandomAttributes*>(attributes), state_from(inputs[0].tensor()))};
+  return {random_from(inputs[0].tensor(), *static_cast<const RandomAttributes*>(attributes))};
 }
 PHLOX_PRIMITIVE(random, 60, evaluate_random, RandomAttributes);
+
+Tensor random_from(const Tensor& state, const RandomAttributes& a) {
+  if (thread_mode.interpreter_count) [[unlikely]] {
+    const Operand operand(state);
+    return interpret(random_primitive, {&operand, 1}, &a)[0];
+  }
+  return run_random(a, state_from(state));
+}
+
 void require_state(const PrimitiveCall& call, const Tensor& state) {
   call.require_shape("the state", state, {3});
   call.require_dtype("the state", state, DType::int64);
@@ -55,14 +66,6 @@ void check_random(const PrimitiveCall& call) {
   else call.require(is_floating(a.dtype), "the numbers are floating, not {}", info(a.dtype).name);
 }
 PHLOX_PRIMITIVE_RULE(random, check_random);
-
-Tensor random_from(const Tensor& state, const RandomAttributes& a) {
-  if (thread_mode.interpreter_count) [[unlikely]] {
-    const Operand operand(state);
-    return interpret(random_primitive, {&operand, 1}, &a)[0];
-  }
-  return run_random(a, state_from(state));
-}
 
 // One draw for all samples, each of which takes whole counters.
 TensorList batch_random(const BatchedCall& call) {
@@ -508,11 +511,16 @@ struct DrawnState {
   Tensor tensor;
 };
 
+// Interpreters see the tensor, kernels the words.
+DrawnState drawn_from(const Tensor& state) {
+  return {thread_mode.interpreter_count ? GeneratorState{} : state_from(state), state};
+}
+
 Tensor run_dropout(const Tensor& input, const DropoutAttributes& attributes, const DrawnState& state);
 
 TensorList evaluate_dropout(std::span<const Operand> inputs, const void* attributes) {
   return {run_dropout(inputs[0].tensor(), *static_cast<const DropoutAttributes*>(attributes),
-                      {state_from(inputs[1].tensor()), inputs[1].tensor()})};
+                      drawn_from(inputs[1].tensor()))};
 }
 PHLOX_PRIMITIVE(dropout, 61, evaluate_dropout, DropoutAttributes);
 void check_dropout(const PrimitiveCall& call) {
@@ -534,8 +542,7 @@ TensorList batch_dropout(const BatchedCall& call) {
   a.channels_last = false;
   const Tensor rows = reshape(ordered, {call.batch(), -1});
   const std::int64_t count = rows.size(1);
-  const DrawnState state{thread_mode.interpreter_count ? GeneratorState{} : state_from(call.first_state),
-                         call.first_state};
+  const DrawnState state = drawn_from(call.first_state);
   const Tensor drawn = run_dropout(pad(rows, {0, 4 * call.blocks - count}), a, state);
   const Tensor result = reshape(slice_dim(drawn, 1, 0, count), ordered.shape());
   return {call.attributes_as<DropoutAttributes>().channels_last ? movedim(result, DimList(-1), DimList(2))

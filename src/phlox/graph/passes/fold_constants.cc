@@ -22,7 +22,7 @@ bool is_worth_folding(const Candidate& candidate) {
     return false;
   std::int64_t bytes = 0, elements = 0;
   for (const Type& type : candidate.types) {
-    if (type.device != Device{}) return false;
+    if (type.device != Device{} || type.dtype == DType::sequence) return false;
     elements += element_count(type.shape);
     bytes += element_count(type.shape) * element_size(type.dtype);
   }

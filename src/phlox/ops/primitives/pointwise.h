@@ -18,8 +18,6 @@
 
 namespace phlox {
 
-inline KernelScalar kernel_scalar(double value) { return {value, static_cast<std::int64_t>(value)}; }
-inline KernelScalar kernel_scalar(std::int64_t value) { return {static_cast<double>(value), value}; }
 inline KernelScalar kernel_scalar(const Scalar& value) { return {value.real(), value.integer()}; }
 
 inline constexpr int max_pointwise_inputs = 6;
