@@ -329,5 +329,81 @@ TEST(Pipeline, LogsVerifiesAndPrintsByLevel) {
   EXPECT_ERROR(DebugScope(8), ValueError, "not one of 0 to 7");
 }
 
+// --- branches and loops
+
+std::string pruned(const std::string& text) { return to_string(*remove_dead(prune_regions(parse(text)))); }
+
+TEST(PruneRegions, LeavesOutStatesThatOnlyMakeThemselves) {
+  EXPECT_EQ(pruned(R"(graph(%n: i64[], %x: f32[2], %y: f32[2], %z: f32[2]) {
+  %0: f32[2], %1: f32[2], %2: f32[2] = for_loop(%n, %x, %y, %z, %y) (%i: i64[], %a: f32[2], %b: f32[2], %c: f32[2], %d: f32[2]) {
+    %0: f32[2] = add(%a, %c)
+    %1: f32[2] = mul(%b, %d)
+    return %0, %1, %c
+  }
+  return %0, %2
+}
+)"),
+            R"(graph(%n: i64[], %x: f32[2], %y: f32[2], %z: f32[2]) {
+  %0: f32[2] = for_loop(%n, %x, %z) (%i: i64[], %a: f32[2], %c: f32[2]) {
+    %0: f32[2] = add(%a, %c)
+    return %0
+  }
+  return %0, %z
+}
+)");
+}
+
+TEST(PruneRegions, KeepsWhatTheTestOfALoopNeeds) {
+  const std::string text = R"(graph(%x: f32[], %y: f32[]) {
+  %0: f32[], %1: f32[] = while_loop(%x, %y) (%a: f32[], %b: f32[]) {
+    %0: bool[] = lt(%a, 10)
+    return %0
+  } (%a: f32[], %b: f32[]) {
+    %0: f32[] = add(%a, 1)
+    %1: f32[] = add(%b, %a)
+    return %0, %1
+  }
+  return %1
+}
+)";
+  EXPECT_EQ(pruned(text), text);
+}
+
+TEST(PruneRegions, LeavesOutResultsAndOperandsOfBranches) {
+  EXPECT_EQ(pruned(R"(graph(%c: bool[], %x: f32[2], %y: f32[3]) {
+  %0: f32[2], %1: f32[3] = cond(%c, %x, %y) (%a: f32[2], %b: f32[3]) {
+    %0: f32[2] = neg(%a)
+    %1: f32[3] = neg(%b)
+    return %0, %1
+  } (%a: f32[2], %b: f32[3]) {
+    return %a, %b
+  }
+  return %0
+}
+)"),
+            R"(graph(%c: bool[], %x: f32[2], %y: f32[3]) {
+  %0: f32[2] = cond(%c, %x) (%a: f32[2]) {
+    %0: f32[2] = neg(%a)
+    return %0
+  } (%a: f32[2]) {
+    return %a
+  }
+  return %0
+}
+)");
+}
+
+TEST(PruneRegions, LoopsWithoutUseGo) {
+  EXPECT_EQ(pruned(R"(graph(%n: i64[], %x: f32[2]) {
+  %0: f32[2] = for_loop(%n, %x, %x) (%i: i64[], %a: f32[2], %d: f32[2]) {
+    return %a
+  }
+  return %0
+}
+)")
+                .find("for_loop"),
+            std::string::npos);
+}
+
 }  // namespace
 }  // namespace phlox::graph

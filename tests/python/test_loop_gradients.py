@@ -2,6 +2,8 @@
 
 # shard: graph
 
+import random
+
 import pytest
 
 import phlox as px
@@ -365,3 +367,68 @@ def test_scan_errors():
         px.scan(lambda c, x: (c, x[0]), (), (px.ones(3), px.ones(4)))
     with pytest.raises(px.ShapeError, match="number of rows"):
         px.map(lambda x: x, px.tensor(1.0))
+
+
+# --- random loops
+
+
+def random_expression(draw, names, depth=2):
+    """A smooth expression of tensors [2, 3]."""
+    if depth == 0:
+        return draw.choice(names)
+    a, b = (random_expression(draw, names, depth - 1) for _ in range(2))
+    forms = ["px.tanh({a})", "px.sin({a} + {b})", "{a} * {b}", "{a} @ w", "0.5 * {a} - {b}", "px.sigmoid({a}) * 0.7"]
+    forms += ["px.cond({a}.sum() > 0, lambda: {a} * 0.3, lambda: {b})", "({a} + {b}.flip(0))", "{a}[0] + {b}"]
+    return draw.choice(forms).format(a=f"({a})", b=f"({b})")
+
+
+def random_loop(seed):
+    """A program of one or two loops, scans and branches; `n` is a tensor."""
+    draw = random.Random(seed)
+    lines, names = [], ["h", "k"]
+
+    def loop(indentation, depth):
+        body = f"px.tanh({random_expression(draw, names)})"
+        kind = draw.randrange(4)
+        if kind == 0:
+            lines.append(
+                f"{indentation}h, _ = px.while_loop(lambda h, i: i < n, lambda h, i: ({body}, i + 1), (h, px.tensor(0)))"
+            )
+        elif kind == 1:
+            other = f"px.tanh({random_expression(draw, names)})"
+            lines.append(
+                f"{indentation}h, k, _ = px.while_loop(lambda h, k, i: i < n, "
+                f"lambda h, k, i: ({body}, {other} * 0.5, i + 1), (h, k, px.tensor(0)))"
+            )
+        elif kind == 2:
+            lines.append(
+                f"{indentation}h, ys = px.scan(lambda h, x: ({body} + x, h * x), h, xs{draw.choice(['', ', reverse=True'])})"
+            )
+            lines.append(f"{indentation}h = h + ys.sum(0)")
+        elif depth:
+            lines.append(f"{indentation}def inner(h, i, k=k):")
+            loop(indentation + "    ", depth - 1)
+            lines.append(f"{indentation}    return h, i + 1")
+            lines.append(
+                f"{indentation}h, _ = px.while_loop(lambda h, i: i < 2, inner, (h, px.tensor(0)))"
+            )
+        else:
+            lines.append(f"{indentation}h = {body}")
+
+    for _ in range(draw.choice([1, 1, 2])):
+        loop("    ", 1)
+    return "def function(w, h, k, xs, n):\n" + "\n".join(lines) + "\n    return (h * h).sum() + (h * k).mean()\n"
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_random_loops(seed):
+    scope = {"px": px}
+    exec(random_loop(seed), scope)
+    w, h = weights()
+    px.manual_seed(seed)
+    arguments = (w, h, px.randn(2, 3, dtype=F64), px.randn(4, 2, 3, dtype=F64) * 0.3, px.tensor(seed % 4))
+    try:
+        gradients_agree(scope["function"], *arguments, order=1 + seed % 2)
+    except AssertionError:
+        print(random_loop(seed))
+        raise

@@ -411,6 +411,48 @@ def block(d):
     return f"for row in {x}:\n    {d.choice(['row.mul_(2)', 'row.add_(row)', 'row[...] = 1', 'row.neg_()'])}"
 
 
+def turned(d, name, shape):
+    """An expression of a branch or a turn of a loop: from `name` and tensors around, of the shape and dtype of `name`."""
+    kind = d.random.randrange(6)
+    other = f"fit({d.real()}.detach(), {shape})"
+    if kind == 0:
+        return f"({name} * {d.number()}).to({name}.dtype)"
+    if kind == 1:
+        return f"({name} + {other}).to({name}.dtype)"
+    if kind == 2:
+        return f"px.where({other} > 0, {name}, -{name})"
+    if kind == 3 and shape:
+        return f"{name}.flip({d.random.randrange(len(shape))}).clone()"
+    if kind == 4:
+        return f"px.{d.choice(['tanh', 'sin', 'relu', 'sqrt'])}({name}.to(px.float64)).to({name}.dtype)"
+    return f"px.maximum({name}, {other}.to({name}.dtype))"
+
+
+@statement(4)
+def flow(d):
+    """Branches and loops on tensors. Gradients through loops add up in another order: test_loop_gradients.py."""
+    x = d.tensor(lambda t: not t.dtype.is_complex and t.dtype != px.bool)
+    shape = tuple(d.names[x].shape)
+    kind, start = d.random.randrange(4), f"{x}.detach() * 1"
+    if kind == 0:
+        sides = ", ".join(f"lambda v: {turned(d, 'v', shape)}" for _ in range(2))
+        return f"{d.new()} = px.cond({d.real()}.sum() > {d.number()}, {sides}, ({x},))"
+    if kind == 1:
+        test = d.choice([f"n < {d.random.randrange(4)}", "(n < 3) & (v.sum() < 5)"])
+        body = f"({turned(d, 'v', shape)}, n + 1)"
+        return f"{d.new()} = px.while_loop(lambda v, n: {test}, lambda v, n: {body}, ({start}, px.tensor(0)))[0]"
+    if kind == 2:
+        inner = f"px.cond(v.sum() > 0, lambda: {turned(d, 'v', shape)}, lambda: v)"
+        return f"{d.new()} = px.while_loop(lambda v, n: n < 2, lambda v, n: ({inner}, n + 1), ({start}, px.tensor(0)))[0]"
+    if not shape:
+        raise LookupError
+    row = shape[1:]
+    reverse = d.choice(["", ", reverse=True"])
+    turn = f"lambda c, r: ({turned(d, 'c', row)}, ({turned(d, 'r', row)}, c))"
+    begin = f"px.ones({row}, dtype={x}.dtype)"
+    return f"{d.new()} = px.scan({turn}, {begin}, {start}{reverse})[1][{d.choice([0, 1])}]"
+
+
 @statement(3)
 def step(d):
     """A training step of the module, where there is one."""

@@ -20,6 +20,10 @@ GraphPointer fold_constants(const GraphPointer& graph);
 // Makes equal nodes and equal small constants one.
 GraphPointer share(const GraphPointer& graph);
 
+// Leaves out of branches and loops the results that nobody looks at, the states that only make themselves, and operands
+// without use; states that do not change become operands.
+GraphPointer prune_regions(const GraphPointer& graph);
+
 // Leaves out what no output needs.
 GraphPointer remove_dead(const GraphPointer& graph);
 

@@ -14,6 +14,7 @@ constexpr Pass table[] = {
      simplify},
     {"fold_constants", "Computes what depends on constants alone.", fold_constants},
     {"share", "Makes equal nodes and equal small constants one.", share},
+    {"prune_regions", "Leaves out of branches and loops what nothing needs.", prune_regions},
     {"remove_dead", "Leaves out what no output needs.", remove_dead},
     {"fold_batch_norm",
      "Moves the factors of a batch normalisation into the weights before it. Rounds differently: for evaluation.",
@@ -54,12 +55,12 @@ Pipeline named_pipeline(const std::vector<std::string>& names) {
 }
 
 Pipeline default_pipeline() {
-  return named_pipeline({"simplify", "fold_constants", "simplify", "share", "remove_dead"});
+  return named_pipeline({"simplify", "fold_constants", "simplify", "share", "prune_regions", "remove_dead"});
 }
 
 Pipeline inference_pipeline() {
   return named_pipeline({"simplify", "fold_constants", "fold_batch_norm", "fold_constants", "simplify",
-                         "share", "remove_dead"});
+                         "share", "prune_regions", "remove_dead"});
 }
 
 GraphPointer run_pipeline(const GraphPointer& graph, const Pipeline& pipeline) {
