@@ -372,3 +372,20 @@ def test_nothing_is_left_behind(backward):
         if number == 20:
             before = px.memory.statistics()["allocated_bytes"]
     assert px.memory.statistics()["allocated_bytes"] <= before
+
+
+def test_retain_grad_of_a_view_whose_history_is_old():
+    base = px.ones(6, requires_grad=True) * 2
+    view = base.reshape(2, 3)
+    base.mul_(3)
+    view.retain_grad()
+    view.sum().backward()
+    assert view.grad.tolist() == [[1, 1, 1], [1, 1, 1]]
+
+
+def test_integers_take_values_with_gradients():
+    target = px.zeros(2, 6, dtype=px.int64)[:, ::2]
+    value = px.tensor([1.5, 2.5, 3.5], requires_grad=True)
+    target.detach()[...] = value
+    target[...] = value * 2
+    assert target.tolist() == [[3, 5, 7], [3, 5, 7]] and not target.requires_grad

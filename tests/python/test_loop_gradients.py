@@ -377,7 +377,14 @@ def random_expression(draw, names, depth=2):
     if depth == 0:
         return draw.choice(names)
     a, b = (random_expression(draw, names, depth - 1) for _ in range(2))
-    forms = ["px.tanh({a})", "px.sin({a} + {b})", "{a} * {b}", "{a} @ w", "0.5 * {a} - {b}", "px.sigmoid({a}) * 0.7"]
+    forms = [
+        "px.tanh({a})",
+        "px.sin({a} + {b})",
+        "{a} * {b}",
+        "{a} @ w",
+        "0.5 * {a} - {b}",
+        "px.sigmoid({a}) * 0.7",
+    ]
     forms += ["px.cond({a}.sum() > 0, lambda: {a} * 0.3, lambda: {b})", "({a} + {b}.flip(0))", "{a}[0] + {b}"]
     return draw.choice(forms).format(a=f"({a})", b=f"({b})")
 
@@ -409,15 +416,15 @@ def random_loop(seed):
             lines.append(f"{indentation}def inner(h, i, k=k):")
             loop(indentation + "    ", depth - 1)
             lines.append(f"{indentation}    return h, i + 1")
-            lines.append(
-                f"{indentation}h, _ = px.while_loop(lambda h, i: i < 2, inner, (h, px.tensor(0)))"
-            )
+            lines.append(f"{indentation}h, _ = px.while_loop(lambda h, i: i < 2, inner, (h, px.tensor(0)))")
         else:
             lines.append(f"{indentation}h = {body}")
 
     for _ in range(draw.choice([1, 1, 2])):
         loop("    ", 1)
-    return "def function(w, h, k, xs, n):\n" + "\n".join(lines) + "\n    return (h * h).sum() + (h * k).mean()\n"
+    return (
+        "def function(w, h, k, xs, n):\n" + "\n".join(lines) + "\n    return (h * h).sum() + (h * k).mean()\n"
+    )
 
 
 @pytest.mark.parametrize("seed", range(60))

@@ -98,13 +98,13 @@ def _padded(x: Tensor, padding: Any, window: list[int], strides: list[int], valu
 @function("nn.conv2d", "Conv2D")
 def conv2d(
     input: Tensor,
-    filter: Tensor = None,
+    filter: Any = None,
     strides: Any = 1,
     padding: Any = "VALID",
     use_cudnn_on_gpu: bool = True,
     data_format: str = "NHWC",
     dilations: Any = 1,
-    filters: Tensor = None,
+    filters: Any = None,
 ) -> Tensor:
     """Convolution: input [batch, height, width, channels], filter [height, width, in, out]."""
     kernel = filters if filter is None else filter

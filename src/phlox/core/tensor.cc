@@ -441,12 +441,13 @@ void Tensor::set_grad(const Tensor& gradient) const {
 Tensor Tensor::detach() const { return shallow_alias(*this); }
 
 const Tensor& Tensor::retain_grad() const {
-  AutogradRecord* record = impl()->autograd;
   if (!requires_grad())
     fail<GradientError>(ErrorCode::no_gradient_path, "retain_grad: the tensor does not require gradients")
         .detail("tensor", describe(*this))
         .raise();
-  if (is_leaf() || record->retained) return *this;
+  if (is_leaf()) return *this;
+  AutogradRecord* record = impl()->autograd;  // not before: a view may have got another just now
+  if (record->retained) return *this;
   record->retained = std::make_shared<Tensor>();
   record->node->hooks().retained.emplace_back(record->output, record->retained);
   return *this;

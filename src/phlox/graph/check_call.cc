@@ -79,7 +79,10 @@ void Captured::check(const TensorList& given, const TensorList& inputs) const {
     const auto first = static_cast<std::size_t>(source.argument);
     if (!tensor.shares_storage_with(given[first]))
       refuse(tensor, "arguments that share memory", "arguments that do not");
-    if (argument.requires_grad != tensor.requires_grad() && !expected_gradients.empty())
+    // Gradients that were not wanted in the capture are not part of it.
+    const bool wants_more = tensor.requires_grad() && !argument.requires_grad;
+    if ((wants_more && (gradients_enabled() || !gradients.empty())) ||
+        (argument.requires_grad != tensor.requires_grad() && !expected_gradients.empty()))
       refuse(tensor, fmt::format("requires_grad={}", argument.requires_grad),
              fmt::format("requires_grad={}", tensor.requires_grad()));
     if (argument.requires_grad && argument.leaf != static_cast<int>(i) &&

@@ -23,21 +23,20 @@ class AliasNode final : public GradientNode {
   void release_saved() override {}
 };
 
-// Another tensor with a place of its own in the tape: one input may have been made from another, but gradients of the
-// graph end at its inputs.
+}  // namespace
+
 Tensor recorded_alias(const Tensor& tensor) {
   Tensor alias = shallow_alias(tensor);
   if (needs_gradient(tensor)) set_history(alias, Reference<GradientNode>::adopt(new AliasNode(tensor)));
   return alias;
 }
 
-}  // namespace
-
 TensorList gradients_of(const Graph& graph, const TensorList& inputs, const std::vector<bool>& wanted,
                         std::span<const Tensor> output_gradients) {
   const bool again = gradients_enabled();
   EnableGrad enable;
   TensorList given, targets;
+  // One input may have been made from another, but gradients of the graph end at its inputs.
   for (std::size_t i = 0; i < inputs.size(); ++i) {
     Tensor input = again ? recorded_alias(inputs[i]) : inputs[i].detach();
     if (wanted[i]) {

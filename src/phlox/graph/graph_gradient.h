@@ -14,6 +14,9 @@ namespace phlox::graph {
 TensorList gradients_of(const Graph& graph, const TensorList& inputs, const std::vector<bool>& wanted,
                         std::span<const Tensor> output_gradients);
 
+// Another tensor with a place of its own in the tape.
+Tensor recorded_alias(const Tensor& tensor);
+
 // Something in the tape that ran graphs on operands, and runs them again for its gradients.
 class GraphNode : public GradientNode {
  public:

@@ -114,7 +114,7 @@ ScanResult scan_captured(graph::Tracer& tracer, const ScanBody& body, const Tens
   for (std::size_t i = 0; i < output_types.size(); ++i) {
     const Tensor stacked = apply_sequence_stack(last[carry.size() + rows.size() + i], turns,
                                                 graph::abstract_tensor(output_types[i]));
-    outputs.push_back(reverse ? flip(stacked, {0}) : stacked);
+    outputs.push_back(reverse ? flip(stacked, {0}).contiguous() : stacked);
   }
   return {part(last, 0, carry.size()), outputs};
 }

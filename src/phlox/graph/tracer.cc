@@ -8,6 +8,8 @@
 #include "phlox/core/recording.h"
 #include "phlox/core/strided.h"
 #include "phlox/graph/evaluate.h"
+#include "phlox/graph/graph_gradient.h"
+#include "phlox/graph/passes/passes.h"
 #include "phlox/graph/text.h"
 #include "phlox/ops/effects.h"
 #include "phlox/ops/primitives/convert.h"
@@ -77,11 +79,29 @@ bool Tracer::Layout::overlaps() const {
 }
 
 namespace {
+
 std::atomic<std::uint32_t> captures{0};
+
+// Its number tells nodes that were recorded before from those that come.
+class SequenceMark final : public GradientNode {
+ public:
+  SequenceMark() : GradientNode("mark", 0) {}
+  void backward(std::span<const Tensor>, std::span<Tensor>) override {}
+  void release_saved() override {}
+};
+
+// A tensor in the tape that is no leaf.
+Tensor linked(Tensor tensor) {
+  tensor.set_requires_grad();
+  return recorded_alias(tensor);
 }
 
-Tracer::Tracer(const TensorList& examples, Tracer* parent)
-    : parent_(parent), number_(captures.fetch_add(1, std::memory_order_relaxed) + 1) {
+}  // namespace
+
+Tracer::Tracer(const TensorList& examples, Tracer* parent, bool linked_state)
+    : first_sequence_(SequenceMark().sequence()),
+      parent_(parent),
+      number_(captures.fetch_add(1, std::memory_order_relaxed) + 1) {
   for (std::size_t i = 0; i < examples.size(); ++i) {
     const Tensor& example = examples[i];
     const auto first = std::find_if(examples.begin(), examples.end(), [&](const Tensor& other) {
@@ -101,7 +121,9 @@ Tracer::Tracer(const TensorList& examples, Tracer* parent)
             .raise();
     // What a branch or loop gets is another tensor each time.
     Tensor alias = parent_ ? abstract_tensor(type_of(example)) : shallow_alias(example);
-    if (example.requires_grad()) alias.set_requires_grad();
+    if (parent_ && is_differentiable(example.dtype()) && (example.requires_grad() || linked_state))
+      alias = linked(alias);
+    else if (example.requires_grad()) alias.set_requires_grad();
     if (const Tensor gradient = parent_ ? Tensor() : example.grad(); gradient.defined())
       alias.set_grad(gradient);
     arguments_.push_back(alias);
@@ -149,7 +171,7 @@ Value Tracer::view(const Value& input, const ViewAttributes& attributes) {
 Tracer::Memory& Tracer::add_memory(const Tensor& whole, const Value& value) {
   auto memory = std::make_unique<Memory>();
   memory->holder = whole.detach().reference();
-  memory->looks.push_back({Layout(*whole.impl()), value, -1, {}, 0});
+  memory->looks.push_back({.layout = Layout(*whole.impl()), .value = value});
   return *(memories_[whole.impl()->storage] = std::move(memory));
 }
 
@@ -158,8 +180,15 @@ Value Tracer::add_source(Source source, const Type& type) {
                      : source.effects  ? "effects"
                      : source.gradient ? "gradient"
                                        : "x";
+  // Which of several tensors in one memory needs gradients shows later; arguments are what they are.
+  const bool is_literal = source.tensor.defined() && source.tensor.impl()->storage->capture == number_ &&
+                          source.tensor.impl()->has_data();
+  const bool carries = source.tensor.defined() && !source.gradient && !is_literal &&
+                       (argument_of(source.tensor) < 0 || source.tensor.requires_grad());
   sources_.push_back(std::move(source));
-  return builder_.input(type, fmt::format("{}{}", kind, sources_.size() - 1));
+  const Value value = builder_.input(type, fmt::format("{}{}", kind, sources_.size() - 1));
+  carries_[value.node] = carries;
+  return value;
 }
 
 bool Tracer::knows(const Tensor& tensor) const {
@@ -189,7 +218,7 @@ Tracer::Memory& Tracer::memory_of(const Tensor& tensor) {
   source.flat = !parent_ && !is_whole(*seen.impl()) && is_within_storage(*seen.impl());
   const Tensor whole = source.flat ? flat_view(seen) : seen;
   Memory& memory = add_memory(whole, add_source(std::move(source), type_of(whole)));
-  memory.source = static_cast<int>(sources_.size()) - 1;
+  memory.source = memory.looks[0].source = static_cast<int>(sources_.size()) - 1;
   memory.input = memory.looks[0].value;
   memory.version = tensor.version();
   return memory;
@@ -221,7 +250,8 @@ int Tracer::look_of(Memory& memory, const Tensor& tensor) {
   if (parent_ && memory.source >= 0) {
     const Value value = add_source({.tensor = tensor}, type_of(tensor));
     if (memory.written) refuse_mixed_views(tensor);
-    memory.looks.push_back({layout, value, -1, {}, 0});
+    memory.looks.push_back(
+        {.layout = layout, .value = value, .source = static_cast<int>(sources_.size()) - 1});
     memory.several = true;
     return static_cast<int>(memory.looks.size()) - 1;
   }
@@ -270,12 +300,49 @@ Value Tracer::value_of(const Tensor& tensor) {
   return current(memory, look_of(memory, tensor));
 }
 
+bool Tracer::may_carry(const Value& value) {
+  if (!phlox::is_differentiable(value.type().dtype)) return false;
+  if (value.node->kind() == NodeKind::constant) return false;
+  const auto [entry, is_new] = carries_.try_emplace(value.node, false);
+  if (!is_new) return entry->second;
+  const std::span<const Input> inputs = value.node->inputs();
+  const bool is_detached = std::string_view(value.node->primitive().name) == "detach";
+  bool carries = false;
+  for (std::size_t i = is_detached ? 1 : 0; i < inputs.size() && !carries; ++i)
+    if (const auto* input = std::get_if<Value>(&inputs[i])) carries = may_carry(*input);
+  return carries_[value.node] = carries;
+}
+
+bool Tracer::is_linked(const Tensor& tensor) {
+  if (!needs_gradient(tensor)) return false;
+  Memory& memory = memory_of(tensor);
+  const bool is_leaf = !tensor.impl()->autograd->node;
+  const int number = parent_ && memory.source >= 0
+                         ? memory.looks[static_cast<std::size_t>(look_of(memory, tensor))].source
+                         : memory.source;
+  if (number < 0) return !is_leaf;
+  if (argument_of(tensor) >= 0) return true;
+  Source& source = sources_[static_cast<std::size_t>(number)];
+  if (source.argument >= 0 || source.gradient) return !is_leaf;
+  // It may have been seen through another tensor in the same memory first, one without gradients.
+  const bool is_around = is_leaf || tensor.impl()->autograd->node->sequence() < first_sequence_;
+  if (is_around && !source.tensor.requires_grad() && Layout(*source.tensor.impl()) == Layout(*tensor.impl()))
+    source.tensor = tensor;
+  return !is_leaf || source.tensor.unsafe_impl() == tensor.unsafe_impl();
+}
+
+Value Tracer::used(const Tensor& tensor) {
+  const Value value = value_of(tensor);
+  const bool linked = is_linked(tensor);
+  return linked || !may_carry(value) ? value : node("detach", {value}, nullptr);
+}
+
 TensorList Tracer::run(const Primitive& primitive, std::span<const Operand> inputs, const void* attributes) {
   if (is_effect(primitive)) return add_effect(primitive, inputs, attributes);
   std::vector<Input> values;
   for (const Operand& input : inputs) {
     if (!input.is_tensor()) values.emplace_back(input.scalar());
-    else if (input.tensor().defined()) values.emplace_back(value_of(input.tensor()));
+    else if (input.tensor().defined()) values.emplace_back(used(input.tensor()));
     else values.emplace_back(std::monostate{});
   }
   TensorList results;
@@ -284,6 +351,7 @@ TensorList Tracer::run(const Primitive& primitive, std::span<const Operand> inpu
     results = primitive.evaluate(inputs, attributes);
   }
   const std::string_view name = primitive.name;
+  if (name == "detach" && values.size() == 1) return results;  // used() sees to it
   if (name == "view") {
     if (!results[0].defined()) return results;
     const Tensor& input = inputs[0].tensor();
@@ -300,6 +368,12 @@ TensorList Tracer::run(const Primitive& primitive, std::span<const Operand> inpu
   for (const Tensor& result : results) types.push_back(type_of(result));
   const Node& node = builder_.add(primitive, std::move(values), Attributes(primitive, attributes),
                                   std::move(types), current_location());
+  if (name == "detach") {
+    const Tensor result = stand_for({&node, 0});
+    if (const Edge edge = gradient_edge(results[0]); edge.node)
+      set_history(result, edge.node, static_cast<int>(edge.output));
+    return {result};
+  }
   if (name == "split") {
     const Tensor& input = inputs[0].tensor();
     Memory& memory = memory_of(input);
@@ -339,8 +413,9 @@ void Tracer::assign(Memory& memory, int look, const Value& value) {
     break;
   }
   const Look& target = memory.looks[static_cast<std::size_t>(look)];
-  if (target.parent >= 0) {
-    const int parent = target.parent;
+  const int target_parent = target.parent;
+  if (target_parent >= 0) {
+    const int parent = target_parent;
     const ViewAttributes v = target.view;
     const Value whole = current(memory, parent);
     Value replaced;
@@ -353,19 +428,22 @@ void Tracer::assign(Memory& memory, int look, const Value& value) {
     ++memory.written;
   }
   Look& written = memory.looks[static_cast<std::size_t>(look)];
-  written.value = value;
-  written.written = memory.written;
+  // A write without gradients leaves those of what was there before.
+  const bool keeps_history = thread_mode.gradients_off && may_carry(written.value);
+  if (!keeps_history) written.value = value;
+  else if (target_parent < 0) written.value = node("detach", {value, written.value}, nullptr);
+  if (!keeps_history || target_parent < 0) written.written = memory.written;
 }
 
 void Tracer::write(const Tensor& target, const Tensor& source) {
-  Value value = value_of(source);
+  Value value = used(source);
   if (source.dtype() != target.dtype()) {
     const Tensor converted = [&] {
       InterpreterScope again(*this);
       NoGrad no_grad;
       return apply_convert(source, target.dtype());
     }();
-    value = value_of(converted);
+    value = used(converted);
   }
   Memory& memory = memory_of(target);
   assign(memory, look_of(memory, target), value);
@@ -396,7 +474,7 @@ Tracer::Stream& Tracer::stream_of(Generator* generator) {
 TensorList Tracer::add_effect(const Primitive& primitive, std::span<const Operand> inputs,
                               const void* attributes) {
   std::vector<Input> values{stream_of(nullptr).state};
-  for (const Operand& input : inputs.subspan(1)) values.emplace_back(value_of(input.tensor()));
+  for (const Operand& input : inputs.subspan(1)) values.emplace_back(used(input.tensor()));
   const Node& node =
       builder_.add(primitive, std::move(values), Attributes(primitive, attributes), {}, current_location());
   const Value count{&node, 0};
@@ -452,7 +530,11 @@ void Tracer::turn_literals_into_constants() {
     kept.push_back(source);
   }
   for (auto& [storage, memory] : memories_)
-    if (memory->source >= 0) memory->source = numbers[static_cast<std::size_t>(memory->source)];
+    if (memory->source >= 0) {
+      memory->source = numbers[static_cast<std::size_t>(memory->source)];
+      for (Look& look : memory->looks)
+        if (look.source >= 0) look.source = numbers[static_cast<std::size_t>(look.source)];
+    }
   for (Stream& stream : streams_) stream.source = numbers[static_cast<std::size_t>(stream.source)];
   for (Captured::Argument& argument : argument_looks_)
     argument.source = numbers[static_cast<std::size_t>(argument.source)];
@@ -500,7 +582,7 @@ Captured Tracer::finish(const TensorList& results, bool by_value) {
       r.shared = true;
       r.memory_strides = Tensor(memory.holder).strides();
     } else {
-      r.output = add_output(current(memory, look_of(memory, tensor)));
+      r.output = add_output(by_value ? used(tensor) : current(memory, look_of(memory, tensor)));
     }
     return r;
   };
@@ -538,7 +620,16 @@ Captured Tracer::finish(const TensorList& results, bool by_value) {
   restore();
   captured.sources = sources_;
   captured.arguments = argument_looks_;
-  captured.set_graph(builder_.finish(std::move(outputs)));
+  std::vector<bool> carrying;  // inputs of the graph
+  for (const Source& source : sources_) {
+    const Tensor& tensor =
+        source.argument >= 0 ? arguments_[static_cast<std::size_t>(source.argument)] : source.tensor;
+    carrying.push_back(tensor.defined() && !source.gradient && tensor.requires_grad());
+  }
+  const bool followed = by_value || std::any_of(captured.results.begin(), captured.results.end(),
+                                                [](const auto& result) { return result.differentiable; });
+  const GraphPointer graph = builder_.finish(std::move(outputs));
+  captured.set_graph(followed ? drop_detach(graph, carrying) : drop_detach(graph));
   return captured;
 }
 

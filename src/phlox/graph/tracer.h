@@ -23,7 +23,7 @@ Type state_type(const Source& source);
 class Tracer final : public Interpreter {
  public:
   // `parent` captures the program around the branch or loop that this one captures.
-  explicit Tracer(const TensorList& examples, Tracer* parent = nullptr);
+  explicit Tracer(const TensorList& examples, Tracer* parent = nullptr, bool linked = false);
   ~Tracer() override;
 
   // What to call the function with. The tracer must be active (InterpreterScope).
@@ -41,7 +41,11 @@ class Tracer final : public Interpreter {
   void require(const Tensor& condition, const std::string& message);
 
   // Branches and loops (graph/control_flow.h). A function that one of them runs is captured by itself first.
+  // With `linked`, gradients flow to all of its arguments.
   Captured capture_part(const TensorList& arguments,
+                        const std::function<TensorList(const TensorList&)>& function, bool linked = false);
+  // A turn of a loop; with gradients to the whole state if they flow to any of it, or to what is around.
+  Captured capture_turn(const TensorList& arguments,
                         const std::function<TensorList(const TensorList&)>& function);
   // The types of what it gives then.
   std::vector<Type> result_types(const TensorList& arguments,
@@ -85,8 +89,9 @@ class Tracer final : public Interpreter {
     Layout layout;
     Value value;
     int parent = -1;
-    ViewAttributes view;
+    ViewAttributes view = {};
     std::uint32_t written = 0;  // how often the storage had been written when the value was taken
+    int source = -1;            // that it is, of memory around the program
   };
   struct Memory {
     Reference<TensorImpl> holder;  // keeps the storage alive
@@ -141,6 +146,12 @@ class Tracer final : public Interpreter {
   int add_look(Memory& memory, const Layout& layout, int parent, const ViewAttributes& view);
   Value current(Memory& memory, int look);
   Value value_of(const Tensor& tensor);
+  // The value of a tensor for an operation that takes it now: what gradients flow through eagerly, they flow through
+  // when the graph is followed backwards, and no further.
+  Value used(const Tensor& tensor);
+  bool is_linked(const Tensor& tensor);
+  // Whether gradients could flow through a value; more is known when the capture ends.
+  bool may_carry(const Value& value);
   void assign(Memory& memory, int look, const Value& value);
   Value view(const Value& input, const ViewAttributes& attributes);
   Value node(const char* primitive, std::vector<Input> inputs, const void* attributes);
@@ -155,6 +166,8 @@ class Tracer final : public Interpreter {
   std::vector<GradientSlot> gradients_;
   std::vector<Stream> streams_;
   std::vector<Value> required_;
+  std::unordered_map<const Node*, bool> carries_;
+  std::uint64_t first_sequence_;  // of nodes in the tape that the function makes
   Tracer* parent_;
   std::uint32_t number_;
   bool restored_ = false;

@@ -10,6 +10,7 @@
 #include "phlox/graph/evaluate.h"
 #include "phlox/graph/graph_gradient.h"
 #include "phlox/graph/loop_gradient.h"
+#include "phlox/graph/passes/passes.h"
 #include "phlox/graph/tracer.h"
 #include "phlox/ops/functions.h"
 #include "phlox/ops/in_place.h"
@@ -181,9 +182,9 @@ class CondNode final : public GraphNode {
 }  // namespace
 
 Captured Tracer::capture_part(const TensorList& arguments,
-                              const std::function<TensorList(const TensorList&)>& function) {
+                              const std::function<TensorList(const TensorList&)>& function, bool linked) {
   OutsideCapture outside;
-  Tracer tracer(arguments, this);
+  Tracer tracer(arguments, this, linked);
   TensorList results;
   {
     InterpreterScope active(tracer);
@@ -195,6 +196,20 @@ Captured Tracer::capture_part(const TensorList& arguments,
     fail_capture("backward() is called in a branch or loop that depends on a tensor",
                  "call it outside, or px.autograd.grad() inside");
   return part;
+}
+
+Captured Tracer::capture_turn(const TensorList& arguments,
+                              const std::function<TensorList(const TensorList&)>& function) {
+  Captured turn = capture_part(arguments, function);
+  const bool recorded =
+      std::any_of(arguments.begin(), arguments.end(), needs_gradient) ||
+      std::any_of(turn.sources.begin(), turn.sources.end(), [](const Source& source) {
+        return source.argument < 0 && source.tensor.defined() && needs_gradient(source.tensor);
+      });
+  const bool all_linked = std::all_of(arguments.begin(), arguments.end(), [](const Tensor& argument) {
+    return needs_gradient(argument) || !phlox::is_differentiable(argument.dtype());
+  });
+  return recorded && !all_linked ? capture_part(arguments, function, true) : turn;
 }
 
 std::vector<Type> Tracer::result_types(const TensorList& arguments,
@@ -241,8 +256,10 @@ TensorList Tracer::add_region_node(const char* primitive, const TensorList& lead
     regions.back() = remembering_body(*loop);
   }
 
+  if (!recorded)
+    for (GraphPointer& region : regions) region = drop_detach(region);
   std::vector<Input> inputs;
-  for (const Tensor& tensor : given) inputs.emplace_back(value_of(tensor));
+  for (const Tensor& tensor : given) inputs.emplace_back(used(tensor));
   const Primitive& p = *find_primitive(primitive);
   const Node& node =
       builder_.add(p, std::move(inputs), Attributes::defaults(p), {}, current_location(), regions);
@@ -367,7 +384,7 @@ TensorList Tracer::trace_while(const std::function<Tensor(const TensorList&)>& t
   const std::vector<Type> types = types_of(state);
   const Captured condition =
       capture_part(state, [&](const TensorList& s) -> TensorList { return {test(s)}; });
-  Captured turn = capture_part(state, body);
+  Captured turn = capture_turn(state, body);
   check_state(types, turn);
   const std::vector<bool> in_place = written_state(state, turn, 0);
   const TensorList all = with_checks(state, turn);
@@ -394,7 +411,7 @@ TensorList Tracer::trace_for(const Tensor& count,
   const std::vector<Type> types = types_of(state);
   TensorList arguments = abstract_tensors(std::vector<Type>{{DType::int64, {}, count.device()}});
   arguments.insert(arguments.end(), state.begin(), state.end());
-  Captured turn = capture_part(
+  Captured turn = capture_turn(
       arguments, [&](const TensorList& a) { return body(a[0], TensorList(a.begin() + 1, a.end())); });
   check_state(types, turn);
   const std::vector<bool> in_place = written_state(state, turn, 1);

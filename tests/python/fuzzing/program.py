@@ -186,6 +186,7 @@ def draw_body(d, world, scope):
                 continue
             if len(text) < 400 and all(t.numel() < 300 for t in d.names.values() if isinstance(t, px.Tensor)):
                 body.append(text)
+                d.lines.append(text)
                 break
             for name in [n for n, t in d.names.items() if isinstance(t, px.Tensor) and t.numel() >= 300]:
                 del d.names[name]

@@ -60,7 +60,7 @@ class Draw:
     random: random.Random
     names: dict
     fresh: int = 0
-    contexts: list = field(default_factory=list)
+    lines: list = field(default_factory=list)  # that were drawn
 
     def chance(self, probability):
         return self.random.random() < probability
@@ -349,7 +349,9 @@ def gradient(d):
     if kind < 3:
         return f"{total}.backward({d.choice(['', 'retain_graph=True', 'retain_graph=True'])})"
     if kind < 5:
-        options = d.choice(["create_graph=True", "retain_graph=True", "create_graph=True"])
+        # The second gradient of a product looks at the values, and takes a shorter way where it can.
+        second = "retain_graph=True" if any("prod(" in line for line in d.lines) else "create_graph=True"
+        options = d.choice([second, "retain_graph=True", second])
         return f"{d.new()} = px.autograd.grad({total}, [{leaf}], allow_unused=True, {options})[0]"
     if kind == 5:
         if d.names[x].is_leaf:  # it would keep the hook
@@ -430,20 +432,20 @@ def turned(d, name, shape):
 
 @statement(4)
 def flow(d):
-    """Branches and loops on tensors. Gradients through loops add up in another order: test_loop_gradients.py."""
+    """Branches and loops on tensors. Captured, their results are row-major. Gradients through loops add up in another order: test_loop_gradients.py."""
     x = d.tensor(lambda t: not t.dtype.is_complex and t.dtype != px.bool)
     shape = tuple(d.names[x].shape)
     kind, start = d.random.randrange(4), f"{x}.detach() * 1"
     if kind == 0:
         sides = ", ".join(f"lambda v: {turned(d, 'v', shape)}" for _ in range(2))
-        return f"{d.new()} = px.cond({d.real()}.sum() > {d.number()}, {sides}, ({x},))"
+        return f"{d.new()} = px.cond({d.real()}.sum() > {d.number()}, {sides}, ({x},)).contiguous()"
     if kind == 1:
         test = d.choice([f"n < {d.random.randrange(4)}", "(n < 3) & (v.sum() < 5)"])
         body = f"({turned(d, 'v', shape)}, n + 1)"
-        return f"{d.new()} = px.while_loop(lambda v, n: {test}, lambda v, n: {body}, ({start}, px.tensor(0)))[0]"
+        return f"{d.new()} = px.while_loop(lambda v, n: {test}, lambda v, n: {body}, ({start}, px.tensor(0)))[0].contiguous()"
     if kind == 2:
         inner = f"px.cond(v.sum() > 0, lambda: {turned(d, 'v', shape)}, lambda: v)"
-        return f"{d.new()} = px.while_loop(lambda v, n: n < 2, lambda v, n: ({inner}, n + 1), ({start}, px.tensor(0)))[0]"
+        return f"{d.new()} = px.while_loop(lambda v, n: n < 2, lambda v, n: ({inner}, n + 1), ({start}, px.tensor(0)))[0].contiguous()"
     if not shape:
         raise LookupError
     row = shape[1:]

@@ -24,6 +24,11 @@ GraphPointer share(const GraphPointer& graph);
 // without use; states that do not change become operands.
 GraphPointer prune_regions(const GraphPointer& graph);
 
+// Leaves out where gradients would end, in a graph that nobody follows backwards.
+GraphPointer drop_detach(const GraphPointer& graph);
+// Leaves it out where none arrive: they flow to these of the inputs only.
+GraphPointer drop_detach(const GraphPointer& graph, const std::vector<bool>& carrying);
+
 // Leaves out what no output needs.
 GraphPointer remove_dead(const GraphPointer& graph);
 

@@ -103,7 +103,7 @@ class Pruner {
   static std::vector<Value> narrowed(Rebuilder& to, const Candidate& candidate, std::size_t leading,
                                      const Places& inputs, const Places& outputs,
                                      std::vector<GraphPointer> regions, Function otherwise) {
-    Candidate smaller{candidate.primitive, {},  candidate.attributes, {}, candidate.location,
+    Candidate smaller{candidate.primitive, {},     candidate.attributes, {}, candidate.location,
                       std::move(regions),  nullptr};
     smaller.inputs.assign(candidate.inputs.begin(),
                           candidate.inputs.begin() + static_cast<std::ptrdiff_t>(leading));
@@ -174,7 +174,9 @@ class Pruner {
     if (is_while) regions.push_back(restricted(*candidate.regions[0], inputs, {0}));
     regions.push_back(restricted(body, of_body, kept));
     // A state that does not change is what it was; at others nobody looks.
-    const auto otherwise = [&](std::size_t output) { return std::get<Value>(candidate.inputs[leading + output]); };
+    const auto otherwise = [&](std::size_t output) {
+      return std::get<Value>(candidate.inputs[leading + output]);
+    };
     if (kept.empty()) {
       std::vector<Value> results;
       for (std::size_t i = 0; i < states; ++i) results.push_back(otherwise(i));
