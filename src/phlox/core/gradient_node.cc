@@ -1,6 +1,8 @@
 #include "phlox/core/gradient_node.h"
 
 #include <atomic>
+#include <string>
+#include <unordered_map>
 
 #include "phlox/base/macros.h"
 #include "phlox/core/mode.h"
@@ -20,19 +22,30 @@ namespace {
 // engine counts dependencies besides.
 PHLOX_THREAD_LOCAL std::uint64_t next_sequence = 0;
 
+#if defined(__linux__) || defined(__APPLE__)
+// The function that an address is in; empty for one of Phlox's own.
+std::string function_at(void* address) {
+  Dl_info symbol;
+  if (!dladdr(address, &symbol) || !symbol.dli_sname) return {};
+  int status = 0;
+  char* readable = abi::__cxa_demangle(symbol.dli_sname, nullptr, nullptr, &status);
+  std::string name = status == 0 ? readable : symbol.dli_sname;
+  std::free(readable);
+  return name.find("phlox::") == std::string::npos ? name : std::string();
+}
+#endif
+
 // The innermost function on the stack that is not Phlox's own.
 std::string location_from_stack() {
 #if defined(__linux__) || defined(__APPLE__)
+  // Looking an address up takes long, and a captured program asks at each node.
+  static thread_local std::unordered_map<void*, std::string> known;
   void* frames[64];
   int count = backtrace(frames, 64);
   for (int i = 1; i < count; ++i) {
-    Dl_info symbol;
-    if (!dladdr(frames[i], &symbol) || !symbol.dli_sname) continue;
-    int status = 0;
-    char* readable = abi::__cxa_demangle(symbol.dli_sname, nullptr, nullptr, &status);
-    std::string name = status == 0 ? readable : symbol.dli_sname;
-    std::free(readable);
-    if (name.find("phlox::") == std::string::npos) return name;
+    const auto [entry, is_new] = known.try_emplace(frames[i]);
+    if (is_new) entry->second = function_at(frames[i]);
+    if (!entry->second.empty()) return entry->second;
   }
 #endif
   return {};

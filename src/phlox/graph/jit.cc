@@ -26,6 +26,15 @@ std::string key_of(const TensorList& arguments) {
   return key;
 }
 
+// Dtypes and numbers of dimensions.
+std::string family_of(const TensorList& arguments) {
+  std::string key = gradients_enabled() ? "g" : "n";
+  for (const Tensor& argument : arguments)
+    key += fmt::format(";{}{}{}", info(argument.dtype()).short_name, argument.rank(),
+                       argument.requires_grad() ? "*" : "");
+  return key;
+}
+
 }  // namespace
 
 DisableJit::DisableJit() { ++disabled; }
@@ -49,6 +58,11 @@ TensorList detail::JitCache::run(const std::function<TensorList(const TensorList
             captured.with_graph(run_pipeline(captured.graph, graph::default_pipeline())));
         captures.push_back(found);
         last_ = found->graph;
+        auto& graphs = graphs_[family_of(arguments)];
+        auto same = std::find_if(graphs.begin(), graphs.end(),
+                                 [&](auto& symbolic) { return symbolic.admit(*captured.graph); });
+        if (same == graphs.end()) same = graphs.emplace(graphs.end(), *captured.graph);
+        last_symbolic_ = &*same;
       } catch (const GraphError& error) {
         if (error.code() != ErrorCode::first_call_eager) throw;
       }
@@ -63,6 +77,18 @@ int detail::JitCache::capture_count() const {
   int count = 0;
   for (const auto& [key, captures] : captures_) count += static_cast<int>(captures.size());
   return count;
+}
+
+int detail::JitCache::compile_count() const {
+  std::lock_guard lock(mutex_);
+  int count = 0;
+  for (const auto& [family, graphs] : graphs_) count += static_cast<int>(graphs.size());
+  return count;
+}
+
+std::string detail::JitCache::last_symbolic_graph() const {
+  std::lock_guard lock(mutex_);
+  return last_symbolic_ ? last_symbolic_->to_string() : std::string();
 }
 
 graph::GraphPointer detail::JitCache::last_graph() const {

@@ -11,22 +11,26 @@
 //   step(x2, y2);                    // the same graph, if shapes and dtypes are the same
 //
 // The function takes tensors and gives a tensor, a std::vector or std::tuple of tensors, or nothing. It is captured when
-// it meets other shapes, dtypes or gradient modes than before. What else it reads (numbers, settings of optimisers,
+// it meets other shapes, dtypes or gradient modes than before; captures that differ in sizes only are one graph
+// (graph/symbolic.h), which compile_count() counts. What else it reads (numbers, settings of optimisers,
 // train() and eval()) is decided when it is captured, since C++ cannot watch it: capture another function for another
 // setting. Branches and loops on the values of tensors are cond(), while_loop() and for_loop().
 //
 // Throws GraphError where the function asks for the values of tensors. disable_jit() runs everything eagerly.
 #pragma once
 
+#include <list>
 #include <map>
 #include <memory>
 #include <mutex>
+#include <string>
 #include <tuple>
 #include <type_traits>
 #include <utility>
 #include <vector>
 
 #include "phlox/graph/captured.h"
+#include "phlox/graph/symbolic.h"
 
 namespace phlox {
 
@@ -47,12 +51,17 @@ class JitCache {
  public:
   TensorList run(const std::function<TensorList(const TensorList&)>& function, const TensorList& arguments);
   int capture_count() const;
+  int compile_count() const;
   graph::GraphPointer last_graph() const;
+  std::string last_symbolic_graph() const;
 
  private:
   mutable std::mutex mutex_;
   std::map<std::string, std::vector<std::shared_ptr<const graph::Captured>>> captures_;
+  // By the kinds of arguments without their sizes.
+  std::map<std::string, std::list<graph::SymbolicGraph>> graphs_;
   graph::GraphPointer last_;
+  const graph::SymbolicGraph* last_symbolic_ = nullptr;
 };
 
 inline TensorList list_of(const Tensor& tensor) { return {tensor}; }
@@ -99,6 +108,10 @@ class Jit {
 
   // How often the function was captured.
   int capture_count() const { return cache_->capture_count(); }
+  // How many graphs there are, if those that differ in sizes only are one.
+  int compile_count() const { return cache_->compile_count(); }
+  // The text of the last of these, with names in the place of sizes that differed; empty before the first call.
+  std::string symbolic_graph() const { return cache_->last_symbolic_graph(); }
   // The graph of the last capture; null before the first call.
   graph::GraphPointer graph() const { return cache_->last_graph(); }
 

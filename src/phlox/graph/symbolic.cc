@@ -6,8 +6,7 @@
 #include <charconv>
 #include <cmath>
 #include <cstring>
-#include <functional>
-#include <numeric>
+#include <map>
 #include <optional>
 
 #include "phlox/graph/text.h"
@@ -30,31 +29,32 @@ std::int64_t floor_divide(std::int64_t a, std::int64_t b) {
   return a / b - (a % b != 0 && (a < 0) != (b < 0));
 }
 
-// The sizes of each instance.
+// The sizes of each instance, and the products that rules are made of.
 class Sizes {
  public:
-  explicit Sizes(std::vector<Values> of_sizes) : of_sizes_(std::move(of_sizes)) {}
-  int count() const { return static_cast<int>(of_sizes_.size()); }
-  std::size_t instances() const { return of_sizes_.empty() ? 0 : of_sizes_[0].size(); }
-  std::vector<std::int64_t> of(std::size_t instance) const {
-    std::vector<std::int64_t> values;
-    for (const Values& size : of_sizes_) values.push_back(size[instance]);
-    return values;
-  }
-  // Single sizes, then products of two and of three.
-  const std::vector<std::vector<int>>& products() const { return products_; }
-  void list_products() {
-    const int n = std::min(count(), 6);
-    for (int i = 0; i < count(); ++i) products_.push_back({i});
+  explicit Sizes(const std::vector<Values>& of_sizes) {
+    const std::size_t instances = of_sizes.empty() ? 0 : of_sizes[0].size();
+    for (std::size_t k = 0; k < instances; ++k) {
+      rows_.emplace_back();
+      for (const Values& size : of_sizes) rows_.back().push_back(size[k]);
+    }
+    count_ = static_cast<int>(of_sizes.size());
+    const int n = std::min(count_, 6);
+    for (int i = 0; i < count_; ++i) products_.push_back({i});
     for (int i = 0; i < n; ++i)
       for (int j = i; j < n; ++j) products_.push_back({i, j});
     for (int i = 0; i < n; ++i)
       for (int j = i; j < n; ++j)
         for (int k = j; k < n; ++k) products_.push_back({i, j, k});
   }
+  int count() const { return count_; }
+  const std::vector<std::int64_t>& of(std::size_t instance) const { return rows_[instance]; }
+  // Single sizes, then products of two and of three.
+  const std::vector<std::vector<int>>& products() const { return products_; }
 
  private:
-  std::vector<Values> of_sizes_;
+  int count_ = 0;
+  std::vector<std::vector<std::int64_t>> rows_;
   std::vector<std::vector<int>> products_;
 };
 
@@ -273,8 +273,8 @@ bool SymbolicGraph::fit(const std::vector<std::vector<Number>>& instances) {
     of_sizes.push_back(std::move(values));
     size_numbers.push_back(i);
   }
-  Sizes sizes(std::move(of_sizes));
-  sizes.list_products();
+  const Sizes sizes(of_sizes);
+  std::map<Values, std::optional<Rule>> known;  // the same numbers come often
   std::vector<int> rules_of(count, -1);
   std::vector<Rule> rules;
   for (std::size_t i = 0; i < count; ++i) {
@@ -285,7 +285,14 @@ bool SymbolicGraph::fit(const std::vector<std::vector<Number>>& instances) {
       if (instance[i].whole != whole) return false;
       reals.push_back(instance[i].real);
     }
-    std::optional<Rule> rule = whole ? find_rule(integers(i), sizes) : find_real_rule(reals, sizes);
+    std::optional<Rule> rule;
+    if (whole) {
+      const auto [entry, is_new] = known.try_emplace(integers(i));
+      if (is_new) entry->second = find_rule(entry->first, sizes);
+      rule = entry->second;
+    } else {
+      rule = find_real_rule(reals, sizes);
+    }
     if (!rule) {
       const std::vector<Number>& last = instances.back();
       refusal_ = fmt::format("{} follows from no size in `{}`", text_of(last[i]),

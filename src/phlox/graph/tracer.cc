@@ -609,8 +609,13 @@ Captured Tracer::finish(const TensorList& results, bool by_value) {
     captured.gradients.push_back({slot.leaf, argument});
     if (after.defined()) captured.gradients.back().after = place(after, by_value);
   }
-  for (const auto& [storage, memory] : memories_) {
-    if (memory->source < 0 || memory->written == 0) continue;
+  std::vector<const Memory*> written;
+  for (const auto& [storage, memory] : memories_)
+    if (memory->source >= 0 && memory->written > 0) written.push_back(memory.get());
+  // In the order of the program: the same function gives the same graph again.
+  std::sort(written.begin(), written.end(),
+            [](const Memory* a, const Memory* b) { return a->source < b->source; });
+  for (const Memory* memory : written) {
     captured.writes.push_back({memory->source, add_output(memory->looks[0].value)});
     // Whether a reshape() is a view, through which is written, depends on the layout.
     if (memory->looks.size() > 1) sources_[static_cast<std::size_t>(memory->source)].exact = true;
