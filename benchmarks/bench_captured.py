@@ -1,4 +1,4 @@
-"""Training steps run eagerly, traced and with px.jit, beside PyTorch; and how long a capture takes.
+"""Training steps run eagerly, traced and with px.jit, beside PyTorch; what guards cost, and how long a capture takes.
 
 Each column is a process of its own; they take turns, and a time is the median over rounds of the median of a round. All
 run in one thread.
@@ -74,6 +74,20 @@ def names_of(setup: str) -> dict:
     return names
 
 
+def time_guards() -> None:
+    """What it takes to see that a captured step may be used again."""
+    _, setup, optimizer = STEPS[3]
+    names = names_of(setup + STEP.format(optimizer=optimizer) + "run = m.jit(step); run(x, y)")
+    fits, args, calls = names["run"]._calls[0].fits, (names["x"], names["y"]), 20000
+    times = []
+    for _ in range(9):
+        start = time.perf_counter()
+        for _ in range(calls):
+            fits(args, {})
+        times.append((time.perf_counter() - start) / calls)
+    print(f"Guards of the step of {STEPS[3][0]} (aim 2 us): {pleasant(statistics.median(times))}")
+
+
 def time_capture(title: str, network: str, aim: str = "") -> None:
     """Of a training step with AdamW: from the source to the plan, without running it."""
     ready = STEP.format(optimizer="AdamW(net.parameters(), lr=1e-3)").replace("range(3)", "range(1)")
@@ -99,6 +113,7 @@ if __name__ == "__main__":
     else:
         print_machine()
         compare_steps()
+        time_guards()
         time_capture(
             "a training step of ResNet-50",
             RESNET.replace("rand(8, 3, 224", "rand(1, 3, 64")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -12,7 +11,7 @@ from . import _phlox
 from ._failure import fail
 from ._modes import is_grad_enabled
 from ._phlox import Graph, Module, Tensor
-from ._structures import flatten, unflatten
+from ._structures import flatten
 from ._trace import capture_function
 from .errors import GraphError
 
@@ -21,22 +20,15 @@ if TYPE_CHECKING:
 
 MOST_CAPTURES = 8  # for arguments of one kind, because of host state that changes
 
-_disabled = threading.local()
-
 
 @contextmanager
 def disable_jit() -> Iterator[None]:
     """Captured functions run eagerly, line by line, in this scope. The environment variable PHLOX_JIT=0 does it for all."""
-    before = getattr(_disabled, "on", False)
-    _disabled.on = True
+    before = _phlox._disable_jit(True)
     try:
         yield
     finally:
-        _disabled.on = before
-
-
-def _is_disabled() -> bool:
-    return getattr(_disabled, "on", False) or os.environ.get("PHLOX_JIT") == "0"
+        _phlox._disable_jit(before)
 
 
 # --- guards: what the program around looked like
@@ -105,22 +97,19 @@ def _frozen(value: Any) -> Any:
     return (type(value).__name__, value) if plain else ("object", id(value))
 
 
-class _Modes:
-    """The training flag of each module that may have run, and what else a library call may look at."""
-
-    def __init__(self, values: list[Any]):
-        parts = {id(part): part for value in values if isinstance(value, Module) for part in value.modules()}
-        self.flags = [(part, part.training) for part in parts.values()]
-
-    def hold(self) -> bool:
-        return all(module.training is training for module, training in self.flags)
+def _modes(values: list[Any]) -> list[tuple[Module, bool]]:
+    """The training flag of each module that may have run."""
+    parts = {id(part): part for value in values if isinstance(value, Module) for part in value.modules()}
+    return [(part, part.training) for part in parts.values()]
 
 
 # --- one capture
 
 
 class _Capture:
-    def __init__(self, function: Callable[..., Any], structure: Any, tensors: list[Tensor]):
+    def __init__(
+        self, function: Callable[..., Any], args: Any, kwargs: Any, structure: Any, tensors: list[Tensor]
+    ):
         # Only here, so that importing phlox does not cost them.
         from ._graph_backend import GraphBackend
         from .capture import capturing
@@ -136,7 +125,7 @@ class _Capture:
             finally:
                 backend.numbers.clear()
 
-        captured, self._result = capture_function(watched, structure, tensors)
+        captured, result = capture_function(watched, structure, tensors)
         self.captured = captured.optimize(None)
         self.guards: list[_Guard] = []
         known: dict[tuple[str, int, Any], _Guard] = {}
@@ -149,21 +138,18 @@ class _Capture:
         for cell in getattr(function, "__closure__", None) or ():
             with suppress(ValueError):  # of a cell without a value
                 found.append(cell.cell_contents)
-        self.modes = _Modes(found)
-        self.calls = 0
+        self.modes = _modes(found)
+        self.call = _phlox._CapturedCall(args, kwargs, self.captured, result)
+        self.call.guard(self.guards, self.modes)
 
     def broken_guard(self) -> _Guard | str | None:
         for guard in self.guards:
             if not guard.holds():
                 return guard
-        return None if self.modes.hold() else "training"
+        return None if all(module.training is on for module, on in self.modes) else "training"
 
     def fits(self) -> bool:
         return self.broken_guard() is None and self.captured.gradients_fit()
-
-    def __call__(self, tensors: list[Tensor]) -> Any:
-        self.calls += 1
-        return unflatten(self._result, self.captured.run(tensors))
 
 
 # --- the function
@@ -177,6 +163,7 @@ class Jitted:
         self.__name__ = getattr(function, "__name__", type(function).__name__)
         self.__doc__ = getattr(function, "__doc__", None)
         self._captures: dict[Any, list[_Capture]] = {}
+        self._calls: list[Any] = []  # those of all captures: the quick way to find the one that fits
         self._lock = threading.RLock()
         self._why: list[str] = []
         self._most: int | None = None
@@ -190,7 +177,14 @@ class Jitted:
         return bound[self._function]
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        if _is_disabled() or _phlox._is_batching():
+        for call in self._calls:
+            result = call(args, kwargs)
+            if result is not _phlox._MISSED:
+                return result
+        return self._call_otherwise(args, kwargs)
+
+    def _call_otherwise(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        if _phlox._is_jit_disabled() or _phlox._is_batching():
             return self._function(*args, **kwargs)
         if _phlox._is_capturing():
             from .capture._conversion import converted_callable
@@ -205,12 +199,14 @@ class Jitted:
         )
         for capture in self._captures.get(key, ()):
             if capture.fits():
-                return capture(tensors)
-        made = self._capture(key, structure, tensors)
+                return capture.call.run(tensors)
+        made = self._capture(key, args, kwargs, structure, tensors)
         # What the first call makes, such as the state of an optimiser, is there in the second.
-        return made(tensors) if made else self._function(*args, **kwargs)
+        return made.call.run(tensors) if made else self._function(*args, **kwargs)
 
-    def _capture(self, key: Any, structure: Any, tensors: list[Tensor]) -> _Capture | None:
+    def _capture(
+        self, key: Any, args: Any, kwargs: Any, structure: Any, tensors: list[Tensor]
+    ) -> _Capture | None:
         with self._lock:
             captures = self._captures.setdefault(key, [])
             for capture in captures:
@@ -233,12 +229,13 @@ class Jitted:
                     hint="pass what changes as an argument that is a tensor, or keep it in a tensor that you write in place",
                 )
             try:
-                capture = _Capture(self._function, structure, tensors)
+                capture = _Capture(self._function, args, kwargs, structure, tensors)
             except GraphError as error:
                 if error.code == "E1005":
                     return None
                 raise
             captures.append(capture)
+            self._calls.append(capture.call)
             self._why.append(why)
             return capture
 
@@ -280,7 +277,7 @@ class Jitted:
             shapes = ", ".join(f"{str(d).removeprefix('phlox.')}{list(s)}" for d, s, _ in key[1])
             lines.append(
                 f"  {number}. {why}: ({shapes}), {len(capture.captured.graph.operations)} operations, "
-                f"{len(capture.guards)} guards, ran {capture.calls} times"
+                f"{len(capture.guards)} guards, ran {capture.call.calls} times"
             )
         return "\n".join(lines)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ._phlox import Tensor
+from ._phlox import Tensor, _set_leaf_type
 
 
 class Leaf:
@@ -18,6 +18,9 @@ class Leaf:
 
     def __hash__(self) -> int:
         return hash(("leaf", self.number))
+
+
+_set_leaf_type(Leaf)
 
 
 def flatten(structure: Any, tensors: list[Tensor]) -> Any:

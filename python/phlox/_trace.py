@@ -39,7 +39,8 @@ class Traced:
         self.__doc__ = getattr(function, "__doc__", None)
         examples: list[Tensor] = []
         self._arguments = flatten((args, kwargs), examples)
-        self._captured, self._result = capture_function(function, self._arguments, examples)
+        self._captured, result = capture_function(function, self._arguments, examples)
+        self._call = _phlox._CapturedCall(args, kwargs, self._captured, result)
 
     @property
     def graph(self) -> Graph:
@@ -53,9 +54,13 @@ class Traced:
         """
         fast = copy.copy(self)
         fast._captured = self._captured.optimize(passes)
+        fast._call = self._call.with_captured(fast._captured)
         return fast
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        result = self._call(args, kwargs)
+        if result is not _phlox._MISSED:
+            return result
         tensors: list[Tensor] = []
         if not same(flatten((args, kwargs), tensors), self._arguments):
             fail(
@@ -64,7 +69,7 @@ class Traced:
                 f"{self.__name__}: called with other arguments than those it was traced with",
                 "trace it again: numbers, texts and the structure of arguments are part of a trace",
             )
-        return unflatten(self._result, self._captured.run(tensors))
+        return self._call.run(tensors)
 
     def __repr__(self) -> str:
         return f"<traced {self.__name__}: {self.graph!r}>"

@@ -7,6 +7,7 @@
 
 #include "python/tensor/argument_errors.h"
 #include "python/autograd.h"
+#include "python/captured_call.h"
 #include "python/tensor/convert.h"
 #include "python/tensor/creation.h"
 #include "python/training/data.h"
@@ -104,6 +105,7 @@ NB_MODULE(_phlox, m) {
   add_creation(m.ptr());
   add_autograd(m.ptr());
   add_graph(m.ptr());
+  add_captured_call(m.ptr());
   add_process_functions(m);
   add_operations(m.ptr());
   add_module_class(m.ptr());

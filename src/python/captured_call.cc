@@ -1,0 +1,413 @@
+#include "python/captured_call.h"
+
+#include <nanobind/nanobind.h>
+#include <nanobind/stl/unique_ptr.h>
+#include <nanobind/stl/vector.h>
+
+#include <atomic>
+#include <cstdlib>
+#include <memory>
+#include <string_view>
+#include <vector>
+
+#include "phlox/core/mode.h"
+#include "phlox/graph/captured.h"
+#include "phlox/nn/module.h"
+#include "python/caster.h"
+
+namespace nb = nanobind;
+using namespace nb::literals;
+
+namespace phlox::python {
+namespace {
+
+thread_local bool jit_disabled = false;
+
+bool is_jit_disabled() {
+  if (jit_disabled) return true;
+  const char* text = std::getenv("PHLOX_JIT");
+  return text && std::string_view(text) == "0";
+}
+
+PyObject* missed = nullptr;     // what a call gives that does not fit
+PyObject* leaf_type = nullptr;  // _structures.Leaf
+
+// Values that are compared by what they are; all others by identity.
+bool is_plain(PyObject* object) {
+  return object == Py_None || PyBool_Check(object) || PyLong_CheckExact(object) ||
+         PyFloat_CheckExact(object) || PyUnicode_CheckExact(object) || PyBytes_CheckExact(object) ||
+         PyComplex_CheckExact(object);
+}
+
+// Whether comparing says so; an error says no.
+bool are_equal(PyObject* a, PyObject* b) {
+  if (a == b) return true;
+  if (Py_TYPE(a) != Py_TYPE(b)) return false;
+  const int equal = PyObject_RichCompareBool(a, b, Py_EQ);
+  if (equal < 0) PyErr_Clear();
+  return equal > 0;
+}
+
+bool is_text(PyObject* object, const char* text) {
+  return PyUnicode_CheckExact(object) && PyUnicode_CompareWithASCIIString(object, text) == 0;
+}
+
+// A structure of lists, tuples and dictionaries that holds tensors: what arguments must be like, or what a result is
+// made from.
+struct Structure {
+  enum class Kind : std::uint8_t { tensor, list, tuple, dict, value };
+  Kind kind = Kind::value;
+  nb::object value;  // or the type of a tuple with named fields
+  std::vector<nb::object> keys;
+  std::vector<Structure> parts;
+  std::size_t number = 0;  // of the tensor
+
+  // From arguments, whose tensors are appended.
+  static Structure of_arguments(PyObject* object, TensorList& tensors) {
+    Structure s;
+    if (is_tensor(object)) {
+      s.kind = Kind::tensor;
+      s.number = tensors.size();
+      tensors.push_back(tensor_of(object));
+    } else if (!s.read_parts(object, [&](PyObject* part) { return of_arguments(part, tensors); })) {
+      s.value = nb::borrow(object);
+    }
+    return s;
+  }
+  // From what `flatten` in _structures.py gives.
+  static Structure of_result(PyObject* object) {
+    Structure s;
+    if (Py_TYPE(object) == reinterpret_cast<PyTypeObject*>(leaf_type)) {
+      s.kind = Kind::tensor;
+      s.number = nb::cast<std::size_t>(nb::handle(object).attr("number"));
+    } else if (PyTuple_Check(object) && !PyTuple_CheckExact(object)) {  // with named fields
+      s.kind = Kind::tuple;
+      s.value = nb::borrow(reinterpret_cast<PyObject*>(Py_TYPE(object)));
+      for (nb::handle part : nb::borrow(object)) s.parts.push_back(of_result(part.ptr()));
+    } else if (!s.read_parts(object, of_result)) {
+      s.value = nb::borrow(object);
+    }
+    return s;
+  }
+
+  bool fits(PyObject* object, TensorList& tensors) const {
+    switch (kind) {
+      case Kind::tensor:
+        if (!is_tensor(object)) return false;
+        tensors.push_back(tensor_of(object));
+        return true;
+      case Kind::list:
+      case Kind::tuple: {
+        const bool is_list = kind == Kind::list;
+        if (is_list ? !PyList_CheckExact(object) : !PyTuple_CheckExact(object)) return false;
+        if (Py_SIZE(object) != static_cast<Py_ssize_t>(parts.size())) return false;
+        for (std::size_t i = 0; i < parts.size(); ++i) {
+          const auto at = static_cast<Py_ssize_t>(i);
+          if (!parts[i].fits(is_list ? PyList_GET_ITEM(object, at) : PyTuple_GET_ITEM(object, at), tensors))
+            return false;
+        }
+        return true;
+      }
+      case Kind::dict: {
+        if (!PyDict_CheckExact(object) || PyDict_Size(object) != static_cast<Py_ssize_t>(parts.size()))
+          return false;
+        PyObject *key, *part;
+        Py_ssize_t position = 0;
+        for (std::size_t i = 0; i < parts.size() && PyDict_Next(object, &position, &key, &part); ++i)
+          if (!is_same(keys[i].ptr(), key) || !parts[i].fits(part, tensors)) return false;
+        return true;
+      }
+      case Kind::value: return is_same(value.ptr(), object);
+    }
+    return false;
+  }
+
+  nb::object made_from(const TensorList& tensors) const {
+    switch (kind) {
+      case Kind::tensor: return nb::cast(tensors[number]);
+      case Kind::list:
+      case Kind::tuple: {
+        const bool is_list = kind == Kind::list;
+        const auto size = static_cast<Py_ssize_t>(parts.size());
+        nb::object made = nb::steal(is_list ? PyList_New(size) : PyTuple_New(size));
+        for (Py_ssize_t i = 0; i < size; ++i) {
+          PyObject* part = parts[static_cast<std::size_t>(i)].made_from(tensors).release().ptr();
+          if (is_list) PyList_SET_ITEM(made.ptr(), i, part);
+          else PyTuple_SET_ITEM(made.ptr(), i, part);
+        }
+        if (!value.is_valid()) return made;
+        nb::object named = nb::steal(PyObject_CallObject(value.ptr(), made.ptr()));
+        if (!named.is_valid()) throw nb::python_error();
+        return named;
+      }
+      case Kind::dict: {
+        nb::dict made;
+        for (std::size_t i = 0; i < parts.size(); ++i) made[keys[i]] = parts[i].made_from(tensors);
+        return made;
+      }
+      case Kind::value: return value;
+    }
+    return {};
+  }
+
+  template <class Visit>
+  void visit(const Visit& visitor) {
+    visitor(value);
+    for (nb::object& key : keys) visitor(key);
+    for (Structure& part : parts) part.visit(visitor);
+  }
+
+ private:
+  static bool is_same(PyObject* expected, PyObject* object) {
+    return object == expected || (is_plain(expected) && are_equal(expected, object));
+  }
+  // Of a list, tuple or dictionary, but of no class derived from them.
+  template <class Read>
+  bool read_parts(PyObject* object, const Read& read) {
+    if (PyList_CheckExact(object) || PyTuple_CheckExact(object)) {
+      kind = PyList_CheckExact(object) ? Kind::list : Kind::tuple;
+      for (nb::handle part : nb::borrow(object)) parts.push_back(read(part.ptr()));
+      return true;
+    }
+    if (!PyDict_CheckExact(object)) return false;
+    kind = Kind::dict;
+    for (auto [key, part] : nb::borrow<nb::dict>(object)) {
+      keys.push_back(nb::borrow(key));
+      parts.push_back(read(part.ptr()));
+    }
+    return true;
+  }
+};
+
+// What the function read of the program while it was captured: a _Guard of _jit.py, of which this knows the common kinds.
+class Guard {
+ public:
+  explicit Guard(nb::handle guard)
+      : guard_(nb::borrow(guard)),
+        owner_(guard.attr("owner")),
+        name_(guard.attr("name")),
+        value_(guard.attr("value")) {
+    const nb::object kind = guard.attr("kind");
+    if (is_text(kind.ptr(), "attribute")) kind_ = Kind::attribute;
+    else if (is_text(kind.ptr(), "free")) kind_ = owner_.is_none() ? Kind::constant : Kind::cell;
+    else kind_ = PyDict_CheckExact(owner_.ptr()) ? Kind::entry : Kind::other;
+    exact_ = nb::cast<bool>(guard.attr("exact"));
+    frozen_ = PyTuple_Check(value_.ptr()) && !PyTuple_CheckExact(value_.ptr());
+  }
+
+  bool holds() const {
+    nb::object made;
+    PyObject* now = nullptr;
+    switch (kind_) {
+      case Kind::constant: return true;
+      case Kind::cell: now = PyCell_GET(owner_.ptr()); break;
+      case Kind::entry: now = PyDict_GetItemWithError(owner_.ptr(), name_.ptr()); break;
+      case Kind::attribute:
+        made = nb::steal(PyObject_GetAttr(owner_.ptr(), name_.ptr()));
+        now = made.ptr();
+        break;
+      case Kind::other: return asked();
+    }
+    if (!now) {
+      PyErr_Clear();
+      return asked();
+    }
+    if (now == value_.ptr()) return true;
+    if (exact_) return false;
+    if (frozen_) return is_frozen_as(value_.ptr(), now) || asked();
+    return are_equal(value_.ptr(), now) || asked();
+  }
+
+  template <class Visit>
+  void visit(const Visit& visitor) {
+    for (nb::object* object : {&guard_, &owner_, &name_, &value_}) visitor(*object);
+  }
+
+ private:
+  enum class Kind : std::uint8_t { attribute, cell, entry, constant, other };
+
+  bool asked() const { return nb::cast<bool>(guard_.attr("holds")()); }
+
+  // Whether `now` is what _frozen() in _jit.py made `frozen` of; false also where this does not know.
+  static bool is_frozen_as(PyObject* frozen, PyObject* now) {
+    if (!PyTuple_Check(frozen) || PyTuple_GET_SIZE(frozen) < 1) return false;
+    PyObject* tag = PyTuple_GET_ITEM(frozen, 0);
+    const Py_ssize_t size = PyTuple_GET_SIZE(frozen) - 1;
+    if (PyTuple_CheckExact(frozen)) {
+      if (size != 1) return false;
+      PyObject* value = PyTuple_GET_ITEM(frozen, 1);
+      if (is_text(tag, "object")) return PyLong_CheckExact(value) && PyLong_AsVoidPtr(value) == now;
+      return is_plain(now) && are_equal(value, now);
+    }
+    if (PyDict_CheckExact(now)) {
+      if (!is_text(tag, "dict") || PyDict_Size(now) != size) return false;
+      PyObject *key, *value;
+      Py_ssize_t position = 0;
+      for (Py_ssize_t i = 1; i <= size && PyDict_Next(now, &position, &key, &value); ++i) {
+        PyObject* pair = PyTuple_GET_ITEM(frozen, i);
+        if (!is_frozen_as(PyTuple_GET_ITEM(pair, 0), key) || !is_frozen_as(PyTuple_GET_ITEM(pair, 1), value))
+          return false;
+      }
+      return true;
+    }
+    const bool is_list = PyList_CheckExact(now);
+    if (!is_list && !PyTuple_CheckExact(now)) return false;
+    if (!is_text(tag, is_list ? "list" : "tuple") || Py_SIZE(now) != size) return false;
+    for (Py_ssize_t i = 0; i < size; ++i)
+      if (!is_frozen_as(PyTuple_GET_ITEM(frozen, i + 1),
+                        is_list ? PyList_GET_ITEM(now, i) : PyTuple_GET_ITEM(now, i)))
+        return false;
+    return true;
+  }
+
+  Kind kind_ = Kind::other;
+  bool exact_ = false, frozen_ = false;
+  nb::object guard_, owner_, name_, value_;
+};
+
+// The flag of a module that may have run.
+struct ModuleMode {
+  nb::object object;
+  const nn::Module* module;
+  bool training;
+};
+
+class CapturedCall {
+ public:
+  CapturedCall(const nb::tuple& args, const nb::dict& kwargs, nb::object captured, const nb::object& result)
+      : captured_object_(std::move(captured)), captured_(nb::cast<const graph::Captured*>(captured_object_)) {
+    TensorList examples;
+    args_ = Structure::of_arguments(args.ptr(), examples);
+    kwargs_ = Structure::of_arguments(kwargs.ptr(), examples);
+    result_ = Structure::of_result(result.ptr());
+    gradients_enabled_ = gradients_enabled();
+    for (const Tensor& example : examples)
+      looks_.push_back({graph::type_of(example), example.requires_grad()});
+  }
+
+  // The same for another captured function with the same arguments and results.
+  std::unique_ptr<CapturedCall> with_captured(nb::object captured) const {
+    return std::unique_ptr<CapturedCall>(new CapturedCall(*this, std::move(captured)));
+  }
+
+  // From now on a call fits only if these hold, and tensors are like those of the examples.
+  void guard(const nb::list& guards, const nb::list& modes) {
+    guarded_ = true;
+    for (nb::handle guard : guards) guards_.emplace_back(guard);
+    for (nb::handle mode : modes)
+      modes_.push_back({nb::borrow(mode[0]), nb::cast<const nn::Module*>(mode[0]), nb::cast<bool>(mode[1])});
+  }
+
+  bool fits(const nb::tuple& args, const nb::dict& kwargs, TensorList& tensors) const {
+    if (thread_mode.interpreter_count) return false;
+    if (!args_.fits(args.ptr(), tensors) || !kwargs_.fits(kwargs.ptr(), tensors)) return false;
+    if (!guarded_) return true;
+    if (is_jit_disabled() || gradients_enabled() != gradients_enabled_) return false;
+    for (std::size_t i = 0; i < tensors.size(); ++i) {
+      const TensorImpl& t = *tensors[i].impl();
+      const graph::Type& type = looks_[i].type;
+      if (t.dtype != type.dtype || t.rank != type.shape.rank() || t.device != type.device ||
+          !std::equal(t.sizes, t.sizes + t.rank, type.shape.begin()) ||
+          tensors[i].requires_grad() != looks_[i].requires_grad)
+        return false;
+    }
+    for (const ModuleMode& mode : modes_)
+      if (mode.module->training() != mode.training) return false;
+    for (const Guard& guard : guards_)
+      if (!guard.holds()) return false;
+    return captured_->gradients_fit();
+  }
+
+  nb::object call(const nb::tuple& args, const nb::dict& kwargs) {
+    TensorList tensors;
+    if (!fits(args, kwargs, tensors)) return nb::borrow(missed);
+    return run(tensors);
+  }
+
+  nb::object run(const TensorList& tensors) {
+    calls_.fetch_add(1, std::memory_order_relaxed);
+    TensorList results;
+    {
+      nb::gil_scoped_release release;
+      results = captured_->run(tensors);
+    }
+    return result_.made_from(results);
+  }
+
+  std::int64_t calls() const { return calls_.load(std::memory_order_relaxed); }
+
+  template <class Visit>
+  void visit(const Visit& visitor) {
+    visitor(captured_object_);
+    for (Structure* structure : {&args_, &kwargs_, &result_}) structure->visit(visitor);
+    for (Guard& guard : guards_) guard.visit(visitor);
+    for (ModuleMode& mode : modes_) visitor(mode.object);
+  }
+
+ private:
+  CapturedCall(const CapturedCall& other, nb::object captured)
+      : args_(other.args_),
+        kwargs_(other.kwargs_),
+        result_(other.result_),
+        captured_object_(std::move(captured)),
+        captured_(nb::cast<const graph::Captured*>(captured_object_)) {}
+
+  struct Look {
+    graph::Type type;
+    bool requires_grad;
+  };
+  Structure args_, kwargs_, result_;
+  nb::object captured_object_;
+  const graph::Captured* captured_;
+  std::vector<Look> looks_;
+  bool guarded_ = false, gradients_enabled_ = true;
+  std::vector<Guard> guards_;
+  std::vector<ModuleMode> modes_;
+  std::atomic<std::int64_t> calls_ = 0;
+};
+
+int traverse(PyObject* self, visitproc visit, void* arg) {
+  Py_VISIT(Py_TYPE(self));
+  if (!nb::inst_ready(self)) return 0;
+  int stopped = 0;
+  nb::inst_ptr<CapturedCall>(self)->visit([&](const nb::object& object) {
+    if (object.is_valid() && !stopped) stopped = visit(object.ptr(), arg);
+  });
+  return stopped;
+}
+
+int clear(PyObject* self) {
+  if (nb::inst_ready(self))
+    nb::inst_ptr<CapturedCall>(self)->visit([](nb::object& object) { object.reset(); });
+  return 0;
+}
+
+PyType_Slot slots[] = {{Py_tp_traverse, reinterpret_cast<void*>(traverse)},
+                       {Py_tp_clear, reinterpret_cast<void*>(clear)},
+                       {0, nullptr}};
+
+}  // namespace
+
+void add_captured_call(PyObject* module) {
+  nb::module_ m = nb::borrow<nb::module_>(module);
+  missed = nb::module_::import_("builtins").attr("object")().release().ptr();
+  m.attr("_MISSED") = nb::borrow(missed);
+  m.def("_set_leaf_type", [](nb::handle type) { leaf_type = nb::borrow(type).release().ptr(); });
+  m.def("_is_jit_disabled", is_jit_disabled);
+  m.def("_disable_jit", [](bool on) { return std::exchange(jit_disabled, on); });
+  nb::class_<CapturedCall>(m, "_CapturedCall", nb::type_slots(slots))
+      .def(nb::init<const nb::tuple&, const nb::dict&, nb::object, const nb::object&>(), "args"_a, "kwargs"_a,
+           "captured"_a, "result"_a.none())
+      .def("with_captured", &CapturedCall::with_captured, "captured"_a)
+      .def("guard", &CapturedCall::guard, "guards"_a, "modes"_a)
+      .def("fits",
+           [](const CapturedCall& self, const nb::tuple& args, const nb::dict& kwargs) {
+             TensorList tensors;
+             return self.fits(args, kwargs, tensors);
+           })
+      .def("__call__", &CapturedCall::call, "args"_a, "kwargs"_a)
+      .def("run", &CapturedCall::run, "tensors"_a)
+      .def_prop_ro("calls", &CapturedCall::calls);
+}
+
+}  // namespace phlox::python
