@@ -8,6 +8,7 @@
 
 #include "phlox/core/recording.h"
 #include "phlox/graph/evaluate.h"
+#include "phlox/graph/plan_steps.h"
 #include "phlox/ops/primitives/convert.h"
 #include "phlox/ops/primitives/device_kernels.h"
 
@@ -35,72 +36,6 @@ bool same_layout(const TensorImpl& a, const TensorImpl& b) {
     if (a.sizes[d] != b.sizes[d] || (a.sizes[d] != 1 && a.strides[d] != b.strides[d])) return false;
   return true;
 }
-
-class Step {
- public:
-  virtual ~Step() = default;
-  virtual void run() = 0;
-};
-
-template <class Function>
-class StepOf final : public Step {
- public:
-  explicit StepOf(Function function) : function_(std::move(function)) {}
-  void run() override { function_(); }
-
- private:
-  Function function_;
-};
-
-// Elements one after the other, without a loop to plan.
-class DirectPointwise final : public Step {
- public:
-  static constexpr std::int64_t largest = 16384, largest_with_numbers = 4096;
-
-  // Null when the call is not of this kind.
-  static std::unique_ptr<Step> make(const PointwiseCall& call) {
-    const TensorImpl* like = call.output;
-    const PointwiseFunction& f = *call.function;
-    if (call.compute != DType::float32 && call.compute != DType::float64) return nullptr;
-    if (like->count == 0 || like->count > largest || !like->contiguous) return nullptr;
-    if (like->dtype != (f.predicate() ? DType::bool_ : call.compute)) return nullptr;
-    const PointwiseKernel kernel = find_pointwise_kernel(f, call.compute);
-    if (!kernel) return nullptr;
-    auto step = std::make_unique<DirectPointwise>();
-    step->call_ = call;
-    step->kernel_ = kernel;
-    for (int i = 0; i < call.input_count; ++i) {
-      const TensorImpl* input = call.inputs[i];
-      const DType wanted = f.is_mask(i) ? DType::bool_ : call.compute;
-      if (input) {
-        if (input->dtype != wanted || !input->contiguous || input->rank != like->rank ||
-            !std::equal(input->sizes, input->sizes + input->rank, like->sizes))
-          return nullptr;
-        continue;
-      }
-      if (like->count > largest_with_numbers || call.weak[i].kind() > Scalar::Kind::floating || f.is_mask(i))
-        return nullptr;
-      auto& values = step->repeated_[i];
-      const auto size = static_cast<std::size_t>(element_size(wanted));
-      values.resize(static_cast<std::size_t>(like->count) * size);
-      for (std::int64_t e = 0; e < like->count; ++e)
-        call.weak[i].store(wanted, values.data() + static_cast<std::size_t>(e) * size);
-    }
-    return step;
-  }
-
-  void run() override {
-    const void* addresses[max_pointwise_inputs];
-    for (int i = 0; i < call_.input_count; ++i)
-      addresses[i] = call_.inputs[i] ? call_.inputs[i]->address() : repeated_[i].data();
-    kernel_(addresses, call_.scalars, call_.output->address(), call_.output->count);
-  }
-
- private:
-  PointwiseCall call_{};
-  PointwiseKernel kernel_ = nullptr;
-  std::vector<char> repeated_[max_pointwise_inputs];
-};
 
 }  // namespace
 
@@ -219,10 +154,28 @@ class Recorder {
         plan_.elementwise.back().push_back(number);
   }
 
+  // A copy that lies as what it is made of does can be that: values never change. False where it cannot.
+  bool take_for_copy(const TensorImpl& source, const TensorImpl& target) {
+    if (!same_layout(source, target) || source.offset != target.offset ||
+        source.storage->bytes != target.storage->bytes || numbers_.contains(target.storage))
+      return false;
+    const int number = memory(source.storage);
+    if (plan_.memories[static_cast<std::size_t>(number)].home != Home::arena) return false;
+    target.storage->references.acquire();
+    numbers_.emplace(target.storage, number);
+    copies_.emplace_back(plan_.steps.size(), target.storage);
+    return true;
+  }
+
   std::size_t mark() const { return plan_.steps.size(); }
   // Forgets steps; memory that only they used is used by nothing then.
   void drop_steps(std::size_t from) {
     plan_.steps.resize(from);
+    for (; !copies_.empty() && copies_.back().first >= from; copies_.pop_back()) {
+      Storage* storage = copies_.back().second;
+      numbers_.erase(storage);
+      if (storage->references.release()) destroy(storage);
+    }
     plan_.elementwise.resize(std::min(plan_.elementwise.size(), from));
   }
 
@@ -241,6 +194,7 @@ class Recorder {
  private:
   Plan::Implementation& plan_;
   std::unordered_map<Storage*, int> numbers_;
+  std::vector<std::pair<std::size_t, Storage*>> copies_;  // taken for what they are made of, and the step that came next
   static PHLOX_THREAD_LOCAL Recorder* current_;
 };
 PHLOX_THREAD_LOCAL Recorder* Recorder::current_ = nullptr;
@@ -264,14 +218,16 @@ constexpr DeviceKernels recording_kernels = {
           for (int i = 0; i < copy.input_count; ++i) recorder.replace(copy.inputs[i]);
           recorder.replace(copy.output);
           recorder.note_elementwise(call);
-          if (auto direct = DirectPointwise::make(copy)) recorder.add_step(std::move(direct));
+          if (auto direct = direct_pointwise(copy)) recorder.add_step(std::move(direct));
           else recorder.add([copy] { device_kernels(Device{}).pointwise(copy); });
         },
     .convert =
         [](const TensorImpl& source, TensorImpl& target) {
           Recorder& recorder = *Recorder::current();
+          if (recorder.take_for_copy(source, target)) return;
           const TensorImpl* from = recorder.tensor(source);
           TensorImpl* to = recorder.tensor(target);
+          if (auto direct = direct_convert(*from, *to)) return recorder.add_step(std::move(direct));
           recorder.add([from, to] { device_kernels(Device{}).convert(*from, *to); });
         },
     .fill =

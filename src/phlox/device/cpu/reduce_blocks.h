@@ -78,6 +78,42 @@ struct Maximum {
 template <class T>
 using Vector = math::Simd<T, (math::Native<T>::lanes < lanes ? math::Native<T>::lanes : lanes)>;
 
+// The first `count` lanes from memory, fewer than there are; the others from `rest`.
+template <class V, class T>
+PHLOX_INLINE V load_part(const T* source, std::int64_t count, V rest) {
+#if defined(__AVX512F__) && !defined(__clang__)
+  const auto mask = static_cast<std::uint16_t>((1u << count) - 1);
+  if constexpr (sizeof(V) == 64 && std::is_same_v<T, float>)
+    return V(__builtin_ia32_loadups512_mask(source, rest.value, mask));
+  else if constexpr (sizeof(V) == 64 && std::is_same_v<T, double>)
+    return V(__builtin_ia32_loadupd512_mask(source, rest.value, static_cast<std::uint8_t>(mask)));
+  else
+#endif
+  {
+    alignas(64) T padded[V::lanes];
+    rest.store(padded);
+    __builtin_memcpy(padded, source, static_cast<std::size_t>(count) * sizeof(T));
+    return V::load(padded);
+  }
+}
+// Writes the first `count` lanes, fewer than there are.
+template <class V, class T>
+PHLOX_INLINE void store_part(V value, T* target, std::int64_t count) {
+#if defined(__AVX512F__) && !defined(__clang__)
+  const auto mask = static_cast<std::uint16_t>((1u << count) - 1);
+  if constexpr (sizeof(V) == 64 && std::is_same_v<T, float>)
+    return __builtin_ia32_storeups512_mask(target, value.value, mask);
+  else if constexpr (sizeof(V) == 64 && std::is_same_v<T, double>)
+    return __builtin_ia32_storeupd512_mask(target, value.value, static_cast<std::uint8_t>(mask));
+  else
+#endif
+  {
+    alignas(64) T all[V::lanes];
+    value.store(all);
+    __builtin_memcpy(target, all, static_cast<std::size_t>(count) * sizeof(T));
+  }
+}
+
 // target[i] = combine(target[i], source[i])
 template <class Op, class T>
 PHLOX_INLINE void add_row(T* target, const T* source, std::int64_t count) {
@@ -194,11 +230,14 @@ PHLOX_INLINE T block_in_registers(const T* source, std::int64_t count) {
     for (int k = 0; k < vectors; ++k) sums[k] = Op::combine(sums[k], V::load(source + i + k * V::lanes));
   }
   if (i < count) {  // filled up with the identity, which changes no lane
-    alignas(64) T padded[lanes];
-    for (int k = 0; k < vectors; ++k) V(Op::template identity<T>()).store(padded + k * V::lanes);
-    __builtin_memcpy(padded, source + i, static_cast<std::size_t>(count - i) * sizeof(T));
 #pragma GCC unroll 16
-    for (int k = 0; k < vectors; ++k) sums[k] = Op::combine(sums[k], V::load(padded + k * V::lanes));
+    for (int k = 0; k < vectors; ++k) {
+      const V none(Op::template identity<T>());
+      const std::int64_t left = count - i - k * V::lanes;
+      if (left <= 0) break;
+      const T* from = source + i + k * V::lanes;
+      sums[k] = Op::combine(sums[k], left < V::lanes ? load_part(from, left, none) : V::load(from));
+    }
   }
   return fold_vectors<Op>(sums);
 }
