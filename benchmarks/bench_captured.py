@@ -88,6 +88,34 @@ def time_guards() -> None:
     print(f"Guards of the step of {STEPS[3][0]} (aim 2 us): {pleasant(statistics.median(times))}")
 
 
+TOWERS = """
+towers = [nn.Sequential(*(layer for _ in range(12) for layer in (nn.Linear(64, 64), nn.Tanh()))) for _ in range(2)]
+x = m.rand(32, 64)
+with m.no_grad():
+    run = m.trace(lambda x: sum(tower(x) for tower in towers), x).optimize()
+"""
+
+
+def time_branches() -> None:
+    """Two towers beside each other, in one thread and in two."""
+    times: dict[int, list[float]] = {1: [], 2: []}
+    runs = {}
+    for threads in times:
+        names = names_of(f"m.set_num_threads({threads})" + TOWERS)
+        runs[threads] = names["run"], names["x"]
+        names["run"](names["x"])
+    for _ in range(200):
+        for threads, (run, x) in runs.items():
+            names["m"].set_num_threads(threads)
+            run(x)
+            start = time.perf_counter()
+            for _ in range(10):
+                run(x)
+            times[threads].append((time.perf_counter() - start) / 10)
+    one, two = (statistics.median(t) for t in times.values())
+    print(f"Two towers of 12 layers of 64: {pleasant(one)} in one thread, {pleasant(two)} in two")
+
+
 def time_capture(title: str, network: str, aim: str = "") -> None:
     """Of a training step with AdamW: from the source to the plan, without running it."""
     ready = STEP.format(optimizer="AdamW(net.parameters(), lr=1e-3)").replace("range(3)", "range(1)")
@@ -114,11 +142,10 @@ if __name__ == "__main__":
         print_machine()
         compare_steps()
         time_guards()
+        time_branches()
         time_capture(
             "a training step of ResNet-50",
-            RESNET.replace("rand(8, 3, 224", "rand(1, 3, 64")
-            .replace("64, 224)", "64, 64)")
-            .replace("(8,)", "(1,)"),
+            RESNET.replace("(8, 3, 224, 224)", "(1, 3, 64, 64)").replace("(8,)", "(1,)"),
             " (aim 2 s)",
         )
         time_capture("a training step of a GPT of 6 layers", GPT)

@@ -12,7 +12,7 @@ from ._failure import fail
 from ._modes import is_grad_enabled
 from ._phlox import Graph, Module, Tensor
 from ._structures import flatten
-from ._trace import capture_function
+from ._trace import MISSED, capture_function
 from .errors import GraphError
 
 if TYPE_CHECKING:
@@ -177,9 +177,9 @@ class Jitted:
         return bound[self._function]
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        for call in self._calls:
-            result = call(args, kwargs)
-            if result is not _phlox._MISSED:
+        for captured in self._calls:
+            result = captured.call(args, kwargs)
+            if result is not MISSED:
                 return result
         return self._call_otherwise(args, kwargs)
 

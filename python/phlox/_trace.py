@@ -11,6 +11,8 @@ from ._failure import fail
 from ._phlox import Graph, Tensor
 from ._structures import flatten, same, unflatten
 
+MISSED = _phlox._missed()  # what a call of a captured function gives when it was not for it
+
 
 def capture_function(function: Callable[..., Any], structure: Any, examples: list[Tensor]) -> tuple[Any, Any]:
     """What the function does with arguments of this structure, (args, kwargs), and the structure of its result."""
@@ -58,8 +60,8 @@ class Traced:
         return fast
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        result = self._call(args, kwargs)
-        if result is not _phlox._MISSED:
+        result = self._call.call(args, kwargs)
+        if result is not MISSED:
             return result
         tensors: list[Tensor] = []
         if not same(flatten((args, kwargs), tensors), self._arguments):

@@ -391,7 +391,7 @@ PyType_Slot slots[] = {{Py_tp_traverse, reinterpret_cast<void*>(traverse)},
 void add_captured_call(PyObject* module) {
   nb::module_ m = nb::borrow<nb::module_>(module);
   missed = nb::module_::import_("builtins").attr("object")().release().ptr();
-  m.attr("_MISSED") = nb::borrow(missed);
+  m.def("_missed", [] { return nb::borrow(missed); });
   m.def("_set_leaf_type", [](nb::handle type) { leaf_type = nb::borrow(type).release().ptr(); });
   m.def("_is_jit_disabled", is_jit_disabled);
   m.def("_disable_jit", [](bool on) { return std::exchange(jit_disabled, on); });
@@ -405,7 +405,7 @@ void add_captured_call(PyObject* module) {
              TensorList tensors;
              return self.fits(args, kwargs, tensors);
            })
-      .def("__call__", &CapturedCall::call, "args"_a, "kwargs"_a)
+      .def("call", &CapturedCall::call, "args"_a, "kwargs"_a)
       .def("run", &CapturedCall::run, "tensors"_a)
       .def_prop_ro("calls", &CapturedCall::calls);
 }

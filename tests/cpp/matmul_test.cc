@@ -9,6 +9,7 @@
 #include "phlox/device/cpu/library_choice.h"
 #include "phlox/ops/primitives/contraction.h"
 #include "phlox/ops/functions.h"
+#include "phlox/ops/operators.h"
 
 namespace phlox {
 namespace {
@@ -81,6 +82,27 @@ TEST(Matmul, SizesAndDTypes) {
         expect_close(actual.to(DType::float64), expected, tolerance * std::sqrt(static_cast<double>(k) + 1));
       }
   });
+}
+
+// The kernel for them has other code for each remainder of rows, columns and vectors.
+TEST(Matmul, SmallProductsDoNotDependOnHowOperandsLie) {
+  const auto transposed = [](const Tensor& t) { return transpose(transpose(t, 1, 2).contiguous(), 1, 2); };
+  for (const DType dtype : {DType::float32, DType::float64})
+    for (std::int64_t m : {4, 5, 7, 8, 15})
+      for (std::int64_t n : {4, 7, 8, 15, 16, 17, 31, 33, 50, 64, 81})
+        for (std::int64_t k : {1, 2, 7, 16, 19, 33}) {
+          SCOPED_TRACE(::testing::PrintToString(std::vector{m, n, k}));
+          const Tensor lhs = randn({2, m, k}).to(dtype), rhs = randn({2, k, n}).to(dtype);
+          const Tensor bias = randn({n, 2}).to(dtype), row = select(bias, 1, 0);
+          const Tensor plain = contract(lhs, rhs), added = contract(lhs, rhs, row);
+          expect_close(plain, naive(lhs, rhs), tolerance_of(dtype) * std::sqrt(static_cast<double>(k)));
+          expect_close(added - row, plain, 10 * tolerance_of(dtype));
+          for (const Tensor& a : {lhs, transposed(lhs)})
+            for (const Tensor& b : {rhs, transposed(rhs)}) {
+              EXPECT_EQ(contract(a, b).to_vector<double>(), plain.to_vector<double>());
+              EXPECT_EQ(contract(a, b, row.contiguous()).to_vector<double>(), added.to_vector<double>());
+            }
+        }
 }
 
 TEST(Matmul, ComplexNumbers) {

@@ -14,7 +14,6 @@ import phlox
 from .. import _phlox
 from .. import errors as _errors
 from .._failure import fail
-from .._jit import _is_disabled
 from ._config import ConfigProto, RunMetadata, RunOptions
 from ._execution import Frame, State, has_gradients, needed, variables_of, watched_of
 from ._graph import Graph, Operation, get_default_graph, phlox_device
@@ -200,7 +199,7 @@ class _Program:
 
     def run(self, session: Session, fed: dict[Tensor, Any], metadata: RunMetadata | None) -> dict[Any, Any]:
         """Runs it; gives the values of the fetches."""
-        eager = _is_disabled() or self.why_eager or metadata is not None and metadata.wants_times
+        eager = _phlox._is_jit_disabled() or self.why_eager or metadata is not None and metadata.wants_times
         if eager:
             return self._run_eagerly(session, fed, metadata)
         state = State(session)

@@ -6,8 +6,10 @@
 #include <map>
 #include <unordered_map>
 
+#include "phlox/core/parallel.h"
 #include "phlox/core/recording.h"
 #include "phlox/graph/evaluate.h"
+#include "phlox/graph/plan_stages.h"
 #include "phlox/graph/plan_steps.h"
 #include "phlox/ops/primitives/convert.h"
 #include "phlox/ops/primitives/device_kernels.h"
@@ -44,6 +46,8 @@ struct Plan::Implementation {
   std::deque<TensorImpl> tensors;
   std::vector<Memory> memories;
   std::vector<std::unique_ptr<Step>> steps;
+  std::vector<StepUse> step_uses;
+  std::vector<Stage> stages;
   std::vector<Strides> input_strides;
   std::vector<int> input_memories;
   struct Output {
@@ -73,7 +77,9 @@ struct Plan::Implementation {
   template <class AnyRecorder>
   void add_outputs(AnyRecorder& recorder, const std::vector<TensorList>& values);
   void accept(std::span<const Donation> donations);
+  void find_stages();
   void place();
+  void run(const Stage& stage);
 
   void bind(Memory& memory, Storage* storage, std::int64_t base) {
     for (auto& [tensor, offset] : memory.lookers) {
@@ -109,6 +115,7 @@ class Recorder {
     std::copy_n(from.strides, from.rank, t.strides);
     const int number = memory(from.storage);
     use(number);
+    next_.memories.push_back(number);
     plan_.memories[static_cast<std::size_t>(number)].lookers.emplace_back(&t, from.offset);
     return &t;
   }
@@ -137,9 +144,21 @@ class Recorder {
 
   template <class Function>
   void add(Function function) {
-    plan_.steps.push_back(std::make_unique<StepOf<Function>>(std::move(function)));
+    add_step(std::make_unique<StepOf<Function>>(std::move(function)));
   }
-  void add_step(std::unique_ptr<Step> step) { plan_.steps.push_back(std::move(step)); }
+  void add_step(std::unique_ptr<Step> step) {
+    plan_.steps.push_back(std::move(step));
+    plan_.step_uses.push_back(std::exchange(next_, {}));
+  }
+  // Of the step that comes next: it writes this tensor alone, in about so many nanoseconds, and in one thread.
+  void note_cost(double nanoseconds, const TensorImpl& output) {
+    next_.cost = nanoseconds;
+    next_.written = memory(output.storage);
+  }
+  // The same for a step that handles so many elements one by one; threads share out the work on many.
+  void note_elements(std::int64_t count, const TensorImpl& output) {
+    if (count <= most_in_one_thread) note_cost(20 + 0.1 * static_cast<double>(count), output);
+  }
 
   // Of the step that comes next.
   void note_elementwise(const PointwiseCall& call) {
@@ -154,16 +173,17 @@ class Recorder {
         plan_.elementwise.back().push_back(number);
   }
 
+  // Whether the node that is evaluated gives a copy, and does nothing else with it.
+  void expect_copy(bool is_copy) { is_copy_ = is_copy; }
   // A copy that lies as what it is made of does can be that: values never change. False where it cannot.
   bool take_for_copy(const TensorImpl& source, const TensorImpl& target) {
-    if (!same_layout(source, target) || source.offset != target.offset ||
+    if (!is_copy_ || !same_layout(source, target) || source.offset != target.offset ||
         source.storage->bytes != target.storage->bytes || numbers_.contains(target.storage))
       return false;
     const int number = memory(source.storage);
     if (plan_.memories[static_cast<std::size_t>(number)].home != Home::arena) return false;
     target.storage->references.acquire();
     numbers_.emplace(target.storage, number);
-    copies_.emplace_back(plan_.steps.size(), target.storage);
     return true;
   }
 
@@ -171,11 +191,8 @@ class Recorder {
   // Forgets steps; memory that only they used is used by nothing then.
   void drop_steps(std::size_t from) {
     plan_.steps.resize(from);
-    for (; !copies_.empty() && copies_.back().first >= from; copies_.pop_back()) {
-      Storage* storage = copies_.back().second;
-      numbers_.erase(storage);
-      if (storage->references.release()) destroy(storage);
-    }
+    plan_.step_uses.resize(from);
+    next_ = {};
     plan_.elementwise.resize(std::min(plan_.elementwise.size(), from));
   }
 
@@ -192,9 +209,12 @@ class Recorder {
   };
 
  private:
+  static constexpr std::int64_t most_in_one_thread = 32768;
+
   Plan::Implementation& plan_;
+  StepUse next_;
   std::unordered_map<Storage*, int> numbers_;
-  std::vector<std::pair<std::size_t, Storage*>> copies_;  // taken for what they are made of, and the step that came next
+  bool is_copy_ = false;
   static PHLOX_THREAD_LOCAL Recorder* current_;
 };
 PHLOX_THREAD_LOCAL Recorder* Recorder::current_ = nullptr;
@@ -218,6 +238,7 @@ constexpr DeviceKernels recording_kernels = {
           for (int i = 0; i < copy.input_count; ++i) recorder.replace(copy.inputs[i]);
           recorder.replace(copy.output);
           recorder.note_elementwise(call);
+          recorder.note_elements(call.output->count, *call.output);
           if (auto direct = direct_pointwise(copy)) recorder.add_step(std::move(direct));
           else recorder.add([copy] { device_kernels(Device{}).pointwise(copy); });
         },
@@ -227,6 +248,7 @@ constexpr DeviceKernels recording_kernels = {
           if (recorder.take_for_copy(source, target)) return;
           const TensorImpl* from = recorder.tensor(source);
           TensorImpl* to = recorder.tensor(target);
+          recorder.note_elements(target.count, target);
           if (auto direct = direct_convert(*from, *to)) return recorder.add_step(std::move(direct));
           recorder.add([from, to] { device_kernels(Device{}).convert(*from, *to); });
         },
@@ -234,6 +256,7 @@ constexpr DeviceKernels recording_kernels = {
         [](TensorImpl& target, const Scalar& value) {
           Recorder& recorder = *Recorder::current();
           TensorImpl* to = recorder.tensor(target);
+          recorder.note_elements(target.count, target);
           recorder.add([to, value] { device_kernels(Device{}).fill(*to, value); });
         },
     .arange =
@@ -257,10 +280,18 @@ constexpr DeviceKernels recording_kernels = {
     .dropout = [](const TensorImpl&, TensorImpl&, double, const GeneratorState&) { needs_values(); },
     .reduce =
         [](const ReduceCall& call) {
+          Recorder::current()->note_elements(call.input->count, *call.output);
           record<&DeviceKernels::reduce>(call, &ReduceCall::input, &ReduceCall::output);
         },
     .contraction =
         [](const ContractionCall& call) {
+          // Above this threads share out a product (device/cpu/contraction.cc).
+          constexpr double most_products = 300e3;
+          const double products = static_cast<double>(call.output->count) *
+                                  static_cast<double>(call.lhs->sizes[call.lhs->rank - 1]);
+          const DType dtype = call.output->dtype;
+          if (products <= most_products && (dtype == DType::float32 || dtype == DType::float64))
+            Recorder::current()->note_cost(100 + products / 100, *call.output);
           record<&DeviceKernels::contraction>(call, &ContractionCall::lhs, &ContractionCall::rhs,
                                               &ContractionCall::bias, &ContractionCall::output);
         },
@@ -482,6 +513,44 @@ void Plan::Implementation::accept(std::span<const Donation> donations) {
   }
 }
 
+// Memory that lanes use is used by all of their stage at once.
+void Plan::Implementation::find_stages() {
+  // Outputs in the memory of an input are in the same memory as that.
+  for (StepUse& use : step_uses) {
+    const auto place = [&](int number) {
+      const Memory& memory = memories[static_cast<std::size_t>(number)];
+      return memory.home == Home::input && memory.number >= 0
+                 ? input_memories[static_cast<std::size_t>(memory.number)]
+                 : number;
+    };
+    for (int& number : use.memories) number = place(number);
+    if (use.written >= 0) use.written = place(use.written);
+  }
+  stages = make_stages(step_uses, thread_count());
+  for (const Stage& stage : stages) {
+    if (stage.lanes.empty()) continue;
+    for (Memory& memory : memories) {
+      const auto within = [&](int step) { return step >= stage.first && step < stage.last; };
+      if (within(memory.first)) memory.first = stage.first;
+      if (within(memory.last)) memory.last = stage.last - 1;
+    }
+  }
+  step_uses.clear();
+}
+
+void Plan::Implementation::run(const Stage& stage) {
+  if (stage.lanes.empty()) {
+    for (int step = stage.first; step < stage.last; ++step) steps[static_cast<std::size_t>(step)]->run();
+    return;
+  }
+  parallel_for(0, static_cast<std::int64_t>(stage.lanes.size()), 1,
+               [&](std::int64_t first, std::int64_t last) {
+                 for (std::int64_t lane = first; lane < last; ++lane)
+                   for (const int step : stage.lanes[static_cast<std::size_t>(lane)])
+                     steps[static_cast<std::size_t>(step)]->run();
+               });
+}
+
 // Gives intermediate values their places, and all that stays where it is its memory.
 void Plan::Implementation::place() {
   Arena places;
@@ -534,6 +603,7 @@ Plan::Plan(GraphPointer graph, std::span<const Tensor> inputs, std::span<const D
   Recorder recorder(p);
   Recorder::Scope recording(recorder);
 
+  const Primitive* const convert_primitive = find_primitive("convert");
   std::vector<TensorList> values(p.graph->nodes().size());  // kept, so that no storage is taken for another
   std::size_t next_input = 0;
   for (const auto& node : p.graph->nodes()) {
@@ -568,6 +638,7 @@ Plan::Plan(GraphPointer graph, std::span<const Tensor> inputs, std::span<const D
       operands.emplace_back(held[i]);
     }
     const std::size_t mark = recorder.mark();
+    recorder.expect_copy(&node->primitive() == convert_primitive);
     abstract_evaluation.needs_values = false;
     if (node->regions().empty()) {
       results = evaluate(*node, operands);
@@ -638,6 +709,7 @@ Plan::Plan(GraphPointer graph, std::span<const Tensor> inputs, std::span<const D
   }
   p.add_outputs(recorder, values);
   p.accept(donations);
+  p.find_stages();
   p.place();
 }
 
@@ -683,7 +755,7 @@ std::optional<TensorList> Plan::run(std::span<const Tensor> inputs) {
     release.storages.push_back(storage);
     p.bind(*memory, storage, 0);
   }
-  for (const auto& step : p.steps) step->run();
+  for (const Stage& stage : p.stages) p.run(stage);
   TensorList outputs;
   outputs.reserve(p.outputs.size());
   for (const Implementation::Output& output : p.outputs) outputs.push_back(handle_of(*output.tensor));

@@ -54,7 +54,8 @@ class DirectPointwise final : public Step {
     for (int i = 0; i < call_.input_count; ++i) {
       const char* data = call_.inputs[i] ? static_cast<const char*>(call_.inputs[i]->address()) : nullptr;
       const bool is_number = !repeated_[i].empty();
-      if (is_number && data && std::memcmp(repeated_[i].data(), data, static_cast<std::size_t>(bytes_[i])) != 0)
+      if (is_number && data &&
+          std::memcmp(repeated_[i].data(), data, static_cast<std::size_t>(bytes_[i])) != 0)
         repeat(i, data);
       addresses[i] = is_number ? repeated_[i].data() : data;
     }
