@@ -60,6 +60,20 @@ TEST(Graph, GradientsOfLeavesAndTheirAbsenceAreOutputs) {
   EXPECT_EQ(w.grad().to_vector<float>(), x.to_vector<float>());
 }
 
+TEST(Graph, AGradientThatIsClearedIsClearedAtEachCall) {
+  const Tensor weight = randn({3});
+  weight.set_requires_grad();
+  const Captured captured = trace(
+      [&](const TensorList&) -> TensorList {
+        weight.set_grad({});
+        return {};
+      },
+      {});
+  weight.set_grad(randn({3}));
+  captured.run({});
+  EXPECT_FALSE(weight.grad().defined());
+}
+
 TEST(Graph, AGraphThatBreaksARuleIsRefused) {
   EXPECT_EQ(find_primitive("no such primitive"), nullptr);
   GraphBuilder builder;

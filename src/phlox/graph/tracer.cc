@@ -605,7 +605,9 @@ Captured Tracer::finish(const TensorList& results, bool by_value) {
       captured.expected_gradients.push_back(std::move(expected));
     }
     const Tensor after = slot.leaf.grad();
-    if (after.unsafe_impl() == slot.before.unsafe_impl()) continue;
+    // One that was cleared unseen is cleared at each call, though there was none at this one.
+    const bool is_cleared = !slot.read && !after.defined();
+    if (after.unsafe_impl() == slot.before.unsafe_impl() && !is_cleared) continue;
     captured.gradients.push_back({slot.leaf, argument});
     if (after.defined()) captured.gradients.back().after = place(after, by_value);
   }
