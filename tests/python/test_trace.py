@@ -423,3 +423,17 @@ def test_an_error_in_a_run_leaves_the_function_usable():
     with pytest.raises(IndexError):
         traced(px.tensor([0, 9]))
     assert same(traced(px.tensor([0, 3])), good)
+
+
+def test_arguments_that_share_memory_take_no_values_with_gradients():
+    """Eagerly the one becomes part of the history of the other if it is a view of it."""
+    p = px.ones(2, requires_grad=True)
+
+    def function(a, b):
+        b[...] = p
+        return a.sum()
+
+    a = px.zeros(2, 2)
+    with pytest.raises(px.GraphError, match="shares memory with another"):
+        px.trace(function, a, a[0])
+    assert px.trace(function, a, px.zeros(2))(a, px.zeros(2)).item() == 0

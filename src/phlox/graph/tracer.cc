@@ -333,6 +333,7 @@ bool Tracer::is_linked(const Tensor& tensor) {
 
 Value Tracer::used(const Tensor& tensor) {
   const Value value = value_of(tensor);
+  if (!parent_) refuse_shared_history(memory_of(tensor));
   const bool linked = is_linked(tensor);
   return linked || !may_carry(value) ? value : node("detach", {value}, nullptr);
 }
@@ -449,6 +450,20 @@ void Tracer::write(const Tensor& target, const Tensor& source) {
   assign(memory, look_of(memory, target), value);
 }
 
+// Eagerly one of them may be a view of the other, which gets a history as well.
+void Tracer::refuse_shared_history(const Memory& memory) const {
+  for (std::size_t i = 0; i < argument_looks_.size(); ++i) {
+    const Captured::Argument& argument = argument_looks_[i];
+    const AutogradRecord* record = arguments_[i].impl()->autograd;
+    if (!argument.shared || argument.source != memory.source || !record || !record->node) continue;
+    fail<GraphError>(ErrorCode::not_capturable,
+                     "a value that gradients flow to is written into an argument that shares memory with another")
+        .detail("argument", describe(arguments_[i]))
+        .hint("pass one of them, and take views inside of the function")
+        .raise();
+  }
+}
+
 void Tracer::require(const Tensor& condition, const std::string& message) {
   const Value value = value_of(condition);
   const Primitive& check = *find_primitive("check");
@@ -543,6 +558,8 @@ void Tracer::turn_literals_into_constants() {
 
 Captured Tracer::finish(const TensorList& results, bool by_value) {
   // Leaves that the function made go when it ends, and their gradients with them.
+  for (const Tensor& argument : arguments_)
+    if (!parent_) refuse_shared_history(memory_of(argument));
   if (!parent_)
     std::erase_if(gradients_, [&](const GradientSlot& slot) {
       return !slot.leaf.impl()->has_data() || slot.leaf.impl()->storage->capture == number_;

@@ -131,6 +131,7 @@ class Tracer final : public Interpreter {
   // Gives variables of a loop that are written in place their last values; these are the results then,
   // without the checks.
   TensorList keep_in_place(const TensorList& state, const std::vector<bool>& in_place, TensorList results);
+  void refuse_shared_history(const Memory& memory) const;
   std::vector<Type> types_around(std::span<const Source> sources);
   bool knows(const Tensor& tensor) const;
 
