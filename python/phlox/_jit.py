@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from . import _phlox
 from ._failure import fail
 from ._modes import is_grad_enabled
-from ._phlox import Graph, Module, Tensor
+from ._phlox import Graph, Module, SymbolicGraph, Tensor
 from ._structures import flatten
 from ._trace import MISSED, capture_function
 from .errors import GraphError
@@ -18,6 +18,7 @@ from .errors import GraphError
 if TYPE_CHECKING:
     from .capture import Place
 
+OTHER_ARGUMENTS = "arguments of other shapes, dtypes or values"
 MOST_CAPTURES = 8  # for arguments of one kind, because of host state that changes
 
 
@@ -126,6 +127,8 @@ class _Capture:
                 backend.numbers.clear()
 
         captured, result = capture_function(watched, structure, tensors)
+        self.program = captured.graph  # before passes, which may look at sizes
+        self.number, self.why = 0, ""  # of its graph, and why it was made
         self.captured = captured.optimize(None)
         self.guards: list[_Guard] = []
         known: dict[tuple[str, int, Any], _Guard] = {}
@@ -163,9 +166,10 @@ class Jitted:
         self.__name__ = getattr(function, "__name__", type(function).__name__)
         self.__doc__ = getattr(function, "__doc__", None)
         self._captures: dict[Any, list[_Capture]] = {}
+        self._graphs: dict[Any, list[SymbolicGraph]] = {}  # one for all sizes, by kinds of arguments
         self._calls: list[Any] = []  # those of all captures: the quick way to find the one that fits
+        self._numbers: dict[int, int] = {}  # of graphs
         self._lock = threading.RLock()
-        self._why: list[str] = []
         self._most: int | None = None
 
     def __get__(self, instance: Any, owner: Any = None) -> Any:
@@ -213,14 +217,6 @@ class Jitted:
                 if capture.fits():
                     return capture
             why = self._reason(key, captures)
-            if self._most is not None and self.capture_count >= self._most:
-                fail(
-                    "GraphError",
-                    "not_capturable",
-                    f"{self.__name__}: captured more than {self._most} times",
-                    hint="explain() tells why; pass what changes as a tensor",
-                    because=why,
-                )
             if len(captures) >= MOST_CAPTURES:
                 fail(
                     "GraphError",
@@ -234,10 +230,35 @@ class Jitted:
                 if error.code == "E1005":
                     return None
                 raise
+            capture.number, capture.why = self._place(key, capture, why)
             captures.append(capture)
             self._calls.append(capture.call)
-            self._why.append(why)
             return capture
+
+    def _place(self, key: Any, capture: _Capture, why: str) -> tuple[int, str]:
+        """The number of the graph that the capture is at other sizes, and why it was made."""
+        structure, types, recording = key
+        kinds = (structure, tuple((dtype, len(shape), wants) for dtype, shape, wants in types), recording)
+        graphs = self._graphs.setdefault(kinds, [])
+        refusals = []
+        for graph in graphs:
+            if graph.admit(capture.program):
+                return self._numbers[id(graph)], why
+            refusals.append(graph.refusal)
+        if refusals and why == OTHER_ARGUMENTS:
+            why = f"{why}: {refusals[-1]}"
+        if self._most is not None and self.compile_count >= self._most:
+            fail(
+                "GraphError",
+                "not_capturable",
+                f"{self.__name__}: compiled more than {self._most} times",
+                hint="explain() tells why; pass what changes as a tensor",
+                because=why,
+            )
+        graph = SymbolicGraph(capture.program)
+        graphs.append(graph)
+        self._numbers[id(graph)] = len(self._numbers) + 1
+        return self._numbers[id(graph)], why
 
     def _reason(self, key: Any, captures: list[_Capture]) -> str:
         if captures:
@@ -247,7 +268,7 @@ class Jitted:
             return "a module changed between train() and eval()" if broken else "gradients were there, or not"
         if not self._captures or all(not c for c in self._captures.values()):
             return "the first call"
-        return "arguments of other shapes, dtypes or values"
+        return OTHER_ARGUMENTS
 
     # --- looking at it
 
@@ -255,6 +276,16 @@ class Jitted:
     def capture_count(self) -> int:
         """How often the function was captured."""
         return sum(map(len, self._captures.values()))
+
+    @property
+    def compile_count(self) -> int:
+        """How many graphs there are, if captures that differ in sizes only are one."""
+        return sum(map(len, self._graphs.values()))
+
+    @property
+    def symbolic_graphs(self) -> list[SymbolicGraph]:
+        """These graphs, with names in the place of sizes that differed: `print(step.symbolic_graphs[0])`."""
+        return [graph for graphs in self._graphs.values() for graph in graphs]
 
     @property
     def graph(self) -> Graph:
@@ -270,25 +301,39 @@ class Jitted:
         )
 
     def explain(self) -> str:
-        """One line a capture: why it was made, its arguments, how often it ran."""
-        lines = [f"{self.__name__}: captured {self.capture_count} times"]
-        entries = [(key, c) for key, captures in self._captures.items() for c in captures]
-        for number, ((key, capture), why) in enumerate(zip(entries, self._why), 1):
-            shapes = ", ".join(f"{str(d).removeprefix('phlox.')}{list(s)}" for d, s, _ in key[1])
-            lines.append(
-                f"  {number}. {why}: ({shapes}), {len(capture.captured.graph.operations)} operations, "
-                f"{len(capture.guards)} guards, ran {capture.call.calls} times"
-            )
+        """One line a graph, with the sizes that it was seen at, and one a capture: why it was made, how often it ran."""
+        graphs, captures = self.compile_count, self.capture_count
+        lines = [
+            f"{self.__name__}: captured {captures} times, {graphs} {'graph' if graphs == 1 else 'graphs'}"
+        ]
+        for graph in self.symbolic_graphs:
+            number = self._numbers[id(graph)]
+            sizes = f" for all sizes {', '.join(graph.sizes)}" if graph.sizes else ""
+            lines.append(f"  graph {number}{sizes}")
+            for key, capture in self._entries():
+                if capture.number != number:
+                    continue
+                shapes = ", ".join(f"{str(d).removeprefix('phlox.')}{list(s)}" for d, s, _ in key[1])
+                lines.append(
+                    f"    {capture.why}: ({shapes}), {len(capture.captured.graph.operations)} operations, "
+                    f"{len(capture.guards)} guards, ran {capture.call.calls} times"
+                )
         return "\n".join(lines)
 
+    def _entries(self) -> list[tuple[Any, _Capture]]:
+        return [(key, c) for key, captures in self._captures.items() for c in captures]
+
     def assert_compiled(self, max_compiles: int = 1) -> None:
-        """From now on a capture beyond this number raises GraphError; raises it at once if there were more already."""
+        """From now on a graph beyond this number raises GraphError; raises it at once if there were more already.
+
+        Captures that differ in sizes only are one graph.
+        """
         self._most = max_compiles
-        if self.capture_count > max_compiles:
+        if self.compile_count > max_compiles:
             fail(
                 "GraphError",
                 "not_capturable",
-                f"{self.__name__}: captured {self.capture_count} times, more than {max_compiles}",
+                f"{self.__name__}: compiled {self.compile_count} times, more than {max_compiles}",
                 hint="explain() tells why; pass what changes as a tensor",
             )
 
@@ -324,7 +369,8 @@ def jit(function: Callable[..., Any]) -> Jitted:
     was. `if`, `while` and `for` on tensors become part of the graph (docs/control-flow.md). `function` may be a module,
     which is captured in its forward().
 
-    Raises GraphError for what cannot be captured, with the line and a cure. `step.explain()` tells each capture,
-    `step.assert_compiled(max_compiles=2)` holds their number, `px.disable_jit()` runs everything eagerly.
+    Captures that differ in sizes only are one graph. Raises GraphError for what cannot be captured, with the line and a
+    cure. `step.explain()` tells each capture, `step.assert_compiled(max_compiles=2)` holds the number of graphs,
+    `px.disable_jit()` runs everything eagerly.
     """
     return Jitted(function)

@@ -41,8 +41,42 @@ def test_captures_once():
     assert jitted.graph.operations == ["relu", "mul"]
     assert "captured 1 times" in jitted.explain() and "ran 5 times" in jitted.explain()
     jitted.assert_compiled(max_compiles=1)
+    jitted(px.randn(4))
     with pytest.raises(px.GraphError, match="more than 1"):
-        jitted(px.randn(4))
+        jitted(px.randn(4, 2))
+
+
+def test_sizes_are_not_compiled_anew():
+    """64 batch and sequence sizes: one graph, and one for sizes of one where broadcasting asks for it."""
+    px.manual_seed(0)
+    model = nn.Sequential(nn.Linear(6, 8), nn.LayerNorm(8), nn.GELU(), nn.Dropout(0.1), nn.Linear(8, 4))
+    optimizer = px.optim.Adam(model.parameters(), lr=0.01)
+
+    @px.jit
+    def step(x, y):
+        optimizer.zero_grad()
+        logits = model(x)
+        pooled = logits.mean(1) + px.nn.functional.softmax(logits, 1).sum(1) / x.shape[1] ** 0.5
+        loss = nn.functional.cross_entropy(pooled, y)
+        loss.backward()
+        optimizer.step()
+        return loss.detach()
+
+    step(px.randn(3, 5, 6), px.zeros(3, dtype=px.int64))  # makes the state of the optimiser
+    for i in range(64):
+        batch, length = 1 + i % 8, 2 + i // 8
+        step(px.randn(batch, length, 6), px.zeros(batch, dtype=px.int64))
+    assert step.capture_count >= 64 and step.compile_count <= 2, step.explain()
+    assert "for all sizes" in step.explain()
+    assert any("f32[b,s,6]" in str(graph) for graph in step.symbolic_graphs)
+
+
+def test_a_program_that_asks_for_its_sizes_is_several_graphs():
+    jitted = px.jit(lambda x: x * 2 if x.shape[0] > 3 else x + 1)
+    for size in (1, 2, 3, 4, 5, 9):
+        assert same(jitted(px.ones(size)), px.ones(size) * 2)
+    assert jitted.compile_count == 2 and jitted.capture_count == 6
+    assert "the operations differ from" in jitted.explain()
 
 
 def test_numbers_and_shapes_are_part_of_the_key():

@@ -25,10 +25,14 @@ class AliasNode final : public GradientNode {
 
 }  // namespace
 
+Tensor with_history_of(const Tensor& tensor, const Tensor& origin) {
+  set_history(tensor, Reference<GradientNode>::adopt(new AliasNode(origin)));
+  return tensor;
+}
+
 Tensor recorded_alias(const Tensor& tensor) {
-  Tensor alias = shallow_alias(tensor);
-  if (needs_gradient(tensor)) set_history(alias, Reference<GradientNode>::adopt(new AliasNode(tensor)));
-  return alias;
+  const Tensor alias = shallow_alias(tensor);
+  return needs_gradient(tensor) ? with_history_of(alias, tensor) : alias;
 }
 
 TensorList gradients_of(const Graph& graph, const TensorList& inputs, const std::vector<bool>& wanted,

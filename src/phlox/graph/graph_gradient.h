@@ -14,7 +14,9 @@ namespace phlox::graph {
 TensorList gradients_of(const Graph& graph, const TensorList& inputs, const std::vector<bool>& wanted,
                         std::span<const Tensor> output_gradients);
 
-// Another tensor with a place of its own in the tape.
+// Gives `tensor` the history of `origin`, with a place of its own in the tape.
+Tensor with_history_of(const Tensor& tensor, const Tensor& origin);
+// Another tensor in the same memory, with a place of its own in the tape.
 Tensor recorded_alias(const Tensor& tensor);
 
 // Something in the tape that ran graphs on operands, and runs them again for its gradients.

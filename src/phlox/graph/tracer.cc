@@ -456,8 +456,9 @@ void Tracer::refuse_shared_history(const Memory& memory) const {
     const Captured::Argument& argument = argument_looks_[i];
     const AutogradRecord* record = arguments_[i].impl()->autograd;
     if (!argument.shared || argument.source != memory.source || !record || !record->node) continue;
-    fail<GraphError>(ErrorCode::not_capturable,
-                     "a value that gradients flow to is written into an argument that shares memory with another")
+    fail<GraphError>(
+        ErrorCode::not_capturable,
+        "a value that gradients flow to is written into an argument that shares memory with another")
         .detail("argument", describe(arguments_[i]))
         .hint("pass one of them, and take views inside of the function")
         .raise();

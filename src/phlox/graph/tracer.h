@@ -119,7 +119,7 @@ class Tracer final : public Interpreter {
   void assign_whole(const Tensor& target, const Value& value);
   // A tensor of its own that has this value.
   Tensor stand_for(const Value& value);
-  TensorList region_operands(const TensorList& state, std::span<const Source> around, std::size_t written);
+  TensorList region_operands(const TensorList& state, std::span<const Source> around);
   // A node of control flow with inputs (leading..., state..., around...), of which the first `written` of those around
   // get new values.
   // The last `required` outputs are computed for the checks in them.

@@ -221,22 +221,23 @@ std::vector<Type> Tracer::result_types(const TensorList& arguments,
 }
 
 // The primitive's operands (states..., around...), as the tape sees them: as they are now, whatever is written later.
-TensorList Tracer::region_operands(const TensorList& state, std::span<const Source> around,
-                                   std::size_t written) {
-  TensorList operands = state;
-  for (std::size_t i = 0; i < around.size(); ++i) {
-    const Source& source = around[i];
-    if (source.is_state()) operands.push_back(stand_for(stream_of(source.generator).state));
-    else if (i < written) operands.push_back(stand_for(value_of(source.tensor)));
-    else operands.push_back(source.tensor);
-  }
+TensorList Tracer::region_operands(const TensorList& state, std::span<const Source> around) {
+  const auto as_it_is = [this](const Tensor& tensor) {
+    const Tensor operand = stand_for(used(tensor));
+    return needs_gradient(tensor) ? with_history_of(operand, tensor) : operand;
+  };
+  TensorList operands;
+  for (const Tensor& tensor : state) operands.push_back(as_it_is(tensor));
+  for (const Source& source : around)
+    operands.push_back(source.is_state() ? stand_for(stream_of(source.generator).state)
+                                         : as_it_is(source.tensor));
   return operands;
 }
 
 TensorList Tracer::add_region_node(const char* primitive, const TensorList& leading, const TensorList& state,
                                    std::span<const Source> around, std::size_t written, std::size_t required,
                                    std::vector<GraphPointer> regions) {
-  const TensorList operands = region_operands(state, around, written);
+  const TensorList operands = region_operands(state, around);
   const bool recorded = std::any_of(operands.begin(), operands.end(), needs_gradient);
   for (std::size_t i = 0; i < written; ++i)
     if (recorded && !around[i].is_state() && needs_gradient(around[i].tensor))
