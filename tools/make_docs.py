@@ -118,7 +118,9 @@ def main():
     pages = folder / "pages"
     shutil.rmtree(pages, ignore_errors=True)
     shutil.copytree(DOCS, pages / "docs", ignore=shutil.ignore_patterns("Doxyfile", "*.ipynb"))
-    (pages / "index.md").write_text((ROOT / "README.md").read_text().replace(".ipynb", ".md"))
+    (pages / "index.md").write_text((ROOT / "README.md").read_text())
+    for page in (pages / "index.md", *(pages / "docs").glob("*.md")):
+        page.write_text(page.read_text().replace(".ipynb", ".md"))
     for name in LINKED:
         (pages / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, pages / name)
@@ -131,6 +133,7 @@ def main():
     nav += [
         {"First steps": "docs/tutorials/first_steps.md"},
         {"From eager to graph": "docs/tutorials/from_eager_to_graph.md"},
+        {"Graph mode for TensorFlow users": "docs/tutorials/graph_mode.md"},
         {"Coming from PyTorch": "docs/coming-from-pytorch.md"},
     ]
     nav.append({"Operations": [{title: file} for title, file in write_operations(pages / "operations")]})

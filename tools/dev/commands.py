@@ -77,7 +77,7 @@ def bench(arguments: argparse.Namespace) -> bool:
 def conformance(_arguments: argparse.Namespace) -> bool:
     """Outside judges: slow to install, so apart from the tests."""
     ensure_system_packages()
-    ensure_python_packages("build", "test", "bench")
+    ensure_python_packages("build", "test", "bench", "conformance")
     folder = build("release")
     suites = ROOT / "tests" / "conformance"
     done = run(PYTHON, "-m", "pytest", "-q", suites, env=python_environment(folder), check=False)

@@ -21,28 +21,21 @@ from typing import Any as _Any
 from .. import _phlox
 from . import _functions as _functions
 from . import _nn_functions as _nn_functions
+from . import data as data
 from . import errors as errors
 from . import initializers as initializers
+from . import layers as layers
+from . import losses as losses
 from . import nn as nn
+from . import saved_model as saved_model
+from . import summary as summary
+from . import train as train
 from ._array import TensorArray
+from ._branches import Assert, case, cond
 from ._calls import convert as convert_to_tensor
 from ._calls import offer as _offer
 from ._config import ConfigProto, GPUOptions, GraphOptions, OptimizerOptions, RunMetadata, RunOptions
-from ._control_flow import (
-    Assert,
-    case,
-    cond,
-    foldl,
-    foldr,
-    group,
-    identity,
-    map_fn,
-    no_op,
-    scan,
-    while_loop,
-    with_dependencies,
-)
-from ._control_flow import tuple_ as tuple
+from ._functional import foldl, foldr, map_fn, scan
 from ._gradients import (
     RegisterGradient,
     UnconnectedGradients,
@@ -61,6 +54,9 @@ from ._graph import (
     colocate_with,
     control_dependencies,
     device,
+    disable_eager_execution,
+    disable_v2_behavior,
+    executing_eagerly,
     get_collection,
     get_collection_ref,
     get_default_graph,
@@ -70,6 +66,11 @@ from ._graph import (
 )
 from ._graph_def import GraphDef, NodeDef, import_graph_def
 from ._host import Print, py_func
+from ._loops import while_loop
+from ._order import group, identity, no_op, with_dependencies
+from ._order import tuple_ as tuple
+from ._queues import FIFOQueue, PaddingFIFOQueue, QueueBase, RandomShuffleQueue
+from ._saving import MetaGraphDef
 from ._session import (
     IndexedSlicesValue,
     InteractiveSession,
@@ -79,6 +80,7 @@ from ._session import (
 )
 from ._shapes import Dimension, TensorShape
 from ._sparse import sparse_reduce_sum, sparse_tensor_dense_matmul, sparse_tensor_to_dense
+from ._summaries import Summary
 from ._tensors import (
     IndexedSlices,
     SparseTensor,
@@ -128,7 +130,7 @@ from .initializers import (
 )
 
 # The dtypes: tf.float32, tf.int64, ...
-globals().update(_phlox.dtypes)
+globals().update({**_phlox.dtypes, "string": string})
 newaxis = None
 
 _get = _offer(globals(), "")

@@ -313,6 +313,6 @@ class TensorArray:
 
     def close(self, name: str | None = None) -> Any:
         """Does nothing: memory is freed by itself."""
-        from ._control_flow import no_op
+        from ._order import no_op
 
         return no_op(name)

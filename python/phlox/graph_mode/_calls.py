@@ -185,17 +185,55 @@ def infer(kind: Kind, arguments: Any, inputs: Sequence[Tensor]) -> tuple[Any, li
         return _infer_without_ranks(kind, arguments, inputs)
     try:
         first, second = (_evaluate(kind, arguments, inputs, turn, size) for turn, size in enumerate(SIZES))
-    except _errors.PhloxError:
-        if all(t.shape.is_fully_defined() for t in inputs) or not (
-            found := _try_sizes(kind, arguments, inputs)
-        ):
+    except _errors.GraphError:
+        return _infer_from_values(kind, arguments, inputs)
+    except _errors.PhloxError as error:
+        if all(t.shape.is_fully_defined() for t in inputs):
             raise
-        return found
+        if found := _try_sizes(kind, arguments, inputs):
+            return found
+        add_line(error, f"  note  {SIZES[0]} stands for sizes that are not known yet")
+        raise
     specs = []
     for (dtype, one, value), (_, two, other) in zip(first[1], second[1]):
         sizes = [a if a == b else None for a, b in zip(one, two)] if len(one) == len(two) else None
         specs.append((dtype, sizes, None if value is None or other is None else (value, other)))
     return first[0], specs
+
+
+def add_line(error: Any, line: str) -> None:
+    """Adds a line to the text of an error, before what to try."""
+    lines = str(error.args[0]).split("\n")
+    place = next((i for i, text in enumerate(lines) if text.startswith("  try ")), len(lines))
+    lines.insert(place, line)
+    error.args = ("\n".join(lines), *error.args[1:])
+
+
+def _infer_from_values(
+    kind: Kind, arguments: Any, inputs: Sequence[Tensor]
+) -> tuple[Any, list[tuple[Any, Any, Any]]]:
+    """Of a function whose results have sizes that depend on values: what is the same for zeros, ones and others."""
+    function: Any = kind.function
+    tries = []
+    for size in (2, 3):
+        for values in (_phlox.zeros, _phlox.ones, _counted):
+            made = [
+                values([size if s is None else s for s in t.shape.as_list()], dtype=t.dtype) for t in inputs
+            ]
+            args, kwargs = filled(arguments, made)
+            result = outside(lambda: function(*args, **kwargs))
+            tries.append([(t.dtype, list(t.shape)) for t in outside(lambda: results_of(result))])
+            structure = _structure(result)
+    specs = []
+    for one in zip(*tries):
+        sizes = [column[0] if len(set(column)) == 1 else None for column in zip(*(s for _, s in one))]
+        specs.append((one[0][0], sizes, None))
+    return structure, specs
+
+
+def _counted(sizes: Sequence[int], dtype: Any) -> Any:
+    count = int(np.prod(sizes))
+    return (_phlox.arange(count).reshape(list(sizes)) % 2**7).to(dtype)
 
 
 def _try_sizes(kind: Kind, arguments: Any, inputs: Sequence[Tensor]) -> Any:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from .. import _phlox
 from .. import errors as _errors
-from ._calls import MOST_KNOWN, outside
+from ._calls import MOST_KNOWN, add_line, outside
 from ._graph import Graph, Operation
 from ._kinds import KINDS
 from ._kinds import values as asked
@@ -161,8 +161,10 @@ class Frame:
         else:
             if capturing:
                 asked.known = tuple(v for v, t in zip(inputs, operation.inputs) if t in self.known)
-            results = kind.run(self, operation, inputs)
-            asked.known = ()
+            try:
+                results = kind.run(self, operation, inputs)
+            finally:
+                asked.known = ()
         for tensor, value in zip(operation.outputs, results):
             if tensor not in self.values:  # one that is fed stays what it is
                 self.set(tensor, value, known and capturing)
@@ -185,12 +187,8 @@ def _add_place(error: Any, operation: Operation) -> None:
     """Says in the text of an error which operation it happened in."""
     if getattr(error, "_has_node", False) or not error.args:
         return
-    lines = str(error.args[0]).split("\n")
     where = f", written in {operation.place}" if operation.place else ""
-    line = f'  node  "{operation.name}", {operation.type}{where}'
-    place = next((i for i, text in enumerate(lines) if text.startswith("  try ")), len(lines))
-    lines.insert(place, line)
-    error.args = ("\n".join(lines), *error.args[1:])
+    add_line(error, f'  node  "{operation.name}", {operation.type}{where}')
     error._has_node = True
 
 

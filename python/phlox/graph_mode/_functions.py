@@ -166,7 +166,11 @@ def matmul(a: Tensor, b: Tensor, transpose_a: bool = False, transpose_b: bool = 
 @function("tensordot", "Tensordot")
 def tensordot(a: Tensor, b: Tensor, axes: Any) -> Tensor:
     """The sum of products over these axes of both."""
-    return px.tensordot(a, b, axes if isinstance(axes, int) else [_ints(axes[0]), _ints(axes[1])])
+    return (
+        px.tensordot(a, b, axes)
+        if isinstance(axes, int)
+        else px.tensordot(a, b, _ints(axes[0]), _ints(axes[1]))
+    )
 
 
 @function("shape", "Shape", of_shapes=True)
@@ -605,7 +609,7 @@ def norm(tensor: Tensor, ord: Any = "euclidean", axis: Any = None, keepdims: boo
     """The norm over `axis`, by default of all elements: euclidean, 1, inf, ..."""
     p = 2 if ord == "euclidean" else ord
     dims = list(range(tensor.ndim)) if axis is None else _ints(axis)
-    return px.linalg.vector_norm(tensor, p, dims, keepdim=keepdims)
+    return px.norm(tensor, p, dims, keepdim=keepdims)
 
 
 @function("nn.l2_normalize", "L2Normalize")

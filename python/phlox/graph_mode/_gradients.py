@@ -219,7 +219,7 @@ def _gradients_with_stops(
 
 def hessians(ys: Any, xs: Any, name: str = "hessians", **settings: Any) -> list[Tensor]:
     """The second derivatives of the sum of `ys` by each of `xs`: tensors of its shape twice."""
-    from ._control_flow import map_fn
+    from ._functional import map_fn
 
     results = []
     for x in _listed(xs):

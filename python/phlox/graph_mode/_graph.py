@@ -304,11 +304,12 @@ class Graph:
     @contextmanager
     def as_default(self) -> Iterator[Graph]:
         """In this scope operations are written into this graph."""
-        _stack().append(self)
+        stack = _stack()
+        stack.append(self)
         try:
             yield self
         finally:
-            _stack().remove(self)
+            del stack[len(stack) - 1 - stack[::-1].index(self)]
 
     @contextmanager
     def name_scope(self, name: str | None) -> Iterator[str]:
@@ -526,6 +527,18 @@ def name_scope(name: str | None, default_name: str | None = None, values: Any = 
     """Names in this scope begin with `name/`, or where that is None with `default_name/`. Gives the name of the scope."""
     with get_default_graph().name_scope(default_name if name is None else name) as scope:
         yield scope
+
+
+def disable_v2_behavior() -> None:
+    """Does nothing: there are only graphs here. Programs that run with TensorFlow 2 call it."""
+
+
+disable_eager_execution = disable_v2_behavior
+
+
+def executing_eagerly() -> bool:
+    """False: operations wait until a session runs them."""
+    return False
 
 
 def set_random_seed(seed: int | None) -> None:

@@ -182,7 +182,9 @@ class _Program:
             sources = {t.op for t in operation.inputs if t not in self.fed} | set(operation.control_inputs)
             sources &= set(self.operations)
             early = all(o in before or o.kind.key == "Const" for o in sources)
-            if operation in host and early:
+            if operation.kind.key in _SOURCES:
+                before |= set(needed([operation], self.fed))
+            elif operation in host and early:
                 before |= {operation, *(o for o in sources if o.kind.key == "Const")}
             elif operation in host or sources & after:
                 after.add(operation)
@@ -276,6 +278,10 @@ class _Program:
         with session.lock:
             session.keep(state)
         return {t: frame.value(t) if isinstance(t, Tensor) else None for t in self.targets}
+
+
+# Operations of the host that nothing is differentiated through: what they need runs before what is captured.
+_SOURCES = ("IteratorGetNext", "MakeIterator")
 
 
 def _handles_texts(operation: Operation) -> bool:
@@ -377,6 +383,7 @@ class Session:
         values = [(name, state.values[name].detach().clone()) for name in state.written]
         for name, value in values:
             self.set_variable(name, value)
+        state.written.clear()
 
     def check_device(self, operation: Operation) -> None:
         """Raises DeviceError where the device of an operation is not there, unless the session may take another."""
@@ -534,6 +541,9 @@ class Session:
     def close(self) -> None:
         """Lets go of variables and captured programs."""
         self._closed = True
+        for resource in self.resources.values():
+            if hasattr(resource, "close_session"):
+                resource.close_session(True)
         self.variables.clear()
         self._programs.clear()
         self.resources.clear()
@@ -552,7 +562,8 @@ class _DefaultSession:
         return self.session
 
     def __exit__(self, *error: Any) -> None:
-        _stack().remove(self.session)
+        stack = _stack()
+        del stack[len(stack) - 1 - stack[::-1].index(self.session)]
         self.graph.__exit__(*error)
 
 

@@ -244,7 +244,7 @@ class Variable(Graphed):
 
     def initialized_value(self) -> Tensor:
         """The value, or the initial one while there is none."""
-        from ._control_flow import cond
+        from ._branches import cond
 
         return cond(is_variable_initialized(self), self.read_value, lambda: self.initial_value)
 
@@ -373,7 +373,7 @@ moving_average_variables = _collection(GraphKeys.MOVING_AVERAGE_VARIABLES, "movi
 
 def variables_initializer(var_list: Sequence[Variable], name: str = "init") -> Operation:
     """An operation that gives these variables their initial values, in an order in which each is there when needed."""
-    from ._control_flow import group
+    from ._order import group
 
     return group(*(variable.initializer for variable in var_list), name=name)
 
@@ -390,7 +390,7 @@ def local_variables_initializer() -> Operation:
 
 def tables_initializer(name: str = "init_all_tables") -> Operation:
     """An operation that fills what is in the collection of tables."""
-    from ._control_flow import group
+    from ._order import group
 
     return group(*get_default_graph().get_collection(GraphKeys.TABLE_INITIALIZERS), name=name)
 

@@ -145,7 +145,9 @@ def test_gradients_of_loops_are_tensorflows(session, count):
     )
     loss = tf.reduce_sum(y * y)
     feed = {x: [[0.5, -1.0], [2.0, 0.25]], **({} if count == "known" else {n: 5})}
-    value, by_x, by_w = session.run([loss, *tf.gradients(loss, [x, w])], feed)
+    metadata = tf.RunMetadata()
+    value, by_x, by_w = session.run([loss, *tf.gradients(loss, [x, w])], feed, run_metadata=metadata)
+    assert metadata.captured and ("while_loop" in str(metadata.graph)) is (count == "fed")
     assert abs(value - TENSORFLOW_LOSS) < 1e-12
     np.testing.assert_allclose(by_x, TENSORFLOW_BY_X, rtol=0, atol=1e-7)
     np.testing.assert_allclose(by_w, TENSORFLOW_BY_W, rtol=0, atol=1e-7)

@@ -66,8 +66,9 @@ def test_shapes_are_inferred_with_unknown_sizes():
 
 def test_mistakes_show_when_they_are_written():
     x = tf.placeholder(tf.float32, [None, 4])
-    with pytest.raises(px.ShapeError, match="E0203"):
+    with pytest.raises(px.ShapeError, match="E0203") as error:
         tf.matmul(x, tf.zeros([3, 2]))
+    assert "note  60 stands for sizes that are not known yet" in str(error.value)
     with pytest.raises(px.errors.TypeError, match="truth value"):
         if x > 0:
             pass
@@ -226,3 +227,9 @@ def test_constants():
             tf.constant(1.5, tf.int32)
         with pytest.raises(px.errors.TypeError, match="float32, int32 is needed"):
             tf.convert_to_tensor(tf.constant(1.0), tf.int32)
+
+
+def test_there_are_only_graphs():
+    tf.disable_v2_behavior()
+    tf.disable_eager_execution()
+    assert not tf.executing_eagerly() and isinstance(tf.constant(1.0) + 1, tf.Tensor)

@@ -212,3 +212,11 @@ def test_fetched_arrays_stay_as_they_are(session):
     before, view = session.run([w, tf.reshape(w, [2, 1])])
     session.run(w.assign([5.0, 6.0]))
     assert before.tolist() == [1, 2] and view.tolist() == [[1], [2]]
+
+
+def test_placeholders_with_defaults(session):
+    x = tf.placeholder_with_default(tf.constant([1.0, 2.0]), [None])
+    assert x.shape.as_list() == [None] and session.run(x * 2).tolist() == [2, 4]
+    assert session.run(x * 2, {x: [5.0]}).tolist() == [10]
+    with pytest.raises(px.ShapeError, match="cannot be those of one tensor"):
+        tf.placeholder_with_default(tf.constant([1.0, 2.0]), [3])

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any as _Any
 
-from . import _nn_functions as _nn_functions
-from ._calls import offer as _offer
+from .. import _nn_functions as _nn_functions
+from .._calls import offer as _offer
+from .._rnn import bidirectional_dynamic_rnn, dynamic_rnn, raw_rnn, static_rnn
+from . import rnn_cell as rnn_cell
 
 _get = _offer(globals(), "nn")
 
