@@ -83,6 +83,7 @@ from ._control_flow import scan as scan  # isort: skip
 from ._control_flow import while_loop as while_loop  # isort: skip
 from ._jit import disable_jit as disable_jit  # isort: skip
 from ._jit import jit as jit  # isort: skip
+from ._script import script as script  # isort: skip
 from . import _forms as _forms  # isort: skip  (PyTorch's other forms of some calls)
 from . import _tensor as _tensor  # isort: skip  (gives Tensor the methods that are written in Python)
 

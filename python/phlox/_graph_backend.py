@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from . import _phlox
 from ._control_flow import truth
+from ._exact_numbers import Number, call
 from ._failure import fail
 from ._phlox import Tensor
 from .capture import ANYTHING, Backend, Place, Undefined
@@ -46,6 +48,37 @@ class Numbers:
     def __contains__(self, tensor: Tensor) -> bool:
         return self._known.get(id(tensor)) is tensor
 
+    def tensor_of(self, value: Any) -> Tensor:
+        """A number of the program as a tensor."""
+        return _phlox.as_tensor(value)
+
+    def of_index(self, index: Tensor) -> Tensor:
+        """The number of a turn."""
+        return index
+
+    def callee(self, target: Any) -> Any:
+        """What to call instead of an operation or a built-in function."""
+        return target
+
+
+class ExactNumbers(Numbers):
+    """Tensors that behave as the numbers that they stand for: those of scripts."""
+
+    def add(self, tensor: Tensor) -> Tensor:
+        return Number(tensor)
+
+    def __contains__(self, tensor: Tensor) -> bool:
+        return isinstance(tensor, Number)
+
+    def tensor_of(self, value: Any) -> Tensor:
+        return _phlox.as_tensor(value) if isinstance(value, complex) else Number(value).plain()
+
+    def of_index(self, index: Tensor) -> Tensor:
+        return Number(index)
+
+    def callee(self, target: Any) -> Any:
+        return functools.partial(call, target)
+
 
 def _template(value: Any, tensors: list[Tensor], numbers: Numbers) -> Any:
     """The value with leaves for tensors and numbers, which are appended as tensors."""
@@ -53,7 +86,7 @@ def _template(value: Any, tensors: list[Tensor], numbers: Numbers) -> Any:
         tensors.append(value)
         return _Leaf(len(tensors) - 1, value if value in numbers else None)
     if _is_number(value):
-        tensors.append(_phlox.as_tensor(value))
+        tensors.append(numbers.tensor_of(value))
         return _Leaf(len(tensors) - 1, value)
     if type(value) in (list, tuple):
         return type(value)(_template(part, tensors, numbers) for part in value)
@@ -93,10 +126,22 @@ class Range:
 
     def __init__(self, *arguments: Any):
         start, stop, step = (0, arguments[0], 1) if len(arguments) == 1 else (*arguments, 1)[:3]
+        for argument in arguments:
+            if isinstance(argument, Tensor) and not _is_integer(argument):
+                fail(
+                    "TypeError",
+                    "wrong_argument_type",
+                    f"range: an integer is expected, not {argument.dtype.short_name}",
+                    hint="range(int(n))" if isinstance(argument, Number) else "range(n.to(px.int64))",
+                )
         self.start, self.step = start, step
         count = (stop - start) if step == 1 and not isinstance(step, Tensor) else -((start - stop) // step)
         count = _phlox.as_tensor(count).to(_phlox.dtypes["int64"])
         self.count = count.reshape(()).clamp_min(0)
+
+
+def _is_integer(tensor: Tensor) -> bool:
+    return not (tensor.dtype.is_floating_point or tensor.dtype.is_complex)
 
 
 class GraphBackend(Backend):
@@ -123,6 +168,9 @@ class GraphBackend(Backend):
 
     def range(self, *arguments: Any) -> Range:
         return Range(*arguments)
+
+    def callee(self, target: Any) -> Any:
+        return self.numbers.callee(target)
 
     def kind(self, value: Any) -> str:
         return f"a {value.dtype} tensor" if isinstance(value, Tensor) else super().kind(value)
@@ -187,7 +235,8 @@ class GraphBackend(Backend):
         return self.cond(left, lambda: [left], lambda: [right()], [".value"], place)[0]
 
     def logical_not(self, value: Any) -> Any:
-        return ~truth(value)
+        inverted = _phlox.bitwise_not(truth(value))
+        return self.numbers.add(inverted) if value in self.numbers else inverted
 
     def assert_(self, test: Any, message: Callable[[], Any] | None, source: str, place: Place) -> None:
         said = "" if message is None else str(message())
@@ -222,10 +271,10 @@ class GraphBackend(Backend):
     ) -> list:
         state = _LoopState(names, initial, place, self.numbers)
         index = _phlox.as_tensor(0)
-        state.settle(lambda tensors: body(index, state.values(tensors)))
+        state.settle(lambda tensors: body(self.numbers.of_index(index), state.values(tensors)))
         results = _phlox._for_loop(
             _phlox.as_tensor(count),
-            lambda i, tensors: state.tensors_of(body(i, state.values(tensors))),
+            lambda i, tensors: state.tensors_of(body(self.numbers.of_index(i), state.values(tensors))),
             state.tensors,
         )
         return state.after(results)

@@ -86,6 +86,10 @@ class Backend:
         """Whether the value can be one of the graph: branches may mix these. Numbers and what is symbolic."""
         return isinstance(value, (bool, int, float, complex)) or self.is_symbolic(value)
 
+    def callee(self, target: Any) -> Any:
+        """What to call instead of an operation of Phlox, or of a built-in function of numbers."""
+        return target
+
     def kind(self, value: Any) -> str:
         """The value's kind in error texts."""
         if value is None:

@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 import numpy
 
 from .. import _phlox
+from ._backend import current
 from ._compilation import bind, compile_function, future_flags, is_converted
 from ._interception import intercept
 from ._plan import Plan
@@ -65,23 +66,32 @@ def converted_callable(target: Any) -> Any:
     kind = type(target)
     if kind is FunctionType:
         _refuse_async(target)
-        return _converted(target) if _is_users(target) else target
+        return _converted(target) if is_users(target) else target
     if kind is MethodType:
         function = target.__func__
-        if type(function) is not FunctionType or not _is_users(function):
+        if type(function) is _phlox.OperationMethod:
+            return _of_backend(target)
+        if type(function) is not FunctionType or not is_users(function):
             return target
         return MethodType(_converted(function), target.__self__)
     if kind is BuiltinMethodType or kind is type:
-        return intercept(target)
+        made = intercept(target)
+        return _of_backend(target) if made is target else made
     if kind is functools.partial:
         inner = converted_callable(target.func)
         return target if inner is target.func else functools.partial(inner, *target.args, **target.keywords)
-    if isinstance(target, (type, _phlox.Operation)):
+    if isinstance(target, _phlox.Operation):
+        return _of_backend(target)
+    if isinstance(target, type):
         return target
     method = getattr(kind, "__call__", None)  # noqa: B004
-    if type(method) is FunctionType and _is_users(method):
+    if type(method) is FunctionType and is_users(method):
         return MethodType(_converted(method), target)
     return target  # a phlox module among others: its forward() is converted when the module calls it
+
+
+def _of_backend(target: Any) -> Any:
+    return target if current.session is None else current.session.backend.callee(target)
 
 
 Unit.convert = staticmethod(converted_callable)
@@ -92,7 +102,7 @@ def _refuse_async(function: FunctionType) -> None:
         refuse("async_function", function=function.__name__)
 
 
-def _is_users(function: FunctionType) -> bool:
+def is_users(function: FunctionType) -> bool:
     """Whether a function is the program's own, and not of this package, NumPy or the standard library."""
     code = function.__code__
     if is_converted(code):

@@ -24,7 +24,7 @@ class _Finished:
 
 
 #: A loop has ended, and with it all that a construct in it had to do.
-FINISHED = _Finished()
+FINISHED: _Finished = _Finished()
 
 
 class LoopRunner(Runner):

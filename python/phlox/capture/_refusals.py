@@ -73,10 +73,46 @@ REFUSALS = {
     ),
 }
 
+# What px.script refuses when a script is defined.
+SCRIPT_REFUSALS = {
+    "script_source": (
+        "{function}: its source is not at hand, so it cannot be part of a script",
+        "define it in a file; or mark it with @px.capture.do_not_convert, if a script only calls it",
+    ),
+    "script_construct": (
+        "{function}: {construct} cannot be part of a script",
+        "{cure}",
+    ),
+    "script_name": (
+        "{function}: `{name}` has no value where the script is defined",
+        "define or import {name} before the script",
+    ),
+    "script_attribute": (
+        "{function}: `{name}` does not exist",
+        "{cure}",
+    ),
+    "script_parameter": (
+        "{function}: the parameter `{name}` of a script has no fixed number of values",
+        "a parameter for each value, or a list",
+    ),
+    "script_annotation": (
+        "{function}: the annotation {annotation} is no type of a tensor",
+        'a dtype and sizes, "f32[b, 64]"; a size of a parameter may be a number, a name, or use names before it',
+    ),
+    "script_value": (
+        "{what} needs the value of a number that is known only when the graph runs",
+        "leave out the annotation of the parameter: its values are constants then, each with a capture of its own",
+    ),
+    "script_result": (
+        "{function}: the result is {given}, but annotated as {expected}",
+        "what the function returns, or its annotation",
+    ),
+}
+
 
 def refuse(refusal: str, **words: object) -> NoReturn:
-    """Raises the error of what cannot be captured; `error.refusal` is its name in `REFUSALS`."""
-    summary, cure = REFUSALS[refusal]
+    """Raises the error of what cannot be captured; `error.refusal` is its name in `REFUSALS` or `SCRIPT_REFUSALS`."""
+    summary, cure = REFUSALS.get(refusal) or SCRIPT_REFUSALS[refusal]
     try:
         fail("GraphError", "not_capturable", summary.format(**words), cure.format(**words))
     except GraphError as error:
