@@ -758,7 +758,8 @@ std::optional<TensorList> Plan::run(std::span<const Tensor> inputs) {
   for (const Stage& stage : p.stages) p.run(stage);
   TensorList outputs;
   outputs.reserve(p.outputs.size());
-  for (const Implementation::Output& output : p.outputs) outputs.push_back(handle_of(*output.tensor));
+  for (const Implementation::Output& output : p.outputs)
+    outputs.push_back(output.donated ? Tensor() : handle_of(*output.tensor));
   return outputs;
 }
 

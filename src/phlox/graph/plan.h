@@ -29,8 +29,8 @@ class Plan {
 
   // Whether the inputs have the layout that the plan is for.
   bool fits(std::span<const Tensor> inputs) const;
-  // The outputs; those for which `is_donated()` are in the memory of their inputs. Nothing while another thread runs
-  // the plan.
+  // The outputs; undefined are those for which `is_donated()`, which are in the memory of their inputs. Nothing while
+  // another thread runs the plan.
   std::optional<TensorList> run(std::span<const Tensor> inputs);
   bool is_donated(int output) const;
   // Whether each output that is not donated is sure to have memory of its own.
