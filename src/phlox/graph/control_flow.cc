@@ -87,11 +87,8 @@ std::vector<Type> types_of_regions(const Primitive& primitive, std::span<const I
   return types;
 }
 
-TensorList run_regions(const Node& node, std::span<const Operand> operands) {
+TensorList run_regions(const Node& node, std::span<const Operand> operands, const RegionRunner& run) {
   const auto regions = node.regions();
-  const auto run = [](const GraphPointer& region, const TensorList& inputs) {
-    return execute_recorded(*region, inputs);
-  };
   if (&node.primitive() == &cond_primitive) {
     const TensorList inputs = tensors_of(operands.subspan(1));
     return phlox::cond(

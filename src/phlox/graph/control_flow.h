@@ -58,8 +58,9 @@ namespace graph {
 std::vector<Type> types_of_regions(const Primitive& primitive, std::span<const Input> inputs,
                                    std::span<const GraphPointer> regions);
 
-// The results of such a node.
-TensorList run_regions(const Node& node, std::span<const Operand> operands);
+// The results of such a node; `run` gives those of a region.
+using RegionRunner = std::function<TensorList(const GraphPointer& region, const TensorList& inputs)>;
+TensorList run_regions(const Node& node, std::span<const Operand> operands, const RegionRunner& run);
 
 }  // namespace graph
 }  // namespace phlox

@@ -45,7 +45,10 @@ TensorList evaluate(const Primitive& primitive, const Attributes& attributes,
 }
 
 TensorList evaluate(const Node& node, std::span<const Operand> operands) {
-  if (!node.regions().empty()) return run_regions(node, operands);
+  if (!node.regions().empty())
+    return run_regions(node, operands, [](const GraphPointer& region, const TensorList& inputs) {
+      return execute_recorded(*region, inputs);
+    });
   return evaluate(node.primitive(), node.attributes(), operands);
 }
 

@@ -8,9 +8,11 @@
 
 #include "phlox/core/parallel.h"
 #include "phlox/core/recording.h"
+#include "phlox/graph/control_flow.h"
 #include "phlox/graph/evaluate.h"
 #include "phlox/graph/plan_stages.h"
 #include "phlox/graph/plan_steps.h"
+#include "phlox/graph/region_plans.h"
 #include "phlox/ops/primitives/convert.h"
 #include "phlox/ops/primitives/device_kernels.h"
 
@@ -672,7 +674,10 @@ Plan::Plan(GraphPointer graph, std::span<const Tensor> inputs, std::span<const D
     // A sequence may keep what it is given, whose memory is another's soon.
     const bool keeps = std::any_of(results.begin(), results.end(),
                                    [](const Tensor& result) { return result.dtype() == DType::sequence; });
-    recorder.add([&p, node = node.get(), given, made, keeps] {
+    recorder.add([&p, node = node.get(), given, made, keeps, region_plans = std::make_shared<RegionPlans>()] {
+      const auto run_region = [&](const GraphPointer& region, const TensorList& region_inputs) {
+        return region_plans->run(region, region_inputs);
+      };
       TensorList handles(given.size());
       std::vector<Operand> arguments;
       for (std::size_t i = 0; i < given.size(); ++i) {
@@ -684,7 +689,8 @@ Plan::Plan(GraphPointer graph, std::span<const Tensor> inputs, std::span<const D
         if (keeps && given[i] && given[i]->dtype != DType::sequence) handles[i] = handles[i].clone();
         arguments.emplace_back(handles[i]);
       }
-      TensorList found = evaluate(*node, arguments);
+      TensorList found =
+          node->regions().empty() ? evaluate(*node, arguments) : run_regions(*node, arguments, run_region);
       for (std::size_t i = 0; i < found.size(); ++i) {
         if (!made[i].own) continue;
         Tensor result = found[i];
