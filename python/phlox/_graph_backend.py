@@ -135,7 +135,10 @@ class Range:
                     hint="range(int(n))" if isinstance(argument, Number) else "range(n.to(px.int64))",
                 )
         self.start, self.step = start, step
-        count = (stop - start) if step == 1 and not isinstance(step, Tensor) else -((start - stop) // step)
+        if isinstance(step, Tensor) or step != 1:
+            count = -((start - stop) // step)
+        else:
+            count = stop - start if isinstance(start, Tensor) or start != 0 else stop
         count = _phlox.as_tensor(count).to(_phlox.dtypes["int64"])
         self.count = count.reshape(()).clamp_min(0)
 

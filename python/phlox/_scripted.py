@@ -246,7 +246,9 @@ class Script:
             tensors: list[Tensor] = []
             structure = flatten((tuple(self._declared.examples(known)), {}), tensors)
             try:
-                graphs.append(capture_function(self._run, structure, tensors)[0].optimize(None).graph)
+                captured = capture_function(self._run, structure, tensors)[0]
+                # Passes may look at sizes, so the graph for all of them is the one before.
+                graphs.append(captured.graph if names else captured.optimize(None).graph)
             except GraphError as error:
                 if error.code == "E1005":
                     return None
