@@ -133,6 +133,7 @@ def main():
     nav += [
         {"First steps": "docs/tutorials/first_steps.md"},
         {"From eager to graph": "docs/tutorials/from_eager_to_graph.md"},
+        {"Control flow": "docs/tutorials/control_flow.md"},
         {"Graph mode for TensorFlow users": "docs/tutorials/graph_mode.md"},
         {"Coming from PyTorch": "docs/coming-from-pytorch.md"},
     ]

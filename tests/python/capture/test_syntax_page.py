@@ -32,6 +32,12 @@ def test_programs(programs):
         return x + state
 
     assert run(cell, px.ones(4, 2), px.zeros(2))[-1].tolist() == [4, 4]
+    root, slope = px.jit(programs["root_and_slope"])(px.tensor(9.0))
+    assert root.item() == pytest.approx(3) and slope.item() == pytest.approx(1 / 6)
+    xs = px.randn(5, 2)
+    wanted = xs.cumsum(0) / px.arange(1.0, 6.0).unsqueeze(1)
+    for mean in (programs["running_mean"], px.jit(programs["running_mean"])):
+        px.testing.assert_close(mean(xs), wanted)
     with pytest.raises(px.GraphError) as error:
         px.jit(programs["sign"])(px.tensor(-1.0))
     shown = re.search(r"    GraphError: (.*?)\n", PAGE)[1]
