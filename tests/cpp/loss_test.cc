@@ -156,6 +156,23 @@ TEST(CrossEntropyTest, AgreesWithTheFormula) {
               cross_entropy(narrow(x, 0, 0, 1), narrow(t, 0, 0, 1)).item<double>(), 1e-14);
 }
 
+// Logarithms of many rows are taken together.
+TEST(CrossEntropyTest, RowsDoNotDependOnTheirNumber) {
+  for (const DType dtype : {DType::float32, DType::float64})
+    for (const std::int64_t count : {3, 10, 300}) {
+      const Tensor x = random_tensor({130, count}, 3, dtype);
+      const Tensor t = remainder(arange(130), count);
+      const Tensor all = cross_entropy(x, t, {}, 2, "none");
+      const Tensor columns =
+          cross_entropy(transpose(transpose(x, 0, 1).contiguous(), 0, 1), t, {}, 2, "none");
+      EXPECT_EQ(all.to_vector<double>(), columns.to_vector<double>());
+      for (std::int64_t row : {0, 1, 2, 63, 64, 65, 129})
+        EXPECT_EQ(
+            cross_entropy(narrow(x, 0, row, 1), narrow(t, 0, row, 1), {}, 2, "none").to_vector<double>(),
+            narrow(all, 0, row, 1).to_vector<double>());
+    }
+}
+
 TEST(CrossEntropyTest, Gradients) {
   const Tensor t = classes({1, 3, 0, 2, 3}, {5}), labels = classes({1, 3, 0, 2, 3, 1}, {2, 3});
   const Tensor w = from_values<double>(std::vector<double>{0.5, 2, 1, 0.25}, {4});

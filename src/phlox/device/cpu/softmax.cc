@@ -87,17 +87,39 @@ void cross_entropy(const CrossEntropyCall& call) {
   const void* weights = call.weight ? call.weight->address() : nullptr;
   char* losses = static_cast<char*>(call.losses->address());
   char* statistics = static_cast<char*>(call.statistics->address());
+  // Rows whose logarithms are taken together; long ones, and those that must be converted, one by one, so that they are
+  // read once.
+  constexpr std::int64_t short_row = 256, most_together = 64;
+  const std::int64_t together = logits.direct() && classes <= short_row ? most_together : 1;
   for_row_ranges(logits.rows(), classes * cost_of_element, [&](std::int64_t first, std::int64_t last) {
-    const Scratch scratch(2 * row_bytes);
-    for (std::int64_t row = first; row < last; ++row) {
-      const std::int64_t target = targets[row];
-      if (target == call.ignore_index) {
-        std::fill_n(losses + row * bytes, bytes, 0);
-        continue;
+    const Scratch scratch(2 * row_bytes), sums(together * bytes);
+    for (std::int64_t begin = first; begin < last; begin += together) {
+      const std::int64_t end = std::min(begin + together, last);
+      const auto statistics_of = [&](std::int64_t row) { return statistics + 2 * row * bytes; };
+      const void* values = nullptr;
+      for (std::int64_t row = begin; row < end; ++row) {
+        const std::int64_t target = targets[row];
+        if (target == call.ignore_index) {
+          std::fill_n(sums.at((row - begin) * bytes), bytes, 0);
+          continue;
+        }
+        if (target < 0 || target >= classes) throw_bad_target(target, classes);
+        values = logits.read(row, scratch.at(0));
+        f.cross_entropy_sum(values, scratch.at(row_bytes), statistics_of(row), classes);
+        std::copy_n(statistics_of(row) + bytes, bytes, sums.at((row - begin) * bytes));
       }
-      if (target < 0 || target >= classes) throw_bad_target(target, classes);
-      f.cross_entropy(logits.read(row, scratch.at(0)), describe_row(call, target, working), weights,
-                      scratch.at(row_bytes), losses + row * bytes, statistics + 2 * row * bytes, classes);
+      f.logarithms(sums.at(0), end - begin);
+      for (std::int64_t row = begin; row < end; ++row) {
+        const std::int64_t target = targets[row];
+        if (target == call.ignore_index) {
+          std::fill_n(losses + row * bytes, bytes, 0);
+          continue;
+        }
+        std::copy_n(sums.at((row - begin) * bytes), bytes, statistics_of(row) + bytes);
+        if (together > 1) values = logits.read(row, scratch.at(0));
+        f.cross_entropy(values, describe_row(call, target, working), weights, scratch.at(row_bytes),
+                        statistics_of(row), losses + row * bytes, classes);
+      }
     }
   });
 }

@@ -62,19 +62,35 @@ void log_softmax_gradient(const void* result, const void* gradient, void* output
 }
 
 template <class T>
-void cross_entropy(const void* input, const CrossEntropyRow& row, const void* weights, void* scratch,
-                   void* loss, void* statistics, std::int64_t count) {
+void cross_entropy_sum(const void* input, void* scratch, void* statistics, std::int64_t count) {
   using V = math::Native<T>;
-  const T *x = static_cast<const T*>(input), *w = static_cast<const T*>(weights);
+  const T* x = static_cast<const T*>(input);
   T* e = static_cast<T*>(scratch);
   const T largest = reduce_whole<Maximum>(x, count);
   const V shift(largest);
   map_rows(e, count, [=](V v) __attribute__((always_inline)) { return exp(v - shift); }, x);
-  const T log_sum = logarithm(reduce_whole<Sum>(e, count));
+  static_cast<T*>(statistics)[0] = largest;
+  static_cast<T*>(statistics)[1] = reduce_whole<Sum>(e, count);
+}
+
+template <class T>
+void logarithms(void* values, std::int64_t count) {
+  using V = math::Native<T>;
+  T* x = static_cast<T*>(values);
+  map_rows(x, count, [](V v) __attribute__((always_inline)) { return log(v); }, x);
+}
+
+template <class T>
+void cross_entropy(const void* input, const CrossEntropyRow& row, const void* weights, void* scratch,
+                   const void* statistics, void* loss, std::int64_t count) {
+  using V = math::Native<T>;
+  const T *x = static_cast<const T*>(input), *w = static_cast<const T*>(weights);
+  const T largest = static_cast<const T*>(statistics)[0], log_sum = static_cast<const T*>(statistics)[1];
   const T smoothing = static_cast<T>(row.smoothing);
   T value = -static_cast<T>(row.weight) * ((x[row.target] - largest) - log_sum) * (1 - smoothing);
   if (smoothing != 0) {
-    const V offset(log_sum);
+    T* e = static_cast<T*>(scratch);
+    const V shift(largest), offset(log_sum);
     if (w)
       map_rows(
           e, count, [=](V v, V u) __attribute__((always_inline)) { return ((v - shift) - offset) * u; }, x,
@@ -83,8 +99,6 @@ void cross_entropy(const void* input, const CrossEntropyRow& row, const void* we
     value -= reduce_whole<Sum>(e, count) * (smoothing / static_cast<T>(count));
   }
   *static_cast<T*>(loss) = value;
-  static_cast<T*>(statistics)[0] = largest;
-  static_cast<T*>(statistics)[1] = log_sum;
 }
 
 template <class T>
@@ -116,8 +130,8 @@ void cross_entropy_gradient(const void* input, const CrossEntropyRow& row, const
 
 template <class T>
 constexpr SoftmaxFunctions softmax_functions() {
-  return {softmax<T>,       log_softmax<T>,           softmax_gradient<T>, log_softmax_gradient<T>,
-          cross_entropy<T>, cross_entropy_gradient<T>};
+  return {softmax<T>,           log_softmax<T>, softmax_gradient<T>, log_softmax_gradient<T>,
+          cross_entropy_sum<T>, logarithms<T>,  cross_entropy<T>,    cross_entropy_gradient<T>};
 }
 
 #define PHLOX_STRINGIFY_(x) #x

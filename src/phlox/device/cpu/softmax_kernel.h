@@ -22,10 +22,13 @@ struct SoftmaxFunctions {
   // From the result and the gradient of a row.
   void (*softmax_gradient)(const void* result, const void* gradient, void* output, std::int64_t count);
   void (*log_softmax_gradient)(const void* result, const void* gradient, void* output, std::int64_t count);
-  // Writes the loss, and as `statistics` the maximum and the logarithm of the sum of exp(input - maximum).
-  // `weights` of the classes may be null; `scratch` has room for a row.
+  // As `statistics` the maximum and the sum of exp(input - maximum); `scratch` has room for a row.
+  void (*cross_entropy_sum)(const void* input, void* scratch, void* statistics, std::int64_t count);
+  // In place. Many at once take not much longer than one.
+  void (*logarithms)(void* values, std::int64_t count);
+  // The loss, from these statistics with the logarithm of the sum. `weights` of the classes may be null.
   void (*cross_entropy)(const void* input, const CrossEntropyRow& row, const void* weights, void* scratch,
-                        void* loss, void* statistics, std::int64_t count);
+                        const void* statistics, void* loss, std::int64_t count);
   void (*cross_entropy_gradient)(const void* input, const CrossEntropyRow& row, const void* weights,
                                  const void* statistics, double gradient, void* output, std::int64_t count);
 };
