@@ -9,7 +9,7 @@ import pytest
 
 FOLDER = Path(__file__).parent
 NAMES = [line.removeprefix("tf.compat.v1.") for line in (FOLDER / "tf1_names.txt").read_text().split()]
-TESTS = "\n".join(path.read_text() for path in FOLDER.glob("test_*.py") if path.name != "test_names.py")
+TESTS = "\n".join(path.read_text() for path in FOLDER.glob("test_*.py") if path != Path(__file__))
 # Names that tests use through an object of the class, or a shorter name of the module.
 SEEN_AS = {
     "Graph.as_default": "as_default()",
