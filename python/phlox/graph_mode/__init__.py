@@ -92,15 +92,12 @@ from ._tensors import (
     sparse_placeholder,
     string,
 )
+from ._variable_scopes import AUTO_REUSE, VariableScope, get_variable, get_variable_scope, variable_scope
 from ._variables import (
-    AUTO_REUSE,
     Variable,
-    VariableScope,
     assign,
     assign_add,
     assign_sub,
-    get_variable,
-    get_variable_scope,
     global_variables,
     global_variables_initializer,
     initialize_all_variables,
@@ -114,7 +111,6 @@ from ._variables import (
     scatter_update,
     tables_initializer,
     trainable_variables,
-    variable_scope,
     variables_initializer,
 )
 from .initializers import (

@@ -110,7 +110,6 @@ def run_body(
     body: Graph,
     bound: dict[Tensor, Any],
     known: set[Tensor],
-    what: Callable[[Graph], list[Tensor]] | None = None,
 ) -> tuple[Frame, list[Any]]:
     """Runs a body once; gives the frame and the results."""
     operations = body_operations(body, effects_of(body))

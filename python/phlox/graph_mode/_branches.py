@@ -93,7 +93,9 @@ def cond(
         yes, yes_result = make_body(yes_fn, [])
         no, no_result = make_body(no_fn, [])
     sides = [
-        [_branch_leaf(body, leaf) for leaf in flatten(r)] for body, r in ((yes, yes_result), (no, no_result))
+        # An operation counts as something that happens, and gives nothing.
+        [None if isinstance(leaf, Operation) else leaf for leaf in flatten(r)]
+        for r in (yes_result, no_result)
     ]
     if len(sides[0]) != len(sides[1]):
         fail(
@@ -130,11 +132,6 @@ def cond(
     ):
         return results[0]
     return pack(yes_result, results)
-
-
-def _branch_leaf(body: Graph, leaf: Any) -> Any:
-    """A result of a branch; an operation counts as something that happens, and gives nothing."""
-    return None if isinstance(leaf, Operation) or leaf is None else leaf
 
 
 def _common(a: TensorShape, b: TensorShape) -> TensorShape:

@@ -179,11 +179,6 @@ class _Pipeline:
             if number >= count:
                 yield element
 
-    def _flat_map(self, step: dict[str, Any]) -> _Iter[list[Any]]:
-        for element in self.elements(step["source"]):
-            for column in zip(*self.call(step["body"], element)):
-                yield list(column)
-
 
 def _padded(values: list[Any], shape: list[int | None], padding: Any) -> Any:
     sizes = [max(v.shape[i] for v in values) if s is None else s for i, s in enumerate(shape)]

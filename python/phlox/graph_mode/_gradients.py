@@ -294,7 +294,6 @@ def registered_gradient(name: str) -> Callable[..., Any]:
 def gradient_body(
     outer: Graph,
     inputs: Sequence[Tensor],
-    outputs: Sequence[Tensor],
     function: Callable[..., Any],
     like: Sequence[Tensor],
 ) -> Graph:
@@ -368,7 +367,6 @@ def run_with_gradient(frame: Frame, operation: Operation, inputs: list[Any]) -> 
             body = gradient_body(
                 operation.graph,
                 operation.inputs,
-                operation.outputs,
                 lambda *grads: function(operation, *grads),
                 operation.outputs,
             )
@@ -410,7 +408,7 @@ def custom_gradient(f: Callable[..., Any]) -> Callable[..., Any]:
         xs = [create_function("identity", (convert(a),), {}) for a in args]
         results, grad_fn = f(*xs)
         values = [graph.capture(convert(r)) for r in _flat(results)]
-        body = gradient_body(graph, xs, values, grad_fn, values)
+        body = gradient_body(graph, xs, grad_fn, values)
         around = [t for t in body.captures if t.graph is graph]
         attributes = {"arguments": len(xs), "results": len(values), "gradient_body": body}
         operation = graph.add(KINDS["CustomGradient"], [*xs, *values, *around], None, attributes=attributes)

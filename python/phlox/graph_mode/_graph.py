@@ -172,7 +172,7 @@ class Graph:
             inputs = [self.capture(tensor) for tensor in inputs]
             operation = Operation(self, full, kind, inputs, arguments, attributes)
             operation.position = len(self._operations)
-            operation.control_inputs = self._current_control_inputs(operation)
+            operation.control_inputs = self._current_control_inputs()
             operation.device = self._current_device(operation)
             operation.gradient = self._overrides.get(operation.type)
             self._operations[full] = operation
@@ -353,7 +353,7 @@ class Graph:
         element = self.as_graph_element(element)
         return element if isinstance(element, Operation) else element.op
 
-    def _current_control_inputs(self, operation: Operation) -> tuple[Operation, ...]:
+    def _current_control_inputs(self) -> tuple[Operation, ...]:
         found: dict[Operation, None] = {}
         for entry in self._control:
             if entry is None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import inspect
 import re
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -176,12 +176,3 @@ def find_kind(key: str) -> Kind:
     if key in FUNCTIONS:
         return FUNCTIONS[key]
     fail("FormatError", "file_malformed", f'the graph has an operation "{key}" that is not known')
-
-
-def function_names(home: str) -> Iterator[str]:
-    """The names of the functions in a namespace: "" or "nn"."""
-    prefix = f"{home}." if home else ""
-    for key in FUNCTIONS:
-        rest = key.removeprefix(prefix)
-        if key.startswith(prefix) and "." not in rest:
-            yield rest

@@ -24,7 +24,7 @@ from ._bodies import (
 )
 from ._calls import convert, create_function
 from ._execution import Frame, State, variables_of
-from ._graph import Graph, Operation, get_default_graph
+from ._graph import Operation, get_default_graph
 from ._kinds import KINDS, kind
 from ._shapes import TensorShape
 from ._tensors import Tensor, add_outputs
@@ -77,7 +77,7 @@ def _run_while(frame: Frame, operation: Operation, inputs: list[Any]) -> Any:
     # The end depends on data, or is far away: one loop of the captured program.
     frame.state.values, frame.state.written = before
     names = sorted(variables_of([operation], written_only=True))
-    arrays = _ready_arrays(frame, body, values, turn)
+    arrays = _ready_arrays(frame, values, turn)
     packed = [_packed(v) for v in arrays]
     sizes = [len(p) for p in packed]
 
@@ -116,7 +116,7 @@ def _unpacked(like: Any, tensors: Sequence[Any]) -> Any:
     return like.of_tensors(tensors) if isinstance(like, ArrayValue) else tensors[0]
 
 
-def _ready_arrays(frame: Frame, body: Graph, values: list[Any], turn: Callable[..., Any]) -> list[Any]:
+def _ready_arrays(frame: Frame, values: list[Any], turn: Callable[..., Any]) -> list[Any]:
     """The values, with arrays as tensors of one size, which a captured loop needs: a turn shows the shape of elements."""
     if not any(isinstance(v, ArrayValue) for v in values):
         return values

@@ -16,7 +16,8 @@ from ._graph import GraphKeys, Operation, get_default_graph
 from ._kinds import KINDS, function
 from ._order import group
 from ._tensors import IndexedSlices, Tensor, add_outputs
-from ._variables import Variable, get_variable, get_variable_scope
+from ._variable_scopes import get_variable, get_variable_scope
+from ._variables import Variable
 
 px: Any = phlox  # whose operations only its stub names
 

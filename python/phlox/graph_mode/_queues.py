@@ -191,11 +191,7 @@ class QueueBase:
         kinds = [as_dtype(d) for d in (dtypes if isinstance(dtypes, (list, tuple)) else [dtypes])]
         self.dtypes = kinds
         if shapes is not None:
-            shapes = (
-                [shapes]
-                if isinstance(shapes, TensorShape) or not _is_list_of_shapes(shapes, len(kinds))
-                else shapes
-            )
+            shapes = [shapes] if isinstance(shapes, TensorShape) or not _is_list_of_shapes(shapes) else shapes
             if len(shapes) != len(kinds):
                 fail(
                     "ValueError", "invalid_value", f"a queue of {len(kinds)} dtypes has {len(shapes)} shapes"
@@ -287,7 +283,7 @@ class QueueBase:
         return add_outputs(self._add("QueueIsClosed", [], name), [(px.bool, [])])[0]
 
 
-def _is_list_of_shapes(shapes: Any, count: int) -> bool:
+def _is_list_of_shapes(shapes: Any) -> bool:
     return (
         isinstance(shapes, (list, tuple))
         and (not shapes or isinstance(shapes[0], (list, tuple, TensorShape)))

@@ -11,7 +11,7 @@ from ._bodies import flatten, map_structure, pack
 from ._calls import convert, create_function
 from ._loops import while_loop
 from ._tensors import Tensor
-from ._variables import variable_scope
+from ._variable_scopes import variable_scope
 
 
 def _rows_where(condition: Tensor, new: Any, old: Any) -> Any:

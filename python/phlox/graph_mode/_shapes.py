@@ -115,10 +115,6 @@ class TensorShape:
             None if self._sizes is None or other._sizes is None else self._sizes + other._sizes
         )
 
-    def with_rank(self, rank: int) -> TensorShape:
-        """This shape, with so many sizes. Raises ShapeError where it has others."""
-        return self.merge_with([None] * rank)
-
     def _known_rank(self) -> tuple[int | None, ...]:
         if self._sizes is None:
             fail(

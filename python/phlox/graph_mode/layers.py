@@ -12,8 +12,8 @@ from ._calls import create_function as _call
 from ._graph import GraphKeys as _GraphKeys
 from ._graph import get_default_graph as _get_default_graph
 from ._tensors import Graphed as _Graphed
-from ._variables import get_variable as _get_variable
-from ._variables import variable_scope as _variable_scope
+from ._variable_scopes import get_variable as _get_variable
+from ._variable_scopes import variable_scope as _variable_scope
 from .initializers import Ones as _Ones
 from .initializers import Zeros as _Zeros
 

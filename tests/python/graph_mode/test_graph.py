@@ -233,3 +233,12 @@ def test_there_are_only_graphs():
     tf.disable_v2_behavior()
     tf.disable_eager_execution()
     assert not tf.executing_eagerly() and isinstance(tf.constant(1.0) + 1, tf.Tensor)
+
+
+def test_operations_tell_of_themselves():
+    x = tf.placeholder(tf.float32, [2], name="x")
+    y, z = x + 1, x * 2
+    assert x.consumers() == [y.op, z.op] and y.op.inputs == (x,) and y.op.outputs == [y]
+    assert x.op.get_attr("dtype") is tf.float32
+    with pytest.raises(px.errors.ValueError, match='no attribute "shapes"'):
+        x.op.get_attr("shapes")

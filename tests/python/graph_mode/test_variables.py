@@ -209,3 +209,12 @@ def test_variables_in_bodies(session):
     change = tf.cond(flag, lambda: v.assign_add(100.0), lambda: v.assign_sub(1.0))
     assert session.run(change, {flag: True}) == 108 and session.run(change, {flag: False}) == 107
     assert session.run(v) == 107
+
+
+def test_defaults_of_scopes_can_be_set(session):
+    with tf.variable_scope("a") as scope:
+        scope.set_initializer(tf.constant_initializer(2.0))
+        scope.set_regularizer(tf.nn.l2_loss)
+        w = tf.get_variable("w", [2])
+    session.run(w.initializer)
+    assert session.run([w, *tf.losses.get_regularization_losses()])[1] == 4

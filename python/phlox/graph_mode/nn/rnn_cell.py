@@ -10,8 +10,8 @@ from .._bodies import map_structure as _map_structure
 from .._calls import convert as _convert
 from .._calls import create_function as _call
 from .._graph import get_default_graph as _get_default_graph
-from .._variables import get_variable as _get_variable
-from .._variables import variable_scope as _variable_scope
+from .._variable_scopes import get_variable as _get_variable
+from .._variable_scopes import variable_scope as _variable_scope
 from ..initializers import Constant as _Constant
 from ..initializers import Zeros as _Zeros
 
