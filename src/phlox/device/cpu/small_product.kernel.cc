@@ -63,7 +63,7 @@ template <class T>
 void pack(const T* source, std::int64_t row_stride, std::int64_t column_stride, std::int64_t k,
           std::int64_t n, T* panel, std::int64_t width) {
   using V = math::Native<T>;
-  if (row_stride != 1 || k == 1) {
+  if (column_stride == 1) {
     for (std::int64_t p = 0; p < k; ++p)
       __builtin_memcpy(panel + p * width, source + p * row_stride, static_cast<std::size_t>(n) * sizeof(T));
     return;
