@@ -1,8 +1,6 @@
 #include "phlox/graph/plan_stages.h"
 
 #include <algorithm>
-#include <map>
-#include <numeric>
 #include <unordered_map>
 
 namespace phlox::graph {
