@@ -111,6 +111,9 @@ class Frame:
 
     def set(self, tensor: Tensor, value: Any, known: bool = False) -> None:
         """Gives a tensor its value; one by which something is differentiated becomes a leaf of the gradients."""
+        if tensor.op.kind.key == "VariableV2":  # that is fed: bodies see it too
+            self.state.values[tensor.op.name] = self.values[tensor] = value
+            return
         if tensor in self.watched and can_have_gradient(value) and not value.requires_grad:
             value = value.detach().requires_grad_()
             known = False
@@ -121,7 +124,7 @@ class Frame:
 
     def value(self, tensor: Tensor) -> Any:
         """The value of a tensor whose operation has run."""
-        if tensor not in self.values and tensor.op.kind.key == "VariableV2":
+        if tensor.op.kind.key == "VariableV2":
             return self.state.read(tensor.op.name)
         return self.values[tensor]
 

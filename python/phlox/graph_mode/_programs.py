@@ -100,7 +100,7 @@ class Program:
 
     def _divide(self) -> None:
         """What is of the host runs before or after what is captured; where it lies between, nothing is captured."""
-        host = {o for o in self.operations if o.kind.host or _handles_texts(o)}
+        host = {o for o in self.operations if _is_of_host(o)}
         self.before: list[Operation] = []
         self.after: list[Operation] = []
         self.middle = self.operations
@@ -214,8 +214,11 @@ class Program:
 _SOURCES = ("IteratorGetNext", "MakeIterator")
 
 
-def _handles_texts(operation: Operation) -> bool:
-    return any(t.dtype is string for t in (*operation.inputs, *operation.outputs))
+def _is_of_host(operation: Operation) -> bool:
+    """Whether it runs in Python or handles texts, or a body of it does."""
+    if operation.kind.host or any(t.dtype is string for t in (*operation.inputs, *operation.outputs)):
+        return True
+    return any(_is_of_host(o) for graph in operation.subgraphs.values() for o in graph.get_operations())
 
 
 class _Capture:

@@ -220,3 +220,36 @@ def test_placeholders_with_defaults(session):
     assert session.run(x * 2, {x: [5.0]}).tolist() == [10]
     with pytest.raises(px.ShapeError, match="cannot be those of one tensor"):
         tf.placeholder_with_default(tf.constant([1.0, 2.0]), [3])
+
+
+def test_fed_variables(session):
+    """What is fed for a variable is what all see: gradients, and bodies of loops."""
+    w = tf.Variable([1.0, 2.0])
+    y = tf.reduce_sum(w * w)
+    _, z = tf.while_loop(lambda i, a: i < 2, lambda i, a: (i + 1, a * w), [0, tf.ones([2])])
+    tensors = [y, *tf.gradients(y, w), z, *tf.gradients(z, w), w]
+    got = session.run(tensors, {w: [3.0, 4.0]})
+    assert got[0] == 25 and [g.tolist() for g in got[1:]] == [[6, 8], [9, 16], [6, 8], [3, 4]]
+    with px.disable_jit():
+        assert session.run(tensors, {w: [3.0, 4.0]})[3].tolist() == [6, 8]
+    session.run(w.initializer)
+    assert session.run(w).tolist() == [1, 2]
+
+
+def test_python_in_bodies_runs_each_time(session):
+    counted = []
+    flag = tf.placeholder(tf.bool, [])
+    count = tf.py_func(lambda: np.float32(len(counted)), [], tf.float32)
+    y = tf.cond(
+        flag,
+        lambda: tf.py_func(lambda: counted.append(1) or np.float32(len(counted)), [], tf.float32),
+        lambda: 0.0,
+    )
+    assert [session.run(y, {flag: True}) for _ in range(3)] == [1, 2, 3]
+    assert [session.run([count, y], {flag: False})[1], len(counted)] == [0, 3]
+
+
+def test_sizes_that_depend_on_values_of_large_tensors():
+    x = tf.placeholder(tf.float32, [100000, 784])
+    rows = tf.boolean_mask(x, x[:, 0] > 0)
+    assert rows.shape.as_list() == [None, 784] and rows.dtype is tf.float32
