@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, NoReturn
 
 from . import _phlox
 from ._exact_numbers import DTYPES, Number
@@ -59,6 +59,19 @@ class TensorType:
         if not isinstance(value, Tensor):
             said = f"{function}: `{name}` is a tensor, {self.text}, not {_article(type(value).__name__)}"
             fail("TypeError", "wrong_argument_type", said)
+        if value.dtype == self.dtype and value.ndim == len(self._sizes):
+            for size, given in zip(self._sizes, value.shape):
+                if isinstance(size, ast.Name) and size.id not in known:
+                    known[size.id], owners[size.id] = given, name
+                elif _value(size, known) != given:
+                    break
+            else:
+                return
+        self._refuse(function, name, value, known, owners)
+
+    def _refuse(
+        self, function: str, name: str, value: Tensor, known: Mapping[str, int], owners: Mapping[str, str]
+    ) -> NoReturn:
         details: dict[str, Any] = {"expected": self.text, "given": value}
         if value.dtype != self.dtype:
             hint = f"{name}.to(px.{self.dtype.name})"
@@ -68,15 +81,11 @@ class TensorType:
         if len(shape) != len(self._sizes):
             said = f"{function}: `{name}` has {len(shape)} dimensions, not {len(self._sizes)}"
             fail("ShapeError", "wrong_rank", said, **details)
-        for dimension, (size, given) in enumerate(zip(self._sizes, shape)):
-            if isinstance(size, ast.Name) and size.id not in known:
-                known[size.id], owners[size.id] = given, name
-                continue
-            if (wanted := _value(size, known)) == given:
-                continue
-            text = ast.unparse(size)
-            said = f"{function}: dimension {dimension} of `{name}` is {given}, but {_reason(text, wanted, owners)}"
-            fail("ShapeError", "sizes_differ", said, **details)
+        wanted = self.sizes({**self.named_sizes(value), **known})
+        dimension = next(i for i, (a, b) in enumerate(zip(wanted, shape)) if a != b)
+        reason = _reason(ast.unparse(self._sizes[dimension]), wanted[dimension], owners)
+        said = f"{function}: dimension {dimension} of `{name}` is {shape[dimension]}, but {reason}"
+        fail("ShapeError", "sizes_differ", said, **details)
 
     def fits(self, value: Any, known: Mapping[str, int]) -> bool:
         """Whether a result is of this type; sizes with unknown names fit."""
@@ -165,6 +174,14 @@ def as_number(function: str, name: str, kind: type, value: Any) -> Tensor:
     fits = (bool,) if kind is bool else (bool, int) if kind is int else (bool, int, float)
     if isinstance(value, Tensor):
         exact = not value.dtype.is_complex and (kind is float or not value.dtype.is_floating_point)
+        if value.requires_grad:
+            said = f"{function}: `{name}` is a number, through which no gradient flows"
+            fail(
+                "TypeError",
+                "wrong_argument_type",
+                said,
+                "leave out the annotation of the parameter, or detach()",
+            )
         if value.numel() == 1 and exact and (kind is not bool or value.dtype == DTYPES[bool]):
             tensor = value.plain() if isinstance(value, Number) else value
             return tensor.reshape(()).to(DTYPES[kind])

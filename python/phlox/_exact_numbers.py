@@ -37,7 +37,7 @@ class Number(Tensor):
     def like(self, other: Any) -> Tensor:
         """The tensor in the dtype that a Python number would have beside a tensor of dtype `other`; half precision is
         computed in f32."""
-        if _rank(self.dtype) <= _rank(other):
+        if rank(self.dtype) <= rank(other):
             return self.plain().to(_phlox.dtypes["float32"] if other in _HALVES else other)
         return self.plain().to(_phlox.get_default_dtype() if self.dtype == _FLOAT else self.dtype)
 
@@ -47,7 +47,8 @@ class Number(Tensor):
     __bool__ = __index__ = __int__ = __float__ = __complex__ = __round__ = _needs_value
 
 
-def _rank(dtype: Any) -> int:
+def rank(dtype: Any) -> int:
+    """0 for bool, 1 for integers, 2 for floating and 3 for complex dtypes."""
     if dtype.is_complex or dtype.is_floating_point:
         return 3 if dtype.is_complex else 2
     return 0 if dtype == _BOOL else 1
@@ -68,7 +69,7 @@ def _of_numbers(name: str, compute: Callable[[Any, Any], Any], left: Any, right:
         _phlox.as_tensor(v, dtype=DTYPES[type(v)]) if not isinstance(v, Tensor) else v for v in (left, right)
     ]
     tensors = [v.plain() if isinstance(v, Number) else v for v in tensors]
-    widest = max((v.dtype for v in tensors), key=_rank)
+    widest = max((v.dtype for v in tensors), key=rank)
     if name == "truediv" or (name == "pow" and isinstance(right, int) and right < 0):
         widest = _FLOAT
     elif widest == _BOOL and name in (*_ARITHMETIC, "lshift", "rshift"):
@@ -116,16 +117,16 @@ for _name in (*_ARITHMETIC, *_BITWISE, *_COMPARISONS):
         setattr(Number, f"__i{_name}__", _binary(_name, _compute))
 
 
-def _unary(compute: Callable[[Tensor], Tensor], widen: bool) -> Callable[[Number], Number]:
+def _unary(compute: Callable[[Tensor], Tensor]) -> Callable[[Number], Number]:
     def apply(self: Number) -> Number:
         tensor = self.plain()
-        return Number(compute(tensor.to(_INT) if widen and tensor.dtype == _BOOL else tensor))
+        return Number(compute(tensor.to(_INT) if tensor.dtype == _BOOL else tensor))
 
     return apply
 
 
 for _name in ("neg", "pos", "abs", "invert"):
-    setattr(Number, f"__{_name}__", _unary(getattr(operator, _name), True))
+    setattr(Number, f"__{_name}__", _unary(getattr(operator, _name)))
 Number.__hash__ = Tensor.__hash__  # type: ignore[method-assign]
 
 
@@ -148,7 +149,7 @@ def _extreme(better: Callable[[Any, Any], Any]) -> Callable[..., Any]:
     def choose(*values: Any) -> Any:
         found = _number(values[0])
         for value in map(_number, values[1:]):
-            wide = max((found.dtype, value.dtype), key=_rank)
+            wide = max((found.dtype, value.dtype), key=rank)
             first, second = found.plain().to(wide), value.plain().to(wide)
             found = Number(_phlox.where(better(second, first), second, first))
         return found

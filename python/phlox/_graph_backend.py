@@ -8,7 +8,7 @@ from typing import Any
 
 from . import _phlox
 from ._control_flow import truth
-from ._exact_numbers import Number, call
+from ._exact_numbers import Number, call, rank
 from ._failure import fail
 from ._phlox import Tensor
 from .capture import ANYTHING, Backend, Place, Undefined
@@ -224,7 +224,7 @@ class GraphBackend(Backend):
         if isinstance(value, _Leaf):
             having.choices.append((value.position, False))
             lacking.choices.append((-1, False))
-            return _Leaf(len(having.choices) - 1)
+            return _Leaf(len(having.choices) - 1, value.number)  # a number stays one
         if isinstance(value, dict):
             return {key: self._one_sided(part, having, lacking) for key, part in value.items()}
         if isinstance(value, (list, tuple)):
@@ -343,12 +343,16 @@ class _LoopState:
         for i, (mine, new) in enumerate(zip(self.template, after)):
             if isinstance(mine, _Static) and mine.value is ANYTHING and not (isinstance(new, _Static)):
                 zeros = [_phlox.zeros(shape, dtype=dtype) for dtype, shape in types]
-                self.template[i] = _template(_filled(new, zeros), self.tensors, self.numbers)
+                filled = _filled(new, zeros, self.numbers)
+                self.template[i] = _template(filled, self.tensors, self.numbers)
                 self.weak = _weak_positions(self.template)
                 changed = True
+        weak = _weak_positions(after)
         for position, new in _pairs(self.template, after):
             dtype, shape = types[new]
             tensor = self.tensors[position]
+            if new in weak or rank(dtype) < rank(tensor.dtype):  # 1.5 stays what it is where a turn gives 2
+                dtype = _phlox.promote_types(dtype, tensor.dtype)
             if position in self.weak and (tensor.dtype != dtype or tuple(tensor.shape) != shape):
                 self.tensors[position] = tensor.to(dtype).expand(shape) if tensor.ndim == 0 else tensor
                 changed = True

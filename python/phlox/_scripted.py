@@ -140,7 +140,7 @@ class _Declaration:
     def finished(self, result: Any) -> Any:
         """What a call gives: Python's numbers where the result is annotated so."""
         if isinstance(self.result, tuple):
-            return type(result)(_finished(t, value) for t, value in zip(self.result, result))
+            return tuple(_finished(t, value) for t, value in zip(self.result, result))
         return _finished(self.result, result)
 
 
@@ -149,13 +149,10 @@ def _finished(type_: Any, value: Any) -> Any:
 
 
 def _is_number_of(kind: type, value: Any) -> bool:
-    if isinstance(value, Tensor):
-        return (
-            value.ndim == 0
-            and value.dtype == DTYPES[kind]
-            or (kind is float and value.ndim == 0 and value.dtype.is_floating_point)
-        )
-    return type(value) is kind
+    if not isinstance(value, Tensor):
+        return type(value) is kind
+    fits = value.dtype == DTYPES[kind] or (kind is float and value.dtype.is_floating_point)
+    return fits and value.ndim == 0
 
 
 def _described(value: Any) -> str:

@@ -805,3 +805,15 @@ def test_arguments_that_want_gradients_are_captured_for_them():
         traced(t(1, 2).requires_grad_())
     with px.no_grad():
         assert same(traced(t(1, 2).requires_grad_()), t(2, 4))
+
+
+def test_a_number_stays_what_it_is_where_a_loop_gives_another_kind():
+    @px.jit
+    def last(x):
+        found = 1.5
+        while x > 0:
+            found = 2
+            x = x - 1
+        return found
+
+    assert [last(px.tensor(x)).item() for x in (-1.0, 3.0)] == [1.5, 2.0]

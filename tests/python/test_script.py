@@ -297,6 +297,25 @@ def test_numbers_stay_numbers_through_branches_and_loops():
             assert result.dtype == wanted.dtype and (result == wanted).all()
 
 
+@px.script
+def mixed_kinds(a: float, n: int):
+    found = 3
+    for i in range(n):
+        found -= a / 2 if i % 2 else 1
+        if found < 0:
+            return found, i
+    if a > 2:
+        found = n
+    return found, n
+
+
+def test_variables_that_are_ints_and_floats():
+    for values in ((0.5, 0), (0.5, 3), (7.0, 4), (2.5, 2), (1.0, 9)):
+        results = [r.item() if isinstance(r, px.Tensor) else r for r in mixed_kinds(*values)]
+        assert results == list(function_of(mixed_kinds)(*values))
+    assert mixed_kinds.capture_count == 1
+
+
 def test_arguments_for_numbers():
     @px.script
     def scaled(x, n: int = 2, *, factor: float = 1.5):
@@ -315,6 +334,8 @@ def test_arguments_for_numbers():
         assert error.value.code == "E0104" and isinstance(error.value, TypeError)
     with pytest.raises(TypeError, match="missing a required argument"):
         scaled()
+    with pytest.raises(px.PhloxError, match="`factor` is a number, through which no gradient flows"):
+        scaled(x, factor=px.tensor(1.5, requires_grad=True))
 
 
 # --- declared tensors
@@ -384,6 +405,13 @@ def test_declared_types_are_checked():
         text = str(error.value)
         assert error.value.code == code and said in text and "expected" in text and "given" in text
         assert "test_script.py" in text
+
+    @px.script
+    def wide(x: "f32[64, m]"):
+        return x
+
+    with pytest.raises(px.ShapeError, match="dimension 0 of `x` is 3, but 64 is expected"):
+        wide(px.ones(3, 5))
     with pytest.raises(px.PhloxError, match="`x` is a tensor, .*, not a list"):
         product([1.0], px.ones(3, 2), px.ones(6), px.ones(4, dtype=px.int64))
 
