@@ -22,6 +22,8 @@ from ._modes import (
     is_inference_mode_enabled,
     no_grad,
     set_grad_enabled,
+    set_trap_nonfinite,
+    trap_nonfinite,
 )
 from ._numbers import finfo, iinfo
 from ._phlox import (

@@ -13,7 +13,7 @@ from ._modes import is_grad_enabled
 from ._phlox import Graph, Module, SymbolicGraph, Tensor
 from ._structures import flatten
 from ._trace import MISSED, capture_function
-from .errors import GraphError
+from .errors import GraphError, OutOfMemoryError, PhloxError
 
 if TYPE_CHECKING:
     from .capture import Place
@@ -107,26 +107,31 @@ def _modes(values: list[Any]) -> list[tuple[Module, bool]]:
 # --- one capture
 
 
+def capture_converted(function: Callable[..., Any], structure: Any, tensors: list[Tensor]) -> Any:
+    """The function captured with control flow on tensors, the structure of its result, and what the capture saw."""
+    # Only here, so that importing phlox does not cost them.
+    from ._graph_backend import GraphBackend
+    from .capture import capturing
+    from .capture._conversion import converted_callable
+
+    backend = GraphBackend()
+    converted = converted_callable(function)
+
+    def watched(*args: Any, **kwargs: Any) -> Any:
+        try:
+            with capturing(backend):
+                return converted(*args, **kwargs)
+        finally:
+            backend.numbers.clear()
+
+    return *capture_function(watched, structure, tensors), backend
+
+
 class _Capture:
     def __init__(
         self, function: Callable[..., Any], args: Any, kwargs: Any, structure: Any, tensors: list[Tensor]
     ):
-        # Only here, so that importing phlox does not cost them.
-        from ._graph_backend import GraphBackend
-        from .capture import capturing
-        from .capture._conversion import converted_callable
-
-        backend = GraphBackend()
-        converted = converted_callable(function)
-
-        def watched(*args: Any, **kwargs: Any) -> Any:
-            try:
-                with capturing(backend):
-                    return converted(*args, **kwargs)
-            finally:
-                backend.numbers.clear()
-
-        captured, result = capture_function(watched, structure, tensors)
+        captured, result, backend = capture_converted(function, structure, tensors)
         self.program = captured.graph  # before passes, which may look at sizes
         self.number, self.why = 0, ""  # of its graph, and why it was made
         self.captured = captured.optimize(None)
@@ -181,11 +186,35 @@ class Jitted:
         return bound[self._function]
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        for captured in self._calls:
-            result = captured.call(args, kwargs)
-            if result is not MISSED:
-                return result
-        return self._call_otherwise(args, kwargs)
+        try:
+            for captured in self._calls:
+                result = captured.call(args, kwargs)
+                if result is not MISSED:
+                    return result
+            return self._call_otherwise(args, kwargs)
+        except OutOfMemoryError as error:
+            self._name_largest_batch(error, args, kwargs)
+            raise
+
+    def _name_largest_batch(self, error: OutOfMemoryError, args: Any, kwargs: Any) -> None:
+        """Adds to the text of the error how large a batch would fit."""
+        from .memory import largest_batch
+
+        tensors: list[Tensor] = []
+        flatten((args, kwargs), tensors)
+        if _phlox._is_capturing() or _phlox._is_batching() or not tensors or tensors[0].ndim == 0:
+            return
+        batch, given = None, tensors[0].shape[0]
+        with suppress(PhloxError):
+            batch = largest_batch(self, *args, **kwargs)
+        if batch is None or batch == given:
+            return
+        text = str(error)
+        place = text.find("\n  try ") if "\n  try " in text else len(text)
+        label = "fits".ljust(
+            max(6, len(text[place + 3 :]) - len(text[place + 6 :].lstrip()))
+        )  # as wide as others
+        error.args = (f"{text[:place]}\n  {label}a batch of {batch} in place of {given}{text[place:]}",)
 
     def _call_otherwise(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         if _phlox._is_jit_disabled() or _phlox._is_batching():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 
-from ._phlox import _get_mode, _set_mode
+from ._phlox import _get_mode, _set_mode, _set_trap_folder, _trap_folder
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ else:
         return function
 
 
-_GRADIENTS_OFF, _INFERENCE, _ANOMALY = 1, 2, 4
+_GRADIENTS_OFF, _INFERENCE, _ANOMALY, _TRAP = 1, 2, 4, 8
 
 
 class _Mode:
@@ -165,6 +165,54 @@ class set_detect_anomaly(set_grad_enabled):  # noqa: N801
 
     def _bits(self, bits: int) -> int:
         return bits | _ANOMALY if self._on else bits & ~_ANOMALY
+
+
+class trap_nonfinite(_Switch):  # noqa: N801
+    """The first operation that gives NaN or an infinity raises NonFiniteError, which names it, its module and its line.
+
+    Forward or in backward(), eagerly or in captured functions. An infinity that came in, such as a mask of -inf, may go on.
+    The inputs of the operation are written to a file in `folder`, from which px.debug.replay() runs it again.
+
+    Example:
+        with px.trap_nonfinite():
+            for x, y in loader:
+                step(x, y)
+    """
+
+    _folder: str
+
+    def __new__(cls, mode: Any = True, folder: str = ".") -> Any:
+        self = super().__new__(cls, mode)
+        if isinstance(self, cls):
+            self._folder = str(folder)
+        return self
+
+    def _bits(self, bits: int) -> int:
+        return bits | _TRAP if self._on else bits & ~_TRAP
+
+    def __enter__(self) -> Self:
+        self.__dict__.setdefault("_folders", []).append(_trap_folder())
+        _set_trap_folder(self._folder)
+        return super().__enter__()
+
+    def __exit__(self, *error: object) -> None:
+        super().__exit__(*error)
+        _set_trap_folder(self.__dict__["_folders"].pop())
+
+    def __call__(self, function: Callable[_P, _R]) -> Callable[_P, _R]:
+        @functools.wraps(function)
+        def inside(*arguments: _P.args, **keywords: _P.kwargs) -> _R:
+            with type(self)(self._on, self._folder):
+                return function(*arguments, **keywords)
+
+        return inside
+
+
+class set_trap_nonfinite(set_grad_enabled):  # noqa: N801
+    """Turns `trap_nonfinite` on or off: as a statement for the rest of the thread, in `with` for a block."""
+
+    def _bits(self, bits: int) -> int:
+        return bits | _TRAP if self._on else bits & ~_TRAP
 
 
 def is_grad_enabled() -> bool:

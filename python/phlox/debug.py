@@ -5,12 +5,39 @@ from __future__ import annotations
 import string
 from builtins import format as format_of
 from collections.abc import Callable
+from os import PathLike
 from typing import Any
 
 from ._failure import fail
-from ._phlox import Tensor, _debug_callback, _debug_level, _debug_print, _DebugLevel
+from ._phlox import (
+    Finding,
+    Graph,
+    Tensor,
+    _bisect,
+    _debug_callback,
+    _debug_level,
+    _debug_print,
+    _DebugLevel,
+    _diff,
+    _first_difference,
+    _replay,
+    _replay_text,
+    _save_tensorboard_graph,
+)
 
-__all__ = ["callback", "current_level", "level", "print"]
+__all__ = [
+    "Finding",
+    "bisect",
+    "callback",
+    "current_level",
+    "diff",
+    "first_difference",
+    "level",
+    "print",
+    "replay",
+    "replay_text",
+    "save_tensorboard_graph",
+]
 
 
 class level(_DebugLevel):  # noqa: N801
@@ -116,3 +143,81 @@ def callback(function: Callable[..., Any], *tensors: Tensor) -> None:
         fail("TypeError", "wrong_argument_type", f"callback: a {type(function).__name__} cannot be called")
     name = getattr(function, "__qualname__", type(function).__name__)
     _debug_callback(function, list(tensors), name)
+
+
+def replay(path: str | PathLike[str]) -> list[Tensor]:
+    """Runs the operation again that `px.trap_nonfinite()` has written to this file, on the same inputs; its results.
+
+    Raises StateError where the operation overwrote an input, which then is not in the file.
+    """
+    return _replay(path)
+
+
+def replay_text(path: str | PathLike[str]) -> str:
+    """What is in such a file: the operation as a graph of one node, with the place that it comes from."""
+    return _replay_text(path)[2]
+
+
+def diff(first: Any, second: Any) -> str:
+    """What differs in two graphs, whatever their numbers: lines with "-" are in the first only, with "+" in the second.
+
+    Graphs, or functions that were captured. "the graphs are equal" where they are.
+
+        >>> graph = px.trace(lambda x: px.relu(x) * 1, px.ones(3)).graph
+        >>> print(px.debug.diff(graph, graph.optimize()))
+          %0: f32[3] = relu(%x0)
+        - %1: f32[3] = mul(%0, 1)
+        - return %1
+        + return %0
+        1 nodes equal, 0 changed, 1 only in the first, 0 only in the second
+    """
+    return _diff(_graph_of(first), _graph_of(second))
+
+
+def _graph_of(value: Any) -> Graph:
+    graph = value if isinstance(value, Graph) else getattr(value, "graph", None)
+    if not isinstance(graph, Graph):
+        fail(
+            "TypeError",
+            "wrong_argument_type",
+            f"a {type(value).__name__} is no graph",
+            "px.trace(function, ...)",
+        )
+    return graph
+
+
+def first_difference(first: Any, second: Any, inputs: list[Tensor], tolerance: float = 0.0) -> Finding | None:
+    """The first node that is in both graphs and gives other values for these inputs; None where all results agree.
+
+    Values differ that are further apart than `tolerance`; for 0, in any bit.
+    """
+    return _first_difference(_graph_of(first), _graph_of(second), inputs, tolerance)
+
+
+def bisect(
+    function: Any, *args: Any, passes: list[str] | None = None, tolerance: float = 0.0, **kwargs: Any
+) -> Finding | None:
+    """Where a captured function begins to compute something else than the kernels of eager execution; None: nowhere.
+
+    The graph of `function(*args)`, or a graph with its inputs, runs node by node, as it does when called, and after each
+    pass (those of px.jit unless `passes` names some). The first pass that changes a result by more than `tolerance` is
+    named, with the first node, its line in the program, and the values. Nothing of the program is changed.
+
+        >>> px.debug.bisect(net.forward, images, passes=["fold_batch_norm"], tolerance=1e-3)
+    """
+    if isinstance(function, Graph):
+        return _bisect(function, list(args), passes, tolerance)
+    from ._graph_tools import captured_call
+
+    captured, tensors = captured_call(function, args, kwargs)
+    return _bisect(captured.graph, captured.inputs_for(tensors), passes, tolerance)
+
+
+def save_tensorboard_graph(folder: str | PathLike[str], graph: Any) -> str:
+    """Writes a graph, or that of a captured function, to a new event file of TensorBoard in the folder; the file's path.
+
+    Nodes stand in the scopes of the modules that they come from.
+
+        >>> px.debug.save_tensorboard_graph("logs", step)  # then: tensorboard --logdir logs
+    """
+    return _save_tensorboard_graph(folder, _graph_of(graph))

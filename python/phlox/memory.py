@@ -1,9 +1,56 @@
 """The memory of tensors on the CPU: large blocks are kept and used again, as fresh pages are slow."""
 
+from __future__ import annotations
+
+from ._phlox import MemoryPlan
 from ._phlox import _empty_cache as empty_cache
 from ._phlox import _memory_statistics as statistics
 from ._phlox import _reset_peak_memory as reset_peak
 from ._phlox import _set_cache_limit as set_cache_limit
 from ._phlox import _set_memory_limit as set_limit
 
-__all__ = ["empty_cache", "reset_peak", "set_cache_limit", "set_limit", "statistics"]
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+__all__ = [
+    "MemoryPlan",
+    "empty_cache",
+    "largest_batch",
+    "plan",
+    "reset_peak",
+    "set_cache_limit",
+    "set_limit",
+    "statistics",
+]
+
+
+def plan(function: Any, *args: Any, **kwargs: Any) -> MemoryPlan:
+    """The memory that a call of `px.jit(function)` with these arguments takes, without running it.
+
+    The function may be a whole training step; nothing of the program is changed.
+
+        >>> print(px.memory.plan(step, images, labels))  # the peak, what it consists of, and the largest tensors
+    """
+    from . import _phlox
+    from ._graph_tools import captured_call
+
+    captured, tensors = captured_call(function, args, kwargs)
+    return _phlox._memory_plan(captured.optimize(None), tensors)
+
+
+def largest_batch(function: Any, *args: Any, limit: int | None = None, **kwargs: Any) -> int | None:
+    """The largest batch, up to that of these arguments, for which a call fits into `limit` bytes, without running it.
+
+    A batch is the size of the first dimension of the first tensor, which others that begin with this size share. Without a
+    limit it is what that of `set_limit()`, or the memory of the machine, leaves beside the tensors that live now. None where
+    a batch of 1 does not fit.
+
+        >>> px.memory.largest_batch(step, images, labels, limit=2 << 30)
+        192
+    """
+    from . import _phlox
+    from ._graph_tools import captured_for
+
+    capture, tensors = captured_for(function, args, kwargs)
+    return _phlox._largest_batch(lambda given: capture(given).optimize(None), tensors, limit)

@@ -15,6 +15,7 @@
 #include "phlox/autograd/checkpoint.h"
 #include "phlox/autograd/engine.h"
 #include "phlox/autograd/function.h"
+#include "phlox/train/trap_nonfinite.h"
 #include "phlox/autograd/vmap.h"
 #include "phlox/core/recording.h"
 #include "phlox/core/sample_mode.h"
@@ -140,15 +141,16 @@ void add_autograd(PyObject* module) {
       .def("__hash__", [](const GradientFunction& f) { return reinterpret_cast<std::size_t>(f.node.get()); })
       .def("__repr__", [](const GradientFunction& f) { return "<" + class_name(*f.node) + ">"; });
 
-  // Bits: gradients off, inference, anomaly. What `with` blocks restore.
+  // Bits: gradients off, inference, anomaly, results trapped that are not finite. What `with` blocks restore.
   m.def("_get_mode", [] {
     return static_cast<int>(thread_mode.gradients_off) | thread_mode.inference << 1 |
-           thread_mode.anomaly << 2;
+           thread_mode.anomaly << 2 | is_trap_nonfinite_enabled() << 3;
   });
   m.def("_set_mode", [](int bits) {
     thread_mode.gradients_off = bits & 1;
     thread_mode.inference = bits & 2;
     thread_mode.anomaly = bits & 4;
+    set_trap_nonfinite(bits & 8);
   });
   m.def("_drop_history", [](const Tensor& tensor) {
     AutogradRecord* record = tensor.impl()->autograd;

@@ -12,7 +12,7 @@
 #include <utility>
 #include <vector>
 
-#include "phlox/core/mode.h"
+#include "phlox/core/watch_bit.h"
 #include "phlox/graph/captured.h"
 #include "phlox/nn/module.h"
 #include "python/caster.h"
@@ -301,7 +301,7 @@ class CapturedCall {
   }
 
   bool fits(const nb::tuple& args, const nb::dict& kwargs, TensorList& tensors) const {
-    if (thread_mode.interpreter_count) return false;
+    if (interpreters()) return false;
     if (!args_.fits(args.ptr(), tensors) || !kwargs_.fits(kwargs.ptr(), tensors)) return false;
     if (!guarded_) return true;
     if (is_jit_disabled() || gradients_enabled() != gradients_enabled_) return false;

@@ -11,6 +11,7 @@
 #include "python/frame.h"
 #include "phlox/base/error.h"
 #include "phlox/core/gradient_node.h"
+#include "phlox/train/trap_nonfinite.h"
 #include "python/tensor/tensor_object.h"
 
 namespace nb = nanobind;
@@ -36,6 +37,7 @@ struct ErrorClasses {
   PyObject* not_supported;
   PyObject* graph;
   PyObject* assertion;
+  PyObject* nonfinite;
 };
 ErrorClasses classes;
 
@@ -55,6 +57,7 @@ PyObject* class_of(const Error& error) {
   if (dynamic_cast<const NotSupportedError*>(&error)) return classes.not_supported;
   if (dynamic_cast<const GraphError*>(&error)) return classes.graph;
   if (dynamic_cast<const AssertionError*>(&error)) return classes.assertion;
+  if (dynamic_cast<const NonFiniteError*>(&error)) return classes.nonfinite;
   return classes.base;
 }
 
@@ -80,6 +83,8 @@ void add_names(Error& error, PyObject* const* arguments, Py_ssize_t count) {
 
 // The line of the program stands beside the first tensor that has a name, or else on a line of its own.
 void add_place(Error& error) {
+  for (const Error::Detail& detail : error.details())
+    if (detail.label == "from") return;  // it knows better
   const std::string line = user_line();
   if (line.empty()) return;
   for (const Error::Detail& detail : error.details()) {
@@ -216,6 +221,7 @@ void add_error_classes(PyObject* module) {
       add("NotSupportedError", "The combination asked for is not supported.", PyExc_NotImplementedError);
   classes.assertion =
       add("AssertionError", "An assertion of a captured function does not hold.", PyExc_AssertionError);
+  classes.nonfinite = add("NonFiniteError", "An operation gives NaN or infinity.", PyExc_ArithmeticError);
   classes.graph =
       add("GraphError", "A function cannot be captured, or a graph is not valid.", PyExc_RuntimeError);
   nb::module_ m = nb::borrow<nb::module_>(module);

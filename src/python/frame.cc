@@ -3,6 +3,9 @@
 #include <Python.h>
 #include <frameobject.h>
 #include <nanobind/nanobind.h>
+#include <nanobind/stl/string.h>
+
+#include <unordered_map>
 
 namespace nb = nanobind;
 
@@ -17,6 +20,26 @@ const std::string& package_folder() {
     return path.substr(0, path.find_last_of("/\\") + 1);
   }();
   return folder;
+}
+
+// Lines of a function that were asked for. While results are watched, each recorded operation asks for its own.
+struct Lines {
+  nb::object code;                             // keeps its address
+  std::string file;                            // empty for Phlox's own functions
+  std::unordered_map<int, std::string> known;  // by instruction
+};
+
+Lines& lines_of(const nb::object& code) {
+  static std::unordered_map<PyObject*, Lines>& all = *new std::unordered_map<PyObject*, Lines>;
+  constexpr std::size_t most = 4096;
+  const auto entry = all.find(code.ptr());
+  if (entry != all.end()) return entry->second;
+  if (all.size() == most) all.clear();
+  Lines lines{code, nb::cast<std::string>(code.attr("co_filename")), {}};
+  // Python's contextlib stands between the program and context managers that are generators.
+  if (lines.file.rfind(package_folder(), 0) == 0 || lines.file.ends_with("/contextlib.py"))
+    lines.file.clear();
+  return all[code.ptr()] = std::move(lines);
 }
 
 std::string describe(PyFrameObject* frame, const std::string& file) {
@@ -40,11 +63,12 @@ std::string user_line() {
     nb::object frame = nb::borrow(reinterpret_cast<PyObject*>(PyEval_GetFrame()));
     while (frame.is_valid()) {
       auto* raw = reinterpret_cast<PyFrameObject*>(frame.ptr());
-      nb::object code = nb::steal(reinterpret_cast<PyObject*>(PyFrame_GetCode(raw)));
-      const std::string file = nb::cast<const char*>(code.attr("co_filename"));
-      // Python's contextlib stands between the program and context managers that are generators.
-      if (file.rfind(package_folder(), 0) != 0 && !file.ends_with("/contextlib.py")) {
-        found = describe(raw, file);
+      const nb::object code = nb::steal(reinterpret_cast<PyObject*>(PyFrame_GetCode(raw)));
+      Lines& lines = lines_of(code);
+      if (!lines.file.empty()) {
+        std::string& line = lines.known[PyFrame_GetLasti(raw)];
+        if (line.empty()) line = describe(raw, lines.file);
+        found = line;
         break;
       }
       frame = nb::steal(reinterpret_cast<PyObject*>(PyFrame_GetBack(raw)));

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 #include <nanobind/nanobind.h>
+#include <nanobind/stl/filesystem.h>
 #include <nanobind/stl/function.h>
 #include <nanobind/stl/pair.h>
 #include <nanobind/stl/optional.h>
@@ -11,12 +12,14 @@
 
 #include "phlox/base/debug.h"
 #include "phlox/graph/captured.h"
+#include "phlox/graph/compare.h"
 #include "phlox/graph/control_flow.h"
 #include "phlox/graph/graph.h"
 #include "phlox/graph/tracer.h"
 #include "phlox/graph/passes/passes.h"
 #include "phlox/graph/passes/pipeline.h"
 #include "phlox/graph/symbolic.h"
+#include "phlox/io/tensorboard.h"
 #include "phlox/ops/effects.h"
 #include "python/caster.h"
 #include "python/shared_object.h"
@@ -133,6 +136,20 @@ void add_graph(PyObject* module) {
           "peak_bytes", [](const GraphHandle& self) { return graph::estimate_peak(*self.graph); },
           "An estimate of the memory for values between inputs and outputs, in bytes.")
       .def_prop_ro(
+          "input_names",
+          [](const GraphHandle& self) {
+            std::vector<std::string> names;
+            for (std::size_t i = 0; i < self.graph->inputs().size(); ++i)
+              names.push_back(self.graph->input_name(static_cast<int>(i)));
+            return names;
+          },
+          "The names of the inputs, in order.")
+      .def(
+          "random_inputs",
+          [](const GraphHandle& self, std::uint64_t seed) { return graph::random_inputs(*self.graph, seed); },
+          "seed"_a = 0,
+          "Tensors for the inputs: normal random numbers where the dtype is floating, and zeros elsewhere.")
+      .def_prop_ro(
           "constants", [](const GraphHandle& self) { return graph::named_constants(*self.graph); },
           "The constants that the text names as @0, @1, ...")
       .def_prop_ro(
@@ -177,6 +194,29 @@ void add_graph(PyObject* module) {
       .def(nb::init<int>())
       .def("__enter__", [](DebugLevel& self) { self.scope.emplace(self.level); })
       .def("__exit__", [](DebugLevel& self, const nb::args&) { self.scope.reset(); });
+  nb::class_<graph::Finding>(m, "Finding",
+                             "Where the values of two graphs differ first; `print` shows all of it.")
+      .def_prop_ro(
+          "after", [](const graph::Finding& self) { return self.pass; },
+          "The pass after which they do, or \"plan\"; empty where no passes were compared.")
+      .def_ro("node", &graph::Finding::node, "The line of the node in the text of the graph.")
+      .def_ro("location", &graph::Finding::location, "Where the node comes from in the program.")
+      .def_ro("largest_error", &graph::Finding::largest_error, "The largest difference of two elements.")
+      .def("__str__", [](const graph::Finding& self) { return self.text; })
+      .def("__repr__", [](const graph::Finding& self) { return "<phlox.Finding: " + self.node + ">"; });
+  m.def("_save_tensorboard_graph", [](const std::filesystem::path& folder, const GraphHandle& graph) {
+    return save_tensorboard_graph(folder, *graph.graph).string();
+  });
+  m.def("_diff", [](const GraphHandle& a, const GraphHandle& b) { return graph::diff(*a.graph, *b.graph); });
+  m.def("_first_difference",
+        [](const GraphHandle& a, const GraphHandle& b, const TensorList& inputs, double tolerance) {
+          return graph::first_difference(*a.graph, *b.graph, inputs, tolerance);
+        });
+  m.def("_bisect", [](const GraphHandle& self, const TensorList& inputs,
+                      const std::optional<std::vector<std::string>>& passes, double tolerance) {
+    std::optional<graph::Finding> found = graph::bisect_plan(self.graph, inputs, tolerance);
+    return found ? found : graph::bisect_passes(self.graph, inputs, pipeline_of(passes), tolerance);
+  });
   m.def("_debug_level", debug_level);
   m.def("_debug_print", debug_print);
   m.def("_debug_callback", [](nb::callable function, const TensorList& tensors, std::string name) {
@@ -203,6 +243,7 @@ void add_graph(PyObject* module) {
              nb::gil_scoped_release release;
              return self.run(arguments);
            })
+      .def("inputs_for", &graph::Captured::inputs_for)
       .def("gradients_fit", &graph::Captured::gradients_fit)
       .def("with_graph",
            [](const graph::Captured& self, const GraphHandle& other) { return self.with_graph(other.graph); })

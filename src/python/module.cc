@@ -12,6 +12,7 @@
 #include "python/tensor/creation.h"
 #include "python/training/data.h"
 #include "python/errors.h"
+#include "python/debugging.h"
 #include "python/graph.h"
 #include "python/training/files.h"
 #include "python/training/metrics.h"
@@ -106,6 +107,7 @@ NB_MODULE(_phlox, m) {
   add_autograd(m.ptr());
   add_graph(m.ptr());
   add_captured_call(m.ptr());
+  add_debugging(m.ptr());
   add_process_functions(m);
   add_operations(m.ptr());
   add_module_class(m.ptr());

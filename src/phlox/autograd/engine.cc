@@ -7,6 +7,7 @@
 #include <unordered_set>
 #include <vector>
 
+#include "phlox/core/origin.h"
 #include "phlox/core/recording.h"
 #include "phlox/core/strided.h"
 #include "phlox/ops/creation.h"
@@ -80,6 +81,18 @@ void accumulate(AccumulateGradient& node, Tensor gradient) {
     return old;
   });
 }
+
+// The node whose gradient is computed, for a scope.
+class RunningGradient {
+ public:
+  explicit RunningGradient(const GradientNode& node) : before_(std::exchange(running_gradient, &node)) {}
+  ~RunningGradient() { running_gradient = before_; }
+  RunningGradient(const RunningGradient&) = delete;
+  RunningGradient& operator=(const RunningGradient&) = delete;
+
+ private:
+  const GradientNode* before_;
+};
 
 // --- anomaly mode
 
@@ -336,7 +349,10 @@ class BackwardPass {
                             "{}: gradients were computed before, and what they need was freed", node.name())
             .hint("backward(retain_graph=True) the first time, or run the forward computation again")
             .raise();
-      node.backward(outputs, inputs);
+      {
+        const RunningGradient running(node);
+        node.backward(outputs, inputs);
+      }
       if (GradientNode::Hooks* hooks = node.existing_hooks())
         for (const auto& [number, hook] : std::vector(hooks->after)) hook(inputs);
       if (thread_mode.anomaly) check_finite(node, inputs);

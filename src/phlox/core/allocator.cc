@@ -20,6 +20,7 @@
 #endif
 
 #include "phlox/base/error.h"
+#include "phlox/core/charged_bytes.h"
 
 namespace phlox {
 
@@ -86,14 +87,6 @@ std::size_t round_large(std::size_t bytes) {
 int bin_of(std::size_t rounded) {
   int exponent = std::bit_width(rounded) - 1;
   return exponent * 8 + static_cast<int>((rounded >> (exponent - 3)) & 7);
-}
-
-std::string readable(std::uint64_t bytes) {
-  static constexpr const char* units[] = {"bytes", "KB", "MB", "GB", "TB", "PB", "EB"};
-  double value = static_cast<double>(bytes);
-  int unit = 0;
-  for (; value >= 1024 && unit < 6; ++unit) value /= 1024;
-  return unit == 0 ? fmt::format("{} bytes", bytes) : fmt::format("{:.1f} {}", value, units[unit]);
 }
 
 struct Living {
@@ -208,16 +201,17 @@ class LargeBlocks {
   }
 
   [[noreturn]] void throw_out_of_memory(std::size_t asked, bool allowed) {
-    auto error = fail<OutOfMemoryError>(ErrorCode::out_of_memory, "no memory for {}; {} are in use",
-                                        readable(asked), readable(statistics_.allocated_bytes));
-    if (!allowed) error.detail("limit", readable(statistics_.limit_bytes));
+    auto error = fail<OutOfMemoryError>(
+        ErrorCode::out_of_memory, "no memory for {}; {} are in use", readable_bytes(asked),
+        readable_bytes(static_cast<std::size_t>(statistics_.allocated_bytes)));
+    if (!allowed) error.detail("limit", readable_bytes(static_cast<std::size_t>(statistics_.limit_bytes)));
     std::vector<Living> largest;
     for (const auto& [block, living] : living_) largest.push_back(living);
     std::sort(largest.begin(), largest.end(),
               [](const Living& a, const Living& b) { return a.bytes > b.bytes; });
     if (largest.size() > 10) largest.resize(10);
     for (const Living& living : largest)
-      error.detail("holds", fmt::format("{}  {}", readable(living.bytes), living.label));
+      error.detail("holds", fmt::format("{}  {}", readable_bytes(living.bytes), living.label));
     error.hint(allowed ? "smaller batches, or release some of the tensors above"
                        : "smaller batches, release some of the tensors above, or raise the limit of memory");
     error.raise();
@@ -406,6 +400,23 @@ void deallocate_large(void* block, std::size_t bytes) {
 }
 
 }  // namespace detail
+
+std::size_t charged_bytes(std::size_t bytes) {
+  return PHLOX_SMALL_BLOCKS && bytes <= detail::small_limit ? 0 : round_large(bytes);
+}
+
+std::string readable_bytes(std::size_t bytes) {
+  static constexpr const char* units[] = {"bytes", "KB", "MB", "GB", "TB", "PB", "EB"};
+  double value = static_cast<double>(bytes);
+  int unit = 0;
+  for (; value >= 1024 && unit < 6; ++unit) value /= 1024;
+  return unit == 0 ? fmt::format("{} bytes", bytes) : fmt::format("{:.1f} {}", value, units[unit]);
+}
+
+std::size_t memory_limit() {
+  const std::int64_t limit = memory_statistics().limit_bytes;
+  return static_cast<std::size_t>(limit ? limit : machine_memory());
+}
 
 MemoryStatistics memory_statistics() { return large_blocks().statistics(); }
 void reset_peak_memory() { large_blocks().reset_peak(); }

@@ -9,6 +9,7 @@
 #include "phlox/core/recording.h"
 #include "phlox/core/sample_mode.h"
 #include "phlox/core/strided.h"
+#include "phlox/core/watch_bit.h"
 
 namespace phlox {
 
@@ -116,7 +117,7 @@ void TensorImpl::update_layout() {
 
 void TensorImpl::throw_without_data() const {
   const Shape shape(std::span<const std::int64_t>(sizes, rank));
-  if (active_vmaps && active_vmaps == thread_mode.interpreter_count)
+  if (active_vmaps && active_vmaps == interpreters())
     fail<GraphError>(ErrorCode::value_while_capturing,
                      "the values of a tensor are asked for inside of vmap, where they differ between samples")
         .detail("tensor", fmt::format("{}[{}]", info(dtype).short_name, to_string(shape)))
@@ -313,7 +314,7 @@ bool Tensor::is_channels_last() const {
 // --- data
 
 void* Tensor::data_pointer() const {
-  if (thread_mode.interpreter_count) [[unlikely]]
+  if (interpreters()) [[unlikely]]
     impl()->throw_without_data();
   return impl()->address();
 }
@@ -322,9 +323,9 @@ namespace {
 
 // Values may be asked for where no interpreter is active, or where vmaps alone are and samples share the tensor.
 void need_values(const TensorImpl& tensor) {
-  if (!thread_mode.interpreter_count) [[likely]]
+  if (!interpreters()) [[likely]]
     return;
-  if (!tensor.has_data() || active_vmaps != thread_mode.interpreter_count) tensor.throw_without_data();
+  if (!tensor.has_data() || active_vmaps != interpreters()) tensor.throw_without_data();
 }
 
 }  // namespace

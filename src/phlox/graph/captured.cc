@@ -4,8 +4,11 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <unordered_set>
 
+#include "phlox/base/debug.h"
+#include "phlox/core/charged_bytes.h"
 #include "phlox/core/history_journal.h"
 #include "phlox/core/recording.h"
 #include "phlox/graph/graph_gradient.h"
@@ -14,6 +17,7 @@
 #include "phlox/ops/functions.h"
 #include "phlox/ops/in_place.h"
 #include "phlox/ops/primitives/random.h"
+#include "phlox/ops/primitives/watch.h"
 
 namespace phlox::graph {
 namespace {
@@ -77,24 +81,40 @@ bool Captured::gradients_fit() const {
   });
 }
 
+std::vector<Donation> Captured::donations() const {
+  std::vector<Donation> found;
+  for (const Write& write : writes) {
+    const auto uses = std::count_if(results.begin(), results.end(),
+                                    [&](const Result& r) { return r.output == write.output; });
+    if (uses == 0 && !sources[static_cast<std::size_t>(write.source)].is_state())
+      found.push_back({write.output, write.source});
+  }
+  return found;
+}
+
+MemoryPlan Captured::memory_plan(const TensorList& given) const {
+  return Plan(graph, inputs_for(given), donations(), Plan::Kind::memory).memory();
+}
+
 TensorList Captured::compute(const TensorList& inputs) const {
   const auto node_by_node = [&] {
     TensorList outputs = execute(*graph, inputs);
     give_memory(inputs, outputs, nullptr);
     return outputs;
   };
-  if (thread_mode.interpreter_count) return node_by_node();  // for it to see each primitive
-  std::shared_ptr<Plan> plan = std::atomic_load(&plan_);
+  const int level = debug_level();
+  if (interpreters() || level >= 6) return node_by_node();  // to see each primitive
+  const bool watched = is_watched();
+  std::shared_ptr<Plan>& kept = watched ? watched_plan_ : plan_;
+  std::shared_ptr<Plan> plan = std::atomic_load(&kept);
   if (!plan || !plan->fits(inputs)) {
-    std::vector<Donation> donations;
-    for (const Write& write : writes) {
-      const auto uses = std::count_if(results.begin(), results.end(),
-                                      [&](const Result& r) { return r.output == write.output; });
-      if (uses == 0 && !sources[static_cast<std::size_t>(write.source)].is_state())
-        donations.push_back({write.output, write.source});
-    }
-    plan = std::make_shared<Plan>(graph, inputs, donations);
-    std::atomic_store(&plan_, plan);
+    plan =
+        std::make_shared<Plan>(graph, inputs, donations(), watched ? Plan::Kind::watched : Plan::Kind::plain);
+    std::atomic_store(&kept, plan);
+    if (level >= 4)
+      debug_log(fmt::format("plan: {} nodes as {} steps, {} in between", graph->nodes().size(),
+                            plan->step_count(), readable_bytes(plan->arena_bytes())));
+    if (level >= 5) debug_log(to_string(plan->memory()));
   }
   auto outputs = plan->run(inputs);
   if (!outputs) return node_by_node();  // another thread runs the plan
@@ -117,15 +137,20 @@ void Captured::give_memory(const TensorList& inputs, TensorList& outputs, const 
   }
 }
 
-TensorList Captured::run(const TensorList& given) const {
-  const bool recording = gradients_enabled();
+TensorList Captured::inputs_for(const TensorList& given) const {
   TensorList inputs;
   inputs.reserve(sources.size());
   if (given.size() == arguments.size())
     for (const Source& source : sources) inputs.push_back(input_from(source, given));
   check(given, inputs);
-  if (thread_mode.interpreter_count)  // which must not take them for those of the program, with gradients
+  if (interpreters())  // which must not take them for those of the program, with gradients
     for (Tensor& input : inputs) input = shallow_alias(input);
+  return inputs;
+}
+
+TensorList Captured::run(const TensorList& given) const {
+  const bool recording = gradients_enabled();
+  const TensorList inputs = inputs_for(given);
   TensorList outputs = compute(inputs);
 
   NoGrad no_grad;
@@ -237,7 +262,7 @@ void Captured::record(const TensorList& given, const TensorList& inputs, const T
 Captured Captured::with_graph(GraphPointer other) const {
   Captured result = *this;
   result.set_graph(std::move(other));
-  result.plan_ = nullptr;
+  result.plan_ = result.watched_plan_ = nullptr;
   return result;
 }
 
@@ -253,6 +278,7 @@ void Captured::set_graph(GraphPointer other) {
 }
 
 Captured trace(const std::function<TensorList(const TensorList&)>& function, const TensorList& examples) {
+  const auto start = std::chrono::steady_clock::now();
   Tracer tracer(examples);
   Captured captured;
   {
@@ -266,6 +292,11 @@ Captured trace(const std::function<TensorList(const TensorList&)>& function, con
     captured = tracer.finish(results);
   }
   tracer.check_nothing_escaped();
+  if (debug_level() >= 4)
+    debug_log(fmt::format(
+        "captured: {} nodes, {} inputs, {} outputs in {:.1f} ms", captured.graph->nodes().size(),
+        captured.graph->inputs().size(), captured.graph->outputs().size(),
+        std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count()));
   return captured;
 }
 

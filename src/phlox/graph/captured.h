@@ -34,6 +34,8 @@ struct Source {
 };
 
 class Plan;
+struct Donation;
+struct MemoryPlan;
 
 struct Captured {
   GraphPointer graph;
@@ -93,6 +95,10 @@ struct Captured {
   // matters: dtypes, shapes, which share memory, where views that are results lie. Gradients flow through results to
   // what the function found around it; for them the graph is run again with the tape on.
   TensorList run(const TensorList& given) const;
+  // The memory that a call with these arguments takes; they need no data.
+  MemoryPlan memory_plan(const TensorList& given) const;
+  // The inputs that the graph gets for these arguments, in their state now.
+  TensorList inputs_for(const TensorList& given) const;
   // The same with another graph that has the same inputs and outputs.
   Captured with_graph(GraphPointer other) const;
 
@@ -103,11 +109,12 @@ struct Captured {
   TensorList compute(const TensorList& inputs) const;
   // Copies outputs that look at the memory of an input, a constant or another output.
   void give_memory(const TensorList& inputs, TensorList& outputs, const Plan* plan) const;
+  std::vector<Donation> donations() const;
   friend class Tracer;
   void set_graph(GraphPointer other);
   void record(const TensorList& given, const TensorList& inputs, const TensorList& returned) const;
   // The plan for the layout of the inputs that the last run had.
-  mutable std::shared_ptr<Plan> plan_;
+  mutable std::shared_ptr<Plan> plan_, watched_plan_;
   std::vector<const Storage*> constants_;  // memory of the graph's constants
   std::vector<char> written_;              // whether each source is
 };

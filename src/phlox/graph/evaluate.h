@@ -18,5 +18,7 @@ Tensor abstract_tensor(const Type& type);
 
 // All nodes in order, in the present mode: with gradients recorded, or captured again.
 TensorList execute_recorded(const Graph& graph, std::span<const Tensor> inputs);
+// The values of all nodes, by number; unless `keep` is set, those that nobody needs any more are released on the way.
+std::vector<TensorList> evaluate_nodes(const Graph& graph, std::span<const Tensor> inputs, bool keep);
 
 }  // namespace phlox::graph

@@ -1,10 +1,17 @@
 #include "phlox/graph/evaluate.h"
 
+#include <fmt/format.h>
+
+#include <chrono>
+
+#include "phlox/base/debug.h"
 #include "phlox/core/mode.h"
 #include "phlox/graph/captured.h"
 #include "phlox/graph/control_flow.h"
 #include "phlox/ops/functions.h"
 #include "phlox/ops/primitives/convert.h"
+#include "phlox/ops/primitives/watch.h"
+#include "phlox/ops/value_statistics.h"
 #include "phlox/ops/view.h"
 
 namespace phlox::graph {
@@ -22,6 +29,24 @@ Tensor evaluate_view(const Tensor& input, const ViewAttributes& attributes) {
   return result.defined()
              ? result
              : apply_view(apply_convert(input, input.dtype(), MemoryOrder::row_major), attributes);
+}
+
+// Says what runs and how long it takes, and from level 7 on what comes out.
+TensorList evaluate_loudly(const Node& node, std::span<const Operand> operands, int level) {
+  const auto start = std::chrono::steady_clock::now();
+  TensorList results = evaluate(node, operands);
+  const auto end = std::chrono::steady_clock::now();
+  std::string line =
+      fmt::format("{:>9.1f} us  %{} = {}", std::chrono::duration<double, std::micro>(end - start).count(),
+                  node.number(), node.name());
+  for (std::size_t i = 0; i < results.size(); ++i) {
+    line += fmt::format("{} {}", i ? "," : ":", to_string(node.types()[i]));
+    if (level >= 7 && is_computable(results[i].dtype()) && !thread_mode.interpreter_count)
+      line += fmt::format(" {}", ValueStatistics(results[i].detach()).text());
+  }
+  if (!node.location().empty()) line += "   # " + node.location();
+  debug_log(line);
+  return results;
 }
 
 // Counts the uses of each node, so that values are released after the last.
@@ -57,10 +82,11 @@ TensorList execute(const Graph& graph, std::span<const Tensor> inputs) {
   return execute_recorded(graph, inputs);
 }
 
-TensorList execute_recorded(const Graph& graph, std::span<const Tensor> inputs) {
+std::vector<TensorList> evaluate_nodes(const Graph& graph, std::span<const Tensor> inputs, bool keep) {
   std::vector<TensorList> values(graph.nodes().size());
   std::vector<int> uses = count_uses(graph);
   std::size_t next_input = 0;
+  const int level = debug_level();
   for (const auto& node : graph.nodes()) {
     TensorList& results = values[static_cast<std::size_t>(node->number())];
     if (node->kind() == NodeKind::input) {
@@ -83,12 +109,22 @@ TensorList execute_recorded(const Graph& graph, std::span<const Tensor> inputs) 
       if (const auto* value = std::get_if<Value>(&input)) {
         const auto from = static_cast<std::size_t>(value->node->number());
         held[i] = values[from][static_cast<std::size_t>(value->output)];
-        if (--uses[from] == 0) values[from].clear();
+        if (--uses[from] == 0 && !keep) values[from].clear();
       }
       operands.emplace_back(held[i]);
     }
+    const NodeOrigin origin(node->location());
+    if (level >= 6) {
+      results = evaluate_loudly(*node, operands, level);
+      continue;
+    }
     results = evaluate(*node, operands);
   }
+  return values;
+}
+
+TensorList execute_recorded(const Graph& graph, std::span<const Tensor> inputs) {
+  const std::vector<TensorList> values = evaluate_nodes(graph, inputs, false);
   TensorList outputs;
   for (const Value& output : graph.outputs())
     outputs.push_back(

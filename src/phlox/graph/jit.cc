@@ -1,5 +1,7 @@
 #include "phlox/graph/jit.h"
 
+#include "phlox/core/watch_bit.h"
+#include "phlox/graph/memory_plan.h"
 #include "phlox/graph/passes/pipeline.h"
 
 #include <fmt/format.h>
@@ -17,6 +19,10 @@ bool is_disabled() {
   if (disabled) return true;
   const char* setting = std::getenv("PHLOX_JIT");
   return setting && std::string_view(setting) == "0";
+}
+
+graph::Captured optimized(const graph::Captured& captured) {
+  return captured.with_graph(run_pipeline(captured.graph, graph::default_pipeline()));
 }
 
 std::string key_of(const TensorList& arguments) {
@@ -43,7 +49,7 @@ DisableJit::~DisableJit() { --disabled; }
 TensorList detail::JitCache::run(const std::function<TensorList(const TensorList&)>& function,
                                  const TensorList& arguments) {
   // Within another capture the function is a part of that.
-  if (thread_mode.interpreter_count || is_disabled()) return function(arguments);
+  if (interpreters() || is_disabled()) return function(arguments);
   std::shared_ptr<const graph::Captured> found;
   {
     std::lock_guard lock(mutex_);
@@ -54,8 +60,7 @@ TensorList detail::JitCache::run(const std::function<TensorList(const TensorList
     } else {
       try {
         const graph::Captured captured = graph::trace(function, arguments);
-        found = std::make_shared<graph::Captured>(
-            captured.with_graph(run_pipeline(captured.graph, graph::default_pipeline())));
+        found = std::make_shared<graph::Captured>(optimized(captured));
         captures.push_back(found);
         last_ = found->graph;
         auto& graphs = graphs_[family_of(arguments)];
@@ -69,7 +74,17 @@ TensorList detail::JitCache::run(const std::function<TensorList(const TensorList
     }
   }
   // What the first call makes, such as the state of an optimiser, is there in the second.
-  return found ? found->run(arguments) : function(arguments);
+  if (!found) return function(arguments);
+  try {
+    return found->run(arguments);
+  } catch (OutOfMemoryError& error) {
+    const auto capture = [&](const TensorList& examples) {
+      return optimized(graph::trace(function, examples));
+    };
+    if (const auto batch = graph::largest_batch(capture, arguments))
+      error.add_detail("fits", fmt::format("a batch of {} in place of {}", *batch, arguments[0].size(0)));
+    throw;
+  }
 }
 
 int detail::JitCache::capture_count() const {

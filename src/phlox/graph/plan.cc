@@ -3,18 +3,22 @@
 #include <algorithm>
 #include <atomic>
 #include <deque>
-#include <map>
 #include <unordered_map>
 
+#include "phlox/core/charged_bytes.h"
 #include "phlox/core/parallel.h"
 #include "phlox/core/recording.h"
+#include "phlox/graph/arena.h"
 #include "phlox/graph/control_flow.h"
 #include "phlox/graph/evaluate.h"
+#include "phlox/graph/lines.h"
+#include "phlox/graph/plan_look.h"
 #include "phlox/graph/plan_stages.h"
 #include "phlox/graph/plan_steps.h"
 #include "phlox/graph/region_plans.h"
 #include "phlox/ops/primitives/convert.h"
 #include "phlox/ops/primitives/device_kernels.h"
+#include "phlox/ops/primitives/watch.h"
 
 namespace phlox::graph {
 namespace {
@@ -25,11 +29,13 @@ enum class Home : std::uint8_t { arena, input, output, result };
 // Memory in the plan; a storage without data stands for it while the plan is made.
 struct Memory {
   Home home = Home::arena;
-  int number = 0;  // of the input
+  int number = 0;        // of the input
+  bool donated = false;  // an output in the memory of the input
   std::size_t bytes = 0;
   int first = -1, last = -1;  // steps that use it
   std::size_t place = 0;      // in the arena
   Device device = {};
+  const Node* maker = nullptr;                                // the node that makes it, or looks at it first
   std::vector<std::pair<TensorImpl*, std::int64_t>> lookers;  // tensors in it, with their offsets
 };
 
@@ -79,8 +85,8 @@ struct Plan::Implementation {
   template <class AnyRecorder>
   void add_outputs(AnyRecorder& recorder, const std::vector<TensorList>& values);
   void accept(std::span<const Donation> donations);
-  void find_stages();
-  void place();
+  void find_stages(int threads);
+  void place(bool with_memory);
   void run(const Stage& stage);
 
   void bind(Memory& memory, Storage* storage, std::int64_t base) {
@@ -104,8 +110,8 @@ class Recorder {
 
   static Recorder* current() { return current_; }
 
-  // The plan's tensor for an abstract one.
-  TensorImpl* tensor(const TensorImpl& from) {
+  // The plan's tensor for an abstract one; with `uses`, the step that comes next uses its memory.
+  TensorImpl* tensor(const TensorImpl& from, bool uses = true) {
     TensorImpl& t = plan_.tensors.emplace_back();
     t.dtype = from.dtype;
     t.device = from.device;
@@ -116,7 +122,7 @@ class Recorder {
     std::copy_n(from.sizes, from.rank, t.sizes);
     std::copy_n(from.strides, from.rank, t.strides);
     const int number = memory(from.storage);
-    use(number);
+    if (uses) use(number);
     next_.memories.push_back(number);
     plan_.memories[static_cast<std::size_t>(number)].lookers.emplace_back(&t, from.offset);
     return &t;
@@ -187,6 +193,14 @@ class Recorder {
     target.storage->references.acquire();
     numbers_.emplace(target.storage, number);
     return true;
+  }
+
+  // The last step, to be put into another.
+  std::unique_ptr<Step> take_step() {
+    std::unique_ptr<Step> step = std::move(plan_.steps.back());
+    plan_.steps.pop_back();
+    plan_.step_uses.pop_back();
+    return step;
   }
 
   std::size_t mark() const { return plan_.steps.size(); }
@@ -403,68 +417,6 @@ Tensor abstract_like(const Tensor& like) {
   return result;
 }
 
-// A handle for what the evaluation of a node must be given.
-Tensor handle_of(const TensorImpl& t) {
-  auto* impl = new (allocate(sizeof(TensorImpl))) TensorImpl;
-  impl->dtype = t.dtype;
-  impl->device = t.device;
-  impl->rank = t.rank;
-  impl->contiguous = t.contiguous;
-  impl->count = t.count;
-  impl->offset = t.offset;
-  impl->storage = t.storage;
-  impl->storage->references.acquire();
-  std::copy_n(t.sizes, t.rank, impl->sizes);
-  std::copy_n(t.strides, t.rank, impl->strides);
-  return Tensor(Reference<TensorImpl>::adopt(impl));
-}
-
-// Places of memory in one block: what is not used at the same time may share one.
-class Arena {
- public:
-  std::size_t take(std::size_t bytes) {
-    bytes = (bytes + 63) / 64 * 64;
-    auto best = free_.end();
-    for (auto hole = free_.begin(); hole != free_.end(); ++hole)
-      if (hole->second >= bytes && (best == free_.end() || hole->second < best->second)) best = hole;
-    if (best == free_.end()) {
-      // The last hole may grow.
-      if (!free_.empty() && free_.rbegin()->first + free_.rbegin()->second == size_) {
-        const std::size_t place = free_.rbegin()->first;
-        free_.erase(std::prev(free_.end()));
-        size_ = place + bytes;
-        return place;
-      }
-      size_ += bytes;
-      return size_ - bytes;
-    }
-    const auto [place, room] = *best;
-    free_.erase(best);
-    if (room > bytes) free_[place + bytes] = room - bytes;
-    return place;
-  }
-  void give_back(std::size_t place, std::size_t bytes) {
-    bytes = (bytes + 63) / 64 * 64;
-    auto [hole, is_new] = free_.emplace(place, bytes);
-    if (const auto next = std::next(hole); next != free_.end() && place + bytes == next->first) {
-      hole->second += next->second;
-      free_.erase(next);
-    }
-    if (hole != free_.begin()) {
-      const auto before = std::prev(hole);
-      if (before->first + before->second == place) {
-        before->second += hole->second;
-        free_.erase(hole);
-      }
-    }
-  }
-  std::size_t size() const { return size_; }
-
- private:
-  std::map<std::size_t, std::size_t> free_;  // place and bytes of holes
-  std::size_t size_ = 0;
-};
-
 }  // namespace
 
 template <class AnyRecorder>
@@ -509,6 +461,7 @@ void Plan::Implementation::accept(std::span<const Donation> donations) {
     }
     if (!fits || !apart) continue;
     made.home = Home::input;
+    made.donated = true;
     made.number = donation.input;
     output.donated = true;
     ++uses[static_cast<std::size_t>(given_number)];
@@ -516,7 +469,7 @@ void Plan::Implementation::accept(std::span<const Donation> donations) {
 }
 
 // Memory that lanes use is used by all of their stage at once.
-void Plan::Implementation::find_stages() {
+void Plan::Implementation::find_stages(int threads) {
   // Outputs in the memory of an input are in the same memory as that.
   for (StepUse& use : step_uses) {
     const auto place = [&](int number) {
@@ -528,7 +481,7 @@ void Plan::Implementation::find_stages() {
     for (int& number : use.memories) number = place(number);
     if (use.written >= 0) use.written = place(use.written);
   }
-  stages = make_stages(step_uses, thread_count());
+  stages = make_stages(step_uses, threads);
   for (const Stage& stage : stages) {
     if (stage.lanes.empty()) continue;
     for (Memory& memory : memories) {
@@ -554,7 +507,7 @@ void Plan::Implementation::run(const Stage& stage) {
 }
 
 // Gives intermediate values their places, and all that stays where it is its memory.
-void Plan::Implementation::place() {
+void Plan::Implementation::place(bool with_memory) {
   Arena places;
   const int count = static_cast<int>(steps.size());
   std::vector<std::vector<Memory*>> begin(static_cast<std::size_t>(count)),
@@ -578,8 +531,9 @@ void Plan::Implementation::place() {
     if (memory.home == Home::input && memory.number >= 0) bound_inputs.emplace_back(memory.number, &memory);
     if (memory.home == Home::output) bound_outputs.push_back(&memory);
   }
-  thread_mode.abstract = false;
   arena_bytes = places.size();
+  if (!with_memory) return;
+  thread_mode.abstract = false;
   arena = make_storage(arena_bytes);
   for (auto& from : begin) {
     for (Memory* memory : from) {
@@ -595,7 +549,43 @@ void Plan::Implementation::place() {
   thread_mode.abstract = true;
 }
 
-Plan::Plan(GraphPointer graph, std::span<const Tensor> inputs, std::span<const Donation> donations)
+namespace {
+
+// Looks at the results of a node, whose steps begin at `mark`. What it has read is there then, but for what it overwrites.
+void add_look(Plan::Implementation& p, Recorder& recorder, std::size_t mark, const Node& node,
+              const TensorList& operands, const TensorList& results) {
+  if (std::none_of(results.begin(), results.end(),
+                   [](const Tensor& t) { return may_be_nonfinite(*t.impl()); }))
+    return;
+  std::vector<Operand> inputs;
+  for (std::size_t i = 0; i < operands.size(); ++i) {
+    const auto* number = std::get_if<Scalar>(&node.inputs()[i]);
+    inputs.push_back(number ? Operand(*number) : Operand(operands[i]));
+  }
+  if (!needs_look({node.primitive(), inputs, node.attributes().get(), results})) return;
+  // With a single step, the look is a part of it.
+  std::unique_ptr<Step> step;
+  if (p.steps.size() == mark + 1) {
+    step = recorder.take_step();
+  }
+  std::vector<TensorImpl*> given, made;
+  for (const Tensor& operand : operands) {
+    if (!operand.defined()) {
+      given.push_back(nullptr);
+      continue;
+    }
+    const int number = recorder.memory(operand.impl()->storage);
+    const bool stays = p.memories[static_cast<std::size_t>(number)].home == Home::input;
+    given.push_back(recorder.tensor(*operand.impl(), !stays));
+  }
+  for (const Tensor& result : results)
+    if (may_be_nonfinite(*result.impl())) made.push_back(recorder.tensor(*result.impl()));
+  recorder.add_step(looking_step(std::move(step), node, std::move(given), std::move(made)));
+}
+
+}  // namespace
+
+Plan::Plan(GraphPointer graph, std::span<const Tensor> inputs, std::span<const Donation> donations, Kind kind)
     : self_(std::make_unique<Implementation>()) {
   Implementation& p = *self_;
   p.graph = std::move(graph);
@@ -649,7 +639,10 @@ Plan::Plan(GraphPointer graph, std::span<const Tensor> inputs, std::span<const D
         results.push_back(make_tensor(type.shape, type.dtype, type.device));
       abstract_evaluation.needs_values = true;
     }
-    if (!abstract_evaluation.needs_values) continue;
+    if (!abstract_evaluation.needs_values) {
+      if (kind == Kind::watched) add_look(p, recorder, mark, *node, held, results);
+      continue;
+    }
 
     // Evaluated as it comes: operands get handles, results their memory.
     recorder.drop_steps(mark);
@@ -689,8 +682,10 @@ Plan::Plan(GraphPointer graph, std::span<const Tensor> inputs, std::span<const D
         if (keeps && given[i] && given[i]->dtype != DType::sequence) handles[i] = handles[i].clone();
         arguments.emplace_back(handles[i]);
       }
-      TensorList found =
-          node->regions().empty() ? evaluate(*node, arguments) : run_regions(*node, arguments, run_region);
+      const NodeOrigin origin(node->location());
+      // Watched primitives are seen one by one.
+      TensorList found = node->regions().empty() || is_watched() ? evaluate(*node, arguments)
+                                                                 : run_regions(*node, arguments, run_region);
       for (std::size_t i = 0; i < found.size(); ++i) {
         if (!made[i].own) continue;
         Tensor result = found[i];
@@ -715,8 +710,13 @@ Plan::Plan(GraphPointer graph, std::span<const Tensor> inputs, std::span<const D
   }
   p.add_outputs(recorder, values);
   p.accept(donations);
-  p.find_stages();
-  p.place();
+  for (const auto& node : p.graph->nodes())
+    for (const Tensor& value : values[static_cast<std::size_t>(node->number())]) {
+      Memory& memory = p.memories[static_cast<std::size_t>(recorder.memory(value.impl()->storage))];
+      if (!memory.maker) memory.maker = node.get();
+    }
+  p.find_stages(kind == Kind::watched ? 1 : thread_count());  // what watches belongs to this thread
+  p.place(kind != Kind::memory);
 }
 
 Plan::~Plan() = default;
@@ -725,6 +725,32 @@ bool Plan::has_fresh_outputs() const { return self_->fresh_outputs; }
 bool Plan::is_donated(int output) const { return self_->outputs[static_cast<std::size_t>(output)].donated; }
 std::size_t Plan::arena_bytes() const { return self_->arena_bytes; }
 std::size_t Plan::step_count() const { return self_->steps.size(); }
+
+MemoryPlan Plan::memory() const {
+  constexpr std::size_t shown = 10;
+  MemoryPlan plan;
+  plan.intermediate = charged_bytes(self_->arena_bytes);
+  std::vector<const Memory*> made;
+  for (const Memory& memory : self_->memories) {
+    const std::size_t bytes = charged_bytes(memory.bytes);
+    switch (memory.home) {
+      case Home::input:
+        if (!memory.donated) (memory.number < 0 ? plan.constants : plan.inputs) += bytes;
+        break;
+      case Home::output: plan.outputs += bytes; break;
+      case Home::result: plan.evaluated += bytes; break;
+      case Home::arena: break;
+    }
+    if (memory.home != Home::input && memory.maker && memory.first >= 0) made.push_back(&memory);
+  }
+  std::stable_sort(made.begin(), made.end(),
+                   [](const Memory* a, const Memory* b) { return a->bytes > b->bytes; });
+  if (made.size() > shown) made.resize(shown);
+  const ValueNames names(*self_->graph);
+  for (const Memory* memory : made)
+    plan.largest.push_back({memory->bytes, line_of(*memory->maker, names), memory->maker->location()});
+  return plan;
+}
 
 bool Plan::fits(std::span<const Tensor> inputs) const {
   for (std::size_t i = 0; i < inputs.size(); ++i) {

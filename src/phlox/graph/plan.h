@@ -9,9 +9,10 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <string>
 #include <vector>
 
-#include "phlox/graph/graph.h"
+#include "phlox/graph/memory_plan.h"
 
 namespace phlox::graph {
 
@@ -23,8 +24,14 @@ struct Donation {
 
 class Plan {
  public:
-  // For inputs with the strides of these.
-  Plan(GraphPointer graph, std::span<const Tensor> inputs, std::span<const Donation> donations = {});
+  enum class Kind : std::uint8_t {
+    plain,
+    watched,  // results are looked at (ops/primitives/watch.h)
+    memory,   // takes no memory and cannot run: to be asked how much it would take
+  };
+  // For inputs with the strides of these, which need no data.
+  Plan(GraphPointer graph, std::span<const Tensor> inputs, std::span<const Donation> donations = {},
+       Kind kind = Kind::plain);
   ~Plan();
 
   // Whether the inputs have the layout that the plan is for.
@@ -37,6 +44,7 @@ class Plan {
   bool has_fresh_outputs() const;
 
   std::size_t arena_bytes() const;  // of the block for intermediate values
+  MemoryPlan memory() const;
   std::size_t step_count() const;
 
   struct Implementation;

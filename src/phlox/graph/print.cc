@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include "phlox/graph/graph.h"
+#include "phlox/graph/lines.h"
 #include "phlox/graph/text.h"
 #include "phlox/ops/functions.h"
 
@@ -10,32 +11,6 @@ namespace {
 
 constexpr std::int64_t largest_written_constant = 16;
 
-bool is_named(const Node& node) { return node.constant().numel() > largest_written_constant; }
-
-// Gives values their names: inputs their own, others numbers.
-class Names {
- public:
-  explicit Names(const Graph& graph) {
-    for (std::size_t i = 0; i < graph.inputs().size(); ++i)
-      inputs_[graph.inputs()[i].node] = graph.input_name(static_cast<int>(i));
-    int next = 0;
-    for (const auto& node : graph.nodes()) {
-      if (node->kind() == NodeKind::input) continue;
-      first_[node.get()] = next;
-      next += std::max(1, static_cast<int>(node->types().size()));
-    }
-  }
-  std::string operator()(const Value& value) const {
-    const auto input = inputs_.find(value.node);
-    if (input != inputs_.end()) return "%" + input->second;
-    return fmt::format("%{}", first_.at(value.node) + value.output);
-  }
-
- private:
-  std::unordered_map<const Node*, std::string> inputs_;
-  std::unordered_map<const Node*, int> first_;
-};
-
 std::string values_of(const Tensor& constant) {
   std::string text;
   const Tensor flat = constant.rank() == 1 ? constant : reshape(constant, {-1});
@@ -43,7 +18,7 @@ std::string values_of(const Tensor& constant) {
   return text;
 }
 
-std::string input_text(const Input& input, const Names& names) {
+std::string input_text(const Input& input, const std::function<std::string(const Value&)>& names) {
   if (const auto* value = std::get_if<Value>(&input)) return names(*value);
   if (const auto* number = std::get_if<Scalar>(&input)) return text_of(*number);
   return "none";
@@ -55,6 +30,41 @@ std::string text_of(const Graph& graph, const PrintOptions& options, const std::
 std::string join(std::span<const std::string> parts) { return fmt::format("{}", fmt::join(parts, ", ")); }
 
 }  // namespace
+
+bool is_named(const Node& constant) { return constant.constant().numel() > largest_written_constant; }
+
+ValueNames::ValueNames(const Graph& graph) {
+  for (std::size_t i = 0; i < graph.inputs().size(); ++i)
+    inputs_[graph.inputs()[i].node] = graph.input_name(static_cast<int>(i));
+  int next = 0;
+  for (const auto& node : graph.nodes()) {
+    if (node->kind() == NodeKind::input) continue;
+    first_[node.get()] = next;
+    next += std::max(1, static_cast<int>(node->types().size()));
+  }
+}
+
+std::string ValueNames::operator()(const Value& value) const {
+  const auto input = inputs_.find(value.node);
+  if (input != inputs_.end()) return "%" + input->second;
+  return fmt::format("%{}", first_.at(value.node) + value.output);
+}
+
+std::string line_of(const Node& node, const std::function<std::string(const Value&)>& names,
+                    const std::string& constant) {
+  std::vector<std::string> results, inputs;
+  for (int i = 0; i < static_cast<int>(node.types().size()); ++i)
+    results.push_back(
+        fmt::format("{}: {}", names({&node, i}), to_string(node.types()[static_cast<std::size_t>(i)])));
+  if (node.kind() == NodeKind::constant) {
+    inputs.push_back(is_named(node) ? constant : values_of(node.constant()));
+  } else {
+    for (const Input& input : node.inputs()) inputs.push_back(input_text(input, names));
+    if (std::string attributes = node.attributes().to_string(); !attributes.empty())
+      inputs.push_back(std::move(attributes));
+  }
+  return fmt::format("{} = {}({})", join(results), node.name(), join(inputs));
+}
 
 TensorList named_constants(const Graph& graph) {
   TensorList constants;
@@ -76,25 +86,16 @@ namespace {
 // "(inputs) { nodes }", where each line begins with the indentation.
 std::string text_of(const Graph& graph, const PrintOptions& options, const std::string& indentation,
                     int& named) {
-  const Names names(graph);
+  const ValueNames names(graph);
   std::vector<std::string> parts;
   for (const Value& input : graph.inputs())
     parts.push_back(fmt::format("{}: {}", names(input), to_string(input.type())));
   std::string text = fmt::format("({}) {{\n", join(parts));
   for (const auto& node : graph.nodes()) {
     if (node->kind() == NodeKind::input) continue;
-    std::vector<std::string> results, inputs;
-    for (int i = 0; i < static_cast<int>(node->types().size()); ++i)
-      results.push_back(fmt::format("{}: {}", names({node.get(), i}),
-                                    to_string(node->types()[static_cast<std::size_t>(i)])));
-    if (node->kind() == NodeKind::constant) {
-      inputs.push_back(is_named(*node) ? fmt::format("@{}", named++) : values_of(node->constant()));
-    } else {
-      for (const Input& input : node->inputs()) inputs.push_back(input_text(input, names));
-      if (std::string attributes = node->attributes().to_string(); !attributes.empty())
-        inputs.push_back(std::move(attributes));
-    }
-    text += fmt::format("{}  {} = {}({})", indentation, join(results), node->name(), join(inputs));
+    std::string constant;
+    if (node->kind() == NodeKind::constant && is_named(*node)) constant = fmt::format("@{}", named++);
+    text += fmt::format("{}  {}", indentation, line_of(*node, names, constant));
     for (const GraphPointer& region : node->regions())
       text += " " + text_of(*region, options, indentation + "  ", named);
     if (options.locations && !node->location().empty()) text += "  # " + node->location();

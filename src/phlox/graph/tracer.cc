@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <atomic>
 
+#include "phlox/core/origin.h"
 #include "phlox/core/recording.h"
 #include "phlox/core/strided.h"
 #include "phlox/graph/evaluate.h"
@@ -161,7 +162,7 @@ void Tracer::restore() {
 
 Value Tracer::node(const char* primitive, std::vector<Input> inputs, const void* attributes) {
   const Primitive& p = *find_primitive(primitive);
-  return {&builder_.add(p, std::move(inputs), Attributes(p, attributes), {}, current_location()), 0};
+  return {&builder_.add(p, std::move(inputs), Attributes(p, attributes), {}, origin_of_call()), 0};
 }
 
 Value Tracer::view(const Value& input, const ViewAttributes& attributes) {
@@ -351,6 +352,7 @@ TensorList Tracer::run(const Primitive& primitive, std::span<const Operand> inpu
     AbstractScope abstract;
     results = primitive.evaluate(inputs, attributes);
   }
+  note_origin(results);
   const std::string_view name = primitive.name;
   if (name == "detach" && values.size() == 1) return results;  // used() sees to it
   if (name == "view") {
@@ -368,7 +370,7 @@ TensorList Tracer::run(const Primitive& primitive, std::span<const Operand> inpu
   std::vector<Type> types;
   for (const Tensor& result : results) types.push_back(type_of(result));
   const Node& node = builder_.add(primitive, std::move(values), Attributes(primitive, attributes),
-                                  std::move(types), current_location());
+                                  std::move(types), origin_of_call());
   if (name == "detach") {
     const Tensor result = stand_for({&node, 0});
     if (const Edge edge = gradient_edge(results[0]); edge.node)
@@ -471,8 +473,7 @@ void Tracer::require(const Tensor& condition, const std::string& message) {
   Attributes attributes = Attributes::defaults(check);
   attributes.set("error", "AssertionError");
   attributes.set("message", quoted(message));
-  required_.push_back(
-      {&builder_.add(check, {value, value}, std::move(attributes), {}, current_location()), 0});
+  required_.push_back({&builder_.add(check, {value, value}, std::move(attributes), {}, origin_of_call()), 0});
 }
 
 Tracer::Stream& Tracer::stream_of(Generator* generator) {
@@ -492,7 +493,7 @@ TensorList Tracer::add_effect(const Primitive& primitive, std::span<const Operan
   std::vector<Input> values{stream_of(nullptr).state};
   for (const Operand& input : inputs.subspan(1)) values.emplace_back(used(input.tensor()));
   const Node& node =
-      builder_.add(primitive, std::move(values), Attributes(primitive, attributes), {}, current_location());
+      builder_.add(primitive, std::move(values), Attributes(primitive, attributes), {}, origin_of_call());
   const Value count{&node, 0};
   stream_of(nullptr).state = count;
   const Tensor result = abstract_tensor(count.type());
@@ -517,7 +518,7 @@ Tensor Tracer::draw(Generator& generator, std::int64_t blocks) {
   const Primitive& advance = *find_primitive("advance_random");
   Attributes attributes = Attributes::defaults(advance);
   attributes.set("blocks", std::to_string(blocks));
-  stream->state = {&builder_.add(advance, {stream->state}, std::move(attributes), {}, current_location()), 0};
+  stream->state = {&builder_.add(advance, {stream->state}, std::move(attributes), {}, origin_of_call()), 0};
   return drawn;
 }
 
@@ -660,7 +661,7 @@ Captured Tracer::finish(const TensorList& results, bool by_value) {
 
 void Tracer::check_nothing_escaped() const {
   for (const auto& [storage, memory] : memories_) {
-    if (memory->holder->has_data() || storage->references.unique()) continue;
+    if (memory->holder->has_data() || memory->source >= 0 || storage->references.unique()) continue;
     const Tensor tensor(memory->holder);
     fail<GraphError>(ErrorCode::not_capturable,
                      "a tensor that was made while a function is captured is kept by the program")

@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "phlox/core/recording.h"
+#include "phlox/core/origin.h"
 #include "phlox/graph/control_flow.h"
 #include "phlox/graph/evaluate.h"
 #include "phlox/graph/graph_gradient.h"
@@ -263,7 +264,7 @@ TensorList Tracer::add_region_node(const char* primitive, const TensorList& lead
   for (const Tensor& tensor : given) inputs.emplace_back(used(tensor));
   const Primitive& p = *find_primitive(primitive);
   const Node& node =
-      builder_.add(p, std::move(inputs), Attributes::defaults(p), {}, current_location(), regions);
+      builder_.add(p, std::move(inputs), Attributes::defaults(p), {}, origin_of_call(), regions);
   TensorList results;
   for (int i = 0; i < static_cast<int>(node.types().size()); ++i) results.push_back(stand_for({&node, i}));
   if (loop) {

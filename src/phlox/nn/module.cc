@@ -6,9 +6,11 @@
 #include <algorithm>
 #include <cstdlib>
 #include <typeinfo>
+#include <unordered_map>
 #include <unordered_set>
 
 #include "phlox/core/mode.h"
+#include "phlox/nn/running_module.h"
 #include "phlox/nn/utils.h"
 #include "phlox/ops/functions.h"
 
@@ -70,9 +72,14 @@ Tensor make_parameter(const Tensor& value, bool requires_grad) {
   return parameter;
 }
 
+namespace {
+std::atomic<std::uint64_t> tree_version{1};  // changes when a module gets another name, or goes
+}
+
 Module::Module(Module* parent, const std::string& name) { parent->register_module(name, *this); }
 
 Module::~Module() {
+  ++tree_version;
   for (Module* parent : parents_) parent->forget(this);
   for (const Part& part : parts_) {
     if (!part.owner) std::erase(part.module->parents_, this);
@@ -89,7 +96,43 @@ Tensor Module::forward(Tensor) {
       .raise();
 }
 
+namespace {
+
+const Module& module_of(const RunningPart& part) { return *static_cast<const Module*>(part.part); }
+
+// `Linear "head"` for the innermost module that runs, by its name in the outermost that has it.
+std::string name_of_running(const RunningPart& innermost) {
+  // Asked for with each recorded operation while results are watched.
+  struct Known {
+    const Module* outermost;
+    std::uint64_t version;
+    std::string name;
+  };
+  thread_local std::unordered_map<const Module*, Known> known;
+  const Module& module = module_of(innermost);
+  const RunningPart* outermost = &innermost;
+  while (outermost->outer) outermost = outermost->outer;
+  const std::uint64_t version = tree_version.load(std::memory_order_relaxed);
+  Known& found = known[&module];
+  if (found.outermost == &module_of(*outermost) && found.version == version) return found.name;
+  std::string name;
+  for (const RunningPart* part = &innermost; part; part = part->outer)
+    for (const auto& [path, candidate] : const_cast<Module&>(module_of(*part)).named_modules())
+      if (candidate == &module && !path.empty()) name = path;
+  name = name.empty() ? module.type_name() : fmt::format("{} \"{}\"", module.type_name(), name);
+  found = {&module_of(*outermost), version, name};
+  return name;
+}
+
+}  // namespace
+
+RunningModule::RunningModule(const Module& module) : part_{running_part, &module, name_of_running} {
+  running_part = &part_;
+}
+RunningModule::~RunningModule() { running_part = part_.outer; }
+
 Tensor Module::operator()(const Tensor& input) {
+  const RunningModule running(*this);
   try {
     if (!has_hooks()) [[likely]]
       return forward(input);
@@ -140,6 +183,7 @@ void Module::check_new_name(const std::string& name) const {
 }
 
 void Module::check_part(const std::string& name, const Module& part) const {
+  ++tree_version;
   if (!part.contains(*this)) return;
   fail<ValueError>(ErrorCode::module_misuse, "{}: the part \"{}\" is the module itself or contains it",
                    type_name(), name)
@@ -209,6 +253,7 @@ void Module::unregister(const std::string& name) {
   const auto named = [&](const auto& slot) { return slot.name == name; };
   if (auto part = find_named(parts_, name); part != parts_.end()) {
     if (!part->owner) erase_one(part->module->parents_, this);
+    ++tree_version;
     parts_.erase(part);
   } else if (std::erase_if(parameters_, named) + std::erase_if(buffers_, named) == 0) {
     raise_unknown(*this, name);

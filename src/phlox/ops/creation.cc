@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "phlox/core/recording.h"
+#include "phlox/core/watch_bit.h"
 #include "phlox/ops/primitives/convert.h"
 #include "phlox/ops/primitives/device_kernels.h"
 #include "phlox/ops/primitives/fill.h"
@@ -67,7 +68,7 @@ Tensor filled_like(const Tensor& input, const Scalar& value, OptionalDType dtype
                    bool requires_grad) {
   const DType kind = dtype.value_or(input.dtype());
   value.check_fits(kind);
-  if (thread_mode.interpreter_count || (device && *device != input.device()))
+  if (interpreters() || (device && *device != input.device()))
     return marked(apply_fill(input.shape(), value, kind, device.value_or(input.device())), requires_grad);
   Tensor result = make_tensor_like(input, input.shape(), kind);
   device_kernels(result.device()).fill(*result.impl(), value);

@@ -4,6 +4,7 @@
 #include <numeric>
 
 #include "phlox/core/recording.h"
+#include "phlox/core/watch_bit.h"
 #include "phlox/ops/primitives/batching.h"
 #include "phlox/ops/primitives/device_kernels.h"
 #include "phlox/ops/functions.h"
@@ -513,7 +514,7 @@ struct DrawnState {
 
 // Interpreters see the tensor, kernels the words.
 DrawnState drawn_from(const Tensor& state) {
-  return {thread_mode.interpreter_count ? GeneratorState{} : state_from(state), state};
+  return {interpreters() ? GeneratorState{} : state_from(state), state};
 }
 
 Tensor run_dropout(const Tensor& input, const DropoutAttributes& attributes, const DrawnState& state);

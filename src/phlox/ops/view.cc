@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "phlox/core/recording.h"
+#include "phlox/core/watch_bit.h"
 #include "phlox/ops/primitives/batching.h"
 #include "phlox/ops/primitives/convert.h"
 #include "phlox/ops/primitives/device_kernels.h"
@@ -303,9 +304,7 @@ Tensor apply_view_gradient(const Tensor& gradient, const Shape& shape, const Vie
 namespace {
 
 // True when a view is only strides: nobody watches and no gradient is recorded.
-bool is_unwatched(const Tensor& input) {
-  return thread_mode.interpreter_count == 0 && !needs_gradient(input);
-}
+bool is_unwatched(const Tensor& input) { return interpreters() == 0 && !needs_gradient(input); }
 
 }  // namespace
 

@@ -1,5 +1,6 @@
 #include "phlox/optim/sgd.h"
 
+#include "phlox/core/watch_bit.h"
 #include "phlox/ops/functions.h"
 #include "phlox/optim/update.h"
 
@@ -41,7 +42,7 @@ void SGD::update_parameter(std::size_t group, std::size_t index, const Tensor& p
   }
   Tensor& buffer = states_[index].momentum_buffer;
   if (!buffer.defined()) {
-    if (thread_mode.interpreter_count)
+    if (interpreters())
       fail<GraphError>(ErrorCode::first_call_eager,
                        "SGD: the first step with momentum differs from the others")
           .hint("call the function once before it is captured")

@@ -12,6 +12,7 @@
 #include "python/training/module_class.h"
 #include "python/tensor/operations.h"
 #include "phlox/core/mode.h"
+#include "phlox/nn/running_module.h"
 #include "python/training/state_dict.h"
 
 namespace nb = nanobind;
@@ -162,6 +163,7 @@ PyObject* call_forward_alone(PyObject* self, PyObject* arguments) {
 PyObject* call(PyObject* self, PyObject* arguments, PyObject* keywords) noexcept {
   PHLOX_TRY
   nn::Module& module = module_of(self);
+  const nn::RunningModule running(module);
   const bool one_tensor = PyTuple_GET_SIZE(arguments) == 1 && is_tensor(PyTuple_GET_ITEM(arguments, 0)) &&
                           (!keywords || PyDict_GET_SIZE(keywords) == 0);
   const bool watched = find_backward_hooks(self);

@@ -8,7 +8,9 @@
 #include "phlox/device/cpu/complex_interpreter.h"
 #include "phlox/device/cpu/convert.h"
 #include "phlox/device/cpu/device.h"
+#include "phlox/device/cpu/nonfinite.h"
 #include "phlox/device/cpu/pointwise_kernel_entry.h"
+#include "phlox/ops/primitives/watch.h"
 #include "phlox/device/cpu/processor.h"
 #include "phlox/ops/primitives/device_kernels.h"
 
@@ -220,11 +222,11 @@ void splat(char* buffer, int bytes, std::int64_t count) {
 }
 
 void run_part(const Loop& loop, const Runner& run, const KernelScalar* scalars, bool buffered, bool streamed,
-              std::int64_t begin, std::int64_t end) {
+              DType dtype, PointwiseLook* look, std::int64_t begin, std::int64_t end) {
   Buffers buffers;
   const int inputs = loop.operand_count - 1;
   const LoopOperand& output = loop.operands[inputs];
-  const std::int64_t step = buffered || streamed ? loop.block : end - begin;
+  const std::int64_t step = buffered || streamed || look ? loop.block : end - begin;
   const char* splatted[max_operands] = {};
   for (int k = 0; k < inputs; ++k) {
     if (!loop.operands[k].weak) continue;
@@ -277,6 +279,7 @@ void run_part(const Loop& loop, const Runner& run, const KernelScalar* scalars, 
     else if (!streamed && in_row && output.same_dtype && output.strides[inner] == output.bytes)
       target = position.address(loop, output);
     run(addresses, scalars, target, n);
+    if (look && has_nonfinite(dtype, target, n)) look->found.store(true, std::memory_order_relaxed);
     if (target == buffers.bytes[inputs]) {
       if (streamed) {
         stream_copy(target, output.base + i * output.bytes, n * output.bytes);
@@ -339,10 +342,13 @@ void pointwise(const PointwiseCall& call) {
   const LoopOperand& target = loop.operands[loop.operand_count - 1];
   const bool streamed =
       target.dense && loop.count * target.bytes >= streaming_threshold && !reads_output(call);
+  PointwiseLook* look = std::exchange(pointwise_look, nullptr);
+  if (look && (output.dtype != dtype || !is_floating(dtype))) look = nullptr;  // rounding may give infinities
+  if (look) look->looked = true;
   parallel_for(
       0, loop.count, parallel_grain,
       [&](std::int64_t begin, std::int64_t end) {
-        run_part(loop, run, call.scalars, buffered, streamed, begin, end);
+        run_part(loop, run, call.scalars, buffered, streamed, dtype, look, begin, end);
       },
       64);
 }

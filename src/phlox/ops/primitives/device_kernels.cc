@@ -1,4 +1,5 @@
 #include "phlox/ops/primitives/device_kernels.h"
+#include "phlox/core/watch_bit.h"
 
 #include <atomic>
 
@@ -13,7 +14,7 @@ const DeviceKernels& device_kernels(Device device) {
   if (thread_mode.abstract) [[unlikely]]
     return *abstract_evaluation.kernels;
   // Who reaches a device while an interpreter waits for primitives would escape it.
-  if (thread_mode.interpreter_count) [[unlikely]]
+  if (interpreters()) [[unlikely]]
     fail<GraphError>(ErrorCode::not_capturable,
                      "an operation reads or writes data in a way that cannot be captured")
         .raise();

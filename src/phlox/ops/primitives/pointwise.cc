@@ -14,6 +14,7 @@
 #include "phlox/ops/in_place.h"
 #include "phlox/ops/primitives/primitive.h"
 #include "phlox/ops/primitives/rules.h"
+#include "phlox/ops/primitives/watch.h"
 #include "phlox/ops/sum_to_shape.h"
 
 namespace phlox {
@@ -314,9 +315,10 @@ class DirectCall {
     if (lead == inputs.size() || !inputs[lead].is_tensor()) return false;
     like_ = &inputs[lead].tensor();
     const TensorImpl* first = like_->impl();
+    if (pointwise_look && first->count > looked_at_block) return false;
     kernel_ = function.kernels[static_cast<int>(first->dtype)].load(std::memory_order_relaxed);
-    if (!kernel_ || thread_mode.abstract || thread_mode.interpreter_count || first->count > small ||
-        !first->contiguous || first->device.type != DeviceType::cpu)
+    if (!kernel_ || thread_mode.abstract || interpreters() || first->count > small || !first->contiguous ||
+        first->device.type != DeviceType::cpu)
       return false;
     bool used = false;
     for (std::size_t i = 0; i < inputs.size(); ++i) {
@@ -457,6 +459,19 @@ Tensor apply_pointwise(const PointwiseFunction& function, std::span<const Operan
   return output;
 }
 
+namespace {
+
+void watch_in_place(const PointwiseFunction& function, std::span<const Operand> inputs,
+                    std::span<const KernelScalar> scalars, const Tensor& target,
+                    const PointwiseLook& look = {}) {
+  if (thread_mode.abstract) return;
+  PointwiseAttributes attributes{&function, {}};
+  for (const KernelScalar& scalar : scalars) attributes.scalars.push_back(number_of(scalar));
+  look_at_results({pointwise_primitive, inputs, &attributes, {&target, 1}}, look);
+}
+
+}  // namespace
+
 const Tensor& apply_pointwise_into(const PointwiseFunction& function, std::span<const Operand> inputs,
                                    std::span<const KernelScalar> scalars, const Tensor& target,
                                    bool in_place) {
@@ -476,6 +491,8 @@ const Tensor& apply_pointwise_into(const PointwiseFunction& function, std::span<
       direct.fits(target.impl(), function.predicate() ? DType::bool_ : direct.like().dtype(), inputs)) {
     direct.run(scalars, target.impl());
     bump_version(target);
+    if (is_watched()) [[unlikely]]
+      watch_in_place(function, inputs, scalars, target);
     return target;
   }
   const Shape shape = broadcast_all(function, inputs);
@@ -495,7 +512,7 @@ const Tensor& apply_pointwise_into(const PointwiseFunction& function, std::span<
   check_kind_kept(result, target, function.name);
 
   // The target may be read by the call through another view; a direct element-by-element overlap is safe.
-  if (recorded || thread_mode.interpreter_count) {
+  if (recorded || interpreters()) {
     // Gradients may need the value of an input in the memory that is written: then the call gets a copy of it.
     Tensor copies[max_pointwise_inputs];
     std::vector<Operand> operands(inputs.begin(), inputs.end());
@@ -525,6 +542,17 @@ const Tensor& apply_pointwise_into(const PointwiseFunction& function, std::span<
     Tensor value = make_tensor(shape, result, target.device());
     run(function, inputs, scalars, compute, value);
     device_kernels(target.device()).convert(*value.impl(), *target.impl());
+    if (is_watched()) [[unlikely]]
+      watch_in_place(function, inputs, scalars, target);
+  } else if (is_watched()) {
+    PointwiseLook look;
+    {
+      const PointwiseLookScope looking(look);
+      run(function, inputs, scalars, compute, target);
+    }
+    bump_version(target);
+    watch_in_place(function, inputs, scalars, target, look);
+    return target;
   } else {
     run(function, inputs, scalars, compute, target);
   }

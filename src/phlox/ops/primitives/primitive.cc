@@ -2,6 +2,11 @@
 
 #include <algorithm>
 
+#include "phlox/core/random.h"
+#include "phlox/ops/in_place.h"
+#include "phlox/ops/primitives/random.h"
+#include "phlox/ops/primitives/watch.h"
+
 namespace phlox {
 
 std::span<const Primitive* const> primitives() {
@@ -41,14 +46,20 @@ class BelowTop {
 };
 
 TensorList interpret(const Primitive& primitive, std::span<const Operand> inputs, const void* attributes) {
+  if (!interpreters()) return run_watched(primitive, inputs, attributes);
   return BelowTop()->run(primitive, inputs, attributes);
 }
-void interpret_write(const Tensor& target, const Tensor& source) { BelowTop()->write(target, source); }
+void interpret_write(const Tensor& target, const Tensor& source) {
+  if (interpreters()) return BelowTop()->write(target, source);
+  const Unwatched unwatched;
+  copy_data(source, target);
+}
 void detail::note_gradient_access(const Tensor& leaf, bool reads) {
-  BelowTop()->gradient_access(leaf, reads);
+  if (interpreters()) BelowTop()->gradient_access(leaf, reads);
 }
 Tensor interpret_draw(Generator& generator, std::int64_t blocks) {
-  return BelowTop()->draw(generator, blocks);
+  if (interpreters()) return BelowTop()->draw(generator, blocks);
+  return state_tensor(generator.reserve(static_cast<std::uint64_t>(blocks)));
 }
 
 }  // namespace phlox

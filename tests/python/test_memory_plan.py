@@ -1,0 +1,153 @@
+"""The memory of a captured step, told before it runs, against what the allocator counts while it runs."""
+
+# shard: graph
+
+import gc
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import phlox as px
+from phlox import nn
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv1 = nn.Conv2d(1, 32, 3, padding=1)
+        self.conv2 = nn.Conv2d(32, 64, 3, padding=1)
+        self.norm = nn.BatchNorm2d(64)
+        self.head = nn.Linear(64 * 4 * 4, 10)
+
+    def forward(self, x):
+        x = px.relu(self.norm(self.conv2(px.relu(self.conv1(x)))))
+        return self.head(px.adaptive_max_pool2d(x, 4).flatten(1))
+
+
+def mlp():
+    return nn.Sequential(nn.Linear(256, 512), nn.ReLU(), nn.Linear(512, 512), nn.ReLU(), nn.Linear(512, 10))
+
+
+def encoder():
+    class Classifier(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.embedding = nn.Embedding(100, 64)
+            self.query, self.key, self.value = (nn.Linear(64, 64) for _ in range(3))
+            self.norm = nn.LayerNorm(64)
+            self.head = nn.Linear(64, 10)
+
+        def forward(self, x):
+            x = self.embedding(x)
+            y = nn.functional.scaled_dot_product_attention(self.query(x), self.key(x), self.value(x))
+            return self.head(self.norm(x + y).mean(1))
+
+    return Classifier()
+
+
+CASES = {
+    "mlp": (mlp, lambda b: px.randn(b, 256), 512),
+    "convolutions": (Net, lambda b: px.randn(b, 1, 28, 28), 64),
+    "attention": (encoder, lambda b: px.randint(0, 100, (b, 32)), 64),
+}
+
+
+def step_of(make, optimizer=px.optim.AdamW):
+    px.manual_seed(0)
+    net = make()
+    opt = optimizer(net.parameters(), lr=1e-3)
+
+    def step(x, y):
+        opt.zero_grad()
+        loss = nn.functional.cross_entropy(net(x), y)
+        loss.backward()
+        opt.step()
+        return loss
+
+    return step
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_the_peak_is_predicted_within_five_percent(case):
+    make, inputs, batch = CASES[case]
+    step = step_of(make)
+    x, y = inputs(batch), px.randint(0, 10, (batch,))
+    step(x, y)  # the state of the optimiser
+    gc.collect()
+    before = px.memory.statistics()["allocated_bytes"]
+    plan = px.memory.plan(step, x, y)
+    assert px.memory.statistics()["allocated_bytes"] == before
+    jitted = px.jit(step)
+    px.memory.reset_peak()
+    jitted(x, y)
+    measured = px.memory.statistics()["peak_allocated_bytes"]
+    others = before - plan.inputs - plan.constants
+    assert abs(plan.peak + others - measured) <= 0.05 * (measured - others), (str(plan), measured, others)
+
+
+def test_the_plan_tells_the_largest_tensors():
+    plan = px.memory.plan(step_of(Net), px.randn(16, 1, 28, 28), px.randint(0, 10, (16,)))
+    sizes = [size for size, _, _ in plan.largest]
+    assert len(sizes) == 10 and sizes == sorted(sizes, reverse=True)
+    assert 'in Conv2d "conv2"' in plan.largest[0][2] or 'in BatchNorm2d "norm"' in plan.largest[0][2]
+    text = str(plan)
+    assert text.startswith("peak ") and "in between" in text and "convolution" in text
+
+
+def test_the_largest_batch():
+    step = step_of(mlp)
+    x, y = px.randn(4096, 256), px.randint(0, 10, (4096,))
+    limit = px.memory.plan(step, x[:1000].clone(), y[:1000].clone()).peak
+    batch = px.memory.largest_batch(step, x, y, limit=limit)
+    assert 1000 <= batch < 1050
+    assert px.memory.plan(step, x[:batch].clone(), y[:batch].clone()).peak <= limit
+    assert px.memory.largest_batch(step, x, y, limit=1 << 40) == 4096
+    assert px.memory.largest_batch(step, x, y, limit=1 << 10) is None
+
+
+def test_out_of_memory_names_the_largest_batch():
+    step = px.jit(step_of(mlp, px.optim.SGD))
+    small = px.randn(8, 256), px.randint(0, 10, (8,))
+    step(*small)
+    x, y = px.randn(20000, 256), px.randint(0, 10, (20000,))
+    px.memory.empty_cache()
+    now = px.memory.statistics()["allocated_bytes"]
+    px.memory.set_limit(now + (40 << 20))
+    try:
+        with pytest.raises(px.errors.OutOfMemoryError) as error:
+            step(x, y)
+        text = str(error.value)
+        batch = int(text.split("a batch of ")[1].split()[0])
+        assert "in place of 20000" in text and 1000 < batch < 20000
+        x, y = x[:batch].clone(), y[:batch].clone()
+    finally:
+        px.memory.set_limit(0)
+    assert text.startswith("[E0403]")
+    assert step(*small).item() > 0
+
+
+def test_the_command(tmp_path):
+    (tmp_path / "program.py").write_text(
+        "import phlox as px\n\n\ndef f(x):\n    return (x.exp() + 1).sum()\n"
+    )
+
+    def phlox(*words):
+        environment = {**os.environ, "PYTHONPATH": str(Path(px.__file__).parents[1])}
+        return subprocess.run(
+            [sys.executable, "-m", "phlox", *words],
+            capture_output=True,
+            text=True,
+            env=environment,
+            cwd=tmp_path,
+        )
+
+    done = phlox("plan", "program:f", "--args", "f32[1000,1000]", "--limit", "4MB")
+    assert done.stdout.startswith("peak ") and "program.py:5" in done.stdout, done
+    batch = int(done.stdout.splitlines()[-1].removeprefix("largest batch in 4MB: "))
+    assert 300 < batch < 600
+    (tmp_path / "f.graph").write_text(phlox("graph", "print", "program:f", "--args", "f32[1000,1000]").stdout)
+    assert phlox("plan", "f.graph").stdout.startswith("peak ")
+    assert "is no size" in phlox("plan", "program:f", "--args", "f32[2]", "--limit", "much").stderr
