@@ -817,3 +817,40 @@ def test_a_number_stays_what_it_is_where_a_loop_gives_another_kind():
         return found
 
     assert [last(px.tensor(x)).item() for x in (-1.0, 3.0)] == [1.5, 2.0]
+
+
+def test_gradients_of_the_programs_own_are_not_followed():
+    """A custom function or a hook takes part in backward() inside; who follows the graph from outside is told."""
+
+    class Twice(px.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            return x * 2
+
+        @staticmethod
+        def backward(ctx, gradient):
+            return gradient * 100
+
+    def custom(x):
+        return Twice.apply(x) * 1
+
+    def hooked(x):
+        y = x * 2
+        y.register_hook(lambda g: g * 50)
+        return y * 1
+
+    def gradient(function, x):
+        x = x.detach().requires_grad_()
+        return px.autograd.grad(function(x).sum(), [x])[0]
+
+    for function, name in ((custom, "the function Twice"), (hooked, "a hook")):
+        assert same(px.jit(lambda x, f=function: gradient(f, x))(t(1, 2)), t(100, 100))
+        with pytest.raises(px.GraphError, match=f"do not go through {name}"):
+            gradient(px.jit(function), t(1, 2))
+        with pytest.raises(px.GraphError, match=f"do not go through {name}"):
+            branch = px.jit(
+                lambda x, f=function: gradient(lambda v: px.cond(v.sum() > 0, lambda: f(v), lambda: v), x)
+            )
+            branch(t(1, 2))
+    with px.no_grad():
+        assert same(px.jit(custom)(t(1, 2)), t(2, 4))

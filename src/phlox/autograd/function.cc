@@ -120,6 +120,10 @@ class FunctionNode final : public GradientNode {
   bool released_ = false;
 };
 
+bool is_custom_function(const GradientNode& node) {
+  return dynamic_cast<const FunctionNode*>(&node) != nullptr;
+}
+
 TensorList Context::saved_tensors() const {
   TensorList tensors;
   for (const SavedTensor& saved : saved_) tensors.push_back(saved.get(*node_));

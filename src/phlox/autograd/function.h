@@ -68,6 +68,9 @@ TensorList apply_function(const char* name, const TensorList& inputs,
                           const std::function<TensorList(Context&)>& forward,
                           std::function<Gradients(Context&, const Gradients&)> backward);
 
+// Whether a node of the tape was recorded by one of these.
+bool is_custom_function(const GradientNode& node);
+
 // "MyExp" for struct MyExp, wherever it is declared. The text lives as long as the program.
 const char* type_name(const std::type_info& type);
 

@@ -250,6 +250,11 @@ void Captured::record(const TensorList& given, const TensorList& inputs, const T
     any = true;
   }
   if (!any) return;
+  if (!own_gradient.empty())
+    fail<GraphError>(ErrorCode::not_capturable, "gradients of a captured function do not go through {}",
+                     own_gradient)
+        .hint("call backward() inside of the captured function")
+        .raise();
   std::vector<int> outputs;
   for (const Result& result : results)
     if (result.differentiable) outputs.push_back(result.output);

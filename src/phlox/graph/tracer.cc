@@ -4,7 +4,9 @@
 
 #include <algorithm>
 #include <atomic>
+#include <unordered_set>
 
+#include "phlox/autograd/function.h"
 #include "phlox/core/origin.h"
 #include "phlox/core/recording.h"
 #include "phlox/core/strided.h"
@@ -558,6 +560,27 @@ void Tracer::turn_literals_into_constants() {
   sources_ = std::move(kept);
 }
 
+// Who follows the graph backwards does not meet what the program put into the tape by itself.
+std::string Tracer::find_own_gradient(const TensorList& results) const {
+  std::unordered_set<GradientNode*> seen;
+  std::vector<GradientNode*> next;
+  const auto visit = [&](GradientNode* node) {
+    if (node && !node->leaf() && node->sequence() >= first_sequence_ && seen.insert(node).second)
+      next.push_back(node);
+  };
+  for (const Tensor& result : results)
+    if (const AutogradRecord* record = result.impl()->autograd) visit(record->node.get());
+  while (!next.empty()) {
+    GradientNode* const node = next.back();
+    next.pop_back();
+    if (autograd::is_custom_function(*node)) return fmt::format("the function {}", node->name());
+    const GradientNode::Hooks* hooks = node->existing_hooks();
+    if (hooks && (!hooks->before.empty() || !hooks->after.empty())) return "a hook";
+    for (const Edge& edge : node->edges()) visit(edge.node.get());
+  }
+  return {};
+}
+
 Captured Tracer::finish(const TensorList& results, bool by_value) {
   // Leaves that the function made go when it ends, and their gradients with them.
   for (const Tensor& argument : arguments_)
@@ -652,6 +675,7 @@ Captured Tracer::finish(const TensorList& results, bool by_value) {
         source.argument >= 0 ? arguments_[static_cast<std::size_t>(source.argument)] : source.tensor;
     carrying.push_back(tensor.defined() && !source.gradient && tensor.requires_grad());
   }
+  captured.own_gradient = find_own_gradient(results);
   const bool followed = by_value || std::any_of(captured.results.begin(), captured.results.end(),
                                                 [](const auto& result) { return result.differentiable; });
   const GraphPointer graph = builder_.finish(std::move(outputs));

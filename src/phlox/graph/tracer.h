@@ -125,7 +125,7 @@ class Tracer final : public Interpreter {
   // The last `required` outputs are computed for the checks in them.
   TensorList add_region_node(const char* primitive, const TensorList& leading, const TensorList& state,
                              std::span<const Source> around, std::size_t written, std::size_t required,
-                             std::vector<GraphPointer> regions);
+                             std::vector<GraphPointer> regions, const std::string& own_gradient);
   // The state of a loop, and of the checks in its body.
   TensorList with_checks(const TensorList& state, Captured& body);
   // Gives variables of a loop that are written in place their last values; these are the results then,
@@ -156,6 +156,7 @@ class Tracer final : public Interpreter {
   void assign(Memory& memory, int look, const Value& value);
   Value view(const Value& input, const ViewAttributes& attributes);
   Value node(const char* primitive, std::vector<Input> inputs, const void* attributes);
+  std::string find_own_gradient(const TensorList& results) const;
   void turn_literals_into_constants();
   void restore();
 

@@ -237,9 +237,12 @@ TensorList Tracer::region_operands(const TensorList& state, std::span<const Sour
 
 TensorList Tracer::add_region_node(const char* primitive, const TensorList& leading, const TensorList& state,
                                    std::span<const Source> around, std::size_t written, std::size_t required,
-                                   std::vector<GraphPointer> regions) {
+                                   std::vector<GraphPointer> regions, const std::string& own_gradient) {
   const TensorList operands = region_operands(state, around);
   const bool recorded = std::any_of(operands.begin(), operands.end(), needs_gradient);
+  if (recorded && !own_gradient.empty())
+    fail_capture("gradients of a branch or loop that depends on a tensor do not go through " + own_gradient,
+                 "call it outside of the branch or loop");
   for (std::size_t i = 0; i < written; ++i)
     if (recorded && !around[i].is_state() && needs_gradient(around[i].tensor))
       fail_capture("a tensor is written in place in a branch or loop where gradients are recorded",
@@ -336,7 +339,8 @@ TensorList Tracer::add_cond(const Tensor& condition, const Captured& yes, std::s
   return add_region_node("cond", {condition}, {}, around.sources(), around.written(),
                          yes.required.size() + no.required.size(),
                          {region_of(yes, {}, around, types, of_yes, results, true, 0, no.required.size()),
-                          region_of(no, {}, around, types, of_no, results, true, yes.required.size())});
+                          region_of(no, {}, around, types, of_no, results, true, yes.required.size())},
+                         yes.own_gradient.empty() ? no.own_gradient : yes.own_gradient);
 }
 
 namespace {
@@ -404,7 +408,8 @@ TensorList Tracer::trace_while(const std::function<Tensor(const TensorList&)>& t
       add_region_node(
           "while_loop", {}, all, around.sources(), around.written(), 0,
           {region_of(condition, types_of(all), around, others, all_results(condition), truth, false),
-           region_of(turn, types_of(all), around, others, all_results(turn), types_of(all))}));
+           region_of(turn, types_of(all), around, others, all_results(turn), types_of(all))},
+          turn.own_gradient));
 }
 
 TensorList Tracer::trace_for(const Tensor& count,
@@ -425,7 +430,8 @@ TensorList Tracer::trace_for(const Tensor& count,
       state, in_place,
       add_region_node("for_loop", {count}, all, around.sources(), around.written(), 0,
                       {region_of(turn, types_of(arguments), around, types_around(around.sources()),
-                                 all_results(turn), types_of(all))}));
+                                 all_results(turn), types_of(all))},
+                      turn.own_gradient));
 }
 
 // Truth values that are computed for the checks in a loop go round with its state, so that each turn computes them.
