@@ -783,6 +783,18 @@ def test_writes_without_gradients_keep_the_history():
         assert same(y, t(21, 27)) and same(x.grad, t(2, 2))
 
 
+def test_a_detached_view_and_its_leaf_in_one_branch():
+    """The view lies as the leaf does, but gradients do not flow through it."""
+    p = px.randn(4, 3, 2).requires_grad_()
+
+    def function(a):
+        y = px.cond(p.sum() > -1e9, lambda: px.where(a.detach().reshape(4, 3, 2) > 0, p, -p), lambda: p * 1)
+        return px.autograd.grad(y.sum(), [p])[0]
+
+    a = p.unfold(-1, 2, 1).detach()
+    assert same(px.jit(function)(a), function(a))
+
+
 def test_graphs_of_training_steps_detach_nothing():
     net = nn.Linear(2, 2)
     optimizer = px.optim.SGD(net.parameters(), lr=0.1)

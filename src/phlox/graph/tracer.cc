@@ -247,8 +247,11 @@ namespace {
 
 int Tracer::look_of(Memory& memory, const Tensor& tensor) {
   const Layout layout(*tensor.impl());
+  // What gradients flow to is not told from a tensor without them, though it lies in the same memory.
+  const bool by_itself = parent_ && memory.source >= 0 && tensor.requires_grad() && is_around(tensor);
   for (std::size_t i = 0; i < memory.looks.size(); ++i)
-    if (memory.looks[i].layout == layout) return static_cast<int>(i);
+    if (memory.looks[i].layout == layout && (!by_itself || memory.looks[i].source >= 0))
+      return static_cast<int>(i);
   // In a branch or loop each tensor of the program around it is an input by itself.
   if (parent_ && memory.source >= 0) {
     const Value value = add_source({.tensor = tensor}, type_of(tensor));
@@ -316,6 +319,11 @@ bool Tracer::may_carry(const Value& value) {
   return carries_[value.node] = carries;
 }
 
+bool Tracer::is_around(const Tensor& tensor) const {
+  const GradientNode* node = tensor.impl()->autograd->node.get();
+  return !node || node->sequence() < first_sequence_;
+}
+
 bool Tracer::is_linked(const Tensor& tensor) {
   if (!needs_gradient(tensor)) return false;
   Memory& memory = memory_of(tensor);
@@ -328,8 +336,8 @@ bool Tracer::is_linked(const Tensor& tensor) {
   Source& source = sources_[static_cast<std::size_t>(number)];
   if (source.argument >= 0 || source.gradient) return !is_leaf;
   // It may have been seen through another tensor in the same memory first, one without gradients.
-  const bool is_around = is_leaf || tensor.impl()->autograd->node->sequence() < first_sequence_;
-  if (is_around && !source.tensor.requires_grad() && Layout(*source.tensor.impl()) == Layout(*tensor.impl()))
+  if (is_around(tensor) && !source.tensor.requires_grad() &&
+      Layout(*source.tensor.impl()) == Layout(*tensor.impl()))
     source.tensor = tensor;
   return !is_leaf || source.tensor.unsafe_impl() == tensor.unsafe_impl();
 }

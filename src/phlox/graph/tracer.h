@@ -151,6 +151,8 @@ class Tracer final : public Interpreter {
   // when the graph is followed backwards, and no further.
   Value used(const Tensor& tensor);
   bool is_linked(const Tensor& tensor);
+  // Whether the history of a tensor with gradients is from before the capture, or that of a leaf.
+  bool is_around(const Tensor& tensor) const;
   // Whether gradients could flow through a value; more is known when the capture ends.
   bool may_carry(const Value& value);
   void assign(Memory& memory, int look, const Value& value);
