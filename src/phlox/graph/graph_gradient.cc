@@ -7,33 +7,11 @@
 #include "phlox/core/recording.h"
 #include "phlox/graph/evaluate.h"
 #include "phlox/ops/effects.h"
+#include "phlox/ops/primitives/detach.h"
 #include "phlox/ops/primitives/sequence.h"
 
 namespace phlox::graph {
-namespace {
-
-class AliasNode final : public GradientNode {
- public:
-  explicit AliasNode(const Tensor& original) : GradientNode("alias", 1) {
-    edges()[0] = gradient_edge(original);
-  }
-  void backward(std::span<const Tensor> output_gradients, std::span<Tensor> input_gradients) override {
-    input_gradients[0] = output_gradients[0];
-  }
-  void release_saved() override {}
-};
-
-}  // namespace
-
-Tensor with_history_of(const Tensor& tensor, const Tensor& origin) {
-  set_history(tensor, Reference<GradientNode>::adopt(new AliasNode(origin)));
-  return tensor;
-}
-
-Tensor recorded_alias(const Tensor& tensor) {
-  const Tensor alias = shallow_alias(tensor);
-  return needs_gradient(tensor) ? with_history_of(alias, tensor) : alias;
-}
+Tensor recorded_alias(const Tensor& tensor) { return with_history_of(shallow_alias(tensor), tensor); }
 
 TensorList gradients_of(const Graph& graph, const TensorList& inputs, const std::vector<bool>& wanted,
                         std::span<const Tensor> output_gradients) {

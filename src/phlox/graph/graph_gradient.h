@@ -14,8 +14,6 @@ namespace phlox::graph {
 TensorList gradients_of(const Graph& graph, const TensorList& inputs, const std::vector<bool>& wanted,
                         std::span<const Tensor> output_gradients);
 
-// Gives `tensor` the history of `origin`, with a place of its own in the tape.
-Tensor with_history_of(const Tensor& tensor, const Tensor& origin);
 // Another tensor in the same memory, with a place of its own in the tape.
 Tensor recorded_alias(const Tensor& tensor);
 

@@ -15,6 +15,7 @@
 #include "phlox/graph/tracer.h"
 #include "phlox/ops/functions.h"
 #include "phlox/ops/in_place.h"
+#include "phlox/ops/primitives/detach.h"
 #include "phlox/ops/primitives/random.h"
 #include "phlox/ops/primitives/sequence.h"
 
@@ -224,8 +225,7 @@ std::vector<Type> Tracer::result_types(const TensorList& arguments,
 // The primitive's operands (states..., around...), as the tape sees them: as they are now, whatever is written later.
 TensorList Tracer::region_operands(const TensorList& state, std::span<const Source> around) {
   const auto as_it_is = [this](const Tensor& tensor) {
-    const Tensor operand = stand_for(used(tensor));
-    return needs_gradient(tensor) ? with_history_of(operand, tensor) : operand;
+    return with_history_of(stand_for(used(tensor)), tensor);
   };
   TensorList operands;
   for (const Tensor& tensor : state) operands.push_back(as_it_is(tensor));

@@ -4,6 +4,7 @@
 #include "phlox/ops/primitives/device_kernels.h"
 #include "phlox/ops/functions.h"
 #include "phlox/ops/primitives/batching.h"
+#include "phlox/ops/primitives/detach.h"
 #include "phlox/ops/primitives/primitive.h"
 #include "phlox/ops/primitives/rules.h"
 
@@ -39,15 +40,6 @@ TensorList batch_check(const BatchedCall& call) {
 }
 PHLOX_BATCHING_RULE(check, batch_check);
 
-class CheckNode final : public GradientNode {
- public:
-  explicit CheckNode(const Tensor& value) : GradientNode("check", 1) { edges()[0] = gradient_edge(value); }
-  void backward(std::span<const Tensor> output_gradients, std::span<Tensor> input_gradients) override {
-    input_gradients[0] = output_gradients[0];
-  }
-  void release_saved() override {}
-};
-
 }  // namespace
 
 Tensor apply_check(const Tensor& value, const Tensor& condition, CheckError error,
@@ -65,9 +57,7 @@ Tensor apply_check(const Tensor& value, const Tensor& condition, CheckError erro
       fail<AssertionError>(ErrorCode::assertion_failed, "{}", message).raise();
     fail<ValueError>(ErrorCode::invalid_value, "{}", message).raise();
   }
-  Tensor result = shallow_alias(value);
-  if (needs_gradient(value)) set_history(result, Reference<GradientNode>::adopt(new CheckNode(value)));
-  return result;
+  return with_history_of(shallow_alias(value), value);
 }
 
 }  // namespace phlox

@@ -26,11 +26,9 @@ PHLOX_PRIMITIVE_RULE(detach, check_detach);
 TensorList batch_detach(const BatchedCall& call) { return {call.batched(0).detach()}; }
 PHLOX_BATCHING_RULE(detach, batch_detach);
 
-class DetachNode final : public GradientNode {
+class SameNode final : public GradientNode {
  public:
-  explicit DetachNode(const Tensor& history) : GradientNode("detach", 1) {
-    edges()[0] = gradient_edge(history);
-  }
+  explicit SameNode(const Tensor& origin) : GradientNode("same", 1) { edges()[0] = gradient_edge(origin); }
   void backward(std::span<const Tensor> output_gradients, std::span<Tensor> input_gradients) override {
     input_gradients[0] = output_gradients[0];
   }
@@ -45,10 +43,12 @@ Tensor apply_detach(const Tensor& value, const Tensor& history) {
     const NoAttributes none;
     return interpret(detach_primitive, std::span(operands, history.defined() ? 2 : 1), &none)[0];
   }
-  Tensor result = value.detach();
-  if (history.defined() && needs_gradient(history))
-    set_history(result, Reference<GradientNode>::adopt(new DetachNode(history)));
-  return result;
+  return history.defined() ? with_history_of(value.detach(), history) : value.detach();
+}
+
+Tensor with_history_of(const Tensor& tensor, const Tensor& origin) {
+  if (needs_gradient(origin)) set_history(tensor, Reference<GradientNode>::adopt(new SameNode(origin)));
+  return tensor;
 }
 
 }  // namespace phlox
