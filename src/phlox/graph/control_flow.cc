@@ -42,12 +42,6 @@ TensorList tensors_of(std::span<const Operand> operands) {
   return tensors;
 }
 
-TensorList joined(const TensorList& first, const TensorList& second) {
-  TensorList all = first;
-  all.insert(all.end(), second.begin(), second.end());
-  return all;
-}
-
 }  // namespace
 
 std::vector<Type> types_of_regions(const Primitive& primitive, std::span<const Input> inputs,

@@ -21,4 +21,10 @@ TensorList execute_recorded(const Graph& graph, std::span<const Tensor> inputs);
 // The values of all nodes, by number; unless `keep` is set, those that nobody needs any more are released on the way.
 std::vector<TensorList> evaluate_nodes(const Graph& graph, std::span<const Tensor> inputs, bool keep);
 
+// How often each node is used, by number; an output counts as a use.
+std::vector<int> count_uses(const Graph& graph);
+
+// One list behind the other.
+TensorList joined(const TensorList& first, const TensorList& second);
+
 }  // namespace phlox::graph

@@ -49,7 +49,8 @@ TensorList evaluate_loudly(const Node& node, std::span<const Operand> operands, 
   return results;
 }
 
-// Counts the uses of each node, so that values are released after the last.
+}  // namespace
+
 std::vector<int> count_uses(const Graph& graph) {
   std::vector<int> uses(graph.nodes().size(), 0);
   for (const auto& node : graph.nodes())
@@ -60,7 +61,11 @@ std::vector<int> count_uses(const Graph& graph) {
   return uses;
 }
 
-}  // namespace
+TensorList joined(const TensorList& first, const TensorList& second) {
+  TensorList all = first;
+  all.insert(all.end(), second.begin(), second.end());
+  return all;
+}
 
 TensorList evaluate(const Primitive& primitive, const Attributes& attributes,
                     std::span<const Operand> operands) {

@@ -12,12 +12,6 @@ namespace {
 
 using ScanBody = std::function<ScanResult(const TensorList& carry, const TensorList& row)>;
 
-TensorList joined(const TensorList& first, const TensorList& second) {
-  TensorList all = first;
-  all.insert(all.end(), second.begin(), second.end());
-  return all;
-}
-
 TensorList part(const TensorList& list, std::size_t from, std::size_t count) {
   const auto begin = list.begin() + static_cast<std::ptrdiff_t>(from);
   return TensorList(begin, begin + static_cast<std::ptrdiff_t>(count));
@@ -88,7 +82,7 @@ ScanResult scan_captured(graph::Tracer& tracer, const ScanBody& body, const Tens
                          const TensorList& inputs, std::int64_t turns, bool reverse) {
   const TensorList rows = abstract_rows(inputs);
   const std::vector<graph::Type> output_types =
-      tracer.result_types(joined(carry, rows), [&](const TensorList& given) {
+      tracer.result_types(graph::joined(carry, rows), [&](const TensorList& given) {
         return body(part(given, 0, carry.size()), part(given, carry.size(), rows.size())).outputs;
       });
   TensorList state = carry;
@@ -104,7 +98,7 @@ ScanResult scan_captured(graph::Tracer& tracer, const ScanBody& body, const Tens
       row.push_back(std::move(popped.top));
     }
     ScanResult result = body(part(before, 0, carry.size()), row);
-    after = joined(result.carry, left);
+    after = graph::joined(result.carry, left);
     for (std::size_t i = 0; i < result.outputs.size(); ++i)
       after.push_back(apply_sequence_push(before[carry.size() + rows.size() + i], result.outputs[i]));
     return after;

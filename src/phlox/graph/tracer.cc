@@ -201,9 +201,7 @@ bool Tracer::knows(const Tensor& tensor) const {
 Tracer::Memory& Tracer::memory_of(const Tensor& tensor) {
   const auto found = memories_.find(tensor.impl()->storage);
   if (found != memories_.end()) return *found->second;
-  const bool is_argument = std::any_of(arguments_.begin(), arguments_.end(), [&](const Tensor& argument) {
-    return argument.unsafe_impl() == tensor.unsafe_impl();
-  });
+  const bool is_argument = argument_of(tensor) >= 0;
   if (!tensor.impl()->has_data() && !is_argument && !(parent_ && parent_->knows(tensor)))
     fail<GraphError>(ErrorCode::not_capturable, "a tensor of another capture is used")
         .detail("tensor", describe(tensor))

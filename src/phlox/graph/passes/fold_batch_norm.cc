@@ -1,3 +1,4 @@
+#include "phlox/graph/evaluate.h"
 #include "phlox/graph/passes/passes.h"
 #include "phlox/graph/passes/rebuild.h"
 #include "phlox/ops/primitives/pointwise.h"

@@ -120,14 +120,4 @@ GraphPointer Rebuilder::run(const Graph& graph) {
   return builder_.finish(std::move(outputs));
 }
 
-std::vector<int> count_uses(const Graph& graph) {
-  std::vector<int> uses(graph.nodes().size(), 0);
-  for (const auto& node : graph.nodes())
-    for (const Input& input : node->inputs())
-      if (const auto* value = std::get_if<Value>(&input))
-        ++uses[static_cast<std::size_t>(value->node->number())];
-  for (const Value& output : graph.outputs()) ++uses[static_cast<std::size_t>(output.node->number())];
-  return uses;
-}
-
 }  // namespace phlox::graph

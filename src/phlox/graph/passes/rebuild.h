@@ -82,7 +82,4 @@ inline GraphPointer rebuild(const Graph& graph, GraphPointer (*pass)(const Graph
   return Rebuilder(std::move(rewrite), pass).run(graph);
 }
 
-// How often each node is used, by number; an output counts as a use.
-std::vector<int> count_uses(const Graph& graph);
-
 }  // namespace phlox::graph
