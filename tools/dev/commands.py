@@ -5,7 +5,7 @@ import textwrap
 import time
 from pathlib import Path
 
-from . import fuzzing, linting, testing
+from . import conformance, fuzzing, linting, testing
 from .building import PRESETS, build
 from .environment import PYTHON, describe, ensure_python_packages, ensure_system_packages, python_environment
 from .shell import ROOT, Stop, run, say, step
@@ -74,14 +74,8 @@ def bench(arguments: argparse.Namespace) -> bool:
     return True
 
 
-def conformance(_arguments: argparse.Namespace) -> bool:
-    """Outside judges: slow to install, so apart from the tests."""
-    ensure_system_packages()
-    ensure_python_packages("build", "test", "bench", "conformance")
-    folder = build("release")
-    suites = ROOT / "tests" / "conformance"
-    done = run(PYTHON, "-m", "pytest", "-q", suites, env=python_environment(folder), check=False)
-    return done.returncode == 0
+def judge(arguments: argparse.Namespace) -> bool:
+    return conformance.conformance(arguments.names, arguments.raise_floor)
 
 
 def docs(_arguments: argparse.Namespace) -> bool:
@@ -173,7 +167,18 @@ def main() -> int:
     added = command("bench", bench, "measure Phlox beside PyTorch")
     added.add_argument("names", nargs="*", help="only these files of benchmarks/, without their ending")
 
-    command("conformance", conformance, "run the outside suites in tests/conformance")
+    added = command(
+        "conformance",
+        judge,
+        "ask the outside judges, and hold their results against the stored floor",
+        f"""
+        Judges: {", ".join(conformance.JUDGES)}. Without names: all of them.
+        tests/conformance/floors.json has what they said before; what became worse is an error.""",
+    )
+    added.add_argument("names", nargs="*", help="only these judges")
+    added.add_argument(
+        "--raise-floor", action="store_true", help="store what this run gave, if nothing is worse"
+    )
 
     command("docs", docs, "write the pages and the references of C++ and Python to build/docs")
 

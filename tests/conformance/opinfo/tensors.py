@@ -1,0 +1,164 @@
+"""Tensors of PyTorch's samples as tensors of the library under test, and how close two results are."""
+
+from __future__ import annotations
+
+import importlib
+
+import numpy as np
+import torch
+from torch.testing._internal.common_device_type import toleranceOverride
+from torch.testing._internal.opinfo.core import DecorateInfo
+from torch.utils._pytree import tree_flatten, tree_unflatten
+
+TOLERANCES = {  # relative, absolute: those of torch.testing.assert_close
+    torch.float64: (1e-7, 1e-7),
+    torch.complex128: (1e-7, 1e-7),
+    torch.float32: (1.3e-6, 1e-5),
+    torch.bfloat16: (1.6e-2, 1e-5),
+}
+
+# Entries that are not the function of their name but a call of it, such as one with the arguments in another order.
+CALLS = {
+    "einsum": lambda m: lambda operands, equation: m.einsum(equation, *operands),
+    "polygamma": lambda m: lambda x, n, **k: m.polygamma(n, x, **k),
+    "special.polygamma": lambda m: lambda x, n, **k: m.special.polygamma(n, x, **k),
+    "where": lambda m: lambda x, condition, other, **k: m.where(condition, x, other, **k),
+    "nn.functional.embedding": lambda m: lambda w, i, **k: m.nn.functional.embedding(i, w, **k),
+    "zero_": lambda m: lambda x: x.clone().zero_(),
+    "__getitem__": lambda m: lambda x, index: x[index],
+    "linalg.lstsq.grad_oriented": lambda m: lambda a, b, driver: m.linalg.lstsq(a, b, driver=driver)[:2],
+    "linalg.pinv.singular": lambda m: lambda a, b: m.linalg.pinv(a @ b.mT),
+    "normal.in_place": lambda m: lambda x, *a, **k: x.clone().normal_(*a, **k),
+}
+
+
+class NotConvertible(Exception):
+    """A sample of which the library under test has no counterpart, such as a compressed sparse row tensor."""
+
+
+class Library:
+    """The library under test: `phlox`, or `torch` itself to see what can be asked at all."""
+
+    def __init__(self, name: str) -> None:
+        self.module = importlib.import_module(name)
+        self.Tensor = self.module.Tensor
+        self.dtype_class = type(self.module.float32)
+
+    def function(self, entry):
+        """What a user would call for an entry: a function, else a method or an attribute of tensors; None without."""
+        found = self.at(entry.name)
+        call = CALLS.get(entry.full_name, CALLS.get(entry.name))
+        return call(self.module) if found and call else found
+
+    def at(self, name: str):
+        found = self.module
+        for part in name.split("."):
+            try:
+                found = getattr(found, part)
+            except AttributeError:
+                break
+        else:
+            if callable(found) and not isinstance(found, self.dtype_class):
+                return found
+        for candidate in (name, name + "_"):
+            member = getattr(self.Tensor, candidate, None)
+            if callable(member):
+                return lambda x, *a, **k: getattr(x, candidate)(*a, **k)
+            if member is not None:
+                return lambda x: getattr(x, candidate)
+        return None
+
+    def leaf(self, value):
+        """One argument. Tensors share their memory, so strides and overlaps stay as they are."""
+        if isinstance(value, torch.Tensor):
+            if value.layout != torch.strided or value.dtype == torch.complex32 or value.is_quantized:
+                raise NotConvertible(f"{value.layout} {value.dtype}")
+            made = self.module.from_numpy(to_numpy(value))
+            if value.dtype == torch.bfloat16:
+                made = made.to(self.module.bfloat16)
+            return made.requires_grad_() if value.requires_grad else made
+        if isinstance(value, (torch.dtype, torch.memory_format, torch.layout)):
+            return getattr(self.module, str(value).rpartition(".")[2])
+        return str(value) if isinstance(value, torch.device) else value
+
+    def tree(self, arguments):
+        leaves, structure = tree_flatten(arguments)
+        return tree_unflatten([self.leaf(x) for x in leaves], structure)
+
+    def is_tensor(self, value) -> bool:
+        return isinstance(value, self.Tensor)
+
+    def carries_gradient(self, value) -> bool:
+        return self.is_tensor(value) and value.requires_grad
+
+
+def to_numpy(tensor: torch.Tensor) -> np.ndarray:
+    tensor = tensor.detach()
+    if tensor._is_zerotensor():
+        tensor = tensor.clone()
+    tensor = tensor.resolve_conj().resolve_neg()
+    array = tensor.float().numpy() if tensor.dtype == torch.bfloat16 else tensor.numpy()
+    return array if array.flags.writeable else array.copy()
+
+
+def dtype_name(value) -> str:
+    return str(value.dtype).rpartition(".")[2]
+
+
+def as_array(value) -> tuple[str, np.ndarray]:
+    """The dtype's name and the values of a result, of either library."""
+    if isinstance(value, torch.Tensor):
+        return dtype_name(value), to_numpy(value)
+    if hasattr(value, "numpy"):
+        name = dtype_name(value)
+        value = value.detach()
+        return name, (value.float() if name == "bfloat16" else value).numpy()
+    return type(value).__name__, np.asarray(value)
+
+
+def tolerance_of(entry, dtype: torch.dtype) -> tuple[float, float]:
+    """The usual tolerance of the dtype, or a wider one that the entry demands for itself in any of PyTorch's tests."""
+    relative, absolute = TOLERANCES.get(dtype, (0.0, 0.0))
+    for wrapper in entry.decorators:
+        parts = wrapper.decorators if isinstance(wrapper, DecorateInfo) else [wrapper]
+        for part in parts:
+            if isinstance(part, toleranceOverride) and dtype in part.d:
+                relative, absolute = max(relative, part.d[dtype].rtol), max(absolute, part.d[dtype].atol)
+    return relative, absolute
+
+
+def difference(got, want, tolerance, exact=None) -> str | None:
+    """How two structures of results differ; None when they agree.
+
+    `exact` is what a wider dtype gives: who is at least as near to it as PyTorch is, is not wrong.
+    """
+    got, want = ([x for x in tree_flatten(t)[0] if x is not None] for t in (got, want))
+    if len(got) != len(want):
+        return f"{len(got)} results, not {len(want)}"
+    exact_values = [x for x in tree_flatten(exact)[0] if x is not None] if exact is not None else want
+    for ours, theirs, best in zip(got, want, exact_values):
+        (our_dtype, our_values), (their_dtype, their_values) = as_array(ours), as_array(theirs)
+        if our_values.shape != their_values.shape:
+            return f"shape {our_values.shape}, not {their_values.shape}"
+        if our_dtype != their_dtype:
+            return f"dtype {our_dtype}, not {their_dtype}"
+        relative, absolute = tolerance
+        if not np.issubdtype(our_values.dtype, np.number):
+            if not np.array_equal(our_values, their_values):
+                return "values"
+            continue
+        if np.allclose(our_values, their_values, rtol=relative, atol=absolute, equal_nan=True):
+            continue
+        if exact is not None:
+            best_values = as_array(best)[1]
+            our_error, their_error = (
+                np.abs(v.astype(best_values.dtype) - best_values) for v in (our_values, their_values)
+            )
+            allowed = np.maximum(their_error, absolute + relative * np.abs(best_values))
+            same = (our_values == best_values) | (np.isnan(our_values) & np.isnan(best_values))
+            if np.all(same | (our_error <= allowed)):
+                continue
+        with np.errstate(all="ignore"):
+            gap = np.abs(our_values.astype(complex) - their_values.astype(complex))
+        return f"values differ by up to {np.nanmax(gap) if np.any(~np.isnan(gap)) else np.nan:.2g}"
+    return None
