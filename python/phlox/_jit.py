@@ -156,8 +156,8 @@ class _Capture:
                 return guard
         return None if all(module.training is on for module, on in self.modes) else "training"
 
-    def fits(self) -> bool:
-        return self.broken_guard() is None and self.captured.gradients_fit()
+    def fits(self, tensors: list[Tensor]) -> bool:
+        return self.broken_guard() is None and self.captured.misfit(tensors) is None
 
 
 # --- the function
@@ -231,7 +231,7 @@ class Jitted:
             is_grad_enabled(),
         )
         for capture in self._captures.get(key, ()):
-            if capture.fits():
+            if capture.fits(tensors):
                 return capture.call.run(tensors)
         made = self._capture(key, args, kwargs, structure, tensors)
         # What the first call makes, such as the state of an optimiser, is there in the second.
@@ -243,9 +243,9 @@ class Jitted:
         with self._lock:
             captures = self._captures.setdefault(key, [])
             for capture in captures:
-                if capture.fits():
+                if capture.fits(tensors):
                     return capture
-            why = self._reason(key, captures)
+            why = self._reason(captures, tensors)
             if len(captures) >= MOST_CAPTURES:
                 fail(
                     "GraphError",
@@ -289,12 +289,14 @@ class Jitted:
         self._numbers[id(graph)] = len(self._numbers) + 1
         return self._numbers[id(graph)], why
 
-    def _reason(self, key: Any, captures: list[_Capture]) -> str:
+    def _reason(self, captures: list[_Capture], tensors: list[Tensor]) -> str:
         if captures:
             broken = captures[-1].broken_guard()
             if isinstance(broken, _Guard):
                 return f"{broken.what()}, read in line {broken.place.line}, changed"
-            return "a module changed between train() and eval()" if broken else "gradients were there, or not"
+            if broken:
+                return "a module changed between train() and eval()"
+            return captures[-1].captured.misfit(tensors) or "another capture was in the way"
         if not self._captures or all(not c for c in self._captures.values()):
             return "the first call"
         return OTHER_ARGUMENTS

@@ -317,13 +317,20 @@ class CapturedCall {
       if (mode.module->training() != mode.training) return false;
     for (const Guard& guard : guards_)
       if (!guard.holds()) return false;
-    return captured_->gradients_fit();
+    return true;
   }
 
   nb::object call(const nb::tuple& args, const nb::dict& kwargs) {
     TensorList tensors;
     if (!fits(args, kwargs, tensors)) return nb::borrow(missed);
-    return run(tensors);
+    std::optional<TensorList> results;
+    {
+      nb::gil_scoped_release release;
+      results = captured_->run_if_fits(tensors);
+    }
+    if (!results) return nb::borrow(missed);
+    calls_.fetch_add(1, std::memory_order_relaxed);
+    return result_.made_from(*results);
   }
 
   nb::object run(const TensorList& tensors) {

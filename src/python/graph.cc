@@ -244,7 +244,12 @@ void add_graph(PyObject* module) {
              return self.run(arguments);
            })
       .def("inputs_for", &graph::Captured::inputs_for)
-      .def("gradients_fit", &graph::Captured::gradients_fit)
+      .def("misfit",
+           [](const graph::Captured& self, const TensorList& given) -> std::optional<std::string> {
+             const auto found = self.misfit(given);
+             if (!found) return {};
+             return fmt::format("captured for {}, called with {}", found->captured, found->called);
+           })
       .def("with_graph",
            [](const graph::Captured& self, const GraphHandle& other) { return self.with_graph(other.graph); })
       .def("optimize",

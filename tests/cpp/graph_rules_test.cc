@@ -19,6 +19,14 @@ TEST(GraphRules, EveryPrimitiveHasARule) {
     EXPECT_NE(find_rule(*primitive), nullptr) << primitive->name;
 }
 
+TEST(GraphRules, NumbersOfPrimitivesAreTheirOwn) {
+  const Primitive* before = nullptr;
+  for (const Primitive* primitive : primitives()) {
+    EXPECT_TRUE(!before || before->number < primitive->number) << before->name << ", " << primitive->name;
+    before = primitive;
+  }
+}
+
 struct Refused {
   const char* inputs;
   const char* node;

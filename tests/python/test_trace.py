@@ -375,6 +375,47 @@ def test_other_memory_layouts_run_too():
         assert same(traced(x), (x * 2).sum(0))
 
 
+@pytest.mark.parametrize("choose", [lambda a: a.reshape(-1), lambda a: a.contiguous().view(-1)])
+@pytest.mark.parametrize("write", ["argument", "result"])
+def test_whether_memory_is_shared_follows_from_the_layout(choose, write):
+    def function(a):
+        flat = choose(a)
+        (a if write == "argument" else flat).neg_()
+        return flat * 1
+
+    rows, columns = px.arange(6.0).reshape(2, 3), px.arange(6.0).reshape(3, 2).T
+    compiled = px.jit(function)
+    for argument in (rows, columns, rows, columns):
+        eager = argument.clone()
+        assert eager.stride() == argument.stride()
+        expected = function(eager)
+        assert same([compiled(argument), argument], [expected, eager])
+    with pytest.raises(px.GraphError, match="captured for other inputs"):
+        px.trace(function, rows)(columns)
+
+
+def test_whether_memory_between_is_shared_follows_from_the_layout():
+    def function(a):
+        scaled = a * 2
+        flat = scaled.reshape(-1)
+        scaled.neg_()
+        return flat
+
+    rows, columns = px.arange(6.0).reshape(2, 3), px.arange(6.0).reshape(3, 2).T
+    compiled = px.jit(function)
+    for argument in (rows, columns):
+        assert same(compiled(argument), function(argument))
+
+
+def test_strides_of_what_comes_out_of_a_branch_are_unknown():
+    def function(a):
+        b = px.cond(a.sum() > 0, lambda: a.T * 2, lambda: a.T)
+        return px.as_strided(b, (2,), (1,))
+
+    with pytest.raises(px.GraphError, match=r"as_strided\(\) of what comes out of a branch or loop"):
+        px.trace(function, px.ones(2, 3))
+
+
 def test_arguments_that_share_memory_only_now():
     def function(x, y):
         y.add_(1)

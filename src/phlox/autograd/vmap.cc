@@ -96,6 +96,8 @@ class Vmap final : public Interpreter, public std::enable_shared_from_this<Vmap>
   void write(const Tensor& target, const Tensor& source) override;
   Tensor draw(Generator& generator, std::int64_t blocks) override;
   void gradient_access(const Tensor& leaf, bool reads) override;
+  // What is done to the batch below tells by itself.
+  void layout_decided(const Tensor&, const Tensor&) override {}
   void check_gradients(const Run& run) const;
 
  private:

@@ -75,12 +75,6 @@ void lay_out(Captured::Result& result) {
 
 }  // namespace
 
-bool Captured::gradients_fit() const {
-  return std::all_of(expected_gradients.begin(), expected_gradients.end(), [](const auto& expected) {
-    return expected.argument >= 0 || expected.leaf.grad().defined() == expected.present;
-  });
-}
-
 std::vector<Donation> Captured::donations() const {
   std::vector<Donation> found;
   for (const Write& write : writes) {
@@ -137,20 +131,32 @@ void Captured::give_memory(const TensorList& inputs, TensorList& outputs, const 
   }
 }
 
-TensorList Captured::inputs_for(const TensorList& given) const {
+TensorList Captured::collect(const TensorList& given) const {
   TensorList inputs;
   inputs.reserve(sources.size());
   if (given.size() == arguments.size())
     for (const Source& source : sources) inputs.push_back(input_from(source, given));
-  check(given, inputs);
-  if (interpreters())  // which must not take them for those of the program, with gradients
-    for (Tensor& input : inputs) input = shallow_alias(input);
   return inputs;
 }
 
-TensorList Captured::run(const TensorList& given) const {
+TensorList Captured::inputs_for(const TensorList& given) const {
+  TensorList inputs = collect(given);
+  if (const auto misfit = find_misfit(given, inputs)) misfit->raise();
+  return inputs;
+}
+
+TensorList Captured::run(const TensorList& given) const { return run_on(given, inputs_for(given)); }
+
+std::optional<TensorList> Captured::run_if_fits(const TensorList& given) const {
+  TensorList inputs = collect(given);
+  if (find_misfit(given, inputs)) return {};
+  return run_on(given, std::move(inputs));
+}
+
+TensorList Captured::run_on(const TensorList& given, TensorList inputs) const {
   const bool recording = gradients_enabled();
-  const TensorList inputs = inputs_for(given);
+  if (interpreters())  // which must not take them for those of the program, with gradients
+    for (Tensor& input : inputs) input = shallow_alias(input);
   TensorList outputs = compute(inputs);
 
   NoGrad no_grad;

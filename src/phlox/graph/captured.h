@@ -90,13 +90,21 @@ struct Captured {
     int source = -1;  // the memory of the gradient, where the graph reads it
   };
   std::vector<ExpectedGradient> expected_gradients;
-  // Whether gradients are there now, or not, as they were.
-  bool gradients_fit() const;
 
-  // Does what the function does. Throws GraphError for arguments that are not like those of the capture, where that
-  // matters: dtypes, shapes, which share memory, where views that are results lie. Gradients flow through results to
-  // what the function found around it; for them the graph is run again with the tape on.
+  // What is not as it was in the capture, where that matters: dtypes, shapes, which share memory, whether gradients are
+  // there, how views that are results lie.
+  struct Misfit {
+    Tensor tensor;  // which it is, where it is one's
+    std::string captured, called;
+    [[noreturn]] void raise() const;  // as a GraphError
+  };
+  std::optional<Misfit> misfit(const TensorList& given) const;
+
+  // Does what the function does. Throws GraphError where there is a misfit. Gradients flow through results to what the
+  // function found around it; for them the graph is run again with the tape on.
   TensorList run(const TensorList& given) const;
+  // The same, or none where there is a misfit.
+  std::optional<TensorList> run_if_fits(const TensorList& given) const;
   // The memory that a call with these arguments takes; they need no data.
   MemoryPlan memory_plan(const TensorList& given) const;
   // The inputs that the graph gets for these arguments, in their state now.
@@ -105,8 +113,10 @@ struct Captured {
   Captured with_graph(GraphPointer other) const;
 
  private:
-  // Throws GraphError where the program is not as it was captured. `inputs` are those of the graph.
-  void check(const TensorList& given, const TensorList& inputs) const;
+  // The inputs of the graph, unchecked.
+  TensorList collect(const TensorList& given) const;
+  std::optional<Misfit> find_misfit(const TensorList& given, const TensorList& inputs) const;
+  TensorList run_on(const TensorList& given, TensorList inputs) const;
   // The outputs, each in memory of its own, or in that of the input that it is written to.
   TensorList compute(const TensorList& inputs) const;
   // Copies outputs that look at the memory of an input, a constant or another output.

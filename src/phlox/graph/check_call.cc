@@ -9,15 +9,6 @@
 namespace phlox::graph {
 namespace {
 
-[[noreturn]] void refuse(const Tensor& tensor, const std::string& captured, const std::string& called) {
-  auto error = fail<GraphError>(ErrorCode::not_capturable, "the function was captured for other inputs");
-  if (tensor.defined()) error.detail("tensor", describe(tensor));
-  error.detail("captured for", captured)
-      .detail("called with", called)
-      .hint("capture it again for these")
-      .raise();
-}
-
 // Strides along which nobody steps do not matter.
 bool same_strides(const Tensor& tensor, const Strides& strides) {
   for (int d = 0; d < tensor.rank(); ++d)
@@ -59,41 +50,55 @@ std::string layout(const Strides& strides, std::int64_t offset) {
 
 }  // namespace
 
-void Captured::check(const TensorList& given, const TensorList& inputs) const {
+void Captured::Misfit::raise() const {
+  auto error = fail<GraphError>(ErrorCode::not_capturable, "the function was captured for other inputs");
+  if (tensor.defined()) error.detail("tensor", describe(tensor));
+  error.detail("captured for", captured)
+      .detail("called with", called)
+      .hint("capture it again for these")
+      .raise();
+}
+
+std::optional<Captured::Misfit> Captured::misfit(const TensorList& given) const {
+  return find_misfit(given, collect(given));
+}
+
+std::optional<Captured::Misfit> Captured::find_misfit(const TensorList& given,
+                                                      const TensorList& inputs) const {
   if (given.size() != arguments.size())
-    refuse({}, fmt::format("{} tensors", arguments.size()), fmt::format("{} tensors", given.size()));
+    return Misfit{{}, fmt::format("{} tensors", arguments.size()), fmt::format("{} tensors", given.size())};
   for (std::size_t i = 0; i < sources.size(); ++i) {
     const Type& type = graph->inputs()[i].type();
     const auto wanted = [&] {
       return fmt::format("{} {}", graph->input_name(static_cast<int>(i)), to_string(type));
     };
-    if (!inputs[i].defined()) refuse(sources[i].tensor, wanted(), "no gradient");
-    if (!sources[i].flat && !has_type(inputs[i], type)) refuse({}, wanted(), describe(inputs[i]));
+    if (!inputs[i].defined()) return Misfit{sources[i].tensor, wanted(), "no gradient"};
+    if (!sources[i].flat && !has_type(inputs[i], type)) return Misfit{{}, wanted(), describe(inputs[i])};
   }
   for (std::size_t i = 0; i < arguments.size(); ++i) {
     const Argument& argument = arguments[i];
     const Tensor& tensor = given[i];
     if (!has_type(tensor, argument.type))
-      refuse({}, fmt::format("argument {}, {}", i, to_string(argument.type)), describe(tensor));
+      return Misfit{{}, fmt::format("argument {}, {}", i, to_string(argument.type)), describe(tensor)};
     const Source& source = sources[static_cast<std::size_t>(argument.source)];
     const auto first = static_cast<std::size_t>(source.argument);
     if (!tensor.shares_storage_with(given[first]))
-      refuse(tensor, "arguments that share memory", "arguments that do not");
+      return Misfit{tensor, "arguments that share memory", "arguments that do not"};
     // Gradients that were not wanted in the capture are not part of it.
     const bool wants_more = tensor.requires_grad() && !argument.requires_grad;
     if ((wants_more && (gradients_enabled() || !gradients.empty())) ||
         (argument.requires_grad != tensor.requires_grad() && !expected_gradients.empty()))
-      refuse(tensor, fmt::format("requires_grad={}", argument.requires_grad),
-             fmt::format("requires_grad={}", tensor.requires_grad()));
+      return Misfit{tensor, fmt::format("requires_grad={}", argument.requires_grad),
+                    fmt::format("requires_grad={}", tensor.requires_grad())};
     if (argument.requires_grad && argument.leaf != static_cast<int>(i) &&
         tensor.unsafe_impl() != given[static_cast<std::size_t>(argument.leaf)].unsafe_impl())
-      refuse(tensor, "the same tensor twice", "two tensors");
+      return Misfit{tensor, "the same tensor twice", "two tensors"};
     if (!source.exact && !source.absolute && !argument.shared) continue;
     const std::int64_t moved =
         source.flat || source.absolute ? 0 : given[first].storage_offset() - arguments[first].offset;
     if (!same_strides(tensor, argument.strides) || tensor.storage_offset() != argument.offset + moved)
-      refuse(tensor, layout(argument.strides, argument.offset + moved),
-             layout(tensor.strides(), tensor.storage_offset()));
+      return Misfit{tensor, layout(argument.strides, argument.offset + moved),
+                    layout(tensor.strides(), tensor.storage_offset())};
   }
   for (std::size_t i = 0; i < sources.size(); ++i) {
     const Source& source = sources[i];
@@ -104,11 +109,11 @@ void Captured::check(const TensorList& given, const TensorList& inputs) const {
       const Tensor gradient = leaf.grad();
       if (!same_strides(gradient, source.strides) ||
           (source.flat && gradient.storage_offset() != source.offset))
-        refuse(gradient, layout(source.strides, source.offset),
-               layout(gradient.strides(), gradient.storage_offset()));
+        return Misfit{gradient, layout(source.strides, source.offset),
+                      layout(gradient.strides(), gradient.storage_offset())};
     }
     if (source.flat && !has_type(inputs[i], graph->inputs()[i].type()))
-      refuse(inputs[i], to_string(graph->inputs()[i].type()), to_string(type_of(inputs[i])));
+      return Misfit{inputs[i], to_string(graph->inputs()[i].type()), to_string(type_of(inputs[i]))};
   }
   // What is written must not be seen by others that were apart from it.
   SeenMemory seen(sources.size());
@@ -116,8 +121,8 @@ void Captured::check(const TensorList& given, const TensorList& inputs) const {
     if (sources[i].is_state()) continue;
     auto& slot = seen.at(inputs[i].impl()->storage);
     if (slot.storage && (slot.written || written_[i]))
-      refuse(inputs[written_[i] ? slot.input : i], "what it writes as memory of its own",
-             "tensors that share memory with it");
+      return Misfit{inputs[written_[i] ? slot.input : i], "what it writes as memory of its own",
+                    "tensors that share memory with it"};
     slot = {inputs[i].impl()->storage, i, written_[i] != 0};
   }
   for (const ExpectedGradient& expected : expected_gradients) {
@@ -125,11 +130,12 @@ void Captured::check(const TensorList& given, const TensorList& inputs) const {
         expected.argument < 0 ? expected.leaf : given[static_cast<std::size_t>(expected.argument)];
     const Tensor now = leaf.grad();
     if (now.defined() != expected.present)
-      refuse(leaf, expected.present ? "a gradient" : "no gradient",
-             now.defined() ? "a gradient" : "no gradient");
+      return Misfit{leaf, expected.present ? "a gradient" : "no gradient",
+                    now.defined() ? "a gradient" : "no gradient"};
     if (expected.source >= 0 && !now.shares_storage_with(inputs[static_cast<std::size_t>(expected.source)]))
-      refuse(leaf, "a gradient that is also used in another way", "another gradient");
+      return Misfit{leaf, "a gradient that is also used in another way", "another gradient"};
   }
+  return {};
 }
 
 }  // namespace phlox::graph

@@ -54,7 +54,7 @@ TensorList detail::JitCache::run(const std::function<TensorList(const TensorList
   {
     std::lock_guard lock(mutex_);
     auto& captures = captures_[key_of(arguments)];
-    const auto fits = [](const auto& captured) { return captured->gradients_fit(); };
+    const auto fits = [&](const auto& captured) { return !captured->misfit(arguments); };
     if (const auto entry = std::find_if(captures.begin(), captures.end(), fits); entry != captures.end()) {
       found = *entry;
     } else {

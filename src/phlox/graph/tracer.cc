@@ -225,6 +225,22 @@ Tracer::Memory& Tracer::memory_of(const Tensor& tensor) {
   return memory;
 }
 
+void Tracer::mark_guessed(const TensorList& tensors) {
+  for (const Tensor& tensor : tensors) {
+    const Shape shape = tensor.shape();
+    if (std::count_if(shape.begin(), shape.end(), [](std::int64_t size) { return size > 1; }) > 1)
+      memory_of(tensor).guessed = true;
+  }
+}
+
+bool Tracer::any_guessed(std::span<const Operand> inputs) const {
+  return std::any_of(inputs.begin(), inputs.end(), [&](const Operand& input) {
+    if (!input.is_tensor() || !input.tensor().defined()) return false;
+    const auto found = memories_.find(input.tensor().impl()->storage);
+    return found != memories_.end() && found->second->guessed;
+  });
+}
+
 int Tracer::add_look(Memory& memory, const Layout& layout, int parent, const ViewAttributes& attributes) {
   for (std::size_t i = 0; i < memory.looks.size(); ++i)
     if (memory.looks[i].layout == layout) return static_cast<int>(i);
@@ -370,6 +386,9 @@ TensorList Tracer::run(const Primitive& primitive, std::span<const Operand> inpu
     const auto& view_attributes = *static_cast<const ViewAttributes*>(attributes);
     // Strides count elements of the storage, whatever the view they are asked of.
     if (view_attributes.kind == ViewKind::strided) {
+      if (memory.guessed)
+        fail_capture("as_strided() of what comes out of a branch or loop that depends on a tensor",
+                     "<input>.contiguous() gives it an order that is known");
       look_of(memory, results[0]);
       if (memory.source >= 0) sources_[static_cast<std::size_t>(memory.source)].absolute = true;
     } else add_look(memory, Layout(*results[0].impl()), look_of(memory, input), view_attributes);
@@ -409,6 +428,9 @@ TensorList Tracer::run(const Primitive& primitive, std::span<const Operand> inpu
       add_memory(results[i], value);
     }
   }
+  const bool is_ordered =
+      name == "convert" && static_cast<const ConvertAttributes*>(attributes)->order != MemoryOrder::keep;
+  if (!is_ordered && any_guessed(inputs)) mark_guessed(results);
   return results;
 }
 
@@ -536,6 +558,30 @@ void Tracer::gradient_access(const Tensor& leaf, bool reads) {
   gradients_.push_back({leaf, leaf.grad(), reads});
 }
 
+void Tracer::layout_decided(const Tensor& input, const Tensor& result) {
+  Memory &from = memory_of(input), &to = memory_of(result);
+  layout_decisions_.push_back({&from, &to, from.written, to.written});
+}
+
+void Tracer::require_decisive_layouts(const TensorList& results) {
+  std::unordered_map<const Memory*, int> uses;
+  for (const Tensor& result : results) ++uses[&memory_of(result)];
+  for (const LayoutDecision& decision : layout_decisions_) {
+    const Memory &input = *decision.input, &result = *decision.result;
+    const bool is_written =
+        input.written > decision.input_written || result.written > decision.result_written;
+    const int others = input.source >= 0 ? 1 : uses[&input] - (&input == &result ? 1 : 0);
+    if (!is_written && !(others > 0 && uses[&result] > 0)) continue;
+    if (input.source >= 0) {
+      sources_[static_cast<std::size_t>(input.source)].exact = true;
+      continue;
+    }
+    // Layouts of values in between follow from those of what is around.
+    for (Source& source : sources_) source.exact = true;
+    break;
+  }
+}
+
 // A tensor with data that the function made itself is the same in the beginning of each call.
 void Tracer::turn_literals_into_constants() {
   std::vector<Source> kept;
@@ -599,6 +645,7 @@ Captured Tracer::finish(const TensorList& results, bool by_value) {
   for (const GradientSlot& slot : gradients_)
     if (const Tensor after = slot.leaf.grad(); after.defined()) memory_of(after);
   turn_literals_into_constants();
+  if (!by_value) require_decisive_layouts(results);
   Captured captured;
   std::vector<Value> outputs;
   const auto add_output = [&](const Value& value) {
@@ -699,6 +746,10 @@ void Tracer::check_nothing_escaped() const {
         .hint("return it, or write it into a tensor that exists: state.copy_(value)")
         .raise();
   }
+}
+
+void fail_capture(const std::string& why, const char* hint) {
+  fail<GraphError>(ErrorCode::not_capturable, "{}", why).hint(hint).raise();
 }
 
 Tracer* active_tracer() {

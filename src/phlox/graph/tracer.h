@@ -72,6 +72,7 @@ class Tracer final : public Interpreter {
   void write(const Tensor& target, const Tensor& source) override;
   Tensor draw(Generator& generator, std::int64_t blocks) override;
   void gradient_access(const Tensor& leaf, bool reads) override;
+  void layout_decided(const Tensor& input, const Tensor& result) override;
 
  private:
   // How a tensor looks at its storage.
@@ -101,10 +102,18 @@ class Tracer final : public Interpreter {
     Value input;                // and its value in the beginning
     std::uint32_t version = 0;  // of the storage before the capture
     bool several = false;       // several looks are inputs by themselves
+    bool guessed = false;       // the layout follows eagerly from the way that control flow takes
   };
   struct GradientSlot {
     Tensor leaf, before;
     bool read;  // not replaced unseen
+  };
+
+  // That a tensor was copied or not has shown where one of the two was written later.
+  struct LayoutDecision {
+    Memory* input;
+    Memory* result;
+    std::uint32_t input_written, result_written;  // how often by then
   };
 
   // Of random numbers, or of effects (without a generator).
@@ -131,6 +140,8 @@ class Tracer final : public Interpreter {
   // Gives variables of a loop that are written in place their last values; these are the results then,
   // without the checks.
   TensorList keep_in_place(const TensorList& state, const std::vector<bool>& in_place, TensorList results);
+  // Marks sources whose layout has decided what shares memory, where that shows.
+  void require_decisive_layouts(const TensorList& results);
   void refuse_shared_history(const Memory& memory) const;
   std::vector<Type> types_around(std::span<const Source> sources);
   bool knows(const Tensor& tensor) const;
@@ -141,6 +152,9 @@ class Tracer final : public Interpreter {
   Value add_source(Source source, const Type& type);
   Memory& memory_of(const Tensor& tensor);
   Memory& add_memory(const Tensor& whole, const Value& value);
+  // Notes that the layout of tensors is not what it is eagerly, where it can differ at all.
+  void mark_guessed(const TensorList& tensors);
+  bool any_guessed(std::span<const Operand> inputs) const;
   int look_of(Memory& memory, const Tensor& tensor);
   int add_strided_look(Memory& memory, const Layout& layout);
   std::pair<int, ViewAttributes> strided_view(Memory& memory, const Layout& layout);
@@ -169,6 +183,7 @@ class Tracer final : public Interpreter {
   std::unordered_map<const Storage*, std::unique_ptr<Memory>> memories_;
   std::vector<GradientSlot> gradients_;
   std::vector<Stream> streams_;
+  std::vector<LayoutDecision> layout_decisions_;
   std::vector<Value> required_;
   std::unordered_map<const Node*, bool> carries_;
   std::uint64_t first_sequence_;  // of nodes in the tape that the function makes
@@ -176,6 +191,9 @@ class Tracer final : public Interpreter {
   std::uint32_t number_;
   bool restored_ = false;
 };
+
+// Throws the GraphError of what cannot be captured.
+[[noreturn]] void fail_capture(const std::string& why, const char* hint);
 
 // The one that captures what this thread does now; null if none does.
 Tracer* active_tracer();

@@ -177,10 +177,6 @@ class CondNode final : public GraphNode {
   std::vector<GraphPointer> regions_;
 };
 
-[[noreturn]] void fail_capture(const std::string& why, const char* hint) {
-  fail<GraphError>(ErrorCode::not_capturable, "{}", why).hint(hint).raise();
-}
-
 }  // namespace
 
 Captured Tracer::capture_part(const TensorList& arguments,
@@ -270,6 +266,7 @@ TensorList Tracer::add_region_node(const char* primitive, const TensorList& lead
       builder_.add(p, std::move(inputs), Attributes::defaults(p), {}, origin_of_call(), regions);
   TensorList results;
   for (int i = 0; i < static_cast<int>(node.types().size()); ++i) results.push_back(stand_for({&node, i}));
+  mark_guessed(results);
   if (loop) {
     record_loop(*loop, operands, results);
     results.resize(loop->states);

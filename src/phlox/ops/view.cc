@@ -405,7 +405,7 @@ PHLOX_OPERATION(
     .reference = "input.reshape(shape)") {
   const ViewAttributes v{ViewKind::reshape, infer_shape(shape, input.numel(), "reshape")};
   Tensor result = apply_view(input, v);
-  return result.defined() ? result : apply_view(input.contiguous(), v);
+  return result.defined() ? view_or_copy(input, result) : apply_view(input.contiguous(), v);
 }
 
 PHLOX_OPERATION(

@@ -1,5 +1,6 @@
 """Makes a finding small: leaves out whatever does not matter for the difference."""
 
+import re
 from dataclasses import replace
 
 from .compare import compare
@@ -18,13 +19,18 @@ def smaller(program):
             yield replace(program, body=(*program.body[:i], kept, *program.body[i + 1 :]))
 
 
-def shrink(program, still_differs=lambda p: compare(p).kind == "different"):
-    """The smallest program found that still differs."""
-    progress = True
+def shrink(program):
+    """The smallest program found that still differs in the same way."""
+
+    def way(candidate):
+        outcome = compare(candidate)
+        return outcome.kind, re.split("[:,]", outcome.what)[0]
+
+    wanted, progress = way(program), True
     while progress:
         progress = False
         for candidate in smaller(program):
-            if still_differs(candidate):
+            if way(candidate) == wanted:
                 program, progress = candidate, True
                 break
     return program

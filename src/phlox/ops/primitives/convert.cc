@@ -237,7 +237,7 @@ PHLOX_OPERATION(Tensor, contiguous, (const Tensor& input, const std::string& mem
                 .samples = "contiguous(A(3, 4)); contiguous(A(2, 3, 4, 5), 'channels_last')",
                 .reference = "input", .complex = true) {
   const MemoryOrder order = parse_memory_order(memory_format, "contiguous");
-  return has_order(input, order) ? input : apply_convert(input, input.dtype(), order);
+  return view_or_copy(input, has_order(input, order) ? input : apply_convert(input, input.dtype(), order));
 }
 
 PHLOX_OPERATION(Tensor, detach, (const Tensor& input), .doc = "The same data, cut off from gradients.",

@@ -11,7 +11,7 @@ namespace {
 TensorList evaluate_detach(std::span<const Operand> inputs, const void*) {
   return {apply_detach(inputs[0].tensor(), inputs.size() > 1 ? inputs[1].tensor() : Tensor())};
 }
-PHLOX_PRIMITIVE(detach, 6, evaluate_detach, NoAttributes);
+PHLOX_PRIMITIVE(detach, 8, evaluate_detach, NoAttributes);
 
 void check_detach(const PrimitiveCall& call) {
   call.takes(1, 2);

@@ -57,6 +57,9 @@ void interpret_write(const Tensor& target, const Tensor& source) {
 void detail::note_gradient_access(const Tensor& leaf, bool reads) {
   if (interpreters()) BelowTop()->gradient_access(leaf, reads);
 }
+void interpret_layout(const Tensor& input, const Tensor& result) {
+  if (interpreters()) BelowTop()->layout_decided(input, result);
+}
 Tensor interpret_draw(Generator& generator, std::int64_t blocks) {
   if (interpreters()) return BelowTop()->draw(generator, blocks);
   return state_tensor(generator.reserve(static_cast<std::uint64_t>(blocks)));

@@ -42,6 +42,8 @@ class Interpreter {
   virtual Tensor draw(Generator& generator, std::int64_t blocks) = 0;
   // The gradient that a leaf keeps is about to be read, or replaced without a look at it.
   virtual void gradient_access(const Tensor& leaf, bool reads) = 0;
+  // `result` looks at the memory of `input` or is a copy of it, as its layout has decided.
+  virtual void layout_decided(const Tensor& input, const Tensor& result) = 0;
 
  private:
   friend class InterpreterScope;
@@ -62,5 +64,13 @@ class InterpreterScope {
 TensorList interpret(const Primitive& primitive, std::span<const Operand> inputs, const void* attributes);
 void interpret_write(const Tensor& target, const Tensor& source);
 Tensor interpret_draw(Generator& generator, std::int64_t blocks);
+void interpret_layout(const Tensor& input, const Tensor& result);
+
+// A result that is a view or a copy of the input, whichever its layout allows.
+inline Tensor view_or_copy(const Tensor& input, Tensor result) {
+  if (thread_mode.interpreter_count) [[unlikely]]
+    interpret_layout(input, result);
+  return result;
+}
 
 }  // namespace phlox
