@@ -72,7 +72,7 @@ ScanResult scan_eagerly(const ScanBody& body, TensorList carry, const TensorList
   TensorList outputs;
   for (TensorList& results : gathered) {
     if (reverse) std::reverse(results.begin(), results.end());
-    outputs.push_back(stack(results));
+    outputs.push_back(stack(results).contiguous());  // as from a captured loop
   }
   return {carry, outputs};
 }
