@@ -398,6 +398,7 @@ constexpr DeviceKernels recording_kernels = {
               &NormalizationGradientCall::weight, &NormalizationGradientCall::input_gradient,
               &NormalizationGradientCall::weight_gradient, &NormalizationGradientCall::bias_gradient);
         },
+    .fft = [](const FftCall& call) { record<&DeviceKernels::fft>(call, &FftCall::input, &FftCall::output); },
 };
 
 Recorder::Scope::Scope(Recorder& recorder) : saved_(abstract_evaluation) {

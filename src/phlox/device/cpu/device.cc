@@ -31,6 +31,7 @@ const DeviceKernels cpu_device_kernels = {
     .cross_entropy_gradient = cpu::cross_entropy_gradient,
     .normalize = cpu::normalize,
     .normalize_gradient = cpu::normalize_gradient,
+    .fft = cpu::fft,
 };
 
 }  // namespace phlox

@@ -31,5 +31,6 @@ void cross_entropy(const CrossEntropyCall& call);
 void cross_entropy_gradient(const CrossEntropyCall& call);
 void normalize(const NormalizationCall& call);
 void normalize_gradient(const NormalizationGradientCall& call);
+void fft(const FftCall& call);
 
 }  // namespace phlox::cpu

@@ -39,6 +39,7 @@ constexpr DeviceKernels kernels = {
     .cross_entropy_gradient = [](const CrossEntropyCall&) {},
     .normalize = [](const NormalizationCall&) {},
     .normalize_gradient = [](const NormalizationGradientCall&) {},
+    .fft = [](const FftCall&) {},
 };
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include "phlox/ops/primitives/gather.h"
 #include "phlox/ops/primitives/contraction.h"
 #include "phlox/ops/primitives/convolution.h"
+#include "phlox/ops/primitives/fft.h"
 #include "phlox/ops/primitives/normalization.h"
 #include "phlox/ops/primitives/order.h"
 #include "phlox/ops/primitives/pointwise.h"
@@ -61,6 +62,8 @@ struct DeviceKernels {
   // Normalisation by mean and variance.
   void (*normalize)(const NormalizationCall& call);
   void (*normalize_gradient)(const NormalizationGradientCall& call);
+  // Fourier transforms.
+  void (*fft)(const FftCall& call);
 };
 
 // Throws DeviceError when the device is not there, and GraphError outside of primitives while an interpreter is active.
