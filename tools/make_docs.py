@@ -73,7 +73,9 @@ def escaped(text):
 
 def operation_entry(operation):
     """The part of a page that tells of one operation."""
-    signature = f"px.{operation.home + '.' if operation.home else ''}{operation.__name__}{operation.__text_signature__}"
+    home = f"{operation.home}." if operation.home else ""
+    name = operation.__name__.removeprefix(operation.home.rpartition(".")[2] + "_")
+    signature = f"px.{home}{name}{operation.__text_signature__}"
     parts = [f"## {operation.__name__}", fenced(signature, "python"), escaped(operation.__doc__)]
     if operation.samples:
         calls = [call.strip() for call in operation.samples.split(";")]

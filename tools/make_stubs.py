@@ -360,6 +360,8 @@ def write_home(phlox, module) -> str:
     for name, value in sorted(vars(module).items()):
         if isinstance(value, phlox._phlox.Operation):
             lines += with_body(operation_stub(name, value, None, False), value.__doc__, "")
+        elif inspect.ismodule(value) and value.__name__ == f"{module.__name__}.{name}":
+            lines.append(f"from . import {name} as {name}")
     return "\n".join(lines) + "\n"
 
 
@@ -503,6 +505,8 @@ def main() -> None:
         write_if_changed(folder / f"{name.replace('.', '/')}.pyi", write_bound_module(module))
     for home in sorted({o.home for o in phlox.operations() if o.home}):
         path = folder / f"{home.replace('.', '/')}.py"
+        if not path.exists():
+            path = path.with_suffix("") / "__init__.py"
         if path.exists():
             module = importlib.import_module(f"phlox.{home}")
             write_if_changed(path.with_suffix(".pyi"), write_home(phlox, module))

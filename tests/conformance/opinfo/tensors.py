@@ -14,6 +14,7 @@ TOLERANCES = {  # relative, absolute: those of torch.testing.assert_close
     torch.float64: (1e-7, 1e-7),
     torch.complex128: (1e-7, 1e-7),
     torch.float32: (1.3e-6, 1e-5),
+    torch.complex64: (1.3e-6, 1e-5),
     torch.bfloat16: (1.6e-2, 1e-5),
 }
 
@@ -143,6 +144,8 @@ def difference(got, want, tolerance, exact=None) -> str | None:
         if our_dtype != their_dtype:
             return f"dtype {our_dtype}, not {their_dtype}"
         relative, absolute = tolerance
+        if not any(tolerance):  # whole numbers in, maybe others out
+            relative, absolute = TOLERANCES.get(getattr(torch, their_dtype, None), tolerance)
         if not np.issubdtype(our_values.dtype, np.number):
             if not np.array_equal(our_values, their_values):
                 return "values"
