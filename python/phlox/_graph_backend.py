@@ -11,6 +11,7 @@ from ._control_flow import truth
 from ._exact_numbers import Number, call, rank
 from ._failure import fail
 from ._phlox import Tensor
+from ._structures import bits
 from .capture import ANYTHING, Backend, Place, Undefined
 
 MOST_ATTEMPTS = 6  # at finding types of loop variables that no longer change
@@ -196,7 +197,11 @@ class GraphBackend(Backend):
 
     def _merge(self, a: Any, b: Any, yes: _Branch, no: _Branch) -> Any:
         if isinstance(a, _Leaf) and isinstance(b, _Leaf):
-            if _is_number(a.number) and type(a.number) is type(b.number) and a.number == b.number:
+            if (
+                _is_number(a.number)
+                and type(a.number) is type(b.number)
+                and bool(bits(a.number) == bits(b.number))
+            ):
                 return _Static(a.number)
             return self._choose(a, b, yes, no)
         if isinstance(a, _Static) and a.value is ANYTHING:
@@ -208,7 +213,7 @@ class GraphBackend(Backend):
                 return side
         if isinstance(a, (list, tuple)) and type(a) is type(b) and len(a) == len(b):
             return type(a)(self._merge(x, y, yes, no) for x, y in zip(a, b))
-        if isinstance(a, dict) and isinstance(b, dict) and a.keys() == b.keys():
+        if isinstance(a, dict) and isinstance(b, dict) and list(a) == list(b):
             return {key: self._merge(a[key], b[key], yes, no) for key in a}
         return a
 

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from types import MethodType
 from typing import TYPE_CHECKING, Any
 
 from . import _phlox
 from ._failure import fail
 from ._modes import is_grad_enabled
-from ._phlox import Graph, Module, SymbolicGraph, Tensor
-from ._structures import flatten
+from ._phlox import Graph, Module, SymbolicGraph, Tensor, get_default_dtype
+from ._structures import PLAIN, bits, first_positions, flatten, frozen, is_container, kinds_of, text_of
 from ._trace import MISSED, capture_function
 from .errors import GraphError, OutOfMemoryError, PhloxError
 
@@ -19,7 +21,8 @@ if TYPE_CHECKING:
     from .capture import Place
 
 OTHER_ARGUMENTS = "arguments of other shapes, dtypes or values"
-MOST_CAPTURES = 8  # for arguments of one kind, because of host state that changes
+MOST_CAPTURES = 8  # for equal arguments, because of host state that changes
+MOST_VALUES = 32  # of arguments that are no tensors, where all else is the same
 
 
 @contextmanager
@@ -38,20 +41,23 @@ def disable_jit() -> Iterator[None]:
 class _Guard:
     """A value that the function read while it was captured."""
 
-    __slots__ = ("exact", "kind", "name", "owner", "place", "value")
+    __slots__ = ("exact", "frozen", "kind", "name", "owner", "place", "value")
 
     def __init__(self, kind: str, owner: Any, name: Any, value: Any, place: Place):
         self.kind, self.owner, self.name, self.place = kind, owner, name, place
-        self.exact = not isinstance(value, (bool, int, float, complex, str, bytes, type(None)))
-        if isinstance(value, (list, dict, tuple, set)):
-            self.value: Any = _frozen(value)
-            self.exact = False
-        else:
-            self.value = value
+        self.frozen = kind not in _TEXT_KINDS and is_container(value)
+        self.exact = kind in _TEXT_KINDS or not (self.frozen or isinstance(value, PLAIN))
+        self.value: Any = frozen(value) if self.frozen else value
 
     def current(self) -> Any:
         if self.kind == "attribute":
             return getattr(self.owner, self.name, _MISSING)
+        if self.kind == "method":
+            method = getattr(self.owner, self.name, _MISSING)
+            return getattr(method, "__func__", method)
+        if self.kind == "function":
+            now = text_of(self.owner)
+            return self.value if all(a is b for a, b in zip(now, self.value)) else now
         if self.kind == "free":
             try:
                 return self.owner.cell_contents if self.owner is not None else self.value
@@ -68,34 +74,21 @@ class _Guard:
             return True
         if self.exact:
             return False
-        if isinstance(self.value, _Frozen):
-            return isinstance(now, (list, dict, tuple, set)) and _frozen(now) == self.value
-        return type(now) is type(self.value) and (
-            now == self.value or (now != now and self.value != self.value)
-        )
+        if self.frozen:
+            return bool(frozen(now) == self.value)
+        return type(now) is type(self.value) and bool(bits(now) == bits(self.value))
 
     def what(self) -> str:
-        if self.kind == "attribute":
-            return f"`.{self.name}` of a {type(self.owner).__name__}"
+        if self.kind in ("attribute", "method"):
+            owner = self.owner.__name__ if isinstance(self.owner, type) else f"a {type(self.owner).__name__}"
+            return f"`.{self.name}` of {owner}"
+        if self.kind == "function":
+            return f"the code of {self.name}()"
         return f"`{self.name}`"
 
 
 _MISSING = object()
-
-
-class _Frozen(tuple):
-    """What a list, dict or set held: its plain values, and its other parts by identity."""
-
-
-def _frozen(value: Any) -> Any:
-    if isinstance(value, dict):
-        return _Frozen(("dict", *((_frozen(k), _frozen(v)) for k, v in value.items())))
-    if isinstance(value, (list, tuple)):
-        return _Frozen((type(value).__name__, *map(_frozen, value)))
-    if isinstance(value, set):
-        return _Frozen(("set", frozenset(map(_frozen, value))))
-    plain = isinstance(value, (bool, int, float, complex, str, bytes, type(None)))
-    return (type(value).__name__, value) if plain else ("object", id(value))
+_TEXT_KINDS = ("method", "function")
 
 
 def _modes(values: list[Any]) -> list[tuple[Module, bool]]:
@@ -136,11 +129,13 @@ class _Capture:
         self.number, self.why = 0, ""  # of its graph, and why it was made
         self.captured = captured.optimize(None)
         self.guards: list[_Guard] = []
+        from .capture import DELETED
+
         known: dict[tuple[str, int, Any], _Guard] = {}
         for kind, owner, name, value, place in backend.reads:
             key = (kind, id(owner), name if isinstance(name, (str, int, tuple)) else id(name))
             if key not in known:
-                known[key] = _Guard(kind, owner, name, value, place)
+                known[key] = _Guard(kind, owner, name, _MISSING if value is DELETED else value, place)
                 self.guards.append(known[key])
         found = [function, getattr(function, "__self__", None), *(entry[3] for entry in backend.reads)]
         for cell in getattr(function, "__closure__", None) or ():
@@ -160,6 +155,39 @@ class _Capture:
         return self.broken_guard() is None and self.captured.misfit(tensors) is None
 
 
+# --- methods
+
+
+class _BoundMethods(dict):
+    """What an object keeps of its captured methods. A copy of the object begins without any, as they run on the object."""
+
+    def __init__(self, instance: Any):
+        super().__init__()
+        self.is_of = id(instance)
+
+    def __copy__(self) -> _BoundMethods:
+        return _BoundMethods(None)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> _BoundMethods:
+        return _BoundMethods(None)
+
+    def __reduce__(self) -> Any:
+        return _BoundMethods, (None,)
+
+
+def bound_to(method: Any, name: str, instance: Any, make: Callable[[], Any]) -> Any:
+    """The method of this object, made once; it lives as long as the object, in its `__dict__`."""
+    attributes = getattr(instance, "__dict__", None)
+    if attributes is None:  # of a class with __slots__: the object is an argument among others
+        return MethodType(method, instance)
+    bound = attributes.get(name)
+    if bound is None or bound.is_of != id(instance):
+        bound = attributes[name] = _BoundMethods(instance)
+    if method not in bound:
+        bound[method] = make()
+    return bound[method]
+
+
 # --- the function
 
 
@@ -174,16 +202,16 @@ class Jitted:
         self._graphs: dict[Any, list[SymbolicGraph]] = {}  # one for all sizes, by kinds of arguments
         self._calls: list[Any] = []  # those of all captures: the quick way to find the one that fits
         self._numbers: dict[int, int] = {}  # of graphs
+        self._values: Counter[Any] = Counter()  # how many captures differ in nothing but values of arguments
         self._lock = threading.RLock()
         self._most: int | None = None
 
     def __get__(self, instance: Any, owner: Any = None) -> Any:
         if instance is None:
             return self
-        bound = instance.__dict__.setdefault("_jitted_methods", {})
-        if self._function not in bound:
-            bound[self._function] = Jitted(self._function.__get__(instance, owner))
-        return bound[self._function]
+        return bound_to(
+            self, "_jitted_methods", instance, lambda: Jitted(self._function.__get__(instance, owner))
+        )
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         try:
@@ -226,9 +254,14 @@ class Jitted:
         tensors: list[Tensor] = []
         structure = flatten((args, kwargs), tensors)
         key = (
-            _key(structure),
+            frozen(structure),
             tuple((t.dtype, t.shape, t.requires_grad) for t in tensors),
-            is_grad_enabled(),
+            (
+                tuple(map(type, tensors)),
+                tuple(first_positions(tensors)),
+                is_grad_enabled(),
+                get_default_dtype(),
+            ),
         )
         for capture in self._captures.get(key, ()):
             if capture.fits(tensors):
@@ -253,6 +286,15 @@ class Jitted:
                     f"{self.__name__}: {why}, {MOST_CAPTURES} times by now",
                     hint="pass what changes as an argument that is a tensor, or keep it in a tensor that you write in place",
                 )
+            kinds = kinds_of(structure), key[1:]
+            if self._values[kinds] >= MOST_VALUES:
+                fail(
+                    "GraphError",
+                    "not_capturable",
+                    f"{self.__name__}: its arguments that are no tensors had {MOST_VALUES} different values by now, each of which "
+                    "is a graph of its own",
+                    hint="pass numbers that change as tensors, px.tensor(0.1), and the same objects again",
+                )
             try:
                 capture = _Capture(self._function, args, kwargs, structure, tensors)
             except GraphError as error:
@@ -261,13 +303,14 @@ class Jitted:
                 raise
             capture.number, capture.why = self._place(key, capture, why)
             captures.append(capture)
+            self._values[kinds] += 1
             self._calls.append(capture.call)
             return capture
 
     def _place(self, key: Any, capture: _Capture, why: str) -> tuple[int, str]:
         """The number of the graph that the capture is at other sizes, and why it was made."""
-        structure, types, recording = key
-        kinds = (structure, tuple((dtype, len(shape), wants) for dtype, shape, wants in types), recording)
+        structure, types, modes = key
+        kinds = (structure, tuple((dtype, len(shape), wants) for dtype, shape, wants in types), modes)
         graphs = self._graphs.setdefault(kinds, [])
         refusals = []
         for graph in graphs:
@@ -370,18 +413,6 @@ class Jitted:
 
     def __repr__(self) -> str:
         return f"<jitted {self.__name__}, captured {self.capture_count} times>"
-
-
-def _key(structure: Any) -> Any:
-    if isinstance(structure, dict):
-        return ("dict", *((k, _key(v)) for k, v in structure.items()))
-    if isinstance(structure, (list, tuple)):
-        return (type(structure), *map(_key, structure))
-    try:
-        hash(structure)
-    except TypeError:
-        return ("object", id(structure))
-    return (type(structure), structure)
 
 
 def jit(function: Callable[..., Any]) -> Jitted:

@@ -13,7 +13,7 @@ from . import _phlox
 from ._annotations import TensorType, Unreadable, as_number, read
 from ._exact_numbers import DTYPES, Number
 from ._failure import fail
-from ._jit import Jitted
+from ._jit import Jitted, bound_to
 from ._phlox import Graph, Module, SymbolicGraph, Tensor
 from ._script_check import check, node_of, refuse_at
 from ._structures import flatten, unflatten
@@ -261,10 +261,9 @@ class Script:
     def __get__(self, instance: Any, owner: Any = None) -> Any:
         if instance is None:
             return self
-        bound = instance.__dict__.setdefault("_scripted_methods", {})
-        if self._function not in bound:
-            bound[self._function] = Script(self._function.__get__(instance, owner))
-        return bound[self._function]
+        return bound_to(
+            self, "_scripted_methods", instance, lambda: Script(self._function.__get__(instance, owner))
+        )
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         declared = self._declared

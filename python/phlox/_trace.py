@@ -9,7 +9,7 @@ from typing import Any
 from . import _phlox
 from ._failure import fail
 from ._phlox import Graph, Tensor
-from ._structures import flatten, same, unflatten
+from ._structures import first_positions, flatten, same, unflatten
 
 MISSED = _phlox._missed()  # what a call of a captured function gives when it was not for it
 
@@ -20,6 +20,10 @@ def capture_function(function: Callable[..., Any], structure: Any, examples: lis
 
     def flat_function(tensors: list[Tensor]) -> list[Tensor]:
         nonlocal result
+        for example, tensor in zip(examples, tensors):
+            if type(example) is not Tensor:
+                tensor.__class__ = type(example)
+        tensors = [tensors[first] for first in first_positions(examples)]
         args, kwargs = unflatten(structure, tensors)
         results: list[Tensor] = []
         result = flatten(function(*args, **kwargs), results)

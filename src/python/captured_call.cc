@@ -5,8 +5,10 @@
 #include <nanobind/stl/vector.h>
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <cstdlib>
+#include <cstring>
 #include <memory>
 #include <string_view>
 #include <utility>
@@ -31,8 +33,13 @@ bool is_jit_disabled() {
   return text && std::string_view(text) == "0";
 }
 
-PyObject* missed = nullptr;     // what a call gives that does not fit
-PyObject* leaf_type = nullptr;  // _structures.Leaf
+PyObject* missed = nullptr;  // what a call gives that does not fit
+// Of _structures.py.
+PyObject* leaf_type = nullptr;
+PyObject* rebuilt_type = nullptr;
+PyObject* frozen = nullptr;
+PyObject* ordered_dict_type = nullptr;
+PyObject* default_dict_type = nullptr;
 
 // Values that are compared by what they are; all others by identity.
 bool is_plain(PyObject* object) {
@@ -41,10 +48,18 @@ bool is_plain(PyObject* object) {
          PyComplex_CheckExact(object);
 }
 
-// Whether comparing says so; an error says no.
+// Whether comparing says so; an error says no. Floating-point numbers by their bits: -0.0 is not 0.0, a NaN is itself.
 bool are_equal(PyObject* a, PyObject* b) {
   if (a == b) return true;
   if (Py_TYPE(a) != Py_TYPE(b)) return false;
+  if (PyFloat_Check(a)) {
+    const double x = PyFloat_AS_DOUBLE(a), y = PyFloat_AS_DOUBLE(b);
+    return std::memcmp(&x, &y, sizeof x) == 0;
+  }
+  if (PyComplex_CheckExact(a)) {
+    const Py_complex x = PyComplex_AsCComplex(a), y = PyComplex_AsCComplex(b);
+    return std::memcmp(&x, &y, sizeof x) == 0;
+  }
   const int equal = PyObject_RichCompareBool(a, b, Py_EQ);
   if (equal < 0) PyErr_Clear();
   return equal > 0;
@@ -54,12 +69,59 @@ bool is_text(PyObject* object, const char* text) {
   return PyUnicode_CheckExact(object) && PyUnicode_CompareWithASCIIString(object, text) == 0;
 }
 
+nb::object frozen_of(PyObject* object) { return nb::handle(frozen)(nb::handle(object)); }
+
+// Whether frozen() in _structures.py made `before` of `now`, or of what was like it; false also where this does not know.
+bool is_surely_frozen_as(PyObject* before, PyObject* now) {
+  if (!PyTuple_Check(before) || PyTuple_GET_SIZE(before) < 1) return false;
+  PyObject* type = PyTuple_GET_ITEM(before, 0);
+  const Py_ssize_t size = PyTuple_GET_SIZE(before) - 1;
+  if (type == Py_None) return size == 1 && PyTuple_GET_ITEM(before, 1) == now;
+  if (type != reinterpret_cast<PyObject*>(Py_TYPE(now))) return false;
+  if (PyTuple_CheckExact(before)) {
+    if (PyFloat_CheckExact(now)) {
+      const double value = PyFloat_AS_DOUBLE(now);
+      return std::memcmp(PyBytes_AS_STRING(PyTuple_GET_ITEM(before, 1)), &value, sizeof value) == 0;
+    }
+    return is_plain(now) && are_equal(PyTuple_GET_ITEM(before, 1), now);
+  }
+  if (PyDict_CheckExact(now)) {
+    if (PyDict_Size(now) != size) return false;
+    PyObject *key, *value;
+    Py_ssize_t position = 0;
+    for (Py_ssize_t i = 1; i <= size && PyDict_Next(now, &position, &key, &value); ++i) {
+      PyObject* pair = PyTuple_GET_ITEM(before, i);
+      if (!is_surely_frozen_as(PyTuple_GET_ITEM(pair, 0), key) ||
+          !is_surely_frozen_as(PyTuple_GET_ITEM(pair, 1), value))
+        return false;
+    }
+    return true;
+  }
+  const bool is_list = PyList_CheckExact(now);
+  if ((!is_list && !PyTuple_CheckExact(now)) || Py_SIZE(now) != size) return false;
+  for (Py_ssize_t i = 0; i < size; ++i)
+    if (!is_surely_frozen_as(PyTuple_GET_ITEM(before, i + 1),
+                             is_list ? PyList_GET_ITEM(now, i) : PyTuple_GET_ITEM(now, i)))
+      return false;
+  return true;
+}
+
+bool is_frozen_as(PyObject* before, PyObject* now) {
+  if (is_surely_frozen_as(before, now)) return true;
+  if (PyTuple_GET_ITEM(before, 0) == Py_None) return false;
+  const nb::object made = frozen_of(now);
+  return PyObject_RichCompareBool(before, made.ptr(), Py_EQ) > 0;
+}
+
 // A structure of lists, tuples and dictionaries that holds tensors: what arguments must be like, or what a result is
 // made from.
 struct Structure {
-  enum class Kind : std::uint8_t { tensor, list, tuple, dict, value };
+  // `mapping` is an OrderedDict or a defaultdict; `rebuilt`, in a result, is what a function makes of the one part.
+  enum class Kind : std::uint8_t { tensor, list, tuple, dict, mapping, rebuilt, value };
   Kind kind = Kind::value;
-  nb::object value;  // or the type of a tuple with named fields
+  nb::object value;  // what it was; the class of a tensor, mapping or tuple with named fields; the function
+  nb::object
+      more;  // of an argument that is a value: what it held; what a defaultdict fills in; first arguments
   std::vector<nb::object> keys;
   std::vector<Structure> parts;
   std::size_t number = 0;  // of the tensor
@@ -69,10 +131,28 @@ struct Structure {
     Structure s;
     if (is_tensor(object)) {
       s.kind = Kind::tensor;
+      s.value = class_of(object);
       s.number = tensors.size();
       tensors.push_back(tensor_of(object));
-    } else if (!s.read_parts(object, [&](PyObject* part) { return of_arguments(part, tensors); })) {
+      return s;
+    }
+    const auto read = [&](PyObject* part) { return of_arguments(part, tensors); };
+    if (s.read_parts(object, read)) return s;
+    if (is_mapping(object)) {
+      s.kind = Kind::mapping;
+      s.value = class_of(object);
+      s.more = filling(object);
+      for (nb::handle item : nb::handle(object).attr("items")()) {
+        s.keys.push_back(nb::borrow(item[0]));
+        s.parts.push_back(read(nb::object(item[1]).ptr()));
+      }
+    } else if (PyTuple_Check(object) && PyObject_HasAttrString(object, "_fields")) {
+      s.kind = Kind::tuple;
+      s.value = class_of(object);
+      for (nb::handle part : nb::borrow(object)) s.parts.push_back(read(part.ptr()));
+    } else {
       s.value = nb::borrow(object);
+      if (!is_plain(object)) s.more = frozen_of(object);
     }
     return s;
   }
@@ -86,6 +166,11 @@ struct Structure {
       s.kind = Kind::tuple;
       s.value = nb::borrow(reinterpret_cast<PyObject*>(Py_TYPE(object)));
       for (nb::handle part : nb::borrow(object)) s.parts.push_back(of_result(part.ptr()));
+    } else if (Py_TYPE(object) == reinterpret_cast<PyTypeObject*>(rebuilt_type)) {
+      s.kind = Kind::rebuilt;
+      s.value = nb::handle(object).attr("function");
+      s.more = nb::handle(object).attr("first");
+      s.parts.push_back(of_result(nb::object(nb::handle(object).attr("part")).ptr()));
     } else if (!s.read_parts(object, of_result)) {
       s.value = nb::borrow(object);
     }
@@ -95,13 +180,16 @@ struct Structure {
   bool fits(PyObject* object, TensorList& tensors) const {
     switch (kind) {
       case Kind::tensor:
-        if (!is_tensor(object)) return false;
+        if (!is_tensor(object) || !is_of_class(object)) return false;
         tensors.push_back(tensor_of(object));
         return true;
       case Kind::list:
       case Kind::tuple: {
         const bool is_list = kind == Kind::list;
-        if (is_list ? !PyList_CheckExact(object) : !PyTuple_CheckExact(object)) return false;
+        if (is_list            ? !PyList_CheckExact(object)
+            : value.is_valid() ? !is_of_class(object)
+                               : !PyTuple_CheckExact(object))
+          return false;
         if (Py_SIZE(object) != static_cast<Py_ssize_t>(parts.size())) return false;
         for (std::size_t i = 0; i < parts.size(); ++i) {
           const auto at = static_cast<Py_ssize_t>(i);
@@ -119,7 +207,23 @@ struct Structure {
           if (!is_same(keys[i].ptr(), key) || !parts[i].fits(part, tensors)) return false;
         return true;
       }
-      case Kind::value: return is_same(value.ptr(), object);
+      case Kind::mapping: {
+        if (!is_of_class(object) || PyDict_Size(object) != static_cast<Py_ssize_t>(parts.size()) ||
+            !filling(object).is(more))
+          return false;
+        std::size_t i = 0;
+        for (nb::handle item : nb::handle(object).attr("items")()) {
+          const nb::object part = item[1];
+          if (i == parts.size() || !is_same(keys[i].ptr(), nb::object(item[0]).ptr()) ||
+              !parts[i].fits(part.ptr(), tensors))
+            return false;
+          ++i;
+        }
+        return true;
+      }
+      case Kind::rebuilt: return false;  // in results only
+      case Kind::value:
+        return more.is_valid() ? is_frozen_as(more.ptr(), object) : is_same(value.ptr(), object);
     }
     return false;
   }
@@ -147,6 +251,13 @@ struct Structure {
         for (std::size_t i = 0; i < parts.size(); ++i) made[keys[i]] = parts[i].made_from(tensors);
         return made;
       }
+      case Kind::rebuilt: {
+        const nb::object first = nb::tuple(more) + nb::make_tuple(parts[0].made_from(tensors));
+        nb::object made = nb::steal(PyObject_CallObject(value.ptr(), first.ptr()));
+        if (!made.is_valid()) throw nb::python_error();
+        return made;
+      }
+      case Kind::mapping:  // in arguments only
       case Kind::value: return value;
     }
     return {};
@@ -155,11 +266,23 @@ struct Structure {
   template <class Visit>
   void visit(const Visit& visitor) {
     visitor(value);
+    visitor(more);
     for (nb::object& key : keys) visitor(key);
     for (Structure& part : parts) part.visit(visitor);
   }
 
  private:
+  static nb::object class_of(PyObject* object) {
+    return nb::borrow(reinterpret_cast<PyObject*>(Py_TYPE(object)));
+  }
+  bool is_of_class(PyObject* object) const {
+    return reinterpret_cast<PyObject*>(Py_TYPE(object)) == value.ptr();
+  }
+  static bool is_mapping(PyObject* object) {
+    PyObject* type = reinterpret_cast<PyObject*>(Py_TYPE(object));
+    return type == ordered_dict_type || type == default_dict_type;
+  }
+  static nb::object filling(PyObject* object) { return nb::getattr(object, "default_factory", nb::none()); }
   static bool is_same(PyObject* expected, PyObject* object) {
     return object == expected || (is_plain(expected) && are_equal(expected, object));
   }
@@ -191,10 +314,12 @@ class Guard {
         value_(guard.attr("value")) {
     const nb::object kind = guard.attr("kind");
     if (is_text(kind.ptr(), "attribute")) kind_ = Kind::attribute;
+    else if (is_text(kind.ptr(), "method")) kind_ = Kind::method;
+    else if (is_text(kind.ptr(), "function")) kind_ = Kind::function;
     else if (is_text(kind.ptr(), "free")) kind_ = owner_.is_none() ? Kind::constant : Kind::cell;
     else kind_ = PyDict_CheckExact(owner_.ptr()) ? Kind::entry : Kind::other;
     exact_ = nb::cast<bool>(guard.attr("exact"));
-    frozen_ = PyTuple_Check(value_.ptr()) && !PyTuple_CheckExact(value_.ptr());
+    frozen_ = nb::cast<bool>(guard.attr("frozen"));
   }
 
   bool holds() const {
@@ -208,6 +333,13 @@ class Guard {
         made = nb::steal(PyObject_GetAttr(owner_.ptr(), name_.ptr()));
         now = made.ptr();
         break;
+      case Kind::method:
+        made = nb::steal(PyObject_GetAttr(owner_.ptr(), name_.ptr()));
+        if (!made.is_valid()) PyErr_Clear();
+        else if (PyMethod_Check(made.ptr()) && PyMethod_GET_FUNCTION(made.ptr()) == value_.ptr()) return true;
+        return asked();
+      case Kind::function:  // its code and defaults may be replaced
+        return PyFunction_GET_CODE(owner_.ptr()) == PyTuple_GET_ITEM(value_.ptr(), 0) && has_its_defaults();
       case Kind::other: return asked();
     }
     if (!now) {
@@ -216,7 +348,7 @@ class Guard {
     }
     if (now == value_.ptr()) return true;
     if (exact_) return false;
-    if (frozen_) return is_frozen_as(value_.ptr(), now) || asked();
+    if (frozen_) return is_frozen_as(value_.ptr(), now);
     return are_equal(value_.ptr(), now) || asked();
   }
 
@@ -226,41 +358,15 @@ class Guard {
   }
 
  private:
-  enum class Kind : std::uint8_t { attribute, cell, entry, constant, other };
+  enum class Kind : std::uint8_t { attribute, method, function, cell, entry, constant, other };
 
-  bool asked() const { return nb::cast<bool>(guard_.attr("holds")()); }
-
-  // Whether `now` is what _frozen() in _jit.py made `frozen` of; false also where this does not know.
-  static bool is_frozen_as(PyObject* frozen, PyObject* now) {
-    if (!PyTuple_Check(frozen) || PyTuple_GET_SIZE(frozen) < 1) return false;
-    PyObject* tag = PyTuple_GET_ITEM(frozen, 0);
-    const Py_ssize_t size = PyTuple_GET_SIZE(frozen) - 1;
-    if (PyTuple_CheckExact(frozen)) {
-      if (size != 1) return false;
-      PyObject* value = PyTuple_GET_ITEM(frozen, 1);
-      if (is_text(tag, "object")) return PyLong_CheckExact(value) && PyLong_AsVoidPtr(value) == now;
-      return is_plain(now) && are_equal(value, now);
-    }
-    if (PyDict_CheckExact(now)) {
-      if (!is_text(tag, "dict") || PyDict_Size(now) != size) return false;
-      PyObject *key, *value;
-      Py_ssize_t position = 0;
-      for (Py_ssize_t i = 1; i <= size && PyDict_Next(now, &position, &key, &value); ++i) {
-        PyObject* pair = PyTuple_GET_ITEM(frozen, i);
-        if (!is_frozen_as(PyTuple_GET_ITEM(pair, 0), key) || !is_frozen_as(PyTuple_GET_ITEM(pair, 1), value))
-          return false;
-      }
-      return true;
-    }
-    const bool is_list = PyList_CheckExact(now);
-    if (!is_list && !PyTuple_CheckExact(now)) return false;
-    if (!is_text(tag, is_list ? "list" : "tuple") || Py_SIZE(now) != size) return false;
-    for (Py_ssize_t i = 0; i < size; ++i)
-      if (!is_frozen_as(PyTuple_GET_ITEM(frozen, i + 1),
-                        is_list ? PyList_GET_ITEM(now, i) : PyTuple_GET_ITEM(now, i)))
-        return false;
-    return true;
+  bool has_its_defaults() const {
+    const auto is = [](PyObject* now, PyObject* before) { return (now ? now : Py_None) == before; };
+    return is(PyFunction_GET_DEFAULTS(owner_.ptr()), PyTuple_GET_ITEM(value_.ptr(), 1)) &&
+           is(PyFunction_GET_KW_DEFAULTS(owner_.ptr()), PyTuple_GET_ITEM(value_.ptr(), 2));
   }
+
+  bool asked() const { return guard_.attr("holds")().is(nb::handle(Py_True)); }
 
   Kind kind_ = Kind::other;
   bool exact_ = false, frozen_ = false;
@@ -283,8 +389,12 @@ class CapturedCall {
     kwargs_ = Structure::of_arguments(kwargs.ptr(), examples);
     result_ = Structure::of_result(result.ptr());
     gradients_enabled_ = gradients_enabled();
-    for (const Tensor& example : examples)
-      looks_.push_back({graph::type_of(example), example.requires_grad()});
+    default_dtype_ = default_dtype();
+    for (const Tensor& example : examples) {
+      const auto same = [&](const Tensor& other) { return other.impl() == example.impl(); };
+      const auto first = std::find_if(examples.begin(), examples.end(), same) - examples.begin();
+      looks_.push_back({graph::type_of(example), example.requires_grad(), static_cast<std::size_t>(first)});
+    }
   }
 
   // The same for another captured function with the same arguments and results.
@@ -304,7 +414,8 @@ class CapturedCall {
     if (interpreters()) return false;
     if (!args_.fits(args.ptr(), tensors) || !kwargs_.fits(kwargs.ptr(), tensors)) return false;
     if (!guarded_) return true;
-    if (is_jit_disabled() || gradients_enabled() != gradients_enabled_) return false;
+    if (is_jit_disabled() || gradients_enabled() != gradients_enabled_ || default_dtype() != default_dtype_)
+      return false;
     for (std::size_t i = 0; i < tensors.size(); ++i) {
       const TensorImpl& t = *tensors[i].impl();
       const graph::Type& type = looks_[i].type;
@@ -313,6 +424,7 @@ class CapturedCall {
           tensors[i].requires_grad() != looks_[i].requires_grad)
         return false;
     }
+    if (!are_the_same_as_before(tensors)) return false;
     for (const ModuleMode& mode : modes_)
       if (mode.module->training() != mode.training) return false;
     for (const Guard& guard : guards_)
@@ -364,12 +476,31 @@ class CapturedCall {
   struct Look {
     graph::Type type;
     bool requires_grad;
+    std::size_t first;  // the position at which this very tensor comes first
   };
+
+  // Whether those that were one tensor are one, and others are not: the function may ask `a is b`.
+  bool are_the_same_as_before(const TensorList& tensors) const {
+    if (tensors.size() < 2) return true;
+    std::array<const TensorImpl*, 16> few;
+    std::vector<const TensorImpl*> many(tensors.size() > few.size() ? tensors.size() : 0);
+    const TensorImpl** begin = many.empty() ? few.data() : many.data();
+    const TensorImpl** end = begin;
+    for (std::size_t i = 0; i < tensors.size(); ++i) {
+      const TensorImpl* impl = &*tensors[i].impl();
+      if (looks_[i].first == i) *end++ = impl;
+      else if (impl != &*tensors[looks_[i].first].impl()) return false;
+    }
+    std::sort(begin, end);
+    return std::adjacent_find(begin, end) == end;
+  }
+
   Structure args_, kwargs_, result_;
   nb::object captured_object_;
   const graph::Captured* captured_;
   std::vector<Look> looks_;
   bool guarded_ = false, gradients_enabled_ = true;
+  DType default_dtype_ = DType::float32;
   std::vector<Guard> guards_;
   std::vector<ModuleMode> modes_;
   std::atomic<std::int64_t> calls_ = 0;
@@ -401,7 +532,14 @@ void add_captured_call(PyObject* module) {
   nb::module_ m = nb::borrow<nb::module_>(module);
   missed = nb::module_::import_("builtins").attr("object")().release().ptr();
   m.def("_missed", [] { return nb::borrow(missed); });
-  m.def("_set_leaf_type", [](nb::handle type) { leaf_type = nb::borrow(type).release().ptr(); });
+  m.def("_set_structures", [](nb::handle structures) {
+    const auto kept = [&](const char* name) { return nb::object(structures.attr(name)).release().ptr(); };
+    leaf_type = kept("Leaf");
+    rebuilt_type = kept("Rebuilt");
+    frozen = kept("frozen");
+    ordered_dict_type = kept("OrderedDict");
+    default_dict_type = kept("defaultdict");
+  });
   m.def("_is_jit_disabled", is_jit_disabled);
   m.def("_disable_jit", [](bool on) { return std::exchange(jit_disabled, on); });
   nb::class_<CapturedCall>(m, "_CapturedCall", nb::type_slots(slots))

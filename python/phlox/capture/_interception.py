@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import builtins
+from collections import deque
 from types import BuiltinMethodType, FunctionType
 from typing import Any
 
-from ._backend import current, place
+from ._backend import DELETED, current, place
 from ._refusals import refuse
 from ._trees import CHANGING
 
 _FRAME_ACCESS = (builtins.locals, builtins.eval, builtins.exec)
 _CONTAINERS = (list, dict, set, bytearray)
+_COPIED = (*_CONTAINERS, deque)
 
 
 class Zip:
@@ -65,6 +67,8 @@ def intercept(target: Any) -> Any:
         if type(owner) in _CONTAINERS and target.__name__ in CHANGING:
             report_change("method", owner, target.__name__, None)
             return target
+        if target.__name__ == "copy" and isinstance(owner, _COPIED):
+            return _kept_as_new(target)
         refuse_frame_access(target)
         if target in _SPECIAL:
             return _SPECIAL[target]
@@ -77,6 +81,16 @@ def intercept(target: Any) -> Any:
 
 
 _HEAP_TYPE = 1 << 9
+
+
+def _kept_as_new(function: Any) -> Any:
+    """The function, whose result belongs to the captured call."""
+
+    def call(*arguments: Any, **keywords: Any) -> Any:
+        made = function(*arguments, **keywords)
+        return current.session.add_new(made) if current.session else made
+
+    return call
 
 
 def _maker(cls: Any) -> Any:
@@ -150,5 +164,47 @@ def _host_only(function: Any) -> Any:
     return call
 
 
-_SPECIAL: dict[Any, Any] = {range: _range, enumerate: _enumerate, zip: _zip, len: _len}
+# --- attributes by name
+
+
+def _read(owner: Any, name: str, value: Any) -> Any:
+    from ._runtime import Unit
+
+    return Unit.attribute(owner, name, value)
+
+
+def _getattr(owner: Any, name: str, *default: Any) -> Any:
+    value = getattr(owner, name, DELETED)
+    _read(owner, name, value)
+    return getattr(owner, name, *default) if value is DELETED else value
+
+
+def _hasattr(owner: Any, name: str) -> bool:
+    return _read(owner, name, getattr(owner, name, DELETED)) is not DELETED
+
+
+def _vars(*owner: Any) -> Any:
+    if not owner:
+        refuse("frame_access", name="vars")
+    return _read(owner[0], "__dict__", vars(*owner))
+
+
+def _setattr(owner: Any, name: str, value: Any) -> None:
+    report_change("attribute", owner, name, value)
+    setattr(owner, name, value)
+
+
+def _delattr(owner: Any, name: str) -> None:
+    report_change("attribute", owner, name, DELETED)
+    delattr(owner, name)
+
+
+_SPECIAL: dict[Any, Any] = {
+    getattr: _getattr,
+    hasattr: _hasattr,
+    setattr: _setattr,
+    delattr: _delattr,
+    vars: _vars,
+}
+_SPECIAL.update({range: _range, enumerate: _enumerate, zip: _zip, len: _len})
 _SPECIAL.update({f: _host_only(f) for f in (list, tuple, sum, sorted, map, filter, any, all, reversed, iter)})

@@ -99,7 +99,7 @@ def difference(backend: Backend, a: Any, b: Any) -> tuple[str, str] | None:
             name = type(a).__name__
             return f"a {name} of {len(a)}", f"a {name} of {len(b)}"
         if isinstance(a, dict):
-            if a.keys() != b.keys():
+            if list(a) != list(b):
                 return f"a dict with {_keys(a)}", f"a dict with {_keys(b)}"
             pairs = [(a[key], b[key]) for key in a]
         else:
