@@ -1,7 +1,6 @@
 // Fourier transforms on the CPU: dimension by dimension, in groups of transforms that share vector registers, or one by
 // one where these are long or few.
 #include <algorithm>
-#include <cstring>
 #include <vector>
 
 #include "phlox/device/cpu/device.h"

@@ -1,35 +1,11 @@
 // Fourier transforms on vectors, compiled once for each instruction set: several transforms side by side in the lanes,
 // or the parts of one long transform.
-#include <cstddef>
-#include <utility>
-
 #include "phlox/device/cpu/fft_butterflies.h"
 
 namespace phlox {
 namespace PHLOX_ISA {
 
 using namespace cpu;
-
-// One step of a transposition: blocks of `distance` lanes change places between two rows.
-template <int distance, class V, std::size_t... lane>
-PHLOX_INLINE void exchange_lanes(V& a, V& b, std::index_sequence<lane...>) {
-  constexpr int n = V::lanes;
-  const auto x = a.value, y = b.value;
-  a = V(__builtin_shufflevector(x, y,
-                                (static_cast<int>(lane) & distance ? n + static_cast<int>(lane) - distance
-                                                                   : static_cast<int>(lane))...));
-  b = V(__builtin_shufflevector(x, y,
-                                (static_cast<int>(lane) & distance ? n + static_cast<int>(lane)
-                                                                   : static_cast<int>(lane) + distance)...));
-}
-template <int distance, class V>
-PHLOX_INLINE void transpose_lanes(V (&rows)[V::lanes]) {
-  if constexpr (distance < V::lanes) {
-    PHLOX_UNROLL for (int i = 0; i < V::lanes; ++i) if (!(i & distance))
-        exchange_lanes<distance>(rows[i], rows[i + distance], std::make_index_sequence<V::lanes>());
-    transpose_lanes<2 * distance>(rows);
-  }
-}
 
 template <class V, std::size_t... lane>
 PHLOX_INLINE ComplexLanes<V> separated(V low, V high, std::index_sequence<lane...>) {

@@ -2,35 +2,11 @@
 #pragma once
 
 #include "phlox/device/cpu/fft_kernel.h"
-#include "phlox/device/cpu/instruction_set.h"
-#include "phlox/math/simd.h"
+#include "phlox/device/cpu/vector_registers.h"
 
 namespace phlox {
 namespace PHLOX_ISA {
 
-// Loops over registers must be unrolled, or their arrays lie in memory.
-#define PHLOX_UNROLL _Pragma("GCC unroll 16")
-
-// a * b + c and its relatives, with one rounding where the processor has that.
-template <class V>
-PHLOX_INLINE V multiply_add(V a, V b, V c) {
-  [[maybe_unused]] constexpr bool is_float = sizeof(typename V::Element) == 4;
-#if PHLOX_HAS_BUILTIN(__builtin_elementwise_fma) && (defined(__FMA__) || defined(__ARM_NEON))
-  return fused(a, b, c);
-#elif defined(__AVX512F__)
-  constexpr int current_rounding = 4;
-  if constexpr (is_float)
-    return __builtin_ia32_vfmaddps512_mask(a.value, b.value, c.value, -1, current_rounding);
-  else return __builtin_ia32_vfmaddpd512_mask(a.value, b.value, c.value, -1, current_rounding);
-#elif defined(__FMA__)
-  if constexpr (is_float) return __builtin_ia32_vfmaddps256(a.value, b.value, c.value);
-  else return __builtin_ia32_vfmaddpd256(a.value, b.value, c.value);
-#elif defined(__ARM_NEON)
-  return fused(a, b, c);
-#else
-  return a * b + c;
-#endif
-}
 // With the compiler's own negation, which it can make part of the instruction.
 template <class V>
 PHLOX_INLINE V negative(V a) {

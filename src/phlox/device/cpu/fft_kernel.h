@@ -87,8 +87,8 @@ struct FftFunctions {
   // output = a * b of complex numbers; `swapped`: with the parts of a exchanged before, or of the output after.
   void (*multiply)(const void* a, const void* b, void* output, std::int64_t count, bool swap_before,
                    bool swap_after, double scale);
-  // The transform of a real sequence of length 2 h from that of its pairs, both consecutive, maybe in place; `twice` too
-  // large before `scale`.
+  // The transform of a real sequence of length 2 h from that of its pairs, both consecutive, maybe in place; times
+  // `scale`, and conjugated where asked for.
   void (*real_after)(const void* input, void* output, const void* twiddles, std::int64_t h, double scale,
                      bool conjugate);
   // The pairs' transform from that of the real sequence, with the parts exchanged.

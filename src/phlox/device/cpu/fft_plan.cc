@@ -5,7 +5,6 @@
 #include <list>
 #include <map>
 #include <mutex>
-#include <tuple>
 #include <utility>
 
 #include "phlox/core/allocator.h"
@@ -185,8 +184,6 @@ LongChoice choose_long(std::int64_t length, std::int64_t lanes, bool convolution
 }
 
 // --- plans
-
-std::shared_ptr<const FftLanesPlan> make_lanes_plan(std::int64_t length, bool wide);
 
 void add_passes(FftLanesPlan& plan, std::int64_t length, bool wide) {
   std::int64_t stride = 1;

@@ -1,62 +1,12 @@
 // Products of small matrices, for which the calls of a library cost as much as the work; compiled once for each
 // instruction set. A tile of the output stays in registers while k runs.
-#include <cstddef>
-#include <utility>
-
-#include "phlox/device/cpu/instruction_set.h"
 #include "phlox/device/cpu/small_product_kernel.h"
-#include "phlox/math/simd.h"
+#include "phlox/device/cpu/vector_registers.h"
 
 namespace phlox {
 namespace PHLOX_ISA {
 
 using cpu::SmallProduct;
-
-// Loops over registers must be unrolled, or their arrays lie in memory.
-#define PHLOX_UNROLL _Pragma("GCC unroll 16")
-
-template <class V>
-PHLOX_INLINE V fused_product(V a, V b, V c) {
-  using T = typename V::Element;
-  [[maybe_unused]] constexpr bool is_float = sizeof(T) == 4;
-#if PHLOX_HAS_BUILTIN(__builtin_elementwise_fma) && (defined(__FMA__) || defined(__ARM_NEON))
-  return fused(a, b, c);
-#elif defined(__AVX512F__)
-  constexpr int current_rounding = 4;
-  if constexpr (is_float)
-    return __builtin_ia32_vfmaddps512_mask(a.value, b.value, c.value, -1, current_rounding);
-  else return __builtin_ia32_vfmaddpd512_mask(a.value, b.value, c.value, -1, current_rounding);
-#elif defined(__FMA__)
-  if constexpr (is_float) return __builtin_ia32_vfmaddps256(a.value, b.value, c.value);
-  else return __builtin_ia32_vfmaddpd256(a.value, b.value, c.value);
-#elif defined(__ARM_NEON)
-  return fused(a, b, c);
-#else
-  return a * b + c;
-#endif
-}
-
-// One step of a transposition: blocks of `distance` lanes change places between two rows.
-template <int distance, class V, std::size_t... lane>
-PHLOX_INLINE void exchange(V& a, V& b, std::index_sequence<lane...>) {
-  constexpr int n = V::lanes;
-  const auto x = a.value, y = b.value;
-  a = V(__builtin_shufflevector(x, y,
-                                (static_cast<int>(lane) & distance ? n + static_cast<int>(lane) - distance
-                                                                   : static_cast<int>(lane))...));
-  b = V(__builtin_shufflevector(x, y,
-                                (static_cast<int>(lane) & distance ? n + static_cast<int>(lane)
-                                                                   : static_cast<int>(lane) + distance)...));
-}
-
-template <int distance, class V>
-PHLOX_INLINE void transpose(V (&rows)[V::lanes]) {
-  if constexpr (distance < V::lanes) {
-    PHLOX_UNROLL for (int i = 0; i < V::lanes; ++i) if (!(i & distance))
-        exchange<distance>(rows[i], rows[i + distance], std::make_index_sequence<V::lanes>());
-    transpose<2 * distance>(rows);
-  }
-}
 
 // Writes a matrix [k, n] row by row; rows are filled up to `width` with anything.
 template <class T>
@@ -76,7 +26,7 @@ void pack(const T* source, std::int64_t row_stride, std::int64_t column_stride, 
       V rows[V::lanes];
       PHLOX_UNROLL for (int i = 0; i < V::lanes; ++i) rows[i] =
           i < columns ? V::load(from + i * column_stride + p) : V(0);
-      transpose<1>(rows);
+      transpose_lanes<1>(rows);
       PHLOX_UNROLL for (int i = 0; i < V::lanes; ++i) rows[i].store(panel + (p + i) * width + j);
     }
     for (std::int64_t p = whole; p < k; ++p)
@@ -100,7 +50,7 @@ PHLOX_INLINE void tile(const SmallProduct& s, const T* lhs, const T* rhs, std::i
     PHLOX_UNROLL for (int c = 0; c < C; ++c) right[c] = V::load(rhs + c * V::lanes);
     PHLOX_UNROLL for (int r = 0; r < R; ++r) {
       const V left(lhs[r * row] - typename V::Vector{});
-      PHLOX_UNROLL for (int c = 0; c < C; ++c) sums[r][c] = fused_product(left, right[c], sums[r][c]);
+      PHLOX_UNROLL for (int c = 0; c < C; ++c) sums[r][c] = multiply_add(left, right[c], sums[r][c]);
     }
     lhs += column;
     rhs += rhs_row;
