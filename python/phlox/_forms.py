@@ -10,6 +10,7 @@ from ._phlox import (
     broadcast_tensors,
     cartesian_prod,
     einsum,
+    linear_cross_entropy,
     meshgrid,
     nonzero,
     std,
@@ -92,6 +93,12 @@ def _unique(input, sorted=True, return_inverse=False, return_counts=False):
 def _unique_consecutive(input, return_inverse=False, return_counts=False):
     values, inverse, counts = unique_consecutive_all(input)
     return (values, *([inverse] if return_inverse else []), *([counts] if return_counts else []))
+
+
+@_on_keyword("options", "linear_cross_entropy")
+def _linear_cross_entropy(input, linear_weight, target, *, options, **keywords):
+    del options  # how PyTorch saves memory; the result is the same
+    return linear_cross_entropy(input, linear_weight, target, **keywords)
 
 
 def _takes_tensors_without_brackets(operation, position=0):

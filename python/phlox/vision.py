@@ -1,4 +1,5 @@
-"""Simple pictures of results, as tensors uint8[height, width, 3] for `px.io.save_png` and, in notebooks, for `show`.
+"""Operations on images and boxes, such as `px.vision.nms` and `px.vision.roi_align`; and simple pictures of results, as
+tensors uint8[height, width, 3] for `px.io.save_png` and, in notebooks, for `show`.
 
 px.io.save_png(px.vision.draw_predictions(images, labels, px.predict(net, images)), "digits.png")
 """
@@ -8,9 +9,11 @@ from __future__ import annotations
 import tempfile as _tempfile
 from pathlib import Path as _Path
 
+from ._homes import fill as _fill
 from ._phlox import Tensor as _Tensor
 from ._phlox import _files, _vision
 
+_fill(globals(), "vision")
 beside = _vision.beside
 draw_confusion = _vision.draw_confusion
 draw_images = _vision.draw_images

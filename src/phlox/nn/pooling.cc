@@ -26,7 +26,7 @@ constexpr Function* choose(Function* one, Function* two, Function* three) {
 template <int dimensions>
 Tensor MaxPool<dimensions>::forward(Tensor input) {
   return choose<dimensions>(max_pool1d, max_pool2d, max_pool3d)(
-      input, kernel_, options_.stride, options_.padding, options_.dilation, options_.ceil_mode);
+      input, kernel_, options_.stride, options_.padding, options_.dilation, options_.ceil_mode, false);
 }
 template <int dimensions>
 std::string MaxPool<dimensions>::settings() const {
@@ -49,8 +49,8 @@ std::string AvgPool<dimensions>::settings() const {
 
 template <int dimensions>
 Tensor AdaptiveMaxPool<dimensions>::forward(Tensor input) {
-  return choose<dimensions>(adaptive_max_pool1d, adaptive_max_pool2d, adaptive_max_pool3d)(input,
-                                                                                           output_size_);
+  return choose<dimensions>(adaptive_max_pool1d, adaptive_max_pool2d, adaptive_max_pool3d)(
+      input, output_size_, false);
 }
 template <int dimensions>
 std::string AdaptiveMaxPool<dimensions>::settings() const {

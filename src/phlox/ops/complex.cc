@@ -146,6 +146,8 @@ PHLOX_OPERATION(Tensor, isreal, (const Tensor& input), .doc = "Whether the imagi
 }
 
 Tensor complex_abs(const Tensor& input) { return hypot(part(input, 0), part(input, 1)); }
+Tensor complex_softsign(const Tensor& input) { return div(input, add(complex_abs(input), 1.0)); }
+
 Tensor complex_isinf(const Tensor& input) { return any(isinf(view_as_real(input)), -1); }
 Tensor complex_isfinite(const Tensor& input) { return all(isfinite(view_as_real(input)), -1); }
 

@@ -8,5 +8,6 @@ class Tensor;
 Tensor complex_abs(const Tensor& input);       // the length, of the real dtype
 Tensor complex_isinf(const Tensor& input);     // a part is infinite
 Tensor complex_isfinite(const Tensor& input);  // both parts are finite
+Tensor complex_softsign(const Tensor& input);  // input / (1 + its length)
 
 }  // namespace phlox

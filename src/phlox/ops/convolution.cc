@@ -69,9 +69,33 @@ Tensor without_batch(const Tensor& result, const Operands& operands) {
   return operands.unbatched ? squeeze(result, 0) : result;
 }
 
+// Convolution is linear in both operands: a complex one is four real ones.
+template <class Convolve>
+Tensor of_complex_parts(const Tensor& input, const Tensor& weight, const OptionalTensor& bias, int dims,
+                        const Convolve& convolve_real) {
+  const DType dtype = bias ? promote(promote(input.dtype(), weight.dtype()), bias->dtype())
+                           : promote(input.dtype(), weight.dtype());
+  const Tensor x = input.to(dtype), w = weight.to(dtype);
+  const Tensor a = real(x), b = imag(x), c = real(w), d = imag(w);
+  Tensor result = phlox::complex(sub(convolve_real(a, c), convolve_real(b, d)),
+                                 add(convolve_real(a, d), convolve_real(b, c)));
+  if (!bias) return result;
+  Shape channels(static_cast<std::size_t>(dims) + 1, 1);
+  channels[0] = bias->numel();
+  return add(result, reshape(bias->to(dtype), channels));
+}
+
+bool any_complex(const Tensor& input, const Tensor& weight, const OptionalTensor& bias) {
+  return is_complex(input.dtype()) || is_complex(weight.dtype()) || (bias && is_complex(bias->dtype()));
+}
+
 Tensor conv(const char* operation, int dims, const Tensor& input, const Tensor& weight,
             const OptionalTensor& bias, const DimList& stride, const DimList& padding,
             const DimList& dilation, std::int64_t groups) {
+  if (any_complex(input, weight, bias))
+    return of_complex_parts(input, weight, bias, dims, [&](const Tensor& x, const Tensor& w) {
+      return conv(operation, dims, x, w, {}, stride, padding, dilation, groups);
+    });
   const Operands operands =
       prepare(operation, dims, input, weight, bias, groups, weight.rank() > 1 ? weight.size(1) * groups : 0,
               weight.rank() ? weight.size(0) : 0);
@@ -112,6 +136,10 @@ Tensor conv(const char* operation, int dims, const Tensor& input, const Tensor& 
 Tensor conv_transpose(const char* operation, int dims, const Tensor& input, const Tensor& weight,
                       const OptionalTensor& bias, const DimList& stride, const DimList& padding,
                       const DimList& output_padding, std::int64_t groups, const DimList& dilation) {
+  if (any_complex(input, weight, bias))
+    return of_complex_parts(input, weight, bias, dims, [&](const Tensor& x, const Tensor& w) {
+      return conv_transpose(operation, dims, x, w, {}, stride, padding, output_padding, groups, dilation);
+    });
   const std::int64_t out_channels = weight.rank() > 1 ? weight.size(1) * groups : 0;
   const Operands operands =
       prepare(operation, dims, input, weight, bias, groups, weight.rank() ? weight.size(0) : 0, out_channels);
@@ -309,6 +337,64 @@ PHLOX_OPERATION(Tensor, conv3d_named_padding,
                 .tolerance = 1e-4, .autocast = AutocastClass::lower_precision, .overload_of = "conv3d") {
   return conv3d(input, weight, bias, stride, named_padding("conv3d", padding, 3, weight, stride, dilation),
                 dilation, groups);
+}
+
+namespace {
+
+Tensor conv_of_any_rank(const char* operation, const Tensor& input, const Tensor& weight,
+                        const OptionalTensor& bias, const DimList& stride, const DimList& padding,
+                        const DimList& dilation, std::int64_t groups) {
+  const int dims = weight.rank() - 2;
+  if (dims < 1 || dims > 3)
+    fail<ShapeError>(ErrorCode::wrong_rank, "{}: the weight has 1 to 3 spatial dimensions, not {}", operation,
+                     dims)
+        .detail("weight", describe(weight))
+        .raise();
+  return conv(operation, dims, input, weight, bias, stride, padding, dilation, groups);
+}
+
+// The channels of [batch, channels, spatial...] or without batch.
+std::int64_t channels_of(const Tensor& input, const Tensor& weight) {
+  return input.rank() > weight.rank() - 2 ? input.size(input.rank() - weight.rank() + 1) : 0;
+}
+
+}  // namespace
+
+PHLOX_OPERATION(
+    Tensor, depthwise_conv,
+    (const Tensor& input, const Tensor& weight, const OptionalTensor& bias = {}, const DimList& stride = 1,
+     const DimList& padding = 0, const DimList& dilation = 1),
+    .doc =
+        "Convolution of each channel by itself, over 1 to 3 dimensions: input [batch, channels, ...] or without batch, weight [channels * multiplier, 1, kernel...].",
+    .source = "Chollet 2016, arXiv:1610.02357", .family = Family::convolution, .home = "nn.functional",
+    .method = false,
+    .samples =
+        "depthwise_conv(A(2, 3, 7), A(6, 1, 3)); depthwise_conv(A(1, 2, 5, 6), A(2, 1, 2, 3), A(2), stride=2, "
+        "padding=1)") {
+  if (weight.rank() < 3 || weight.rank() > input.rank() + 1)
+    fail<ShapeError>(ErrorCode::wrong_rank,
+                     "depthwise_conv: takes a weight [channels * multiplier, 1, kernel...]")
+        .detail("input", describe(input))
+        .detail("weight", describe(weight))
+        .raise();
+  return conv_of_any_rank("depthwise_conv", input, weight, bias, stride, padding, dilation,
+                          channels_of(input, weight));
+}
+
+PHLOX_OPERATION(
+    Tensor, separable_conv,
+    (const Tensor& input, const Tensor& depthwise_weight, const Tensor& pointwise_weight,
+     const OptionalTensor& bias = {}, const DimList& stride = 1, const DimList& padding = 0,
+     const DimList& dilation = 1),
+    .doc =
+        "depthwise_conv() and then a convolution with `pointwise_weight` [out, channels * multiplier, 1...], which mixes channels.",
+    .source = "Chollet 2016, arXiv:1610.02357", .family = Family::convolution, .home = "nn.functional",
+    .method = false,
+    .samples =
+        "separable_conv(A(2, 3, 7), A(6, 1, 3), A(4, 6, 1)); separable_conv(A(1, 2, 5, 6), A(2, 1, 2, 3), "
+        "A(3, 2, 1, 1), A(3), stride=2, padding=1)") {
+  const Tensor channelwise = depthwise_conv(input, depthwise_weight, {}, stride, padding, dilation);
+  return conv_of_any_rank("separable_conv", channelwise, pointwise_weight, bias, 1, 0, 1, 1);
 }
 
 }  // namespace phlox

@@ -46,6 +46,26 @@ PHLOX_OPERATION(Tensor, cdist, (const Tensor& x1, const Tensor& x2, double p = 2
 }
 
 PHLOX_OPERATION(
+    Tensor, pdist, (const Tensor& input, double p = 2.0),
+    .doc =
+        "The p-norms between rows i < j of a matrix [n, k], as a vector of n (n - 1) / 2: (0, 1), (0, 2), ...",
+    .family = Family::reduction, .home = "nn.functional", .method = false,
+    .samples = "pdist(A(4, 3)); pdist(A(3, 2), 1.0)",
+    .reference =
+        "np.linalg.norm(input[np.triu_indices(len(input), 1)[0]] - input[np.triu_indices(len(input), 1)[1]], ord=p, "
+        "axis=-1)",
+    .integers = false) {
+  if (input.rank() != 2)
+    fail<ShapeError>(ErrorCode::wrong_rank, "pdist: takes a matrix, one vector a row")
+        .detail("input", describe(input))
+        .raise();
+  const Tensor pairs = triu_indices(input.size(0), input.size(0), 1, DType::int64, input.device());
+  const Tensor difference =
+      sub(index_select(input, 0, select(pairs, 0, 0)), index_select(input, 0, select(pairs, 0, 1)));
+  return norm(difference, p, DimList(-1));
+}
+
+PHLOX_OPERATION(
     Tensor, cosine_similarity, (const Tensor& x1, const Tensor& x2, std::int64_t dim = 1, double eps = 1e-8),
     .doc = "The cosine of the angle between x1 and x2 along `dim`; each norm is kept above `eps`.",
     .family = Family::reduction, .home = "nn.functional", .method = false,
@@ -55,9 +75,10 @@ PHLOX_OPERATION(
         "np.maximum(np.linalg.norm(x2, axis=dim), eps))",
     .integers = false) {
   const DimList dims(dim);
-  const Tensor first = clamp_min(norm(x1, 2.0, dims, true), eps),
-               second = clamp_min(norm(x2, 2.0, dims, true), eps);
-  return sum(mul(div(x1, first), div(x2, second)), dims);
+  const TensorList both = broadcast_tensors({x1, x2});
+  const Tensor first = clamp_min(norm(both[0], 2.0, dims, true), eps),
+               second = clamp_min(norm(both[1], 2.0, dims, true), eps);
+  return sum(mul(div(both[0], first), div(both[1], second)), dims);
 }
 
 PHLOX_OPERATION(Tensor, cosine_embedding_loss,
@@ -66,20 +87,21 @@ PHLOX_OPERATION(Tensor, cosine_embedding_loss,
                 .doc = "1 - cos(input1, input2) where the target is 1, max(0, cos - margin) where it is -1.",
                 .family = Family::loss, .home = "nn.functional", .method = false,
                 .samples = "cosine_embedding_loss(A(3, 4), A(3, 4), sign(C(3)))", .integers = false) {
-  const Tensor cosine = cosine_similarity(input1, input2, input1.rank() - 1);
+  const auto floating = [](const Tensor& t) { return is_floating(t.dtype()) ? t : t.to(default_dtype()); };
+  const Tensor cosine = cosine_similarity(floating(input1), floating(input2), input1.rank() - 1);
   const Tensor alike = phlox::where(eq(target, 1), sub(1.0, cosine), 0);
   const Tensor unlike = phlox::where(eq(target, -1), clamp_min(sub(cosine, margin), 0.0), 0);
   return reduce_loss(add(alike, unlike), reduction, "cosine_embedding_loss");
 }
 
-PHLOX_OPERATION(Tensor, hinge_embedding_loss,
-                (const Tensor& input, const Tensor& target, double margin = 1.0,
-                 const std::string& reduction = "mean"),
-                .doc = "`input` where the target is 1, max(0, margin - input) where it is -1.",
-                .family = Family::loss, .home = "nn.functional", .method = false,
-                .samples = "hinge_embedding_loss(A(3, 4), sign(C(3, 4)))", .integers = false) {
-  const Tensor alike = phlox::where(eq(target, 1), input, 0);
-  const Tensor unlike = phlox::where(eq(target, -1), clamp_min(sub(margin, input), 0.0), 0);
+PHLOX_OPERATION(
+    Tensor, hinge_embedding_loss,
+    (const Tensor& input, const Tensor& target, double margin = 1.0, const std::string& reduction = "mean"),
+    .doc = "`input` where the target is 1, max(0, margin - input) where it is -1; their sum elsewhere.",
+    .family = Family::loss, .home = "nn.functional", .method = false,
+    .samples = "hinge_embedding_loss(A(3, 4), sign(C(3, 4)))", .integers = false) {
+  const Tensor alike = phlox::where(ne(target, -1), input, 0);
+  const Tensor unlike = phlox::where(ne(target, 1), clamp_min(sub(margin, input), 0.0), 0);
   return reduce_loss(add(alike, unlike), reduction, "hinge_embedding_loss");
 }
 

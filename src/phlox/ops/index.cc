@@ -439,35 +439,6 @@ PHLOX_OPERATION(
   return unbind(apply_nonzero(at_least_vector(input)), 1);
 }
 
-PHLOX_OPERATION(Tensor, embedding, (const Tensor& input, const Tensor& weight, OptionalInt padding_idx = {}),
-                .doc =
-                    "The rows of `weight` at the positions of `input`: [..., weight.size(1)]. The row "
-                    "`padding_idx` gets no gradient.",
-                .family = Family::index, .home = "nn.functional", .method = false,
-                .samples = "embedding(I(5, 2, 3), A(5, 4)); embedding(I(5, 4), A(5, 2), 1)",
-                .reference = "weight[input]") {
-  if (weight.rank() != 2)
-    fail<ShapeError>(ErrorCode::wrong_rank, "embedding: the weight is a matrix, not of {} dimensions",
-                     weight.rank())
-        .detail("weight", describe(weight))
-        .raise();
-  // -1 often stands for "no word": then counting from the end would learn the wrong row without a sign.
-  Tensor places = input;
-  if (thread_mode.interpreter_count)
-    places = apply_check(input, logical_not(any(lt(input, 0))), CheckError::index,
-                         "embedding: an index is negative");
-  else if (any(lt(input, 0)).item<bool>())
-    fail<IndexError>(ErrorCode::index_out_of_range, "embedding: index {} is negative",
-                     amin(input).item<std::int64_t>())
-        .detail("input", describe(input))
-        .hint("padding_idx names a row that stays as it is")
-        .raise();
-  const Tensor rows = apply_index(weight, {{0}, 0, {places}}, "embedding");
-  if (!padding_idx || !needs_gradient(weight)) return rows;
-  const std::int64_t padding = *padding_idx < 0 ? *padding_idx + weight.size(0) : *padding_idx;
-  return where(unsqueeze(eq(input, padding), -1), rows.detach(), rows);
-}
-
 // --- in place, without a copy where no gradient asks for one
 
 namespace {

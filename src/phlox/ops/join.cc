@@ -546,7 +546,16 @@ PHLOX_OPERATION(
           .detail("input", describe(input))
           .raise();
     Integers positions;
-    for (std::int64_t p = -before; p < size + after; ++p) positions.push_back(source_position(p, size, mode));
+    if (mode == "circular") {  // what is left after cutting goes round
+      const std::int64_t first = std::max<std::int64_t>(-before, 0),
+                         kept = size - first + std::min<std::int64_t>(after, 0);
+      for (std::int64_t p = std::min<std::int64_t>(-before, 0);
+           p < kept + std::max<std::int64_t>(after, 0) && kept > 0; ++p)
+        positions.push_back(first + source_position(p, kept, mode));
+    } else {
+      for (std::int64_t p = -before; p < size + after; ++p)
+        positions.push_back(source_position(p, size, mode));
+    }
     result = index_select(
         result, d, from_values<std::int64_t>(positions, {static_cast<std::int64_t>(positions.size())}));
   }

@@ -468,6 +468,7 @@ PHLOX_OPERATION(
         "A(3), training=True); batch_norm(A(4, 3), training=True)",
     .integers = false, .autocast = AutocastClass::full_precision) {
   check_floating("batch_norm", input);
+  if (input.rank() == 1 && input.numel() == 0) return mul(input, 1.0);  // as PyTorch: no sample, no channel
   need_channels("batch_norm", input);
   const DType dtype = compute_dtype(input);
   const Tensor x = input.to(dtype);
@@ -625,8 +626,15 @@ PHLOX_OPERATION(
         "input / np.sqrt((input ** 2).mean(tuple(range(-len(np.atleast_1d(normalized_shape)), 0)), "
         "keepdims=True) + eps) * (1 if weight is None else weight)",
     .integers = false, .autocast = AutocastClass::full_precision) {
-  check_floating("rms_norm", input);
+  const bool has_parts = is_complex(input.dtype());
+  if (!has_parts) check_floating("rms_norm", input);
   check_normalized_shape("rms_norm", input, normalized_shape, weight, {});
+  if (has_parts) {  // the mean of the squares themselves, as PyTorch has it, not of their lengths
+    const Tensor square = mean(mul(input, input), last_dims(input, normalized_shape.rank()), true);
+    const double small = input.dtype() == DType::complex128 ? 2.220446049250313e-16 : 1.1920928955078125e-07;
+    const Tensor result = mul(input, rsqrt(add(square, eps.value_or(small))));
+    return weight ? mul(result, *weight) : result;
+  }
   const DType dtype = compute_dtype(input);
   const double small = dtype == DType::float64 ? 2.220446049250313e-16 : 1.1920928955078125e-07;
   const Tensor x = input.to(dtype);
@@ -645,7 +653,9 @@ PHLOX_OPERATION(
     .family = Family::normalization, .home = "nn.functional", .method = false,
     .samples = "local_response_norm(A(2, 6, 4), 3); local_response_norm(A(2, 5, 3, 3), 4, alpha=0.5)",
     .integers = false, .autocast = AutocastClass::full_precision) {
-  check_floating("local_response_norm", input);
+  if (is_integer(input.dtype()) && !is_boolean(input.dtype()) && input.numel() > 0)
+    return local_response_norm(input.to(default_dtype()), size, alpha, beta, k);
+  if (!is_integer(input.dtype())) check_floating("local_response_norm", input);
   need_channels("local_response_norm", input);
   if (size < 1)
     fail<ValueError>(ErrorCode::invalid_value, "local_response_norm: size must be at least 1, not {}", size)

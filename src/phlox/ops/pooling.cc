@@ -1,6 +1,8 @@
 // The pooling operations.
 #include <cmath>
 
+#include <fmt/format.h>
+
 #include "phlox/ops/functions.h"
 #include "phlox/ops/registry/operation.h"
 #include "phlox/ops/primitives/pooling.h"
@@ -76,10 +78,13 @@ TensorPair maximum(const char* operation, int dims, const Tensor& input, const F
 
 template <class Find>
 Tensor average(const char* operation, int dims, const Tensor& input, const Find& find) {
-  if (!is_floating(input.dtype())) throw_wrong_dtype(operation, input, "floating numbers");
+  const bool whole = is_integer(input.dtype()) && !is_boolean(input.dtype());
+  if (!is_floating(input.dtype()) && !whole) throw_wrong_dtype(operation, input, "real numbers");
   bool added;
-  const Tensor batched = with_batch(input, dims, operation, added);
-  const Tensor result = average_pool(batched, find(batched));
+  // Means of integers are cut to integers.
+  const Tensor batched = with_batch(whole ? input.to(DType::float64) : input, dims, operation, added);
+  Tensor result = average_pool(batched, find(batched));
+  if (whole) result = trunc(result).to(input.dtype());
   return added ? squeeze(result, 0) : result;
 }
 
@@ -121,6 +126,14 @@ TensorPair adaptive_max_of(const char* operation, int dims, const Tensor& input,
                  [&](const Tensor& x) { return adaptive(operation, dims, x, output_size); });
 }
 
+// In Python the flag leads to the operation with two results.
+void refuse_indices(bool return_indices, const char* operation) {
+  if (!return_indices) return;
+  fail<ValueError>(ErrorCode::invalid_value, "{}: gives one tensor", operation)
+      .hint(fmt::format("{}_with_indices gives indices as well", operation))
+      .raise();
+}
+
 TensorPair with_long_indices(TensorPair pair) {
   return {std::get<0>(pair), std::get<1>(pair).to(DType::int64)};
 }
@@ -138,21 +151,25 @@ Tensor lp_pool_of(const char* operation, int dims, const Tensor& input, double n
 PHLOX_OPERATION(
     Tensor, max_pool1d,
     (const Tensor& input, const DimList& kernel_size, const OptionalDims& stride = {},
-     const DimList& padding = 0, const DimList& dilation = 1, bool ceil_mode = false),
+     const DimList& padding = 0, const DimList& dilation = 1, bool ceil_mode = false,
+     bool return_indices = false),
     .doc =
         "The largest element of each window over one dimension of [batch, channels, length] or without batch; the stride is the "
         "kernel's size when it is not given.",
     .family = Family::pooling, .home = "nn.functional", .method = false,
     .samples = "max_pool1d(A(2, 3, 8), 2); max_pool1d(A(3, 7), 3, stride=2, padding=1, ceil_mode=True)") {
+  refuse_indices(return_indices, "max_pool1d");
   return std::get<0>(max_pool_of("max_pool1d", 1, input, kernel_size, stride, padding, dilation, ceil_mode));
 }
 
 PHLOX_OPERATION(TensorPair, max_pool1d_with_indices,
                 (const Tensor& input, const DimList& kernel_size, const OptionalDims& stride = {},
-                 const DimList& padding = 0, const DimList& dilation = 1, bool ceil_mode = false),
+                 const DimList& padding = 0, const DimList& dilation = 1, bool ceil_mode = false,
+                 bool return_indices = true),
                 .doc = "max_pool1d, and the row-major position of each maximum within its image.",
                 .family = Family::pooling, .home = "nn.functional", .method = false,
-                .samples = "max_pool1d_with_indices(A(2, 3, 8), 2, 1)") {
+                .samples = "max_pool1d_with_indices(A(2, 3, 8), 2, 1)", .overload_of = "max_pool1d") {
+  static_cast<void>(return_indices);  // tells this operation from max_pool1d in Python
   return with_long_indices(
       max_pool_of("max_pool1d_with_indices", 1, input, kernel_size, stride, padding, dilation, ceil_mode));
 }
@@ -181,20 +198,24 @@ PHLOX_OPERATION(
 }
 
 PHLOX_OPERATION(
-    Tensor, adaptive_max_pool1d, (const Tensor& input, const DimList& output_size),
+    Tensor, adaptive_max_pool1d,
+    (const Tensor& input, const DimList& output_size, bool return_indices = false),
     .doc =
         "The largest element of windows that divide one dimension of [batch, channels, length] or without batch into `output_size` "
         "parts; -1 keeps a size.",
     .family = Family::pooling, .home = "nn.functional", .method = false,
     .samples = "adaptive_max_pool1d(A(2, 3, 8), 2); adaptive_max_pool1d(A(3, 7), 1)") {
+  refuse_indices(return_indices, "adaptive_max_pool1d");
   return std::get<0>(adaptive_max_of("adaptive_max_pool1d", 1, input, output_size));
 }
 
 PHLOX_OPERATION(TensorPair, adaptive_max_pool1d_with_indices,
-                (const Tensor& input, const DimList& output_size),
+                (const Tensor& input, const DimList& output_size, bool return_indices = true),
                 .doc = "adaptive_max_pool1d, and the row-major position of each maximum within its image.",
                 .family = Family::pooling, .home = "nn.functional", .method = false,
-                .samples = "adaptive_max_pool1d_with_indices(A(2, 3, 8), 2)") {
+                .samples = "adaptive_max_pool1d_with_indices(A(2, 3, 8), 2)",
+                .overload_of = "adaptive_max_pool1d") {
+  static_cast<void>(return_indices);  // tells this operation from adaptive_max_pool1d in Python
   return with_long_indices(adaptive_max_of("adaptive_max_pool1d_with_indices", 1, input, output_size));
 }
 
@@ -212,22 +233,26 @@ PHLOX_OPERATION(
 PHLOX_OPERATION(
     Tensor, max_pool2d,
     (const Tensor& input, const DimList& kernel_size, const OptionalDims& stride = {},
-     const DimList& padding = 0, const DimList& dilation = 1, bool ceil_mode = false),
+     const DimList& padding = 0, const DimList& dilation = 1, bool ceil_mode = false,
+     bool return_indices = false),
     .doc =
         "The largest element of each window over two dimensions of [batch, channels, height, width] or without batch; the stride is the "
         "kernel's size when it is not given.",
     .family = Family::pooling, .home = "nn.functional", .method = false,
     .samples =
         "max_pool2d(A(2, 3, 6, 7), 2); max_pool2d(A(3, 5, 6), 3, stride=2, padding=1, ceil_mode=True)") {
+  refuse_indices(return_indices, "max_pool2d");
   return std::get<0>(max_pool_of("max_pool2d", 2, input, kernel_size, stride, padding, dilation, ceil_mode));
 }
 
 PHLOX_OPERATION(TensorPair, max_pool2d_with_indices,
                 (const Tensor& input, const DimList& kernel_size, const OptionalDims& stride = {},
-                 const DimList& padding = 0, const DimList& dilation = 1, bool ceil_mode = false),
+                 const DimList& padding = 0, const DimList& dilation = 1, bool ceil_mode = false,
+                 bool return_indices = true),
                 .doc = "max_pool2d, and the row-major position of each maximum within its image.",
                 .family = Family::pooling, .home = "nn.functional", .method = false,
-                .samples = "max_pool2d_with_indices(A(2, 3, 6, 7), 2, 1)") {
+                .samples = "max_pool2d_with_indices(A(2, 3, 6, 7), 2, 1)", .overload_of = "max_pool2d") {
+  static_cast<void>(return_indices);  // tells this operation from max_pool2d in Python
   return with_long_indices(
       max_pool_of("max_pool2d_with_indices", 2, input, kernel_size, stride, padding, dilation, ceil_mode));
 }
@@ -261,20 +286,24 @@ PHLOX_OPERATION(
 }
 
 PHLOX_OPERATION(
-    Tensor, adaptive_max_pool2d, (const Tensor& input, const DimList& output_size),
+    Tensor, adaptive_max_pool2d,
+    (const Tensor& input, const DimList& output_size, bool return_indices = false),
     .doc =
         "The largest element of windows that divide two dimensions of [batch, channels, height, width] or without batch into `output_size` "
         "parts; -1 keeps a size.",
     .family = Family::pooling, .home = "nn.functional", .method = false,
     .samples = "adaptive_max_pool2d(A(2, 3, 6, 7), [3, 2]); adaptive_max_pool2d(A(3, 5, 6), 1)") {
+  refuse_indices(return_indices, "adaptive_max_pool2d");
   return std::get<0>(adaptive_max_of("adaptive_max_pool2d", 2, input, output_size));
 }
 
 PHLOX_OPERATION(TensorPair, adaptive_max_pool2d_with_indices,
-                (const Tensor& input, const DimList& output_size),
+                (const Tensor& input, const DimList& output_size, bool return_indices = true),
                 .doc = "adaptive_max_pool2d, and the row-major position of each maximum within its image.",
                 .family = Family::pooling, .home = "nn.functional", .method = false,
-                .samples = "adaptive_max_pool2d_with_indices(A(2, 3, 6, 7), [3, 2])") {
+                .samples = "adaptive_max_pool2d_with_indices(A(2, 3, 6, 7), [3, 2])",
+                .overload_of = "adaptive_max_pool2d") {
+  static_cast<void>(return_indices);  // tells this operation from adaptive_max_pool2d in Python
   return with_long_indices(adaptive_max_of("adaptive_max_pool2d_with_indices", 2, input, output_size));
 }
 
@@ -292,22 +321,26 @@ PHLOX_OPERATION(
 PHLOX_OPERATION(
     Tensor, max_pool3d,
     (const Tensor& input, const DimList& kernel_size, const OptionalDims& stride = {},
-     const DimList& padding = 0, const DimList& dilation = 1, bool ceil_mode = false),
+     const DimList& padding = 0, const DimList& dilation = 1, bool ceil_mode = false,
+     bool return_indices = false),
     .doc =
         "The largest element of each window over three dimensions of [batch, channels, depth, height, width] or without batch; the stride is the "
         "kernel's size when it is not given.",
     .family = Family::pooling, .home = "nn.functional", .method = false,
     .samples =
         "max_pool3d(A(2, 2, 4, 5, 4), 2); max_pool3d(A(2, 4, 4, 5), 3, stride=2, padding=1, ceil_mode=True)") {
+  refuse_indices(return_indices, "max_pool3d");
   return std::get<0>(max_pool_of("max_pool3d", 3, input, kernel_size, stride, padding, dilation, ceil_mode));
 }
 
 PHLOX_OPERATION(TensorPair, max_pool3d_with_indices,
                 (const Tensor& input, const DimList& kernel_size, const OptionalDims& stride = {},
-                 const DimList& padding = 0, const DimList& dilation = 1, bool ceil_mode = false),
+                 const DimList& padding = 0, const DimList& dilation = 1, bool ceil_mode = false,
+                 bool return_indices = true),
                 .doc = "max_pool3d, and the row-major position of each maximum within its image.",
                 .family = Family::pooling, .home = "nn.functional", .method = false,
-                .samples = "max_pool3d_with_indices(A(2, 2, 4, 5, 4), 2, 1)") {
+                .samples = "max_pool3d_with_indices(A(2, 2, 4, 5, 4), 2, 1)", .overload_of = "max_pool3d") {
+  static_cast<void>(return_indices);  // tells this operation from max_pool3d in Python
   return with_long_indices(
       max_pool_of("max_pool3d_with_indices", 3, input, kernel_size, stride, padding, dilation, ceil_mode));
 }
@@ -341,20 +374,24 @@ PHLOX_OPERATION(
 }
 
 PHLOX_OPERATION(
-    Tensor, adaptive_max_pool3d, (const Tensor& input, const DimList& output_size),
+    Tensor, adaptive_max_pool3d,
+    (const Tensor& input, const DimList& output_size, bool return_indices = false),
     .doc =
         "The largest element of windows that divide three dimensions of [batch, channels, depth, height, width] or without batch into `output_size` "
         "parts; -1 keeps a size.",
     .family = Family::pooling, .home = "nn.functional", .method = false,
     .samples = "adaptive_max_pool3d(A(2, 2, 4, 5, 4), [3, 2, 2]); adaptive_max_pool3d(A(2, 4, 4, 5), 1)") {
+  refuse_indices(return_indices, "adaptive_max_pool3d");
   return std::get<0>(adaptive_max_of("adaptive_max_pool3d", 3, input, output_size));
 }
 
 PHLOX_OPERATION(TensorPair, adaptive_max_pool3d_with_indices,
-                (const Tensor& input, const DimList& output_size),
+                (const Tensor& input, const DimList& output_size, bool return_indices = true),
                 .doc = "adaptive_max_pool3d, and the row-major position of each maximum within its image.",
                 .family = Family::pooling, .home = "nn.functional", .method = false,
-                .samples = "adaptive_max_pool3d_with_indices(A(2, 2, 4, 5, 4), [3, 2, 2])") {
+                .samples = "adaptive_max_pool3d_with_indices(A(2, 2, 4, 5, 4), [3, 2, 2])",
+                .overload_of = "adaptive_max_pool3d") {
+  static_cast<void>(return_indices);  // tells this operation from adaptive_max_pool3d in Python
   return with_long_indices(adaptive_max_of("adaptive_max_pool3d_with_indices", 3, input, output_size));
 }
 

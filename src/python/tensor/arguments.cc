@@ -73,7 +73,15 @@ bool bind_arguments(const Binding& binding, PyObject* const* arguments, Py_ssize
                     BoundArguments& bound, bool quiet) {
   Py_ssize_t direct = count;
   const int variadic = binding.variadic;
-  if (variadic >= 0 && count > variadic && is_integer_object(arguments[variadic])) {
+  // A flag or a name behind the first number belongs to the next parameter where that takes one: pool(x, 5, True).
+  const auto is_for_next = [&](PyObject* value) -> bool {
+    if (variadic + 1 >= binding.count) return false;
+    const ParameterKind kind = binding.operation->kinds[variadic + 1];
+    return kind == ParameterKind::boolean ? PyBool_Check(value)
+                                          : kind == ParameterKind::text && PyUnicode_Check(value);
+  };
+  if (variadic >= 0 && count > variadic && is_integer_object(arguments[variadic]) &&
+      !(count > variadic + 1 && is_for_next(arguments[variadic + 1]))) {
     bound.rest = arguments + variadic;
     bound.rest_count = count - variadic;
     direct = variadic;
@@ -135,8 +143,9 @@ bool arguments_fit(const Binding& binding, const BoundArguments& bound) {
   if (bound.rest_count > 1) return false;
   for (int i = 0; i < binding.count; ++i) {
     PyObject* value = bound.values[i];
-    // A name that was not given does not ask for the operation that takes names.
-    if (!value && binding.operation->kinds[i] == ParameterKind::text) return false;
+    if (binding.telling[static_cast<std::size_t>(i)] &&
+        (binding.operation->kinds[i] == ParameterKind::boolean ? value != Py_True : !value))
+      return false;
     if (!value) continue;
     const bool tensor = is_tensor(value), list = PyList_Check(value) || PyTuple_Check(value);
     const bool number = PyFloat_Check(value) || PyIndex_Check(value);
@@ -151,10 +160,7 @@ bool arguments_fit(const Binding& binding, const BoundArguments& bound) {
         break;
       case ParameterKind::scalar:
       case ParameterKind::floating: fits = number && !tensor; break;
-      // A flag without a default is there to be set: it tells this operation from others of its name.
-      case ParameterKind::boolean:
-        fits = PyBool_Check(value) && (value == Py_True || !binding.required[static_cast<std::size_t>(i)]);
-        break;
+      case ParameterKind::boolean: fits = PyBool_Check(value); break;
       case ParameterKind::integers: fits = list || (number && !tensor); break;
       case ParameterKind::optional_integers: fits = list || (number && !tensor) || value == Py_None; break;
       case ParameterKind::tensors: fits = list; break;
@@ -201,7 +207,27 @@ void ArgumentValues::convert(const Binding& binding, int position, PyObject* obj
     return;
   }
   if (convert_kind(kind, object, value)) return;
+  if (kind == ParameterKind::integers &&
+      binding.parameters()[static_cast<std::size_t>(position)].name == "output_size" &&
+      convert_sizes_to_keep(object, value))
+    return;
   throw_wrong_kind(binding, position, object);
+}
+
+// (None, 3): None is the size that the input has, -1 in C++.
+bool ArgumentValues::convert_sizes_to_keep(PyObject* object, Value& value) {
+  if (!PyTuple_Check(object) && !PyList_Check(object)) return false;
+  auto& list = integers_[used_lists_];
+  list.clear();
+  for (const nb::handle item : nb::borrow<nb::sequence>(object)) {
+    std::int64_t size = -1;
+    if (!item.is_none() && !integer_from_python(item.ptr(), size)) return false;
+    list.push_back(size);
+  }
+  ++used_lists_;
+  value.kind = Value::Kind::integers;
+  value.integers = &list;
+  return true;
 }
 
 bool ArgumentValues::convert_scalar(PyObject* object, Value& value) {

@@ -13,7 +13,7 @@
 
 namespace phlox::python {
 
-inline constexpr int max_arguments = 24;
+inline constexpr int max_arguments = 26;
 inline constexpr int max_lists = 8;  // of integers, among them
 
 // A call's arguments by position of the parameter; null where the default holds. Borrowed.
@@ -47,6 +47,7 @@ class ArgumentValues {
   bool convert_kind(ParameterKind kind, PyObject* object, Value& value);
   bool convert_scalar(PyObject* object, Value& value);
   bool convert_integers(PyObject* object, Value& value);
+  bool convert_sizes_to_keep(PyObject* object, Value& value);
   bool convert_tensors(PyObject* object, Value& value);
 
   // Only as many are made as there are parameters.

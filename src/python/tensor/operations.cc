@@ -302,6 +302,7 @@ Binding* make_binding(const Operation& operation, Binding::Form form) {
     binding->names.push_back(PyUnicode_InternFromString(parameters[i].name.c_str()));
     binding->defaults.push_back(parameters[i].default_value);
     binding->required.push_back(parameters[i].required);
+    binding->telling.push_back(false);
     binding->synonyms.push_back(synonyms_of(*binding, parameters[i].name));
     has_requires_grad |= parameters[i].name == "requires_grad";
     takes_tensor |= is_operand(kind) || kind == ParameterKind::tensors;
@@ -415,6 +416,21 @@ const Binding* find_binding(std::string_view name) {
   return nullptr;
 }
 
+// What tells an overload from the operation whose name it shares must be given: a flag without a default, or with the
+// default true where the operation has false, which must be true; a name where the operation takes something else.
+void mark_telling(const Binding& operation, Binding& overload) {
+  for (std::size_t i = 0; i < overload.telling.size(); ++i) {
+    const Parameter& parameter = overload.parameters()[i];
+    const Parameter* same = nullptr;
+    for (const Parameter& p : operation.parameters())
+      if (p.name == parameter.name && p.kind == parameter.kind) same = &p;
+    if (parameter.kind == ParameterKind::text) overload.telling[i] = !same;
+    if (parameter.kind == ParameterKind::boolean)
+      overload.telling[i] = parameter.required || (parameter.default_value.boolean && same &&
+                                                   !same->required && !same->default_value.boolean);
+  }
+}
+
 void add_operations(PyObject* module) {
   add_operation_types(module);
   PyObject* functions = PyModule_GetDict(module);
@@ -426,8 +442,11 @@ void add_operations(PyObject* module) {
   for (Binding* overload : plain) {
     const std::string name = overload->operation->overload_of();
     if (name.empty()) continue;
-    for (Binding* binding : plain)
-      if (binding->name == name) binding->overloads.push_back(overload);
+    for (Binding* binding : plain) {
+      if (binding->name != name) continue;
+      binding->overloads.push_back(overload);
+      mark_telling(*binding, *overload);
+    }
   }
   for (Binding* binding : plain) {
     const Operation& operation = *binding->operation;

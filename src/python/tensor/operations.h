@@ -28,6 +28,7 @@ struct Binding {
   bool takes_requires_grad = false;
   bool takes_out = false;                     // out=: a tensor, or as many as there are results
   std::vector<KernelScalar> default_scalars;  // of a pointwise operation
+  std::vector<char> telling;  // what must be given for this overload of another operation, flags as true
   std::vector<const Binding*> overloads;  // other operations that the name means, where their arguments fit
   // Python functions for calls that the signature does not cover: those with the keyword, or with a tensor, and not a
   // list of them, at the position.

@@ -130,6 +130,7 @@ PHLOX_POINTWISE(softplus, Softplus, (const Tensor& input, double beta = 1, doubl
 
 struct Softsign : Unary<> {
   static constexpr PointwiseTraits traits{.doc = "`x / (1 + |x|)`.",
+                                          .complex_form = complex_softsign,
                                           .reference = "input / (1 + np.abs(input))"};
   PHLOX_INLINE static constexpr auto body(auto x) { return x / (1.0 + abs(x)); }
 };
@@ -200,6 +201,7 @@ struct Tanhshrink : Unary<> {
                                           .sample_low = 1,
                                           .sample_high = 4,
                                           .tolerance_ulp = 4,
+                                          .complex = true,
                                           .reference = "input - np.tanh(input)"};
   PHLOX_INLINE static constexpr auto body(auto x) { return x - tanh(x); }
 };

@@ -121,6 +121,11 @@ void read_default(ParsedSignature& parsed, Parameter& parameter, std::string_vie
     value.kind = Value::Kind::integers;
     value.integers = parsed.integers.back().get();
     parameter.default_text = "()";
+  } else if (text == "{}" && parameter.kind == ParameterKind::tensors) {
+    static const TensorList nothing;
+    value.kind = Value::Kind::tensors;
+    value.tensors = &nothing;
+    parameter.default_text = "()";
   } else if (text == "{}" || text == "std::nullopt" || text == "nullptr") {
     value.kind = Value::Kind::none;
     parameter.default_text = "None";
