@@ -15,6 +15,7 @@ import importlib as _importlib
 import math as _math
 
 from . import _phlox
+from ._arithmetic import can_cast, constant_pad_nd, fill, rsub, scalar_tensor
 from ._modes import (
     enable_grad,
     inference_mode,

@@ -4,17 +4,30 @@ An operation has one signature, in C++ and in Python. The extension sends a call
 below, or a tensor where the signature has a list of tensors; all others never come by.
 """
 
+from ._failure import fail
 from ._phlox import (
+    Tensor,
     _add_form,
     block_diag,
     broadcast_tensors,
     cartesian_prod,
+    div,
     einsum,
+    floor_divide,
+    isclose,
+    isnan,
     linear_cross_entropy,
+    logical_and,
+    logical_or,
     meshgrid,
+    mul,
     nonzero,
+    permute,
+    round,
     std,
     std_mean,
+    tensordot,
+    trunc,
     unique,
     unique_all,
     unique_consecutive_all,
@@ -22,6 +35,7 @@ from ._phlox import (
     unique_inverse,
     var,
     var_mean,
+    where,
 )
 from ._phlox import add as _add
 from ._phlox import sub as _sub
@@ -69,6 +83,76 @@ def _with_unbiased(operation):
 
 for _operation in (std, var, std_mean, var_mean):
     _with_unbiased(_operation)
+
+
+def _whole_quotient(input, other, rounding_mode):
+    """The quotient rounded towards zero or down; of integers an integer."""
+    if rounding_mode == "floor":
+        return floor_divide(input, other)
+    floating = [x.dtype for x in (input, other) if isinstance(x, Tensor) and x.dtype.is_floating_point]
+    if floating or isinstance(input, float) or isinstance(other, float):
+        return trunc(div(input, other))
+    down = floor_divide(input, other)
+    rest = input - down * other
+    return where(down < 0, where(rest != 0, down + 1, down), down)
+
+
+def _rounding_mode(mode):
+    if mode not in (None, "trunc", "floor"):
+        fail("ValueError", "invalid_value", f"div: rounding_mode is {mode!r}", 'None, "trunc" or "floor"')
+    return mode
+
+
+@_on_keyword("rounding_mode", "div")
+def _div_rounded(input, other, *, rounding_mode, out=None):
+    if _rounding_mode(rounding_mode) is None:
+        return div(input, other, out=out)
+    result = _whole_quotient(input, other, rounding_mode)
+    return result if out is None else out.copy_(result)
+
+
+@_on_keyword("rounding_mode", "div_")
+def _div_rounded_in_place(input, other, *, rounding_mode):
+    if _rounding_mode(rounding_mode) is None:
+        return input.div_(other)
+    return input.copy_(_whole_quotient(input, other, rounding_mode))
+
+
+def _rounded(input, decimals):
+    if decimals == 0 or not input.dtype.is_floating_point:
+        return round(input)
+    scale = 10.0 ** abs(decimals)
+    return div(round(mul(input, scale)), scale) if decimals > 0 else mul(round(div(input, scale)), scale)
+
+
+@_on_keyword("decimals", "round")
+def _round_decimals(input, *, decimals, out=None):
+    result = _rounded(input, decimals)
+    return result if out is None else out.copy_(result)
+
+
+@_on_keyword("decimals", "round_")
+def _round_decimals_in_place(input, *, decimals):
+    return input.copy_(_rounded(input, decimals))
+
+
+@_on_keyword("equal_nan", "isclose")
+def _isclose_with_nan(input, other, rtol=1e-05, atol=1e-08, *, equal_nan):
+    close = isclose(input, other, rtol, atol)
+    return logical_or(close, logical_and(isnan(input), isnan(other))) if equal_nan else close
+
+
+@_on_keyword("axes", "transpose")
+def _transpose_as_numpy(input, *, axes):
+    return permute(input, axes)
+
+
+@_on_keyword("axes", "tensordot")
+def _tensordot_as_numpy(input, other, *, axes):
+    if isinstance(axes, int):
+        return tensordot(input, other, axes)
+    first, second = ([axis] if isinstance(axis, int) else list(axis) for axis in axes)
+    return tensordot(input, other, first, second)
 
 
 @_on_keyword("as_tuple", "nonzero")

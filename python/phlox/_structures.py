@@ -174,7 +174,9 @@ def _held(value: Any, leaves: bool) -> tuple[tuple[Any, ...], bool]:
     known = kind in _EXACT or hasattr(kind, "_fields") or kind.__module__.startswith("phlox")
     if isinstance(value, dict):
         pairs = tuple((frozen(k, leaves), frozen(v, leaves)) for k, v in value.items())
-        return ((_identity(value.default_factory), *pairs) if isinstance(value, defaultdict) else pairs), known
+        return (
+            (_identity(value.default_factory), *pairs) if isinstance(value, defaultdict) else pairs
+        ), known
     if isinstance(value, _SEQUENCES):
         return tuple(frozen(part, leaves) for part in value), known
     if isinstance(value, _SETS):

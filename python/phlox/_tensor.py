@@ -182,6 +182,20 @@ class _Methods(Tensor):
         _phlox._drop_history(self)
         return self
 
+    def __array_namespace__(self, *, api_version=None):
+        """The namespace of the Array API standard."""
+        from . import array_api
+
+        if api_version not in (None, array_api.__array_api_version__):
+            raise ValueError(
+                f"__array_namespace__: there is version {array_api.__array_api_version__}, not {api_version}"
+            )
+        return array_api
+
+    def to_device(self, device, /, *, stream=None):
+        """The tensor on another device."""
+        return self.to(device)
+
     def new_tensor(self, data, *, dtype=None, device=None, requires_grad=False):
         """A new tensor of the data, by default of this dtype and device."""
         return _phlox.tensor(

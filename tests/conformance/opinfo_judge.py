@@ -24,7 +24,7 @@ import warnings
 from pathlib import Path
 
 import floors
-from opinfo.exceptions import DIFFERENCES, EXCEPTIONS
+from opinfo.exceptions import NO_COUNTERPART, is_excused
 
 CHECKS = ("forward", "reduced", "gradient", "double_backward", "forward_mode", "vmap", "errors")
 PATIENCE = 300  # seconds for one entry
@@ -112,14 +112,9 @@ class Workers:
 
 
 def excused(name: str, check: str, failed: list[str]) -> tuple[list[str], int]:
-    """What remains of the failures without deliberate differences, and how many of those there were."""
-    remaining, differences = [], 0
-    for line in failed:
-        if any(re.search(pattern, line) for pattern, _ in DIFFERENCES.get((name, check), ())):
-            differences += 1
-        else:
-            remaining.append(line)
-    return remaining, differences
+    """What remains of the failures without those that have a reason, and how many of these there were."""
+    remaining = [line for line in failed if not is_excused(name, check, line)]
+    return remaining, len(failed) - len(remaining)
 
 
 def summarise(found: dict[str, dict]) -> tuple[dict[str, int], floors.Failures]:
@@ -130,7 +125,7 @@ def summarise(found: dict[str, dict]) -> tuple[dict[str, int], floors.Failures]:
     print(
         f"{statuses['checked']} entries checked, {statuses['random']} of random numbers, {statuses['private']} private"
     )
-    print(f"{'':17}{'entries':>9}{'all pass':>10}{'samples':>10}{'passed':>9}{'by difference':>15}")
+    print(f"{'':17}{'entries':>9}{'all pass':>10}{'samples':>10}{'passed':>9}{'by exception':>15}")
     for check in (*CHECKS, "random"):
         rows = [(name, r["checks"][check]) for name, r in found.items() if check in r.get("checks", {})]
         if not rows:
@@ -184,7 +179,7 @@ def main() -> int:
     found = {names[i]: by_number[i] for i in chosen}
     passed, failures = summarise(found)
     absent = sorted(name for name, r in found.items() if r["status"] == "unresolved")
-    failures["missing"] = {name: 1 for name in absent if name not in EXCEPTIONS}
+    failures["missing"] = {name: 1 for name in absent if name not in NO_COUNTERPART}
     print(f"{len(absent)} names are missing: {' '.join(absent)}")
     print(f"{time.time() - started:.0f} s")
     if arguments.json:

@@ -20,6 +20,12 @@ class Judge:
 
 JUDGES = {
     "opinfo": Judge("PyTorch's OpInfo database", "opinfo_judge.py"),
+    "array_api": Judge("the Array API suite of data-apis", "array_api_judge.py"),
+    "oracles": Judge(
+        "NumPy and SciPy over generated arrays", "pytest_judge.py", ("oracles", "test_oracles.py")
+    ),
+    "dlpack": Judge("DLPack with NumPy, PyTorch and JAX", "pytest_judge.py", ("dlpack", "test_dlpack.py")),
+    "einsum": Judge("the tests of einops and opt_einsum", "einsum_judge.py"),
     "peers": Judge(
         "our own calls in PyTorch and TensorFlow",
         "pytest_judge.py",

@@ -56,11 +56,16 @@ PHLOX_COMPLEX_FUNCTION(acos)
 PHLOX_COMPLEX_FUNCTION(atan)
 PHLOX_COMPLEX_FUNCTION(sinh)
 PHLOX_COMPLEX_FUNCTION(cosh)
-PHLOX_COMPLEX_FUNCTION(tanh)
 PHLOX_COMPLEX_FUNCTION(asinh)
 PHLOX_COMPLEX_FUNCTION(acosh)
 PHLOX_COMPLEX_FUNCTION(atanh)
 #undef PHLOX_COMPLEX_FUNCTION
+
+inline Complex tanh(Complex z) {
+  const Complex y = std::tanh(std::complex<double>(z));
+  // At infinity the imaginary part is 0, with the sign of the argument's.
+  return std::isinf(z.real) && std::isfinite(z.imag) ? Complex(y.real, std::copysign(0.0, z.imag)) : y;
+}
 
 inline Complex rsqrt(Complex z) { return 1.0 / sqrt(z); }
 inline Complex exp2(Complex z) {
@@ -68,6 +73,11 @@ inline Complex exp2(Complex z) {
   return exp(Complex(z.real * ln2, z.imag * ln2));
 }
 inline Complex expm1(Complex z) {
+  if (z.imag == 0) return {std::expm1(z.real) + 0.0, z.imag};
+  if (!std::isfinite(z.real) || !std::isfinite(z.imag)) {
+    const Complex y = exp(z);
+    return {y.real - 1, y.imag};
+  }
   const double half = std::sin(z.imag / 2);
   return {std::expm1(z.real) * std::cos(z.imag) - 2 * half * half, std::exp(z.real) * std::sin(z.imag)};
 }

@@ -176,7 +176,8 @@ PHLOX_INLINE D remainder(A dividend, B divisor) {
   }
 }
 
-// floor(x / y) as Python's // has it: the quotient that goes with remainder(). Integers: 0 for y == 0.
+// floor(x / y), exactly: the quotient that goes with remainder(). Where one is infinite, the limit, as in the Array API
+// standard: inf // 1 is inf, -1 // inf is -0. Integers: 0 for y == 0.
 template <class A, class B, Lowered D = Common<A, B>>
 PHLOX_INLINE D floor_divide(A dividend, B divisor) {
   const D x = dividend, y = divisor;
@@ -186,7 +187,7 @@ PHLOX_INLINE D floor_divide(A dividend, B divisor) {
     const D quotient = (x - rest) / y;
     const D whole = round(select(below, quotient - 1.0, quotient));
     const D result = select(whole == 0.0, copysign(D(0.0), x / y), whole);
-    return select((y == 0.0), x / y, result);
+    return select((y == 0.0) | isinf(x) | isinf(y), x / y, result);
   } else {
     const D quotient = x / y, rest = x % y;
     if constexpr (std::is_signed_v<typename D::Element>) {

@@ -81,7 +81,8 @@ void check_count(const Tensor& input, Indices indices, int& used) {
 // The dimensions of the view that a mask stands for become places.
 void add_mask(Plan& plan, const Tensor& mask, const Tensor& input, int dim, int& view_dim) {
   for (int d = 0; d < mask.rank(); ++d)
-    if (mask.impl()->sizes[d] != input.impl()->sizes[dim + d])
+    // A size of 0 fits any, as in NumPy and the Array API standard: the mask has no element that is true.
+    if (mask.impl()->sizes[d] != input.impl()->sizes[dim + d] && mask.impl()->sizes[d] != 0)
       fail<IndexError>(ErrorCode::index_out_of_range,
                        "index: the mask has size {} where dimension {} has size {}", mask.impl()->sizes[d],
                        dim + d, input.impl()->sizes[dim + d])

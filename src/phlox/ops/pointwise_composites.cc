@@ -80,9 +80,14 @@ PHLOX_OPERATION(Tensor, bitwise_not, (const Tensor& input),
 }
 
 PHLOX_OPERATION(Tensor, float_power, (const Tensor& input, const Operand& exponent),
-                .doc = "`input` to the power of `exponent`, computed in f64.",
-                .samples = "float_power(P(3, 4), 2.5)", .reference = "np.float_power(input, exponent)") {
-  return pow(input.to(DType::float64), exponent);
+                .doc = "`input` to the power of `exponent`, computed in f64 or c128.",
+                .samples = "float_power(P(3, 4), 2.5); float_power(Z(3), 2)",
+                .reference = "np.float_power(input, exponent)", .complex = true) {
+  const auto widened = [](const Tensor& x) {
+    return x.to(is_complex(x.dtype()) ? DType::complex128 : DType::float64);
+  };
+  if (!exponent.is_tensor()) return pow(widened(input), exponent);
+  return pow(widened(input), widened(exponent.tensor()));
 }
 
 }  // namespace phlox

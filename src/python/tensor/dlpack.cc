@@ -107,8 +107,10 @@ Tensor share_managed(const DLTensor& t, bool read_only, void (*release)(void*), 
   const Shape shape(std::span<const std::int64_t>(t.shape, static_cast<std::size_t>(t.rank)));
   const Strides strides =
       t.strides ? Strides(std::span<const std::int64_t>(t.strides, shape.size())) : contiguous_strides(shape);
-  return share_memory(static_cast<char*>(t.data) + t.byte_offset, shape, strides, dtype, read_only, release,
-                      owner);
+  // Others give no address for no elements; here a tensor without one has no memory at all.
+  static char nothing;
+  char* data = t.data ? static_cast<char*>(t.data) + t.byte_offset : &nothing;
+  return share_memory(data, shape, strides, dtype, read_only, release, owner);
 }
 
 template <class Managed>

@@ -168,18 +168,6 @@ PyObject* get_matrix_transposed(PyObject* self, void*) noexcept {
 
 // --- casting and moving
 
-template <DType dtype>
-PyObject* cast_to(PyObject* self, PyObject*) noexcept {
-  PHLOX_TRY
-  Tensor result;
-  {
-    ReleaseGil release(get(self).numel());
-    result = get(self).to(dtype);
-  }
-  return wrap(std::move(result));
-  PHLOX_CATCH
-}
-
 struct Target {
   std::optional<DType> dtype;
   std::optional<Device> device;
@@ -253,6 +241,27 @@ PyObject* to(PyObject* self, PyObject* const* arguments, Py_ssize_t count, PyObj
     copy = false;
   }
   if (copy) result = clone(result);
+  return wrap(std::move(result));
+  PHLOX_CATCH
+}
+
+// x.float(): to(px.float32), with its further arguments.
+template <DType dtype>
+PyObject* cast_to(PyObject* self, PyObject* const* arguments, Py_ssize_t count, PyObject* keywords) noexcept {
+  PHLOX_TRY
+  if (count > 0 || keywords) {
+    const Py_ssize_t total = count + (keywords ? PyTuple_GET_SIZE(keywords) : 0);
+    std::vector<PyObject*> all = {dtype_to_python(dtype)};
+    all.insert(all.end(), arguments, arguments + total);
+    PyObject* result = to(self, all.data(), count + 1, keywords);
+    Py_DECREF(all[0]);
+    return result;
+  }
+  Tensor result;
+  {
+    ReleaseGil release(get(self).numel());
+    result = get(self).to(dtype);
+  }
   return wrap(std::move(result));
   PHLOX_CATCH
 }
@@ -455,6 +464,9 @@ PyCFunction with_keywords(PyObject* (*f)(PyObject*, PyObject*, PyObject*) noexce
 #define PHLOX_METHOD(name, function, signature, doc) \
   {name, function, METH_NOARGS, name "($self" signature ")\n--\n\n" doc}
 
+#define PHLOX_CAST(name, dtype, doc) \
+  {name, function(cast_to<DType::dtype>), fast, name "($self, *, memory_format=None)\n--\n\n" doc}
+
 PyMethodDef tensor_methods[] = {
     {"size", function(size), fast, "size($self, dim=None)\n--\n\nThe shape, or the size of one dimension."},
     {"stride", function(stride), fast,
@@ -476,18 +488,18 @@ PyMethodDef tensor_methods[] = {
     {"to", function(to), fast,
      "to($self, *target, dtype=None, device=None, copy=False, memory_format=None)\n--\n\nThe tensor with another dtype or on another device: "
      "to(px.float64), to(\"cpu\"), to(other).\nThe tensor itself when there is nothing to do, unless `copy`."},
-    PHLOX_METHOD("float", cast_to<DType::float32>, "", "The tensor as float32."),
-    PHLOX_METHOD("double", cast_to<DType::float64>, "", "The tensor as float64."),
-    PHLOX_METHOD("half", cast_to<DType::float16>, "", "The tensor as float16."),
-    PHLOX_METHOD("bfloat16", cast_to<DType::bfloat16>, "", "The tensor as bfloat16."),
-    PHLOX_METHOD("int", cast_to<DType::int32>, "", "The tensor as int32."),
-    PHLOX_METHOD("long", cast_to<DType::int64>, "", "The tensor as int64."),
-    PHLOX_METHOD("short", cast_to<DType::int16>, "", "The tensor as int16."),
-    PHLOX_METHOD("char", cast_to<DType::int8>, "", "The tensor as int8."),
-    PHLOX_METHOD("byte", cast_to<DType::uint8>, "", "The tensor as uint8."),
-    PHLOX_METHOD("bool", cast_to<DType::bool_>, "", "The tensor as bool: true where not 0."),
-    PHLOX_METHOD("cfloat", cast_to<DType::complex64>, "", "The tensor as complex64."),
-    PHLOX_METHOD("cdouble", cast_to<DType::complex128>, "", "The tensor as complex128."),
+    PHLOX_CAST("float", float32, "The tensor as float32."),
+    PHLOX_CAST("double", float64, "The tensor as float64."),
+    PHLOX_CAST("half", float16, "The tensor as float16."),
+    PHLOX_CAST("bfloat16", bfloat16, "The tensor as bfloat16."),
+    PHLOX_CAST("int", int32, "The tensor as int32."),
+    PHLOX_CAST("long", int64, "The tensor as int64."),
+    PHLOX_CAST("short", int16, "The tensor as int16."),
+    PHLOX_CAST("char", int8, "The tensor as int8."),
+    PHLOX_CAST("byte", uint8, "The tensor as uint8."),
+    PHLOX_CAST("bool", bool_, "The tensor as bool: true where not 0."),
+    PHLOX_CAST("cfloat", complex64, "The tensor as complex64."),
+    PHLOX_CAST("cdouble", complex128, "The tensor as complex128."),
     PHLOX_METHOD("cpu", cpu, "", "The tensor in the memory of the CPU."),
     {"cuda", reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(cuda)), METH_FASTCALL,
      "cuda($self, device=None)\n--\n\nThe tensor in the memory of a GPU."},

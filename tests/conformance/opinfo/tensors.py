@@ -117,6 +117,17 @@ def as_array(value) -> tuple[str, np.ndarray]:
     return type(value).__name__, np.asarray(value)
 
 
+def flattened(tree) -> list:
+    """The leaves of nested results, without None. Named tuples of either library are tuples."""
+
+    def plain(node):
+        if isinstance(node, (tuple, list)) and not isinstance(node, torch.Size):
+            return [plain(part) for part in node]
+        return node
+
+    return [x for x in tree_flatten(plain(tree))[0] if x is not None]
+
+
 def tolerance_of(entry, dtype: torch.dtype) -> tuple[float, float]:
     """The usual tolerance of the dtype, or a wider one that the entry demands for itself in any of PyTorch's tests."""
     relative, absolute = TOLERANCES.get(dtype, (0.0, 0.0))
@@ -128,24 +139,25 @@ def tolerance_of(entry, dtype: torch.dtype) -> tuple[float, float]:
     return relative, absolute
 
 
-def difference(got, want, tolerance, exact=None) -> str | None:
+def difference(got, want, tolerance, exact=None, widen=False) -> str | None:
     """How two structures of results differ; None when they agree.
 
+    With `widen`, results of another dtype than the arguments are compared as closely as that dtype is.
     `exact` is what a wider dtype gives: who is at least as near to it as PyTorch is, is not wrong.
     """
-    got, want = ([x for x in tree_flatten(t)[0] if x is not None] for t in (got, want))
+    got, want = flattened(got), flattened(want)
     if len(got) != len(want):
         return f"{len(got)} results, not {len(want)}"
-    exact_values = [x for x in tree_flatten(exact)[0] if x is not None] if exact is not None else want
+    exact_values = flattened(exact) if exact is not None else want
     for ours, theirs, best in zip(got, want, exact_values):
         (our_dtype, our_values), (their_dtype, their_values) = as_array(ours), as_array(theirs)
         if our_values.shape != their_values.shape:
             return f"shape {our_values.shape}, not {their_values.shape}"
         if our_dtype != their_dtype:
             return f"dtype {our_dtype}, not {their_dtype}"
-        relative, absolute = tolerance
-        if not any(tolerance):  # whole numbers in, maybe others out
-            relative, absolute = TOLERANCES.get(getattr(torch, their_dtype, None), tolerance)
+        # Integers may have floating results.
+        usual = TOLERANCES.get(getattr(torch, their_dtype, None), (0.0, 0.0))
+        relative, absolute = (max(pair) for pair in zip(tolerance, usual)) if widen else tolerance
         if not np.issubdtype(our_values.dtype, np.number):
             if not np.array_equal(our_values, their_values):
                 return "values"

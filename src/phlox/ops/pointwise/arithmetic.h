@@ -46,10 +46,14 @@ PHLOX_POINTWISE(div, Div, (const Operand& input, const Operand& other))
 
 struct FloorDivide : Binary<> {
   static constexpr PointwiseTraits traits{
-      .doc = "The quotient rounded down, as Python's `//`; integer division by zero gives 0.",
+      .doc =
+          "The quotient rounded down, as Python's `//`; where one is infinite, the floor of the quotient. "
+          "Integer division by zero gives 0.",
       .types = PointwiseTypes::numeric,
       .gradient_tolerance = 1e-4,
-      .reference = "np.floor_divide(input, other)",
+      .reference =
+          "np.where(np.isinf(input) | np.isinf(other), np.floor(np.true_divide(input, other)), "
+          "np.floor_divide(input, other))",
       .python_operator = "floordiv"};
   PHLOX_INLINE static constexpr auto body(auto x, auto y) { return floor_divide(x, y); }
 };
@@ -151,6 +155,7 @@ PHLOX_POINTWISE(minimum, Minimum, (const Operand& input, const Operand& other))
 
 struct Fmax : Binary<> {
   static constexpr PointwiseTraits traits{.doc = "The larger of two; a NaN loses.",
+                                          .types = PointwiseTypes::any,
                                           .reference = "np.fmax(input, other)"};
   PHLOX_INLINE static constexpr auto body(auto x, auto y) { return select((x >= y) | (y != y), x, y); }
 };
@@ -158,6 +163,7 @@ PHLOX_POINTWISE(fmax, Fmax, (const Operand& input, const Operand& other))
 
 struct Fmin : Binary<> {
   static constexpr PointwiseTraits traits{.doc = "The smaller of two; a NaN loses.",
+                                          .types = PointwiseTypes::any,
                                           .reference = "np.fmin(input, other)"};
   PHLOX_INLINE static constexpr auto body(auto x, auto y) { return select((x <= y) | (y != y), x, y); }
 };
