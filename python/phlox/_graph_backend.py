@@ -11,7 +11,7 @@ from ._control_flow import truth
 from ._exact_numbers import Number, call, rank
 from ._failure import fail
 from ._phlox import Tensor
-from ._structures import bits
+from ._structures import bits, text_of
 from .capture import ANYTHING, Backend, Place, Undefined
 
 MOST_ATTEMPTS = 6  # at finding types of loop variables that no longer change
@@ -292,6 +292,9 @@ class GraphBackend(Backend):
     def observe(self, kind: str, owner: Any, name: Any, value: Any, place: Place) -> None:
         if getattr(value, "__self__", None) is not owner:  # methods are the program's text
             self.reads.append((kind, owner, name, value, place))
+
+    def observe_function(self, function: Any, place: Place) -> None:
+        self.reads.append(("function", function, function.__name__, text_of(function), place))
 
     def mutate(self, kind: str, owner: Any, name: Any, value: Any, place: Place) -> None:
         if isinstance(owner, Tensor) and name == "grad":

@@ -108,12 +108,12 @@ def capture_converted(function: Callable[..., Any], structure: Any, tensors: lis
     from .capture._conversion import converted_callable
 
     backend = GraphBackend()
-    converted = converted_callable(function)
 
     def watched(*args: Any, **kwargs: Any) -> Any:
         try:
-            with capturing(backend):
-                return converted(*args, **kwargs)
+            with capturing(backend) as session:
+                session.meet((args, kwargs))
+                return converted_callable(function)(*args, **kwargs)
         finally:
             backend.numbers.clear()
 

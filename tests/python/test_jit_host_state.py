@@ -5,9 +5,17 @@
 import array
 import collections
 import copy
+import dataclasses
+import datetime
+import functools
 import gc
+import itertools
 import math
+import operator
+import os
 import pickle
+import random
+import time
 import weakref
 
 import numpy as np
@@ -255,3 +263,319 @@ def test_many_values_of_an_argument_are_an_error():
     with pytest.raises(px.GraphError, match="32 different values"):
         for _ in range(100):
             jitted(X, Fresh())
+
+
+# --- functions and classes that are exchanged
+
+
+def double(x, k=2):
+    return x * k
+
+
+def triple(x):
+    return x * 3
+
+
+ACTIVATION = double
+SETTINGS = {"rate": 2.0, "names": ["a"]}
+
+
+class Box:
+    rate = 2.0
+
+    def __init__(self, rate=None):
+        self.items = [1.0, 2.0]
+        if rate is not None:
+            self.rate = rate
+
+    def act(self, x):
+        return x * self.rate
+
+    def __mul__(self, x):
+        return x * self.rate
+
+    def __rmul__(self, x):
+        return x + self.rate
+
+    def __len__(self):
+        return len(self.items)
+
+    def __contains__(self, key):
+        return key in self.items
+
+    def __iter__(self):
+        return iter(list(self.items))
+
+    def __getitem__(self, key):
+        return self.items[key]
+
+    def __bool__(self):
+        return self.rate > 2
+
+    def __eq__(self, other):
+        return self.rate == other
+
+    __hash__ = None
+
+    def __enter__(self):
+        return self.rate
+
+    def __exit__(self, *error):
+        return None
+
+    @property
+    def twice(self):
+        return self.rate * 2
+
+    def __getattr__(self, name):
+        if name.startswith("_"):
+            raise AttributeError(name)
+        return self.rate * len(name)
+
+
+def changed(owner, name, value):
+    return lambda: setattr(owner, name, value)
+
+
+def test_functions_in_variables(monkeypatch):
+    change = lambda *entry: lambda: monkeypatch.setattr(*entry)  # noqa: E731
+    module = __import__(__name__)
+    follows(
+        lambda x: ACTIVATION(x),
+        (X,),
+        change(module, "ACTIVATION", triple),
+        (X,),
+        change(module, "ACTIVATION", px.neg),
+        (X,),
+    )
+    follows(lambda x: triple(x), (X,), change(triple, "__code__", (lambda x: x * 5).__code__), (X,))
+    follows(lambda x: double(x), (X,), change(double, "__defaults__", (7,)), (X,))
+    box = Box()
+    box.function = px.relu
+    follows(
+        lambda x: box.function(x),
+        (X,),
+        changed(box, "function", px.neg),
+        (X,),
+        changed(box, "function", double),
+        (X,),
+    )
+    follows(lambda x: box.act(x), (X,), change(Box, "act", lambda self, x: x * 9), (X,))
+    follows(lambda x: box.act(x), (X,), changed(box, "act", triple), (X,))
+    follows(lambda x: Box(4.0).act(x), (X,), change(Box, "act", lambda self, x: x * 11), (X,))
+    held = double
+    follows(lambda x: held(x), (X,), lambda: None, (X,))
+
+    def exchange():
+        nonlocal held
+        held = triple
+
+    follows(lambda x: held(x), (X,), exchange, (X,))
+    table = {"f": double}
+    follows(lambda x: table["f"](x), (X,), lambda: table.update(f=triple), (X,))
+
+
+def test_methods_of_modules_and_their_bases(monkeypatch):
+    class Base(nn.Module):
+        def forward(self, x):
+            return x * 2
+
+    class Net(Base):
+        def forward(self, x):
+            return super().forward(x) + 1
+
+    net = Net()
+    jitted = follows(
+        net, (X,), (X,), lambda: monkeypatch.setattr(Base, "forward", lambda self, x: x * 3), (X,)
+    )
+    assert jitted.capture_count == 2
+    follows(lambda x: net(x), (X,), lambda: monkeypatch.setattr(Net, "forward", lambda self, x: x * 4), (X,))
+
+
+# --- reads that no name in the function's text tells
+
+READS = {
+    "getattr": lambda x, b: x * getattr(b, "rate"),  # noqa: B009
+    "getattr with a default": lambda x, b: x * getattr(b, "_more", 5.0),
+    "hasattr": lambda x, b: x * (2 if hasattr(b, "_more") else 3),
+    "attrgetter": lambda x, b: x * operator.attrgetter("rate")(b),
+    "vars": lambda x, b: x * vars(b).get("rate", 0.5),
+    "times": lambda x, b: b * 2 + x,
+    "reflected": lambda x, b: 2 * b + x,
+    "len": lambda x, b: x * len(b),
+    "in": lambda x, b: x * (2 if 7.0 in b else 3),
+    "for": lambda x, b: [x * k for k in b],
+    "sum": lambda x, b: x * sum(b),
+    "list": lambda x, b: x * len(list(b)),
+    "max": lambda x, b: x * max(b),
+    "star": lambda x, b: x * len([*b]),
+    "item": lambda x, b: x * b[1],
+    "bool": lambda x, b: x * 2 if b else x * 3,
+    "not": lambda x, b: x * 2 if not b else x * 3,
+    "equal": lambda x, b: x * 2 if b == 3.0 else x * 3,
+    "property": lambda x, b: x * b.twice,
+    "getattr of the class": lambda x, b: x * b.longer,
+    "map": lambda x, b: x * sum(map(b.__mul__, [1, 2])),
+    "reduce": lambda x, b: functools.reduce(lambda s, k: s + k * b.rate, [1, 2], x),
+    "accumulate": lambda x, b: x * sum(itertools.accumulate([1, 2], b.act_of_two)),
+    "sorted": lambda x, b: x * sorted([1, 5], key=lambda k: k * (3 - b.rate) * b.rate)[0],
+    "nested": lambda x, b: x * max(k.rate for k in [b]),
+}
+
+
+@pytest.mark.parametrize("name", READS)
+def test_reads_that_the_text_does_not_name(name, monkeypatch):
+    monkeypatch.setattr(Box, "act_of_two", lambda self, a, b: a + b * self.rate, raising=False)
+    box = Box()
+
+    def more():
+        box.rate, box._more = 3.0, 1.0
+        box.items = [1.0, 7.0, 4.0]
+
+    function = READS[name]
+    follows(function, (X, box), (X, box), more, (X, box))
+    around = Box()
+
+    def more_around():
+        around.rate, around._more = 3.0, 1.0
+        around.items[:] = [1.0, 7.0, 4.0]
+
+    jitted = follows(lambda x: function(x, around), (X,), (X,), more_around, (X,))
+    assert jitted.capture_count == 2
+    assert "converted" not in repr(Box.__mul__) and Box.__mul__.__code__.co_freevars == ()  # as before
+
+
+def test_with_blocks_and_dataclasses():
+    @dataclasses.dataclass
+    class Settings:
+        rate: float = 2.0
+
+    settings, other = Settings(), Settings()
+    follows(lambda x: x * 2 if settings == other else x * 3, (X,), changed(other, "rate", 3.0), (X,))
+    box = Box()
+
+    def run(x):
+        with box as k:
+            return x * k
+
+    follows(run, (X,), changed(box, "rate", 5.0), (X,))
+
+
+def test_functions_that_are_called_by_others():
+    def scaled(k):
+        return k * SETTINGS["rate"]
+
+    before = SETTINGS["rate"]
+    try:
+        follows(lambda x: x * sum(map(scaled, [1, 2])), (X,), lambda: SETTINGS.update(rate=7.0), (X,))
+    finally:
+        SETTINGS["rate"] = before
+
+
+def test_properties_that_compute_tensors():
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.weight, self.scale = nn.Parameter(px.ones(2)), 2.0
+
+        @property
+        def scaled(self):
+            if self.weight.sum() > 0:
+                return self.weight * self.scale
+            return self.weight
+
+        def forward(self, x):
+            return x * self.scaled
+
+    net = Net()
+    jitted = follows(net, (X,), (X,), lambda: net.weight.data.neg_(), (X,))
+    assert jitted.capture_count == 1
+    follows(net, (X,), changed(net, "scale", 3.0), (X,))
+
+
+def test_attributes_of_tensors():
+    weight = nn.Parameter(px.ones(2))
+    weight.rate = 2.0
+    follows(lambda x: x * weight.rate, (X,), changed(weight, "rate", 3.0), (X,))
+
+
+def test_the_environment(monkeypatch):
+    monkeypatch.setenv("PHLOX_TEST_RATE", "2")
+    change = lambda: monkeypatch.setenv("PHLOX_TEST_RATE", str(float(os.environ["PHLOX_TEST_RATE"]) + 1))  # noqa: E731
+    follows(lambda x: x * float(os.environ["PHLOX_TEST_RATE"]), (X,), change, (X,))
+    follows(lambda x: x * float(os.environ.get("PHLOX_TEST_RATE", 0)), (X,), change, (X,))
+    follows(lambda x: x * float(os.getenv("PHLOX_TEST_RATE")), (X,), change, (X,))
+    follows(
+        lambda x: x * (2 if "PHLOX_TEST_NEW" in os.environ else 3),
+        (X,),
+        lambda: monkeypatch.setenv("PHLOX_TEST_NEW", ""),
+        (X,),
+    )
+
+
+# --- what is refused, as it would happen in the first call only
+
+LIST, DEQUE, ARRAY = [1.0], collections.deque([1.0]), np.ones(2)
+NUMBERS = iter([1.0, 2.0, 3.0])
+GENERATOR = px.Generator()
+RANDOM = np.random.default_rng(0)
+IMPURE = {
+    "random": (lambda x: x * random.random(), r"random\.random\(\) gives another value"),
+    "random of a list": (lambda x: x * random.choice([1, 2]), r"random\.choice"),
+    "clock": (lambda x: x * time.time(), r"time\(\) gives another value"),
+    "date": (lambda x: x * datetime.datetime.now().year, r"datetime\.now\(\)"),
+    "numpy": (lambda x: x * np.random.rand(), r"numpy\.random\.rand"),
+    "generator of numpy": (lambda x: x * RANDOM.normal(), r"numpy\.random\.normal"),
+    "seed": (lambda x: (px.manual_seed(3), x)[1], r"manual_seed\(\) changes the program"),
+    "seed of a generator": (
+        lambda x: (GENERATOR.manual_seed(3), x)[1],
+        r"manual_seed\(\) changes the program",
+    ),
+    "default dtype": (lambda x: (px.set_default_dtype(px.float64), x)[1], r"set_default_dtype"),
+    "next": (lambda x: x * next(NUMBERS), "a list_iterator that the program keeps"),
+    "for": (lambda x: [x * k for k in NUMBERS], "a list_iterator that the program keeps"),
+    "setattr": (lambda x: (setattr(ACTIVATION, "rate", 1), x)[1], "changes `.rate`"),
+    "delattr": (lambda x: (delattr(ACTIVATION, "rate"), x)[1], "changes `.rate`"),
+    "iadd": (lambda x: (list.__iadd__(LIST, [1]), x)[1], "changes a list"),
+    "bound iadd": (lambda x: (LIST.__iadd__([1]), x)[1], "changes a list"),
+    "operator": (lambda x: (operator.iadd(LIST, [1]), x)[1], "changes a list"),
+    "list.append": (lambda x: (list.append(LIST, 1), x)[1], "changes a list"),
+    "deque": (lambda x: (DEQUE.append(1), x)[1], "changes a deque"),
+    "appendleft": (lambda x: (DEQUE.appendleft(1), x)[1], "changes a deque"),
+}
+
+
+@pytest.mark.parametrize("name", IMPURE)
+def test_what_would_happen_once_is_refused(name):
+    function, message = IMPURE[name]
+    with pytest.raises(px.GraphError, match=message) as error:
+        px.jit(function)(X)
+    assert error.value.code == "E1002" and "try" in str(error.value)
+    assert LIST == [1.0] and list(DEQUE) == [1.0] and px.get_default_dtype() == px.float32
+
+
+def test_iterators_as_arguments_are_refused():
+    with pytest.raises(px.GraphError, match="a generator that the program keeps"):
+        px.jit(lambda x, it: x * sum(it))(X, (k for k in [1, 2]))
+
+
+def test_what_programs_do_every_day(capsys):
+    generator = random.Random(0)
+
+    def run(x):
+        made = random.Random(3)
+        numbers = iter([1, 2, 3])
+        squares = (k * k for k in range(3))
+        counts = collections.Counter("aab")
+        counts.update("b")
+        order = collections.deque([1, 2])
+        order.appendleft(3)
+        print("captured", x.shape)
+        y = x * next(numbers) * next(squares) + made.random() + sum(map(abs, numbers))
+        for a, b in zip([1, 2], enumerate([3, 4])):
+            y = y * a + b[1]
+        return y + float(np.sqrt(2.0)) + math.pi + counts["b"] + order[0] + np.ones(3).sum() * np.prod((2, 3))
+
+    jitted = follows(run, (X,), (X,), (X,))
+    assert jitted.capture_count == 1 and capsys.readouterr().out.count("captured") == 4
+    assert generator.random() == random.Random(0).random()

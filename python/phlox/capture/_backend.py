@@ -160,6 +160,9 @@ class Backend:
         """Host state was read; the same value of the same place is reported once. kind "attribute": owner.name, "item": owner[name], "global": owner is the globals(),
         "free": owner is the cell of the closure (None where the function does not know it)."""
 
+    def observe_function(self, function: Any, place: Place) -> None:
+        """A function of the program is about to run: its code and its defaults were read."""
+
     def mutate(self, kind: str, owner: Any, name: Any, value: Any, place: Place) -> None:
         """Host state is about to be written, kinds as in `observe`; kind "method" is a call like owner.append(), whose
         name is `name`. `value` is `DELETED` for `del`. Not called for objects that the captured call made itself."""
@@ -169,15 +172,37 @@ class Session:
     """One capture: its backend, the objects it made, and how many symbolic branches and loops it is in."""
 
     def __init__(self, backend: Backend) -> None:
+        from ._classes import WatchedClasses
+
         self.backend = backend
         self.depth = 0
         self._read: dict[tuple[str, int, Any], tuple[Any, Any]] = {}
         self.made: dict[int, tuple[Any, int]] = {}  # by identity; the object is kept, so that it stays unique
+        self._functions: dict[int, Any] = {}
+        self.classes = WatchedClasses()
 
     def add_new(self, value: Any) -> Any:
         """Remembers an object as made by the captured call; gives it back."""
         self.made[id(value)] = (value, self.depth)
         return value
+
+    def meet(self, arguments: Any) -> None:
+        """The arguments of the captured call."""
+        from ._impure import check_iterator
+
+        parts = [arguments]
+        while parts:
+            value = parts.pop()
+            if type(value) in (list, tuple, dict):
+                parts += value.values() if type(value) is dict else value
+            else:
+                check_iterator(value)
+        self.classes.meet(arguments)
+
+    def note_function(self, function: Any) -> None:
+        if id(function) not in self._functions:
+            self._functions[id(function)] = function
+            self.backend.observe_function(function, place())
 
     def is_known(self, kind: str, owner: Any, name: Any, value: Any) -> bool:
         """Whether this very value was read there before; remembers it."""
@@ -215,14 +240,16 @@ def _count(change: int) -> None:
 @contextmanager
 def capturing(backend: Backend) -> Iterator[Session]:
     """Converted functions that run inside report to this backend; so do the modules they call."""
-    from ._conversion import converted_callable
+    from ._runtime import converted_part
 
-    before, current.session = current.session, Session(backend)
+    session = Session(backend)
+    before, current.session = current.session, session
     _count(1)
-    hook = _set_forward_converter(converted_callable)
+    hook = _set_forward_converter(converted_part)
     try:
-        yield current.session
+        yield session
     finally:
+        session.classes.leave()
         _count(-1)
         current.session = before
         _set_forward_converter(hook)

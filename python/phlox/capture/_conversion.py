@@ -5,19 +5,17 @@ from __future__ import annotations
 import ast
 import functools
 import inspect
-import sysconfig
 import weakref
 from collections.abc import Callable
-from os import path
 from types import BuiltinMethodType, CellType, CodeType, FunctionType, MethodType
 from typing import Any, TypeVar
-
-import numpy
 
 from .. import _phlox
 from ._backend import current
 from ._compilation import bind, compile_function, future_flags, is_converted
-from ._interception import intercept
+from ._impure import check
+from ._interception import intercept, intercept_other
+from ._libraries import is_left_alone
 from ._plan import Plan
 from ._refusals import refuse
 from ._runtime import Unit
@@ -26,10 +24,6 @@ from ._trees import UNIT, Normalizer
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
-_PACKAGE = path.dirname(path.dirname(path.abspath(__file__))) + path.sep
-_NUMPY = path.dirname(path.abspath(numpy.__file__)) + path.sep
-_LIBRARY = tuple({sysconfig.get_path(name) + path.sep for name in ("stdlib", "platstdlib")})
-_PACKAGES = tuple({sysconfig.get_path(name) + path.sep for name in ("purelib", "platlib")})
 _MARK = "__phlox_do_not_convert__"
 
 # By identity of code objects and functions; an entry of a function goes when the function does.
@@ -66,28 +60,37 @@ def converted_callable(target: Any) -> Any:
     kind = type(target)
     if kind is FunctionType:
         _refuse_async(target)
-        return _converted(target) if is_users(target) else target
+        if is_users(target):
+            return _noted(target)
+        check(target)
+        return intercept_other(target)
     if kind is MethodType:
         function = target.__func__
         if type(function) is _phlox.OperationMethod:
             return _of_backend(target)
         if type(function) is not FunctionType or not is_users(function):
+            check(target)
             return target
-        return MethodType(_converted(function), target.__self__)
+        return MethodType(_noted(function), target.__self__)
     if kind is BuiltinMethodType or kind is type:
+        check(target)
         made = intercept(target)
         return _of_backend(target) if made is target else made
     if kind is functools.partial:
         inner = converted_callable(target.func)
         return target if inner is target.func else functools.partial(inner, *target.args, **target.keywords)
     if isinstance(target, _phlox.Operation):
+        check(target)
         return _of_backend(target)
     if isinstance(target, type):
         return target
     method = getattr(kind, "__call__", None)  # noqa: B004
     if type(method) is FunctionType and is_users(method):
-        return MethodType(_converted(method), target)
-    return target  # a phlox module among others: its forward() is converted when the module calls it
+        return MethodType(_noted(method), target)
+    check(target)
+    return intercept_other(
+        target
+    )  # a phlox module among others: its forward() is converted when the module calls it
 
 
 def _of_backend(target: Any) -> Any:
@@ -109,10 +112,15 @@ def is_users(function: FunctionType) -> bool:
         return False
     known = _users.get(id(code))
     if known is None:
-        file = code.co_filename
-        library = file.startswith(_LIBRARY) and not file.startswith(_PACKAGES)
-        known = _users[id(code)] = (code, not (library or file.startswith((_PACKAGE, _NUMPY, "<frozen"))))
+        known = _users[id(code)] = (code, not is_left_alone(code.co_filename))
     return known[1] and not getattr(function, _MARK, False)
+
+
+def _noted(function: FunctionType) -> Any:
+    """The converted function; the capture under way depends on its code."""
+    if current.session is not None:
+        current.session.note_function(function)
+    return _converted(function)
 
 
 def _converted(function: FunctionType) -> Any:

@@ -3,17 +3,30 @@
 from __future__ import annotations
 
 import builtins
-from collections import deque
-from types import BuiltinMethodType, FunctionType
+import functools
+import itertools
+import operator
+import os
+from array import array
+from collections import Counter, OrderedDict, defaultdict, deque
+from types import (
+    BuiltinMethodType,
+    FunctionType,
+    GeneratorType,
+    MethodDescriptorType,
+    MethodType,
+    MethodWrapperType,
+    WrapperDescriptorType,
+)
 from typing import Any
 
 from ._backend import DELETED, current, place
+from ._impure import check_iterator
 from ._refusals import refuse
 from ._trees import CHANGING
 
 _FRAME_ACCESS = (builtins.locals, builtins.eval, builtins.exec)
-_CONTAINERS = (list, dict, set, bytearray)
-_COPIED = (*_CONTAINERS, deque)
+_CONTAINERS = (list, dict, set, bytearray, deque, array, OrderedDict, defaultdict, Counter)
 
 
 class Zip:
@@ -64,10 +77,10 @@ def intercept(target: Any) -> Any:
     """What a built-in function or a class is called as during a capture."""
     if isinstance(target, BuiltinMethodType):
         owner = target.__self__
-        if type(owner) in _CONTAINERS and target.__name__ in CHANGING:
+        if isinstance(owner, _CONTAINERS) and target.__name__ in CHANGING:
             report_change("method", owner, target.__name__, None)
             return target
-        if target.__name__ == "copy" and isinstance(owner, _COPIED):
+        if target.__name__ == "copy" and isinstance(owner, _CONTAINERS):
             return _kept_as_new(target)
         refuse_frame_access(target)
         if target in _SPECIAL:
@@ -102,6 +115,8 @@ def _maker(cls: Any) -> Any:
 
     def make(*arguments: Any, **keywords: Any) -> Any:
         session = current.session
+        if session is not None:
+            session.classes.watch(cls)
         if session is None or not plain:
             made = cls(*arguments, **keywords)
             return session.add_new(made) if session and type(made) is cls else made
@@ -154,12 +169,127 @@ def _len(value: Any) -> Any:
     return length(value) if is_symbolic_iterable(value) else len(value)
 
 
+_CALLING = (
+    map,
+    filter,
+    sorted,
+    min,
+    max,
+    functools.reduce,
+    itertools.accumulate,
+    itertools.starmap,
+    itertools.takewhile,
+)
+
+
+def _with_functions(function: Any) -> Any:
+    """A function that calls functions, with these converted."""
+
+    def converted(value: Any) -> Any:
+        from ._conversion import converted_callable
+
+        return converted_callable(value) if type(value) in (FunctionType, MethodType) else value
+
+    def call(*arguments: Any, **keywords: Any) -> Any:
+        session = current.session
+        target = function if session is None else session.backend.callee(function)
+        made = target(*map(converted, arguments), **{k: converted(v) for k, v in keywords.items()})
+        return (
+            session.add_new(made)
+            if session and (type(made) is list or hasattr(type(made), "__next__"))
+            else made
+        )
+
+    return call
+
+
 def _host_only(function: Any) -> Any:
+    inner = _with_functions(function) if function in _CALLING else function
+
     def call(*arguments: Any, **keywords: Any) -> Any:
         if any(isinstance(a, Zip) for a in arguments):
             refuse("unconverted_iteration", name=function.__name__)
-        made = function(*arguments, **keywords)
-        return current.session.add_new(made) if current.session and type(made) is list else made
+        if function is iter and current.session is not None and arguments:
+            check_iterator(arguments[0])
+        made = inner(*arguments, **keywords)
+        new = type(made) is list or hasattr(type(made), "__next__")
+        return current.session.add_new(made) if current.session and new else made
+
+    return call
+
+
+def intercept_other(target: Any) -> Any:
+    """What other callables of libraries are called as: their effects on objects of the program are noted."""
+    kind = type(target)
+    if kind is operator.attrgetter or kind is operator.itemgetter:
+        return functools.partial(_get, target, kind is operator.attrgetter)
+    if (
+        kind is MethodWrapperType
+        and isinstance(target.__self__, _CONTAINERS)
+        and target.__name__ in _CHANGING_SPECIAL
+    ):
+        report_change("method", target.__self__, target.__name__, None)
+    if kind in (MethodDescriptorType, WrapperDescriptorType):
+        return functools.partial(_unbound, target)
+    if target is os.getenv:
+        return _getenv
+    return target
+
+
+_CHANGING_SPECIAL = frozenset(
+    "__iadd__ __imul__ __ior__ __iand__ __isub__ __ixor__ __setitem__ __delitem__ __init__".split()
+)
+
+
+def _unbound(target: Any, *arguments: Any, **keywords: Any) -> Any:
+    """`list.append(items, x)`."""
+    if (
+        arguments
+        and isinstance(arguments[0], _CONTAINERS)
+        and target.__name__ in CHANGING | _CHANGING_SPECIAL
+    ):
+        report_change("method", arguments[0], target.__name__, None)
+    return target(*arguments, **keywords)
+
+
+def _get(getter: Any, of_attributes: bool, owner: Any) -> Any:
+    from ._runtime import Unit
+
+    def one(name: Any) -> Any:
+        if not of_attributes:
+            return Unit.item(owner, name, owner[name])
+        value = owner
+        for part in name.split("."):
+            value = Unit.attribute(value, part, getattr(value, part))
+        return value
+
+    names = getter.__reduce__()[1]
+    return one(names[0]) if len(names) == 1 else tuple(map(one, names))
+
+
+def _getenv(key: str, default: Any = None) -> Any:
+    _read(os, "environ", os.environ)
+    return os.getenv(key, default)
+
+
+def _next(iterator: Any, *default: Any) -> Any:
+    if current.session is not None and id(iterator) not in current.session.made and not _is_own(iterator):
+        check_iterator(iterator)
+    return next(iterator, *default)
+
+
+def _is_own(iterator: Any) -> bool:
+    """Whether it is a generator of converted code, or of a class of the program, which is watched."""
+    return (
+        isinstance(iterator, GeneratorType) or type(type(iterator).__dict__.get("__next__")) is FunctionType
+    )
+
+
+def _changing_operator(function: Any) -> Any:
+    def call(owner: Any, *others: Any) -> Any:
+        if isinstance(owner, _CONTAINERS):
+            report_change("method", owner, function.__name__, None)
+        return function(owner, *others)
 
     return call
 
@@ -205,6 +335,22 @@ _SPECIAL: dict[Any, Any] = {
     setattr: _setattr,
     delattr: _delattr,
     vars: _vars,
+    next: _next,
+    os.getenv: _getenv,
 }
+_SPECIAL.update(
+    {
+        f: _changing_operator(f)
+        for f in (
+            operator.iadd,
+            operator.imul,
+            operator.ior,
+            operator.setitem,
+            operator.delitem,
+            operator.iconcat,
+        )
+    }
+)
+_SPECIAL.update({f: _with_functions(f) for f in _CALLING if f not in (map, filter, sorted)})
 _SPECIAL.update({range: _range, enumerate: _enumerate, zip: _zip, len: _len})
 _SPECIAL.update({f: _host_only(f) for f in (list, tuple, sum, sorted, map, filter, any, all, reversed, iter)})

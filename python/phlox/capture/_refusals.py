@@ -15,6 +15,18 @@ REFUSALS = {
         "{function}: `yield` under a condition or in a loop that depends on a tensor cannot be captured",
         "append to a list and return it",
     ),
+    "impure": (
+        "{name}() gives another value at each call, and a captured function would keep the first",
+        "call it outside and pass the value; random numbers are px.rand() and px.randn()",
+    ),
+    "setting": (
+        "{name}() changes the program around, which a captured function would do once",
+        "call it outside of the captured function",
+    ),
+    "iterator": (
+        "a {kind} that the program keeps is used up by the first call of a captured function",
+        "pass a list, or the elements one by one: step(next(batches))",
+    ),
     "frame_access": (
         "{name}() cannot be captured, it needs the names of the running function",
         "write out what it does, or call it in a function marked @px.capture.do_not_convert",

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import builtins
+import os
 import threading
+from array import array
+from collections import Counter, OrderedDict, UserDict, UserList, defaultdict, deque
 from collections.abc import Callable, Iterator
 from types import BuiltinFunctionType, BuiltinMethodType, CellType, FunctionType, MethodType, ModuleType
 from typing import Any
@@ -12,7 +15,10 @@ from .._phlox import Operation
 from . import _backend
 from . import _constructs as constructs
 from ._backend import DELETED, Undefined, current, place
+from ._classes import is_property, original
+from ._impure import check_iterator
 from ._interception import is_symbolic_iterable, refuse_frame_access, report_change
+from ._libraries import is_left_alone, is_library
 from ._loops import FINISHED
 from ._plan import Plan
 from ._refusals import refuse
@@ -20,10 +26,11 @@ from ._tracebacks import short
 from ._trees import HELPER
 from ._values import BROKE, CONTINUED, Outcome
 
-# Reads of these are not reported: they are the program's text rather than its state.
+# Of a module of a library these are its text rather than state.
 _TEXT = (FunctionType, BuiltinFunctionType, MethodType, BuiltinMethodType, ModuleType, type, Operation)
 _TEXT_TYPES = frozenset(_TEXT)
-_IN_PLACE = frozenset((list, dict, set, bytearray))
+_WITH_ITEMS = (list, dict, deque, array, UserDict, UserList)
+_IN_PLACE = frozenset((list, dict, set, bytearray, deque, array, OrderedDict, defaultdict, Counter))
 
 
 _slot = threading.local()
@@ -185,14 +192,18 @@ class Unit:
 
     @staticmethod
     def attribute(owner: Any, name: str, value: Any) -> Any:
-        if _backend.active and type(value) not in _TEXT_TYPES and (session := current.session) is not None:
-            if id(owner) not in session.made:
+        if _backend.active and (session := current.session) is not None:
+            if type(value) is MethodType and (value.__self__ is owner or type(owner) is super):
+                _observe_method(session, owner, name, value.__func__)
+            elif (
+                id(owner) not in session.made and not _is_text(owner, value) and not is_property(owner, name)
+            ):
                 _observe(session, "attribute", owner, name, value)
         return value
 
     @staticmethod
     def item(owner: Any, key: Any, value: Any) -> Any:
-        if _backend.active and isinstance(owner, (list, dict)) and (session := current.session) is not None:
+        if _backend.active and isinstance(owner, _WITH_ITEMS) and (session := current.session) is not None:
             if id(owner) not in session.made:
                 _observe(session, "item", owner, key, value)
         return value
@@ -202,12 +213,12 @@ class Unit:
         return Unit.item(both[0], both[1], value)
 
     def read_global(self, value: Any, name: str) -> Any:
-        if _backend.active and type(value) not in _TEXT_TYPES and (session := current.session) is not None:
+        if _backend.active and (session := current.session) is not None:
             _observe(session, "global", self.globals, name, value)
         return value
 
     def read_free(self, value: Any, name: str) -> Any:
-        if _backend.active and type(value) not in _TEXT_TYPES and (session := current.session) is not None:
+        if _backend.active and (session := current.session) is not None:
             _observe(session, "free", self._cells.get(name), name, value)
         return self.value(value)
 
@@ -259,11 +270,42 @@ class Unit:
 
 
 def _observe(session: Any, kind: str, owner: Any, name: Any, value: Any) -> None:
-    if session.is_known(kind, owner, name, value) or isinstance(value, _TEXT):
+    if session.is_known(kind, owner, name, value):
         return
-    if session.backend.is_symbolic(owner):
-        return
+    if session.backend.is_symbolic(owner) and name not in getattr(owner, "__dict__", ()):
+        return  # what the graph knows of a tensor
+    if type(value) is FunctionType and type(name) is str:
+        value = original(owner, name, value)
+    check_iterator(value)
+    if id(value) not in session.made:
+        session.classes.meet(value)
+    if value is os.environ:
+        kind, owner, name, value = "attribute", value, "_data", value._data  # type: ignore[attr-defined]
     session.backend.observe(kind, owner, name, value, place())
+
+
+def _is_text(owner: Any, value: Any) -> bool:
+    return type(owner) is ModuleType and type(value) in _TEXT_TYPES and is_library(owner)
+
+
+def _observe_method(session: Any, owner: Any, name: str, function: Any) -> None:
+    if type(function) is not FunctionType or is_left_alone(function.__code__.co_filename):
+        return
+    kind, function = "method", original(owner, name, function)
+    if id(owner) in session.made:  # it was made by the captured call, but its class was not
+        kind, owner = "attribute", type(owner)
+    if not session.is_known(kind, owner, name, function):
+        session.backend.observe(kind, owner, name, function, place())
+
+
+def converted_part(function: Any) -> Any:
+    """What a module of the package calls: the forward() of a part, or a hook."""
+    owner = getattr(function, "__self__", None)
+    if owner is not None and getattr(type(owner), "forward", None) is getattr(function, "__func__", None):
+        Unit.attribute(owner, "forward", function)
+        if current.session is not None:
+            current.session.classes.meet(owner)
+    return Unit.convert(function)
 
 
 def _iterate(iterator: Any) -> Iterator:

@@ -265,6 +265,7 @@ def mentioned(nodes: Iterable[ast.AST]) -> set[str]:
 
 CHANGING = frozenset(
     "append extend insert pop remove clear sort reverse add update discard setdefault popitem "
+    "appendleft extendleft popleft rotate move_to_end subtract byteswap frombytes fromlist "
     "difference_update intersection_update symmetric_difference_update".split()
 )
 

@@ -40,6 +40,7 @@ def test_reads():
     config = host_programs.CONFIG
     assert backend.reads == [
         ("global", "FLAG", True),
+        ("global", "math", host_programs.math),
         ("attribute", "pi", host_programs.math.pi),
         ("global", "SCALE", 2.0),
         ("global", "CONFIG", config),
@@ -47,6 +48,7 @@ def test_reads():
         ("global", "SETTINGS", host_programs.SETTINGS),
         ("item", "rate", [0.1, 0.2]),
         ("item", 1, 0.2),
+        ("global", "px", px),
         ("attribute", "names", ["x"]),
     ]
     first = host_programs.reads.__code__.co_firstlineno

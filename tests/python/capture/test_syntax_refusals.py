@@ -5,6 +5,7 @@
 import asyncio
 import contextlib
 import itertools
+import random
 import re
 from pathlib import Path
 
@@ -12,6 +13,8 @@ import fake
 import pytest
 from phlox.capture import REFUSALS, convert
 from phlox.errors import GraphError
+
+import phlox as px
 
 # The fake backend stands where a real one does, within the package, so that errors do not speak of its lines.
 _hidden = {"__name__": "fake_within"}
@@ -317,6 +320,37 @@ def loop_else_leaves(a):
         else:
             break
     return a
+
+
+def impure(a):
+    """
+    impure: [E1002] random.random() gives another value at each call, and a captured function would keep the first
+      at   test_syntax_refusals.py:LINE   return a * random.random()
+      try  call it outside and pass the value; random numbers are px.rand() and px.randn()
+    """
+    return a * random.random()
+
+
+def setting(a):
+    """
+    setting: [E1002] manual_seed() changes the program around, which a captured function would do once
+      at   test_syntax_refusals.py:LINE   px.manual_seed(3)
+      try  call it outside of the captured function
+    """
+    px.manual_seed(3)
+    return a
+
+
+BATCHES = iter([1, 2])
+
+
+def iterator(a):
+    """
+    iterator: [E1002] a list_iterator that the program keeps is used up by the first call of a captured function
+      at   test_syntax_refusals.py:LINE   return a * next(BATCHES)
+      try  pass a list, or the elements one by one: step(next(batches))
+    """
+    return a * next(BATCHES)
 
 
 CASES = [f for f in list(globals().values()) if getattr(f, "__doc__", None) and "[E1002]" in f.__doc__]
