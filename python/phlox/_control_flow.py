@@ -116,3 +116,95 @@ def map(function: Callable[..., Any], xs: Any) -> Any:
     Raises ShapeError where the tensors of `xs` differ in their numbers of rows.
     """
     return scan(lambda carry, x: (carry, function(x)), (), xs)[1]
+
+
+def switch(index: Any, branches: Sequence[Callable[..., Any]], *operands: Any) -> Any:
+    """`branches[index](*operands)`, also where the index is a tensor in a captured function.
+
+    An index outside is moved to the nearest branch. All branches give the same structure of tensors, of the same shapes
+    and dtypes. Gradients flow through.
+
+    >>> import phlox as px
+    >>> px.switch(px.tensor(1), [lambda x: x, lambda x: x * 10], px.tensor(2.0))
+    tensor(20.)
+
+    Raises ValueError where there is no branch, GraphError (E1002) where they differ in a captured function.
+    """
+    if not branches:
+        fail("ValueError", "invalid_value", "switch: there is no branch")
+    if not isinstance(index, Tensor):
+        return branches[min(max(int(index), 0), len(branches) - 1)](*operands)
+
+    def among(low: int, high: int) -> Any:
+        if high - low == 1:
+            return branches[low](*operands)
+        middle = (low + high) // 2
+        return cond(index < middle, lambda: among(low, middle), lambda: among(middle, high))
+
+    return among(0, len(branches))
+
+
+def foldl(function: Callable[..., Any], xs: Any, init: Any = None) -> Any:
+    """`total = function(total, x)` for the rows x of `xs` from the first to the last; the last total.
+
+    It begins with `init`, or with the first row. As `scan()`, one node of the graph where it is captured.
+
+    >>> import phlox as px
+    >>> px.foldl(lambda total, x: total - x, px.tensor([1.0, 2.0, 3.0]))
+    tensor(-4.)
+    """
+    return _fold(function, xs, init, False)
+
+
+def foldr(function: Callable[..., Any], xs: Any, init: Any = None) -> Any:
+    """As `foldl()`, from the last row to the first.
+
+    >>> import phlox as px
+    >>> px.foldr(lambda total, x: total - x, px.tensor([1.0, 2.0, 3.0]))
+    tensor(0.)
+    """
+    return _fold(function, xs, init, True)
+
+
+def _fold(function: Callable[..., Any], xs: Any, init: Any, reverse: bool) -> Any:
+    if init is None:
+        tensors: list[Tensor] = []
+        structure = flatten(xs, tensors)
+        if not tensors or any(t.ndim == 0 or t.shape[0] == 0 for t in tensors):
+            fail("ShapeError", "empty_reduction", "fold: no row to begin with", hint="init=...")
+        first = -1 if reverse else 0
+        init = unflatten(structure, [t[first] for t in tensors])
+        xs = unflatten(structure, [t[:-1] if reverse else t[1:] for t in tensors])
+    return scan(lambda total, x: (function(total, x), ()), init, xs, reverse)[0]
+
+
+def associative_scan(combine_fn: Callable[..., Any], xs: Any, dim: int = 0, reverse: bool = False) -> Any:
+    """Running results of an associative function along a dimension, in log2(n) steps: `result[i]` is
+    `combine_fn(combine_fn(xs[0], xs[1]), ... xs[i])`.
+
+    `combine_fn` takes two structures like `xs` in which it finds many slices at once, so it works on all elements of a
+    dimension alike; `reverse` goes from the last slice to the first. Gradients flow through. Source: Hillis, Steele 1986.
+
+    >>> import phlox as px
+    >>> px.associative_scan(px.maximum, px.tensor([3, 1, 4, 1, 5]))
+    tensor([3, 3, 4, 4, 5])
+
+    Raises ShapeError where the tensors of `xs` differ in the size of the dimension.
+    """
+    tensors: list[Tensor] = []
+    structure = flatten(xs, tensors)
+    sizes = {t.shape[dim] if t.ndim else -1 for t in tensors}
+    if len(sizes) != 1 or -1 in sizes:
+        fail("ShapeError", "sizes_differ", "associative_scan: tensors have the same size along dim")
+    if reverse:
+        tensors = [t.flip(dim) for t in tensors]
+    count = sizes.pop()
+    step = 1
+    while step < count:
+        early = unflatten(structure, [t.narrow(dim, 0, count - step) for t in tensors])
+        late = unflatten(structure, [t.narrow(dim, step, count - step) for t in tensors])
+        joined: list[Tensor] = []
+        flatten(combine_fn(early, late), joined)
+        tensors = [_phlox.cat([t.narrow(dim, 0, step), j], dim) for t, j in zip(tensors, joined)]
+        step *= 2
+    return unflatten(structure, [t.flip(dim) for t in tensors] if reverse else tensors)

@@ -8,6 +8,9 @@ from ._failure import fail
 from ._phlox import (
     Tensor,
     _add_form,
+    atleast_1d,
+    atleast_2d,
+    atleast_3d,
     block_diag,
     broadcast_tensors,
     cartesian_prod,
@@ -16,6 +19,7 @@ from ._phlox import (
     floor_divide,
     isclose,
     isnan,
+    lexsort,
     linear_cross_entropy,
     logical_and,
     logical_or,
@@ -26,12 +30,16 @@ from ._phlox import (
     round,
     std,
     std_mean,
+    tensor_split,
     tensordot,
     trunc,
     unique,
     unique_all,
+    unique_consecutive,
     unique_consecutive_all,
+    unique_consecutive_dim,
     unique_counts,
+    unique_dim,
     unique_inverse,
     var,
     var_mean,
@@ -160,10 +168,13 @@ def _nonzero(input, *, as_tuple):
     return nonzero(input).unbind(1) if as_tuple else nonzero(input)
 
 
+@_on_keyword("dim", "unique")
 @_on_keyword("return_counts", "unique")
 @_on_keyword("return_inverse", "unique")
 @_on_keyword("sorted", "unique")
-def _unique(input, sorted=True, return_inverse=False, return_counts=False):
+def _unique(input, sorted=True, return_inverse=False, return_counts=False, dim=None):
+    if dim is not None:
+        return _chosen(unique_dim(input, dim), return_inverse, return_counts)
     if return_inverse and return_counts:
         values, inverse, counts = unique_all(input)
         return values, inverse, counts
@@ -172,11 +183,50 @@ def _unique(input, sorted=True, return_inverse=False, return_counts=False):
     return tuple(unique_counts(input)) if return_counts else unique(input)
 
 
+def _chosen(results, return_inverse, return_counts):
+    values, inverse, counts = results
+    if not return_inverse and not return_counts:
+        return values
+    return (values, *([inverse] if return_inverse else []), *([counts] if return_counts else []))
+
+
+@_on_keyword("dim", "unique_consecutive")
 @_on_keyword("return_counts", "unique_consecutive")
 @_on_keyword("return_inverse", "unique_consecutive")
-def _unique_consecutive(input, return_inverse=False, return_counts=False):
-    values, inverse, counts = unique_consecutive_all(input)
-    return (values, *([inverse] if return_inverse else []), *([counts] if return_counts else []))
+def _unique_consecutive(input, return_inverse=False, return_counts=False, dim=None):
+    if dim is not None:
+        return _chosen(unique_consecutive_dim(input, dim), return_inverse, return_counts)
+    if not return_inverse and not return_counts:
+        return unique_consecutive(input)
+    return _chosen(unique_consecutive_all(input), return_inverse, return_counts)
+
+
+def _at(position, operation):
+    def register(function):
+        _add_form(operation.__name__, function, None, position)
+        return function
+
+    return register
+
+
+@_on_keyword("dims", "tensordot")
+@_at(2, tensordot)
+def _tensordot(input, other, dims=2, *, out=None):
+    if hasattr(dims, "tolist"):
+        dims = dims.tolist()
+    if isinstance(dims, (list, tuple)) and len(dims) == 2 and not isinstance(dims[0], int):
+        return tensordot(input, other, *dims, out=out)
+    return tensordot(input, other, dims, out=out)
+
+
+@_at(1, tensor_split)
+def _tensor_split(input, indices_or_sections, dim=0):
+    return tensor_split(input, indices_or_sections.tolist(), dim)
+
+
+@_at(0, lexsort)
+def _lexsort(keys, dim=-1):
+    return lexsort(list(keys.unbind(0)), dim)
 
 
 @_on_keyword("options", "linear_cross_entropy")
@@ -195,3 +245,11 @@ def _takes_tensors_without_brackets(operation, position=0):
 for _joining in (meshgrid, broadcast_tensors, block_diag, cartesian_prod):
     _takes_tensors_without_brackets(_joining)
 _takes_tensors_without_brackets(einsum, 1)
+
+
+def _each_of_several(operation):
+    _at(1, operation)(lambda *tensors: operation(list(tensors)))
+
+
+for _widening in (atleast_1d, atleast_2d, atleast_3d):
+    _each_of_several(_widening)

@@ -177,6 +177,165 @@ class _Methods(Tensor):
         result = result.sum(list(range(added))) if added > 0 else result
         return result.reshape(size)
 
+    def _become(self, other, operation):
+        # Takes shape, strides, memory and dtype of another tensor, which no record of gradients may notice.
+        if self.requires_grad:
+            _phlox._fail(
+                "GradientError",
+                "leaf_modified_in_place",
+                f"{operation}: a tensor that requires gradients keeps its shape and memory",
+                {"tensor": self},
+                "<tensor>.detach(), or the form without the underscore",
+            )
+        self.data = other.detach()
+        return self
+
+    def set_(self, source=None):
+        """Takes the memory, shape and dtype of another tensor, or none at all; both then share their elements."""
+        return self._become(_phlox.zeros((0,), dtype=self.dtype) if source is None else source, "set_")
+
+    def resize_(self, *size):
+        """Gives the tensor another shape, row-major from where it begins; elements that memory lacks are zeros."""
+        size = tuple(size[0]) if len(size) == 1 and not isinstance(size[0], int) else size
+        count = 1
+        for n in size:
+            if n < 0:
+                _phlox._fail(
+                    "ShapeError",
+                    "invalid_value",
+                    f"resize_: {list(size)} has a negative size",
+                    {"tensor": self},
+                    "",
+                )
+            count *= n
+        if count <= self.numel():
+            whole = self.detach()
+            flat = whole.view(-1) if whole.is_contiguous() else whole.as_strided((count,), (1,))
+            return self._become(flat[:count].view(size), "resize_")
+        if self.requires_grad:
+            return self._become(self, "resize_")  # raises
+        grown = _phlox.zeros((count,), dtype=self.dtype, device=self.device)
+        grown[: self.numel()] = self.detach().reshape(-1)
+        return self._become(grown.view(size), "resize_")
+
+    def resize_as_(self, other):
+        """Gives the tensor the shape of another, as resize_() does."""
+        return self.resize_(other.shape)
+
+    def as_strided_(self, size, stride, storage_offset=None):
+        """as_strided() in place."""
+        return self._become(self.detach().as_strided(size, stride, storage_offset), "as_strided_")
+
+    def squeeze_(self, dim=None):
+        """squeeze() in place."""
+        return self._become(self.detach().squeeze(dim), "squeeze_")
+
+    def unsqueeze_(self, dim):
+        """unsqueeze() in place."""
+        return self._become(self.detach().unsqueeze(dim), "unsqueeze_")
+
+    def t_(self):
+        """t() in place."""
+        return self._become(self.detach().t(), "t_")
+
+    def transpose_(self, dim0, dim1):
+        """transpose() in place."""
+        return self._become(self.detach().transpose(dim0, dim1), "transpose_")
+
+    def swapaxes_(self, dim0, dim1):
+        """transpose() in place."""
+        return self._become(self.detach().transpose(dim0, dim1), "swapaxes_")
+
+    def swapdims_(self, dim0, dim1):
+        """transpose() in place."""
+        return self._become(self.detach().transpose(dim0, dim1), "swapdims_")
+
+    def fill_diagonal_(self, fill_value, wrap=False):
+        """Writes a value on the main diagonal; with `wrap` it begins anew below a square of a tall matrix."""
+        if self.ndim < 2 or (self.ndim > 2 and len(set(self.shape)) > 1):
+            _phlox._fail(
+                "ShapeError",
+                "wrong_rank",
+                "fill_diagonal_: needs a matrix, or more dimensions of one size",
+                {"tensor": self},
+                "",
+            )
+        line = self
+        for _ in range(self.ndim - 1):
+            line = line.diagonal(0, 0, 1)
+        line.fill_(fill_value)
+        rows = self.shape[1] + 1
+        if wrap and self.ndim == 2 and self.shape[0] > rows and self.shape[1]:
+            self[rows:].fill_diagonal_(fill_value, True)
+        return self
+
+    def new_empty_strided(self, size, stride, *, dtype=None, device=None, requires_grad=False):
+        """An uninitialised tensor of this dtype and device, with sizes and strides."""
+        return _phlox.empty_strided(
+            size, stride, dtype=dtype or self.dtype, device=device or self.device, requires_grad=requires_grad
+        )
+
+    def is_same_size(self, other):
+        """Whether the shapes are equal."""
+        return self.shape == other.shape
+
+    def is_set_to(self, tensor):
+        """Whether both look at the same memory in the same way."""
+        same = (self.data_ptr(), self.shape, self.stride(), self.dtype)
+        return same == (tensor.data_ptr(), tensor.shape, tensor.stride(), tensor.dtype)
+
+    def dim_order(self):
+        """The dimensions from the one of the largest stride to that of the smallest."""
+        return tuple(sorted(range(self.ndim), key=lambda d: -self.stride(d)))
+
+    def apply_(self, callable):
+        """Replaces each element by what a Python function gives for it: slow, and without gradients."""
+        values = [callable(v) for v in self.detach().reshape(-1).tolist()]
+        return self.copy_(_phlox.tensor(values, dtype=self.dtype).reshape(self.shape))
+
+    def map_(self, tensor, callable):
+        """Replaces each element by what a Python function gives for it and that of another tensor."""
+        other = tensor.detach().broadcast_to(self.shape)
+        pairs = zip(self.detach().reshape(-1).tolist(), other.reshape(-1).tolist())
+        return self.copy_(
+            _phlox.tensor([callable(a, b) for a, b in pairs], dtype=self.dtype).reshape(self.shape)
+        )
+
+    def is_neg(self):
+        """False: neg() is carried out at once."""
+        return False
+
+    def is_pinned(self):
+        """Whether the memory is pinned for copies to a GPU."""
+        return False
+
+    def is_shared(self):
+        """Whether the memory belongs to several processes."""
+        return False
+
+    @property
+    def layout(self):
+        """How elements are stored: px.strided."""
+        return "strided"
+
+    @property
+    def is_sparse(self):
+        """False: the elements lie in memory one by one."""
+        return False
+
+    @property
+    def is_quantized(self):
+        """False: the elements are what they stand for."""
+        return False
+
+    @property
+    def is_meta(self):
+        """False: the tensor has memory."""
+        return False
+
+    def __rdiv__(self, other):
+        return other / self
+
     def detach_(self):
         """Cuts this tensor off from gradients."""
         _phlox._drop_history(self)
@@ -206,6 +365,8 @@ class _Methods(Tensor):
 for _name, _method in vars(_Methods).items():
     if callable(_method) or isinstance(_method, classmethod):
         getattr(_method, "__func__", _method).__qualname__ = f"Tensor.{_name}"
+        setattr(Tensor, _name, _method)
+    elif isinstance(_method, property):
         setattr(Tensor, _name, _method)
 
 # NumPy leaves operators with a tensor on the right to Phlox.

@@ -81,7 +81,7 @@ class Traced:
         return f"<traced {self.__name__}: {self.graph!r}>"
 
 
-def trace(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Traced:
+def trace(function: Any, *args: Any, **kwargs: Any) -> Any:
     """Calls the function once, with arguments like these, and keeps what it does with tensors as a graph.
 
     The function may be a module. Its Python code runs now, and never again: `if` and `while` on Python values, numbers
@@ -99,5 +99,9 @@ def trace(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Traced:
         }
         >>> double(px.tensor([1.0, -2.0, 3.0]))
         tensor([2., 0., 6.])
+
+    A tensor in place of the function is a matrix, and its trace the sum of its diagonal, as in PyTorch.
     """
+    if isinstance(function, Tensor):
+        return _phlox.trace(function, *args, **kwargs)
     return Traced(function, args, kwargs)

@@ -25,6 +25,7 @@ __all__ = [
     "jacfwd",
     "jacrev",
     "jvp",
+    "linearize",
     "stack_module_state",
     "value_and_grad",
     "vjp",
@@ -292,6 +293,35 @@ def jvp(
         product = _pushed(call, result, directions)
     given = call.leave(result), call.leave(product)
     return (*given, call.leave(call.aux)) if has_aux else given
+
+
+def linearize(func: Callable[..., Any], *primals: Any) -> tuple[Any, Callable[..., Any]]:
+    """The result of `func` and the function that multiplies its Jacobian there with tangents: `(result, jvp_fn)`.
+
+    `func` runs once; `jvp_fn` takes a tangent of the structure and the shapes of each primal, as often as one likes.
+
+        >>> y, push = px.func.linearize(px.sin, px.zeros(2))
+        >>> push(px.tensor([1.0, 2.0]))
+        tensor([1., 2.])
+    """
+    call = _Call("linearize", func, tuple(range(len(primals))), False)
+    with enable_grad():
+        result = call.run(primals, {})
+        call.outputs(result)
+
+    def push(*tangents: Any) -> Any:
+        directions: list[Tensor] = []
+        flatten(tangents, directions)
+        if [d.shape for d in directions] != [i.shape for i in call.inputs]:
+            fail(
+                "ShapeError",
+                "gradient_shape",
+                "linearize: tangents must have the structure and the shapes of primals",
+            )
+        with enable_grad():
+            return call.leave(_pushed(call, result, directions))
+
+    return call.leave(result), push
 
 
 def _basis(like: Tensor) -> Tensor:

@@ -5,12 +5,14 @@
 #pragma once
 
 #include "phlox/autograd/checkpoint.h"
+#include "phlox/autograd/custom_gradient.h"
 #include "phlox/autograd/engine.h"
 #include "phlox/autograd/function.h"
 #include "phlox/autograd/vmap.h"
 #include "phlox/graph/captured.h"
 #include "phlox/graph/compare.h"
 #include "phlox/graph/control_flow.h"
+#include "phlox/graph/folds.h"
 #include "phlox/graph/jit.h"
 #include "phlox/graph/memory_plan.h"
 #include "phlox/graph/symbolic.h"

@@ -33,7 +33,7 @@ TEST(JoinTest, SplitAndCatAreInverse) {
   EXPECT_EQ(values(stack(unbind(x, 1), 1)), values(x));
   EXPECT_EQ(chunk(x, 3).size(), 3u);
   EXPECT_EQ(chunk(x, 3)[2].shape(), (Shape{1, 3}));
-  EXPECT_EQ(tensor_split(x, {3})[0].shape(), (Shape{3, 3}));
+  EXPECT_EQ(tensor_split_sections(x, 3)[0].shape(), (Shape{3, 3}));
   EXPECT_EQ(tensor_split(x, {5, 2, 20}).size(), 4u);
   EXPECT_EQ(split(zeros({0, 2}), {4}).size(), 1u);
   EXPECT_TRUE(split(x, {3})[1].shares_storage_with(x));

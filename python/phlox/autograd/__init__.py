@@ -16,7 +16,7 @@ from .._modes import (
     set_grad_enabled,
 )
 from .._phlox import GradientFunction, Tensor
-from .function import Function, FunctionContext, once_differentiable
+from .function import Function, FunctionContext, custom_gradient, once_differentiable
 from .gradcheck import gradcheck
 
 __all__ = [
@@ -25,6 +25,7 @@ __all__ = [
     "GradientFunction",
     "backward",
     "checkpoint",
+    "custom_gradient",
     "detect_anomaly",
     "enable_grad",
     "grad",

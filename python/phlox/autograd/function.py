@@ -116,6 +116,36 @@ class Function:
         return outputs[0] if single else outputs
 
 
+def custom_gradient(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Gives a function a gradient of its own: it returns its result, a tensor or a tuple of them, and a function that makes
+    gradients of its arguments from those of the results. What it computes is not recorded.
+
+    Example:
+        @px.custom_gradient
+        def log1pexp(x):
+            e = px.exp(x)
+            return px.log(1 + e), lambda gradient: gradient * (1 - 1 / (1 + e))
+    """
+
+    class Custom(Function):
+        @staticmethod
+        def forward(ctx, *arguments, **keywords):
+            result, ctx.pull = function(*arguments, **keywords)
+            return result
+
+        @staticmethod
+        def backward(ctx, *gradients):
+            return ctx.pull(*gradients)
+
+    Custom.__name__ = Custom.__qualname__ = getattr(function, "__name__", "custom_gradient")
+
+    @functools.wraps(function)
+    def call(*arguments, **keywords):
+        return Custom.apply(*arguments, **keywords)
+
+    return call
+
+
 def once_differentiable(backward: Callable[..., Any]) -> Callable[..., Any]:
     """Marks a backward() that cannot itself be differentiated.
 

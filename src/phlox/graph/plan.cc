@@ -287,10 +287,7 @@ constexpr DeviceKernels recording_kernels = {
       needs_values();
       return -1;
     },
-    .count_nonzero = [](const TensorImpl&) -> std::int64_t {
-      needs_values();
-      return 0;
-    },
+    .count_nonzero = [](const TensorImpl&) -> std::int64_t { return needs_values(), 0; },
     .nonzero = [](const TensorImpl&, TensorImpl&) { needs_values(); },
     .random = [](const RandomCall&, TensorImpl&) { needs_values(); },
     .dropout = [](const TensorImpl&, TensorImpl&, double, const GeneratorState&) { needs_values(); },
@@ -399,6 +396,8 @@ constexpr DeviceKernels recording_kernels = {
               &NormalizationGradientCall::weight_gradient, &NormalizationGradientCall::bias_gradient);
         },
     .fft = [](const FftCall& call) { record<&DeviceKernels::fft>(call, &FftCall::input, &FftCall::output); },
+    .sample = [](const SampleCall&) { needs_values(); },
+    .gamma_gradient = [](const TensorImpl&, const TensorImpl&, TensorImpl&) { needs_values(); },
 };
 
 Recorder::Scope::Scope(Recorder& recorder) : saved_(abstract_evaluation) {

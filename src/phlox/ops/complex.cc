@@ -108,8 +108,9 @@ PHLOX_OPERATION(Tensor, conj, (const Tensor& input), .doc = "The complex conjuga
 }
 
 PHLOX_OPERATION(Tensor, resolve_conj, (const Tensor& input),
-                .doc = "The tensor itself: conj() is carried out at once.", .family = Family::conversion,
-                .samples = "resolve_conj(Z(3))", .reference = "input", .complex = true) {
+                .doc = "The tensor itself: conj() and neg() are carried out at once.",
+                .family = Family::conversion, .alias = "resolve_neg", .samples = "resolve_conj(Z(3))",
+                .reference = "input", .complex = true) {
   return input;
 }
 

@@ -34,6 +34,28 @@ Runs find_unique(const Tensor& input) {
   return runs;
 }
 
+// The same for slices of a dimension: `rows` is [n,m], in their order. Slices are equal where all their elements are.
+Runs find_runs_of_rows(const Tensor& rows) {
+  const std::int64_t n = rows.size(0);
+  const Tensor all_positions = arange(n, {}, 1, DType::int64, rows.device());
+  if (n == 0) return {all_positions, all_positions, all_positions};
+  const Tensor changes = any(ne(narrow(rows, 0, 1, n - 1), narrow(rows, 0, 0, n - 1)), DimList(1));
+  const Tensor starts = cat({ones({1}, DType::bool_, rows.device()), changes}, 0);
+  const Tensor first = reshape(nonzero(starts), {-1});
+  const Tensor ends = cat({narrow(first, 0, 1, first.size(0) - 1), full({1}, n, DType::int64)}, 0);
+  return {first, sub(cumsum(starts, 0), 1), sub(ends, first)};
+}
+
+Tensor as_rows(const Tensor& input, std::int64_t dim, const char* operation) {
+  if (input.rank() == 0)
+    fail<ShapeError>(ErrorCode::wrong_rank, "{}: a tensor of 0 dimensions has no slices", operation)
+        .detail("input", describe(input))
+        .raise();
+  const int d = normalize_dim(dim, input.rank(), operation);
+  return reshape(movedim(input.detach(), DimList(d), DimList(0)),
+                 {input.size(d), input.size(d) ? input.numel() / input.size(d) : 0});
+}
+
 Runs find_consecutive(const Tensor& input) {
   Runs runs = find_runs(reshape(input.detach(), {input.numel()}));
   runs.number = reshape(runs.number, input.shape());
@@ -92,6 +114,52 @@ PHLOX_OPERATION(
     .reads_values = true, .results = "values inverse_indices counts") {
   const Runs runs = find_consecutive(input);
   return {runs.values, runs.number, runs.counts};
+}
+
+PHLOX_OPERATION(
+    TensorTriple, unique_dim, (const Tensor& input, std::int64_t dim),
+    .doc =
+        "The different slices of a dimension in lexicographic order, for each slice the position of its like among "
+        "them, and how often each occurs.",
+    .family = Family::sort, .method = false,
+    .samples = "unique_dim(I(2, 8, 2), 0); unique_dim(I(2, 2, 8), 1)", .differentiable = false,
+    .reads_values = true, .results = "values inverse_indices counts") {
+  const Tensor rows = as_rows(input, dim, "unique_dim");
+  Tensor order = arange(rows.size(0), {}, 1, DType::int64, input.device());
+  for (std::int64_t c = rows.size(1); c-- > 0;)
+    order = index_select(order, 0, argsort(index_select(select(rows, 1, c), 0, order)));
+  Runs runs = find_runs_of_rows(index_select(rows, 0, order));
+  const Tensor inverse = scatter(zeros_like(order), 0, order, runs.number);
+  return {index_select(input.detach(), dim, index_select(order, 0, runs.values)), inverse, runs.counts};
+}
+
+PHLOX_OPERATION(
+    TensorTriple, unique_consecutive_dim, (const Tensor& input, std::int64_t dim),
+    .doc =
+        "The slices of a dimension without those that equal the one before, with the number of its run "
+        "for each slice and the lengths of the runs.",
+    .family = Family::sort, .method = false, .samples = "unique_consecutive_dim(I(2, 8, 1), 0)",
+    .differentiable = false, .reads_values = true, .results = "values inverse_indices counts") {
+  const Runs runs = find_runs_of_rows(as_rows(input, dim, "unique_consecutive_dim"));
+  return {index_select(input.detach(), dim, runs.values), runs.number, runs.counts};
+}
+
+PHLOX_OPERATION(
+    TensorTriple, unique_with_counts, (const Tensor& input),
+    .doc =
+        "The values that occur, in the order in which they first do, for each element the position of its value among "
+        "them, and how often each value occurs.",
+    .family = Family::sort, .method = false, .samples = "unique_with_counts(I(4, 9))",
+    .differentiable = false, .reads_values = true, .results = "values inverse_indices counts") {
+  const Runs runs = find_unique(input);
+  const std::int64_t count = runs.values.numel(), n = input.numel();
+  const Tensor number = reshape(runs.number, {n});
+  const Tensor positions = arange(n, {}, 1, DType::int64, input.device());
+  const Tensor first =
+      scatter_reduce(full({count}, n, DType::int64, input.device()), 0, number, positions, "amin");
+  const Tensor order = argsort(first), rank = argsort(order);
+  return {index_select(runs.values, 0, order), reshape(index_select(rank, 0, number), input.shape()),
+          index_select(runs.counts, 0, order)};
 }
 
 PHLOX_OPERATION(

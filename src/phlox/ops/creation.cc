@@ -75,6 +75,14 @@ Tensor filled_like(const Tensor& input, const Scalar& value, OptionalDType dtype
   return marked(std::move(result), requires_grad);
 }
 
+// Without what lies behind the point.
+Scalar whole_number(const Scalar& value, const char* operation) {
+  if (value.kind() <= Scalar::Kind::integer) return value;
+  if (!(std::abs(value.real()) < 9.2e18))
+    fail<ValueError>(ErrorCode::invalid_value, "{}: {} is no integer", operation, value.real()).raise();
+  return static_cast<std::int64_t>(value.real());
+}
+
 bool all_integers(std::initializer_list<Scalar> values) {
   return std::all_of(values.begin(), values.end(),
                      [](const Scalar& v) { return v.kind() <= Scalar::Kind::integer; });
@@ -146,6 +154,14 @@ PHLOX_OPERATION(Tensor, full,
   const DType kind = dtype.value_or(fill_value.dtype());
   fill_value.check_fits(kind);
   return marked(apply_fill(size, fill_value, kind, device_or_default(device)), requires_grad);
+}
+
+PHLOX_OPERATION(Tensor, scalar_tensor,
+                (Scalar s, OptionalDType dtype = {}, OptionalDevice device = {}, bool requires_grad = false),
+                .doc = "A number as a tensor of 0 dimensions, by default in the default dtype.",
+                .family = Family::creation, .samples = "scalar_tensor(2.5); scalar_tensor(3)",
+                .reference = "np.asarray(s)", .differentiable = false) {
+  return full({}, s, dtype.value_or(default_dtype()), device, requires_grad);
 }
 
 PHLOX_OPERATION(Tensor, zeros,
@@ -252,14 +268,26 @@ PHLOX_OPERATION(Tensor, arange,
                 .samples = "arange(5); arange(2, 9, 3); arange(1.0, 2.0, 0.25); arange(5, 0, -2); arange(0)",
                 .reference = "np.arange(start, end, step) if end is not None else np.arange(start)",
                 .differentiable = false) {
-  const Scalar first = end ? start : Scalar(0), last = end ? *end : start;
+  Scalar first = end ? start : Scalar(0), last = end ? *end : start;
+  // An integer dtype counts in integers: what lies behind the point falls away before, not after.
+  const bool whole = dtype && is_integer(*dtype);
+  if (whole) {
+    first = whole_number(first, "arange");
+    last = whole_number(last, "arange");
+    step = whole_number(step, "arange");
+  }
   if (step.real() == 0 || !std::isfinite(step.real()))
     fail<ValueError>(ErrorCode::invalid_value, "arange: the step is {}", step.real()).raise();
   const bool integers = all_integers({first, last, step});
   std::int64_t count;
   if (integers) {
-    const std::int64_t distance = last.integer() - first.integer(), by = step.integer();
-    count = (distance > 0) == (by > 0) ? (std::abs(distance) + std::abs(by) - 1) / std::abs(by) : 0;
+    const __int128 distance = static_cast<__int128>(last.integer()) - first.integer(), by = step.integer();
+    const __int128 steps = (distance > 0) == (by > 0) ? (distance + by - (by > 0 ? 1 : -1)) / by : 0;
+    if (steps > std::numeric_limits<std::int64_t>::max())
+      fail<ValueError>(ErrorCode::invalid_value, "arange: {} to {} has more elements than can be counted",
+                       first.integer(), last.integer())
+          .raise();
+    count = static_cast<std::int64_t>(steps);
   } else {
     const double exact = std::ceil((last.real() - first.real()) / step.real());
     if (!(exact < 9e15))
@@ -281,6 +309,10 @@ PHLOX_OPERATION(Tensor, linspace,
                 .reference = "np.linspace(start, end, steps)", .differentiable = false) {
   if (steps < 0) fail<ValueError>(ErrorCode::invalid_value, "linspace: {} steps", steps).raise();
   const DType kind = dtype.value_or(default_dtype());
+  if (is_integer(kind)) {
+    start = std::trunc(start);
+    end = std::trunc(end);
+  }
   const Device where_to = device_or_default(device);
   const double step = steps > 1 ? (end - start) / static_cast<double>(steps - 1) : 0;
   // The second half counts back from the end, so that it is met exactly.
@@ -302,8 +334,60 @@ PHLOX_OPERATION(Tensor, logspace,
                 .doc = "Powers of `base` whose exponents are at equal distances.", .family = Family::creation,
                 .samples = "logspace(0, 2, 5); logspace(-1, 1, 4, 2.0)",
                 .reference = "np.logspace(start, end, steps, base=base)", .differentiable = false) {
+  if (dtype && is_integer(*dtype)) {
+    start = std::trunc(start);
+    end = std::trunc(end);
+  }
   const Tensor exponents = linspace(start, end, steps, DType::float64, device);
   return marked(pow(base, exponents).to(dtype.value_or(default_dtype())), requires_grad);
+}
+
+PHLOX_OPERATION(
+    Tensor, geomspace,
+    (double start, double end, std::int64_t steps = 50, OptionalDType dtype = {}, OptionalDevice device = {},
+     bool requires_grad = false),
+    .doc =
+        "`steps` numbers from `start` to `end`, both included, each the same multiple of the one before. Both ends have "
+        "one sign.",
+    .family = Family::creation,
+    .samples = "geomspace(1, 1000, 4); geomspace(-2.0, -0.5, 3); geomspace(2, 5, 1)",
+    .reference = "np.geomspace(start, end, steps)", .differentiable = false) {
+  if (steps < 0) fail<ValueError>(ErrorCode::invalid_value, "geomspace: {} steps", steps).raise();
+  if (!(start * end > 0) || !std::isfinite(start) || !std::isfinite(end))
+    fail<ValueError>(ErrorCode::invalid_value, "geomspace: cannot go from {} to {} by factors", start, end)
+        .hint("two positive or two negative numbers")
+        .raise();
+  const double sign = start < 0 ? -1 : 1;
+  const Tensor exponents =
+      linspace(std::log(std::abs(start)), std::log(std::abs(end)), steps, DType::float64, device);
+  const Tensor result = mul(exp(exponents), sign);
+  if (steps > 0) {
+    NoGrad no_grad;
+    result.select(0, steps - 1).fill_(end);
+    result.select(0, 0).fill_(start);
+  }
+  return marked(result.to(dtype.value_or(default_dtype())), requires_grad);
+}
+
+PHLOX_OPERATION(
+    Tensor, range,
+    (Scalar start, OptionalScalar end = {}, Scalar step = 1, OptionalDType dtype = {},
+     OptionalDevice device = {}, bool requires_grad = false),
+    .doc =
+        "start, start + step, ... up to `end`, which is included: 1 + floor((end - start) / step) numbers, by "
+        "default in the default dtype.",
+    .family = Family::creation, .samples = "range(1, 4); range(0.0, 1.0, 0.25); range(5, 1, -2)",
+    .reference = "np.arange(np.floor((end - start) / step) + 1) * step + start", .differentiable = false) {
+  const Scalar first = end ? start : Scalar(0), last = end ? *end : start;
+  const double count = std::floor((last.real() - first.real()) / step.real()) + 1;
+  if (step.real() == 0 || !(count >= 1 && count < 9e15))
+    fail<ValueError>(ErrorCode::invalid_value, "range: {} to {} in steps of {} cannot be counted",
+                     first.real(), last.real(), step.real())
+        .hint("arange() leaves its end out and may be empty")
+        .raise();
+  return marked(apply_arange(first, step, static_cast<std::int64_t>(count), dtype.value_or(default_dtype()),
+                             device_or_default(device)),
+                requires_grad);
 }
 
 // --- matrices and indices

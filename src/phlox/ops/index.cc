@@ -4,6 +4,7 @@
 #include "phlox/core/recording.h"
 #include "phlox/core/saved_tensor.h"
 #include "phlox/ops/primitives/device_kernels.h"
+#include "phlox/ops/extreme_value.h"
 #include "phlox/ops/functions.h"
 #include "phlox/ops/primitives/gather.h"
 #include "phlox/ops/in_place.h"
@@ -140,6 +141,8 @@ PHLOX_OPERATION(Tensor, index_select, (const Tensor& input, std::int64_t dim, co
                 .reference = "np.take(input, np.atleast_1d(index), axis=dim)") {
   require_vector(index, "index_select");
   const int d = checked_dim(input, dim, "index_select");
+  if (input.rank() == 0 && index.numel() == 1)
+    return reshape(apply_index(reshape(input, {1}), along(0, at_least_vector(index)), "index_select"), {});
   return apply_index(at_least_vector(input), along(d, at_least_vector(index)), "index_select");
 }
 
@@ -173,6 +176,7 @@ PHLOX_OPERATION(Tensor, index_fill,
                 .samples = "index_fill(A(4, 3), 0, I(4, 2), 1.5); index_fill(A(2, 4), 1, I(4, 3), 0)") {
   require_vector(index, "index_fill");
   const int d = checked_dim(input, dim, "index_fill");
+  if (input.rank() == 0) return reshape(index_fill(reshape(input, {1}), 0, index, value), {});
   return apply_index_put(input, along(d, at_least_vector(index)), as_tensor(value, input),
                          ScatterMode::assign, "index_fill");
 }
@@ -189,14 +193,17 @@ PHLOX_OPERATION(
     .reference =
         "np.take_along_axis(input[tuple(slice(0, index.shape[d]) if d != dim % input.ndim else slice(None) "
         "for d in range(input.ndim))], index, dim)") {
-  return apply_gather(input, checked_dim(input, dim, "gather"), index);
+  const int d = checked_dim(input, dim, "gather");
+  if (index.numel() == 0 && is_integer(index.dtype()))  // no place has to fit
+    return reshape(narrow(ravel(input), 0, 0, 0), index.shape());
+  return apply_gather(input, d, index);
 }
 
 PHLOX_OPERATION(
     Tensor, take_along_dim, (const Tensor& input, const Tensor& indices, OptionalDim dim = {}),
     .doc =
         "gather() with sizes that broadcast, such as the result of argsort; without a dimension, of the "
-        "flattened tensor.",
+        "flattened tensor. Negative positions count from the end.",
     .family = Family::index, .alias = "take_along_axis",
     .samples = "take_along_dim(A(4, 3), I(4, 2, 1), 0); take_along_dim(A(2, 3), I(6, 4))",
     .reference =
@@ -206,6 +213,10 @@ PHLOX_OPERATION(
   if (!dim) return take_along_dim(ravel(input), ravel(indices), 0);
   const int d = checked_dim(input, *dim, "take_along_dim");
   Shape wide = input.shape(), index_wide = indices.shape();
+  const Tensor places =
+      is_integer(indices.dtype()) && !is_unsigned(indices.dtype())
+          ? where(lt(indices, 0), add(indices.to(DType::int64), input.rank() ? input.size(d) : 1), indices)
+          : indices;
   if (input.rank() != indices.rank())
     fail<ShapeError>(ErrorCode::wrong_rank, "take_along_dim: {} and {} dimensions", input.rank(),
                      indices.rank())
@@ -219,7 +230,7 @@ PHLOX_OPERATION(
     data[static_cast<std::size_t>(d)] = input.size(d);
     both[static_cast<std::size_t>(d)] = indices.size(d);
   }
-  return apply_gather(broadcast_to(input, data), d, broadcast_to(indices, both), "take_along_dim");
+  return apply_gather(broadcast_to(input, data), d, broadcast_to(places, both), "take_along_dim");
 }
 
 PHLOX_OPERATION(
@@ -252,18 +263,9 @@ PHLOX_OPERATION(
   const ScatterMode mode = parse_reduction(reduce, "scatter_reduce");
   Tensor base = input;
   if (!include_self) {
-    const auto end_value = [&](bool largest) -> Scalar {
-      if (is_floating(input.dtype())) return largest ? INFINITY : -INFINITY;
-      const int bits = info(input.dtype()).bits;
-      if (is_boolean(input.dtype())) return largest;
-      if (is_unsigned(input.dtype()))
-        return largest ? Scalar(bits == 64 ? ~std::uint64_t{0} : (std::uint64_t{1} << bits) - 1) : Scalar(0);
-      const auto most = static_cast<std::int64_t>((std::uint64_t{1} << (bits - 1)) - 1);
-      return largest ? most : -most - 1;
-    };
     const Scalar neutral = mode == ScatterMode::multiply  ? Scalar(1)
-                           : mode == ScatterMode::minimum ? end_value(true)
-                           : mode == ScatterMode::maximum ? end_value(false)
+                           : mode == ScatterMode::minimum ? extreme_value(input.dtype(), true)
+                           : mode == ScatterMode::maximum ? extreme_value(input.dtype(), false)
                                                           : Scalar(0);
     base = apply_scatter(input, d, index, full(index.shape(), neutral, input.dtype(), input.device()),
                          ScatterMode::assign, "scatter_reduce");
@@ -428,6 +430,32 @@ PHLOX_OPERATION(TensorList, nonzero_as_tuple, (const Tensor& input, bool as_tupl
                 .reference = "list(np.nonzero(input))", .differentiable = false, .reads_values = true,
                 .overload_of = "nonzero") {
   return as_tuple ? nonzero_tuple(input) : TensorList{nonzero(input)};
+}
+
+PHLOX_OPERATION(
+    Tensor, nonzero_static, (const Tensor& input, std::int64_t size, std::int64_t fill_value = -1),
+    .doc =
+        "nonzero() with a given number of rows, which can be captured: the first `size` positions, and `fill_value` "
+        "where there are fewer.",
+    .family = Family::index, .samples = "nonzero_static(B(3, 4), 5); nonzero_static(I(2, 5), 9, -7)",
+    .differentiable = false) {
+  if (size < 0) fail<ValueError>(ErrorCode::invalid_value, "nonzero_static: size is {}", size).raise();
+  const std::int64_t count = input.numel();
+  const Tensor hit = reshape(ne(input.detach(), 0), {count});
+  // The row of each element that is hit; all others, and those beyond the last row, write to a row that is cut off.
+  const Tensor row = where(hit, clamp_max(sub(cumsum(hit, 0), 1), size), size);
+  const Tensor places = arange(count, {}, 1, DType::int64, input.device());
+  const Tensor found =
+      narrow(scatter(full({size + 1}, -1, DType::int64, input.device()), 0, row, places), 0, 0, size);
+  const Tensor missing = lt(found, 0);
+  TensorList columns(static_cast<std::size_t>(input.rank()));
+  Tensor rest = found;
+  for (int d = input.rank(); d-- > 0;) {
+    const std::int64_t along = std::max<std::int64_t>(input.size(d), 1);
+    columns[static_cast<std::size_t>(d)] = where(missing, fill_value, remainder(rest, along));
+    rest = floor_divide(rest, along);
+  }
+  return columns.empty() ? zeros({size, 0}, DType::int64, input.device()) : stack(columns, 1);
 }
 
 PHLOX_OPERATION(

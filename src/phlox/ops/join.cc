@@ -237,7 +237,30 @@ PHLOX_OPERATION(
     .family = Family::join, .alias = "concat concatenate",
     .samples = "cat([A(2, 3), A(1, 3)]); cat([A(2, 3), A(2, 1), A(2, 0)], 1); cat([A(2), A(3)], -1)",
     .reference = "np.concatenate(tensors, dim)") {
-  return apply_cat(tensors, dim, "cat");
+  // Programs start with tensor([]) and join matrices on: a vector without elements fits everywhere, as in PyTorch.
+  const auto is_nothing = [](const Tensor& tensor) { return tensor.rank() == 1 && tensor.numel() == 0; };
+  const auto has_dims = [](const Tensor& tensor) { return tensor.rank() > 1; };
+  if (std::none_of(tensors.begin(), tensors.end(), is_nothing) ||
+      std::none_of(tensors.begin(), tensors.end(), has_dims))
+    return apply_cat(tensors, dim, "cat");
+  TensorList rest;
+  DType dtype = tensors[0].dtype();
+  for (const Tensor& tensor : tensors) {
+    dtype = promote(dtype, tensor.dtype());
+    if (!is_nothing(tensor)) rest.push_back(tensor);
+  }
+  return apply_cat(rest, dim, "cat").to(dtype);
+}
+
+PHLOX_OPERATION(
+    Tensor, append, (const Tensor& input, const Tensor& values, OptionalDim dim = {}),
+    .doc =
+        "The tensor with `values` behind it along a dimension; without one both are flattened, as NumPy's "
+        "append does.",
+    .family = Family::join, .method = false, .samples = "append(A(2, 3), A(1, 3), 0); append(A(2, 3), A(2))",
+    .reference = "np.append(input, values, dim)", .complex = true) {
+  if (!dim) return apply_cat({ravel(input), ravel(values)}, 0, "append");
+  return apply_cat({input, values}, *dim, "append");
 }
 
 PHLOX_OPERATION(Tensor, stack, (const TensorList& tensors, std::int64_t dim = 0),

@@ -233,6 +233,13 @@ PHLOX_OPERATION(
       right.push_back(i);
     }
   }
+  // A dimension of size 1 meets any other: then only the other is added up.
+  for (std::size_t i = 0; i < left.size(); ++i) {
+    const std::int64_t ours = input.size(left[i]), theirs = other.size(right[i]);
+    if (ours != theirs && (ours == 1 || theirs == 1))
+      return ours == 1 ? tensordot(input, sum(other, DimList(right[i]), true), left, OptionalDims(right))
+                       : tensordot(sum(input, DimList(left[i]), true), other, left, OptionalDims(right));
+  }
   std::int64_t inner = 1, rows = 1, columns = 1;
   DimList left_order, right_order(right);
   Shape shape;

@@ -107,7 +107,9 @@ Tensor quantile_of(const Tensor& input, const Operand& q, OptionalDim dim, bool 
   // [rows..., points] to [points, rows...]
   result = movedim(result, -1, 0);
   if (keepdim) {
-    if (dim) {
+    if (input.rank() == 0) {
+      result = reshape(result, {points.numel()});
+    } else if (dim) {
       result = unsqueeze(result, normalize_dim(*dim, input.rank(), operation) + 1);
     } else {
       Shape shape(static_cast<std::size_t>(input.rank() + 1), 1);

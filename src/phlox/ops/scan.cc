@@ -16,14 +16,42 @@ Tensor checked(const Tensor& input, const char* operation) {
   return input;
 }
 
+// result[i] = join(x[0], ..., x[i]) for an associative `join`, in log2(n) steps.
+template <class Join>
+Tensor scan_by_doubling(Tensor x, std::int64_t dim, const Join& join) {
+  if (x.rank() == 0) return x;
+  const std::int64_t n = x.size(dim);
+  for (std::int64_t step = 1; step < n; step *= 2) {
+    const Tensor joined = join(narrow(x, dim, 0, n - step), narrow(x, dim, step, n - step));
+    x = cat({narrow(x, dim, 0, step), joined}, dim);
+  }
+  return x;
+}
+
+// log(exp(a) + exp(b)) of complex numbers, without overflow.
+Tensor complex_logaddexp(const Tensor& a, const Tensor& b) {
+  const Tensor first = ge(real(a.detach()), real(b.detach()));
+  const Tensor large = where(first, a, b), small = where(first, b, a);
+  // Two infinities of one sign would differ by NaN.
+  const Tensor apart = where(eq(small, large), 0, sub(small, large));
+  return add(large, phlox::log(add(exp(apart), 1)));
+}
+
 // Sums and products of integers and bool are int64.
 Tensor accumulate(ScanKind kind, const Tensor& input, std::int64_t dim, OptionalDType dtype,
                   const char* operation) {
   if (kind == ScanKind::sum && is_complex(dtype.value_or(input.dtype()))) {
+    if (input.rank() == 0) return input.to(dtype.value_or(input.dtype()));
     const Tensor parts = view_as_real(is_complex(input.dtype()) ? input : input.to(*dtype));
     const Tensor sums = accumulate(kind, parts, normalize_dim(dim, input.rank(), operation), {}, operation);
     const Tensor result = view_as_complex(sums);
     return dtype ? result.to(*dtype) : result;
+  }
+  // Complex products: twice as many elements are joined with those before in each step.
+  if (kind == ScanKind::product && is_complex(dtype.value_or(input.dtype()))) {
+    const Tensor x = input.to(dtype.value_or(input.dtype()));
+    return scan_by_doubling(x, normalize_dim(dim, input.rank(), operation),
+                            [](const Tensor& a, const Tensor& b) { return mul(a, b); });
   }
   checked(input, operation);
   const bool wide = is_floating(input.dtype()) || input.dtype() == DType::uint64;
@@ -75,6 +103,8 @@ PHLOX_OPERATION(Tensor, logcumsumexp, (const Tensor& input, std::int64_t dim),
                 .doc = "log(cumsum(exp(input))) along `dim`, without overflow.", .family = Family::scan,
                 .samples = "logcumsumexp(A(3, 4), 1); logcumsumexp(A(3, 4), 0)",
                 .reference = "np.logaddexp.accumulate(input, axis=dim)", .integers = false) {
+  if (is_complex(input.dtype()))
+    return scan_by_doubling(input, normalize_dim(dim, input.rank(), "logcumsumexp"), complex_logaddexp);
   checked(input, "logcumsumexp");
   const DType result = is_floating(input.dtype()) ? input.dtype() : default_dtype();
   return std::get<0>(
@@ -95,6 +125,8 @@ PHLOX_OPERATION(
     fail<ShapeError>(ErrorCode::wrong_rank, "diff: needs at least one dimension")
         .detail("input", describe(input))
         .raise();
+  if (n < 0) fail<ValueError>(ErrorCode::invalid_value, "diff: n is {}", n).raise();
+  if (n == 0) return input;
   Tensor x = input;
   if (prepend) x = cat({*prepend, x}, d);
   if (append) x = cat({x, *append}, d);

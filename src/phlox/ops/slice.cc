@@ -35,6 +35,19 @@ Tensor lower_mask(const Tensor& input, std::int64_t shift, const char* operation
   return le(columns, unsqueeze(add(rows, shift), -1));
 }
 
+// As many parts of equal size as asked for.
+TensorList equal_parts(const Tensor& input, std::int64_t sections, std::int64_t dim, const char* operation) {
+  const std::int64_t size = input.size(dim);
+  if (sections <= 0 || size % sections != 0)
+    fail<ValueError>(ErrorCode::invalid_value,
+                     "{}: dimension {} of size {} does not fall into {} equal parts", operation, dim, size,
+                     sections)
+        .detail("input", describe(input))
+        .hint("tensor_split() makes parts that differ by one")
+        .raise();
+  return tensor_split_sections(input, sections, dim);
+}
+
 Tensor zero_like(const Tensor& input) { return zeros({}, input.dtype(), input.device()); }
 
 }  // namespace
@@ -112,7 +125,8 @@ PHLOX_OPERATION(TensorList, unbind, (const Tensor& input, std::int64_t dim = 0),
 PHLOX_OPERATION(
     TensorList, split, (const Tensor& input, const Integers& split_size_or_sections, std::int64_t dim = 0),
     .doc = "Parts along a dimension: of the size given (the last may be smaller), or of each size of a list.",
-    .family = Family::view, .samples = "split(A(5, 3), 2); split(A(5, 3), (1, 4)); split(A(2, 6), 3, 1)",
+    .family = Family::view, .alias = "unsafe_split",
+    .samples = "split(A(5, 3), 2); split(A(5, 3), (1, 4)); split(A(2, 6), 3, 1)",
     .reference =
         "np.split(input, np.cumsum(split_size_or_sections)[:-1] if np.ndim(split_size_or_sections) else "
         "list(range(split_size_or_sections, input.shape[dim], split_size_or_sections)), axis=dim)") {
@@ -143,7 +157,8 @@ PHLOX_OPERATION(
 
 PHLOX_OPERATION(TensorList, chunk, (const Tensor& input, std::int64_t chunks, std::int64_t dim = 0),
                 .doc = "At most `chunks` parts of equal size; the last may be smaller.",
-                .family = Family::view, .samples = "chunk(A(7, 2), 3); chunk(A(2, 6), 2, 1)",
+                .family = Family::view, .alias = "unsafe_chunk",
+                .samples = "chunk(A(7, 2), 3); chunk(A(2, 6), 2, 1)",
                 .reference =
                     "np.split(input, list(range(-(-input.shape[dim] // chunks), input.shape[dim], "
                     "-(-input.shape[dim] // chunks))), axis=dim)") {
@@ -157,21 +172,14 @@ PHLOX_OPERATION(
     TensorList, tensor_split,
     (const Tensor& input, const Integers& indices_or_sections, std::int64_t dim = 0),
     .doc =
-        "Parts along a dimension: as many as asked for, the first ones larger by one, or cut before each "
-        "position of a list.",
+        "Parts along a dimension, cut before each position of a list; or as many parts as a number says, the first "
+        "ones larger by one.",
     .family = Family::view, .alias = "array_split",
-    .samples = "tensor_split(A(7, 2), 3); tensor_split(A(7), (2, 5)); tensor_split(A(2, 5), 2, 1)",
+    .samples = "tensor_split(A(7), (2, 5)); tensor_split(A(2, 5), (3,), 1)",
     .reference = "np.array_split(input, indices_or_sections, axis=dim)") {
   require_rank(input, 1, "tensor_split");
   const int d = normalize_dim(dim, input.rank(), "tensor_split");
   const std::int64_t size = input.size(d);
-  Integers sizes;
-  if (indices_or_sections.size() == 1) {
-    const std::int64_t n = indices_or_sections[0];
-    if (n <= 0) fail<ValueError>(ErrorCode::invalid_value, "tensor_split: {} sections", n).raise();
-    for (std::int64_t i = 0; i < n; ++i) sizes.push_back(size / n + (i < size % n ? 1 : 0));
-    return apply_split(input, d, sizes);
-  }
   // Positions may lie beyond the end or go back: then parts are empty, as in NumPy.
   TensorList parts;
   std::int64_t first = 0;
@@ -184,25 +192,68 @@ PHLOX_OPERATION(
   return parts;
 }
 
+PHLOX_OPERATION(TensorList, tensor_split_sections,
+                (const Tensor& input, std::int64_t sections, std::int64_t dim = 0),
+                .doc = "tensor_split() into a number of parts, the first ones larger by one.",
+                .family = Family::view, .method = false,
+                .samples = "tensor_split_sections(A(7, 2), 3); tensor_split_sections(A(2, 5), 2, 1)",
+                .reference = "np.array_split(input, sections, axis=dim)", .overload_of = "tensor_split") {
+  require_rank(input, 1, "tensor_split");
+  const int d = normalize_dim(dim, input.rank(), "tensor_split");
+  if (sections <= 0)
+    fail<ValueError>(ErrorCode::invalid_value, "tensor_split: {} sections", sections).raise();
+  const std::int64_t size = input.size(d);
+  Integers sizes;
+  for (std::int64_t i = 0; i < sections; ++i)
+    sizes.push_back(size / sections + (i < size % sections ? 1 : 0));
+  return apply_split(input, d, sizes);
+}
+
 PHLOX_OPERATION(TensorList, hsplit, (const Tensor& input, const Integers& indices_or_sections),
                 .doc = "tensor_split() along the second dimension, or along the only one.",
-                .family = Family::view, .samples = "hsplit(A(2, 6), 3); hsplit(A(6), (2, 3))",
+                .family = Family::view, .samples = "hsplit(A(6), (2, 3)); hsplit(A(2, 6), (3,))",
                 .reference = "np.hsplit(input, indices_or_sections)") {
+  require_rank(input, 1, "hsplit");
   return tensor_split(input, indices_or_sections, input.rank() > 1 ? 1 : 0);
+}
+
+PHLOX_OPERATION(TensorList, hsplit_sections, (const Tensor& input, std::int64_t sections),
+                .doc = "hsplit() into a number of parts of equal size.", .family = Family::view,
+                .method = false, .samples = "hsplit_sections(A(2, 6), 3); hsplit_sections(A(6), 2)",
+                .reference = "np.hsplit(input, sections)", .overload_of = "hsplit") {
+  require_rank(input, 1, "hsplit");
+  return equal_parts(input, sections, input.rank() > 1 ? 1 : 0, "hsplit");
 }
 
 PHLOX_OPERATION(TensorList, vsplit, (const Tensor& input, const Integers& indices_or_sections),
                 .doc = "tensor_split() along the first of at least two dimensions.", .family = Family::view,
-                .samples = "vsplit(A(6, 2), 3)", .reference = "np.vsplit(input, indices_or_sections)") {
+                .samples = "vsplit(A(6, 2), (1, 4))", .reference = "np.vsplit(input, indices_or_sections)") {
   require_rank(input, 2, "vsplit");
   return tensor_split(input, indices_or_sections, 0);
 }
 
+PHLOX_OPERATION(TensorList, vsplit_sections, (const Tensor& input, std::int64_t sections),
+                .doc = "vsplit() into a number of parts of equal size.", .family = Family::view,
+                .method = false, .samples = "vsplit_sections(A(6, 2), 3)",
+                .reference = "np.vsplit(input, sections)", .overload_of = "vsplit") {
+  require_rank(input, 2, "vsplit");
+  return equal_parts(input, sections, 0, "vsplit");
+}
+
 PHLOX_OPERATION(TensorList, dsplit, (const Tensor& input, const Integers& indices_or_sections),
                 .doc = "tensor_split() along the third of at least three dimensions.", .family = Family::view,
-                .samples = "dsplit(A(2, 3, 4), 2)", .reference = "np.dsplit(input, indices_or_sections)") {
+                .samples = "dsplit(A(2, 3, 4), (1, 2))",
+                .reference = "np.dsplit(input, indices_or_sections)") {
   require_rank(input, 3, "dsplit");
   return tensor_split(input, indices_or_sections, 2);
+}
+
+PHLOX_OPERATION(TensorList, dsplit_sections, (const Tensor& input, std::int64_t sections),
+                .doc = "dsplit() into a number of parts of equal size.", .family = Family::view,
+                .method = false, .samples = "dsplit_sections(A(2, 3, 4), 2)",
+                .reference = "np.dsplit(input, sections)", .overload_of = "dsplit") {
+  require_rank(input, 3, "dsplit");
+  return equal_parts(input, sections, 2, "dsplit");
 }
 
 PHLOX_OPERATION(
@@ -222,7 +273,8 @@ PHLOX_OPERATION(
                      size, step, d, have)
         .detail("input", describe(input))
         .raise();
-  return apply_view(input.rank() ? input : reshape(input, {1}), {ViewKind::unfold, {d, size, step}});
+  if (input.rank() == 0) return slice_dim(reshape(input, {1}), 0, 0, size);
+  return apply_view(input, {ViewKind::unfold, {d, size, step}});
 }
 
 // --- diagonals and triangles

@@ -113,7 +113,7 @@ class SoftmaxNode final : public GradientNode {
 
 Tensor softmax_of(const Tensor& input, std::int64_t dim, OptionalDType dtype, bool log,
                   const char* operation) {
-  if (is_complex(input.dtype()) || !is_computable(input.dtype()))
+  if (is_complex(dtype.value_or(input.dtype())) || !is_computable(input.dtype()))
     fail<DTypeError>(ErrorCode::wrong_dtype, "{}: takes real numbers, not {}", operation,
                      info(input.dtype()).name)
         .detail("input", describe(input))
@@ -169,13 +169,14 @@ PHLOX_OPERATION(Tensor, logsumexp, (const Tensor& input, const OptionalDims& dim
                 .doc = "log(sum(exp(input))) over the dimensions `dim`, or over all, without overflow.",
                 .family = Family::reduction,
                 .samples = "logsumexp(A(3, 4), dim=1); logsumexp(A(2, 3, 4), dim=(0, 2), keepdim=True)",
-                .reference = "scipy.special.logsumexp(input, axis=dim, keepdims=keepdim)") {
-  const Tensor x = is_floating(input.dtype()) ? input : input.to(default_dtype());
+                .reference = "scipy.special.logsumexp(input, axis=dim, keepdims=keepdim)", .complex = true) {
+  const bool complex = is_complex(input.dtype());
+  const Tensor x = is_floating(input.dtype()) || complex ? input : input.to(default_dtype());
   if (x.numel() == 0) return phlox::log(sum(exp(x), dim, keepdim));
   Tensor largest;
   {
     NoGrad no_gradient;
-    largest = amax(x, dim, true);
+    largest = amax(complex ? real(x) : x, dim, true);
     largest = where(isfinite(largest), largest, 0);  // inf - inf would be NaN
   }
   const Tensor total = phlox::log(sum(exp(sub(x, largest)), dim, true));

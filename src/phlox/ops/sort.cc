@@ -243,4 +243,61 @@ PHLOX_OPERATION(
   return as_index_dtype(search_sorted(boundaries, input, right, "bucketize"), out_int32);
 }
 
+PHLOX_OPERATION(
+    Tensor, digitize, (const Operand& input, const Tensor& bins, bool right = false),
+    .doc =
+        "The number of the interval between sorted `bins`, up or down, that each element falls into; intervals "
+        "include their left end, or their right end with right=True.",
+    .family = Family::sort, .method = false,
+    .samples = "digitize(A(3, 4), msort(A(5))); digitize(A(3, 4), flip(msort(A(5)), 0), True)",
+    .reference = "np.digitize(input, bins, right)", .differentiable = false) {
+  if (bins.rank() != 1)
+    fail<ShapeError>(ErrorCode::wrong_rank, "digitize: bins have {} dimensions, not 1", bins.rank())
+        .detail("bins", describe(bins))
+        .raise();
+  const Tensor upwards = search_sorted(bins, input, !right, "digitize");
+  if (bins.numel() < 2) return upwards;
+  const Tensor downwards =
+      sub(bins.numel(), search_sorted(flip(bins, DimList(0)), input, !right, "digitize"));
+  return where(gt(select(bins, 0, 0), select(bins, 0, -1)), downwards, upwards);
+}
+
+PHLOX_OPERATION(
+    Tensor, argpartition, (const Tensor& input, std::int64_t kth, std::int64_t dim = -1),
+    .doc =
+        "Positions that put the element of rank `kth` along `dim` in its place, with none larger before "
+        "it and none smaller behind. Raises IndexError where there is no such rank.",
+    .family = Family::sort, .method = false,
+    .samples = "argpartition(A(3, 5), 2); argpartition(A(5, 3), -1, 0)", .differentiable = false) {
+  const int d = ordered_dim(input, dim, "argpartition");
+  const std::int64_t length = length_along(input, d);
+  if (kth < -length || kth >= length)
+    fail<IndexError>(ErrorCode::index_out_of_range, "argpartition: there is no rank {} among {} elements",
+                     kth, length)
+        .detail("input", describe(input))
+        .raise();
+  return argsort(input, dim);  // an order is a partition too
+}
+
+PHLOX_OPERATION(
+    Tensor, lexsort, (const TensorList& keys, std::int64_t dim = -1),
+    .doc =
+        "Positions that sort along `dim` by several keys of equal shape: by the last one first, where those are "
+        "equal by the one before it, and so on. Where all are equal the order stays.",
+    .family = Family::sort, .samples = "lexsort([I(3, 8), I(2, 8)]); lexsort([A(2, 4), I(2, 2, 4)], 0)",
+    .reference = "np.lexsort(keys, axis=dim)", .differentiable = false) {
+  if (keys.empty()) fail<ValueError>(ErrorCode::invalid_value, "lexsort: needs a key").raise();
+  for (const Tensor& key : keys)
+    if (key.shape() != keys[0].shape())
+      fail<ShapeError>(ErrorCode::sizes_differ, "lexsort: the keys have different shapes")
+          .detail("keys[0]", describe(keys[0]))
+          .detail("key", describe(key))
+          .raise();
+  Tensor order = argsort(keys[0], dim);
+  if (keys[0].rank() == 0) return order;
+  for (std::size_t i = 1; i < keys.size(); ++i)
+    order = gather(order, dim, argsort(gather(keys[i].detach(), dim, order), dim));
+  return order;
+}
+
 }  // namespace phlox

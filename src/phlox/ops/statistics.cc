@@ -35,14 +35,19 @@ struct Moments {
 };
 
 // Two passes: the mean, then the mean of squared distances from it.
-Moments moments(const Tensor& input, const OptionalDims& dim, double correction, bool keepdim,
+Moments moments(const Tensor& input, const OptionalDims& dim, OptionalDouble correction, bool keepdim,
                 const char* operation) {
+  if (is_complex(input.dtype())) {  // squared distances in the plane
+    const Moments x = moments(real(input), dim, correction, keepdim, operation);
+    const Moments y = moments(imag(input), dim, correction, keepdim, operation);
+    return {add(x.variance, y.variance), complex(x.mean, y.mean)};
+  }
   check_floating(input, operation);
   const double count = static_cast<double>(reduced_count(input, dim, operation));
   const Tensor x = widened(input);
   const Tensor center = mean(x, dim, true);
   const Tensor squares = sum(square(sub(x, center)), dim, keepdim);
-  return {div(squares, std::max(0.0, count - correction)),
+  return {div(squares, std::max(0.0, count - correction.value_or(1.0))),
           keepdim ? center : reshape(center, squares.shape())};
 }
 
@@ -50,7 +55,8 @@ Moments moments(const Tensor& input, const OptionalDims& dim, double correction,
 
 PHLOX_OPERATION(
     Tensor, var,
-    (const Tensor& input, const OptionalDims& dim = {}, double correction = 1.0, bool keepdim = false),
+    (const Tensor& input, const OptionalDims& dim = {}, OptionalDouble correction = 1.0,
+     bool keepdim = false),
     .doc =
         "The variance over the dimensions `dim`, or over all: squared distances from the mean, divided by "
         "the number of elements less `correction`.",
@@ -58,39 +64,79 @@ PHLOX_OPERATION(
     .samples = "var(A(3, 4)); var(A(3, 4), dim=1); var(A(2, 3, 4), dim=(0, 2), correction=0, keepdim=True)",
     .reference = "np.var(input, axis=dim, ddof=correction, keepdims=keepdim)", .integers = false,
     .complex = true) {
-  if (is_complex(input.dtype()))
-    return add(var(real(input), dim, correction, keepdim), var(imag(input), dim, correction, keepdim));
-  return moments(input, dim, correction, keepdim, "var").variance.to(input.dtype());
+  return moments(input, dim, correction, keepdim, "var").variance.to(info(input.dtype()).real);
 }
 
 PHLOX_OPERATION(Tensor, std,
-                (const Tensor& input, const OptionalDims& dim = {}, double correction = 1.0,
+                (const Tensor& input, const OptionalDims& dim = {}, OptionalDouble correction = 1.0,
                  bool keepdim = false),
                 .doc = "The standard deviation: the square root of var().", .family = Family::reduction,
                 .samples = "std(A(3, 4)); std(A(3, 4), dim=1, correction=0)",
                 .reference = "np.std(input, axis=dim, ddof=correction, keepdims=keepdim)", .integers = false,
                 .complex = true) {
-  if (is_complex(input.dtype())) return sqrt(var(input, dim, correction, keepdim));
-  return sqrt(moments(input, dim, correction, keepdim, "std").variance).to(input.dtype());
+  return sqrt(moments(input, dim, correction, keepdim, "std").variance).to(info(input.dtype()).real);
 }
 
 PHLOX_OPERATION(TensorPair, var_mean,
-                (const Tensor& input, const OptionalDims& dim = {}, double correction = 1.0,
+                (const Tensor& input, const OptionalDims& dim = {}, OptionalDouble correction = 1.0,
                  bool keepdim = false),
                 .doc = "The variance, as var() gives it, and the mean.", .family = Family::reduction,
-                .samples = "var_mean(A(3, 4), dim=1)", .integers = false, .results = "variance mean") {
+                .samples = "var_mean(A(3, 4), dim=1)", .integers = false, .complex = true,
+                .results = "variance mean") {
   const Moments m = moments(input, dim, correction, keepdim, "var_mean");
-  return {m.variance.to(input.dtype()), m.mean.to(input.dtype())};
+  return {m.variance.to(info(input.dtype()).real), m.mean.to(input.dtype())};
+}
+
+PHLOX_OPERATION(
+    Tensor, var_unbiased, (const Tensor& input, bool unbiased = true),
+    .doc =
+        "The variance of all elements, divided by their number less 1, or by their number when not `unbiased`.",
+    .family = Family::reduction, .method = false,
+    .samples = "var_unbiased(A(3, 4)); var_unbiased(A(3, 4), False)",
+    .reference = "np.var(input, ddof=int(unbiased))", .integers = false, .complex = true,
+    .overload_of = "var") {
+  return var(input, {}, unbiased ? 1.0 : 0.0);
+}
+
+PHLOX_OPERATION(
+    Tensor, std_unbiased, (const Tensor& input, bool unbiased = true),
+    .doc =
+        "The standard deviation of all elements, divided by their number less 1, or by their number when not `unbiased`.",
+    .family = Family::reduction, .method = false,
+    .samples = "std_unbiased(A(3, 4)); std_unbiased(A(3, 4), False)",
+    .reference = "np.std(input, ddof=int(unbiased))", .integers = false, .complex = true,
+    .overload_of = "std") {
+  return std(input, {}, unbiased ? 1.0 : 0.0);
+}
+
+PHLOX_OPERATION(
+    TensorPair, var_mean_unbiased, (const Tensor& input, bool unbiased = true),
+    .doc =
+        "The variance and the mean of all elements, divided by their number less 1, or by their number when not `unbiased`.",
+    .family = Family::reduction, .method = false,
+    .samples = "var_mean_unbiased(A(3, 4)); var_mean_unbiased(A(3, 4), False)", .integers = false,
+    .complex = true, .results = "variance mean", .overload_of = "var_mean") {
+  return var_mean(input, {}, unbiased ? 1.0 : 0.0);
+}
+
+PHLOX_OPERATION(
+    TensorPair, std_mean_unbiased, (const Tensor& input, bool unbiased = true),
+    .doc =
+        "The standard deviation and the mean of all elements, divided by their number less 1, or by their number when not `unbiased`.",
+    .family = Family::reduction, .method = false,
+    .samples = "std_mean_unbiased(A(3, 4)); std_mean_unbiased(A(3, 4), False)", .integers = false,
+    .complex = true, .results = "deviation mean", .overload_of = "std_mean") {
+  return std_mean(input, {}, unbiased ? 1.0 : 0.0);
 }
 
 PHLOX_OPERATION(TensorPair, std_mean,
-                (const Tensor& input, const OptionalDims& dim = {}, double correction = 1.0,
+                (const Tensor& input, const OptionalDims& dim = {}, OptionalDouble correction = 1.0,
                  bool keepdim = false),
                 .doc = "The standard deviation, as std() gives it, and the mean.",
                 .family = Family::reduction, .samples = "std_mean(A(3, 4), dim=1)", .integers = false,
-                .results = "deviation mean") {
+                .complex = true, .results = "deviation mean") {
   const Moments m = moments(input, dim, correction, keepdim, "std_mean");
-  return {sqrt(m.variance).to(input.dtype()), m.mean.to(input.dtype())};
+  return {sqrt(m.variance).to(info(input.dtype()).real), m.mean.to(input.dtype())};
 }
 
 PHLOX_OPERATION(
@@ -181,30 +227,44 @@ PHLOX_OPERATION(
         "The covariance matrix of variables in rows and observations in columns, which may be counted "
         "`fweights` times and weighted by `aweights`.",
     .family = Family::reduction, .samples = "cov(A(3, 5)); cov(A(6), correction=0)",
-    .reference = "np.cov(input, ddof=correction)", .integers = false, .tolerance = 1e-4) {
-  check_floating(input, "cov");
+    .reference = "np.cov(input, ddof=correction)", .integers = false, .complex = true, .tolerance = 1e-4) {
+  if (!is_differentiable(input.dtype()))
+    return cov(input.to(default_dtype()), correction, fweights, aweights);
   if (input.rank() > 2)
     fail<ShapeError>(ErrorCode::wrong_rank, "cov: needs at most 2 dimensions, not {}", input.rank())
         .detail("input", describe(input))
         .raise();
   const Tensor x = input.rank() == 2 ? input : reshape(input, {1, input.numel()});
+  for (const OptionalTensor* given : {&fweights, &aweights})
+    if (*given && (*given)->shape() != Shape{x.size(1)})
+      fail<ShapeError>(ErrorCode::sizes_differ, "cov: one weight for each of {} observations is needed",
+                       x.size(1))
+          .detail("input", describe(input))
+          .detail("weights", describe(**given))
+          .raise();
+  if (fweights && !is_integer(fweights->dtype()))
+    fail<DTypeError>(ErrorCode::wrong_dtype, "cov: fweights count observations, so they are integers")
+        .detail("fweights", describe(*fweights))
+        .hint("aweights takes any numbers")
+        .raise();
+  const DType number = info(x.dtype()).real;
   Tensor weights;
-  if (fweights) weights = fweights->to(x.dtype());
-  if (aweights) weights = weights.defined() ? mul(weights, *aweights) : aweights->to(x.dtype());
+  if (fweights) weights = fweights->to(number);
+  if (aweights) weights = weights.defined() ? mul(weights, *aweights) : aweights->to(number);
   const auto observations = static_cast<double>(x.size(1));
   Tensor centered, denominator;
   if (weights.defined()) {
     const Tensor total = sum(weights);
     centered = sub(x, div(sum(mul(x, weights), 1, true), total));
-    const Tensor lost = aweights ? div(sum(mul(weights, *aweights)), total) : ones({}, x.dtype());
+    const Tensor lost = aweights ? div(sum(mul(weights, *aweights)), total) : ones({}, number);
     denominator = clamp_min(sub(total, mul(lost, static_cast<double>(correction))), 0.0);
   } else {
     centered = sub(x, mean(x, 1, true));
-    denominator = full({}, std::max(0.0, observations - static_cast<double>(correction)), x.dtype());
+    denominator = full({}, std::max(0.0, observations - static_cast<double>(correction)), number);
   }
   const Tensor scaled = weights.defined() ? mul(centered, weights) : centered;
-  const Tensor product = div(matmul(scaled, transpose(centered, 0, 1)), denominator);
-  return input.rank() == 2 ? product : reshape(product, {});
+  const Tensor product = div(matmul(scaled, conj(transpose(centered, 0, 1))), denominator);
+  return x.size(0) == 1 ? reshape(product, {}) : product;
 }
 
 PHLOX_OPERATION(
@@ -213,11 +273,14 @@ PHLOX_OPERATION(
         "The matrix of Pearson's correlation coefficients of variables in rows and observations in "
         "columns.",
     .family = Family::reduction, .samples = "corrcoef(A(3, 5))", .reference = "np.corrcoef(input)",
-    .integers = false, .tolerance = 1e-4) {
+    .integers = false, .complex = true, .tolerance = 1e-4) {
   const Tensor c = cov(input);
   if (c.rank() == 0) return div(c, c);
-  const Tensor deviation = sqrt(diagonal(c));
-  return clamp(div(div(c, unsqueeze(deviation, 1)), unsqueeze(deviation, 0)), -1.0, 1.0);
+  const bool complex_numbers = is_complex(c.dtype());
+  const Tensor deviation = sqrt(complex_numbers ? real(diagonal(c)) : diagonal(c));
+  const Tensor result = div(div(c, unsqueeze(deviation, 1)), unsqueeze(deviation, 0));
+  const auto bounded = [](const Tensor& x) { return clamp(x, -1.0, 1.0); };
+  return complex_numbers ? complex(bounded(real(result)), bounded(imag(result))) : bounded(result);
 }
 
 PHLOX_OPERATION(bool, equal, (const Tensor& input, const Tensor& other),

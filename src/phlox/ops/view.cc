@@ -49,7 +49,8 @@ ViewAttributes view_behind_batch(ViewAttributes v, std::int64_t batch, int rank)
       break;
     case ViewKind::strided:
     case ViewKind::real_pairs:
-    case ViewKind::complex_pairs: break;
+    case ViewKind::complex_pairs:
+    case ViewKind::bits: break;
   }
   if (v.kind == ViewKind::unfold && rank == 0)  // of the only element, as if it were a row
     return {ViewKind::slice, {batch, v.a[1]}, {0, 0}, {1, 1}};
@@ -162,7 +163,7 @@ Tensor view_of(const Tensor& input, const ViewAttributes& attributes) {
   ViewLayout layout;
   if (!layout_of(*input.impl(), attributes, layout)) return {};
   Tensor result = make_view(input, layout.sizes, layout.strides, layout.offset);
-  result.impl()->dtype = viewed_dtype(attributes.kind, input.dtype());
+  result.impl()->dtype = viewed_dtype(attributes, input.dtype());
   return result;
 }
 
@@ -177,7 +178,7 @@ void check_view_gradient(const PrimitiveCall& call) {
   call.require_sizes("shape", a.shape);
   call.require_computable(gradient.dtype());
   AbstractScope abstract;
-  const Tensor origin = make_tensor(a.shape, origin_dtype(kind, gradient.dtype()), gradient.device());
+  const Tensor origin = make_tensor(a.shape, origin_dtype(a.view, gradient.dtype()), gradient.device());
   check_view_of(call, origin, a.view);
   call.require_shape("the gradient", gradient, view_of(origin, a.view).shape());
   a.outside.check_fits(origin.dtype());
@@ -258,7 +259,8 @@ Tensor apply_view_put(const Tensor& base, const Tensor& value, const ViewAttribu
     return interpret(view_put_primitive, operands, &attributes)[0];
   }
   // Strides count elements of a row-major tensor, and pairs lie side by side in one.
-  const bool row_major = attributes.kind == ViewKind::strided || attributes.kind == ViewKind::complex_pairs;
+  const bool row_major = attributes.kind == ViewKind::strided || attributes.kind == ViewKind::complex_pairs ||
+                         attributes.kind == ViewKind::bits;
   const MemoryOrder order = row_major ? MemoryOrder::row_major : MemoryOrder::keep;
   const bool recorded = needs_gradient(base) || needs_gradient(value);
   Tensor result;
@@ -279,7 +281,7 @@ Tensor apply_view_gradient(const Tensor& gradient, const Shape& shape, const Vie
     const ViewGradientAttributes all{shape, attributes, outside};
     return interpret(view_gradient_primitive, {&operand, 1}, &all)[0];
   }
-  Tensor result = make_tensor(shape, origin_dtype(attributes.kind, gradient.dtype()), gradient.device());
+  Tensor result = make_tensor(shape, origin_dtype(attributes, gradient.dtype()), gradient.device());
   const DeviceKernels& kernels = device_kernels(gradient.device());
   kernels.fill(*result.impl(), outside);
   {
@@ -630,16 +632,43 @@ PHLOX_OPERATION(Tensor, unflatten, (const Tensor& input, std::int64_t dim, const
   return reshape(input, shape);
 }
 
+PHLOX_OPERATION(TensorList, atleast_1d_each, (const TensorList& tensors),
+                .doc = "atleast_1d() of each tensor of a list.", .family = Family::view, .method = false,
+                .samples = "atleast_1d_each([A(), A(2)])", .reference = "list(np.atleast_1d(*tensors))",
+                .complex = true, .overload_of = "atleast_1d") {
+  TensorList results;
+  for (const Tensor& tensor : tensors) results.push_back(atleast_1d(tensor));
+  return results;
+}
+
 PHLOX_OPERATION(Tensor, atleast_1d, (const Tensor& input), .doc = "With at least one dimension.",
                 .family = Family::view, .samples = "atleast_1d(A()); atleast_1d(A(2))",
                 .reference = "np.atleast_1d(input)") {
   return input.rank() >= 1 ? input : reshape(input, {1});
 }
 
+PHLOX_OPERATION(TensorList, atleast_2d_each, (const TensorList& tensors),
+                .doc = "atleast_2d() of each tensor of a list.", .family = Family::view, .method = false,
+                .samples = "atleast_2d_each([A(), A(2)])", .reference = "list(np.atleast_2d(*tensors))",
+                .complex = true, .overload_of = "atleast_2d") {
+  TensorList results;
+  for (const Tensor& tensor : tensors) results.push_back(atleast_2d(tensor));
+  return results;
+}
+
 PHLOX_OPERATION(Tensor, atleast_2d, (const Tensor& input),
                 .doc = "With at least two dimensions, new ones in front.", .family = Family::view,
                 .samples = "atleast_2d(A()); atleast_2d(A(2))", .reference = "np.atleast_2d(input)") {
   return input.rank() >= 2 ? input : unsqueeze(atleast_1d(input), 0);
+}
+
+PHLOX_OPERATION(TensorList, atleast_3d_each, (const TensorList& tensors),
+                .doc = "atleast_3d() of each tensor of a list.", .family = Family::view, .method = false,
+                .samples = "atleast_3d_each([A(), A(2)])", .reference = "list(np.atleast_3d(*tensors))",
+                .complex = true, .overload_of = "atleast_3d") {
+  TensorList results;
+  for (const Tensor& tensor : tensors) results.push_back(atleast_3d(tensor));
+  return results;
 }
 
 PHLOX_OPERATION(Tensor, atleast_3d, (const Tensor& input),

@@ -17,10 +17,12 @@ enum class ViewKind : std::uint8_t {
   strided,        // a: sizes, b: strides, offset
   real_pairs,     // a complex tensor as real numbers, with a last dimension of 2
   complex_pairs,  // the reverse; undefined where the parts do not lie next to each other
+  bits,           // from, to: another dtype, whose elements may be larger or smaller
 };
 inline std::span<const char* const> names_of(ViewKind) {
-  static constexpr const char* names[] = {"reshape",  "expand", "permute", "select",     "slice",
-                                          "diagonal", "unfold", "strided", "real_pairs", "complex_pairs"};
+  static constexpr const char* names[] = {"reshape",    "expand",        "permute", "select",
+                                          "slice",      "diagonal",      "unfold",  "strided",
+                                          "real_pairs", "complex_pairs", "bits"};
   return names;
 }
 
@@ -28,6 +30,7 @@ struct ViewAttributes {
   ViewKind kind = ViewKind::reshape;
   IntList a, b, c;
   std::int64_t offset = 0;
+  DType from = DType::float32, to = DType::float32;
   template <class Visitor>
   void visit(Visitor& v) {
     v("kind", kind);
@@ -47,10 +50,17 @@ struct ViewAttributes {
       case ViewKind::strided: v("sizes", a), v("strides", b), v("offset", offset); break;
       case ViewKind::real_pairs:
       case ViewKind::complex_pairs: break;
+      case ViewKind::bits: v("from", from), v("to", to); break;
     }
   }
 
   ViewAttributes() = default;
+  static ViewAttributes bits(DType from, DType to) {
+    ViewAttributes view{ViewKind::bits, {}};
+    view.from = from;
+    view.to = to;
+    return view;
+  }
 
   // A constructor, because `{}` for the lists would clear their memory.
   ViewAttributes(ViewKind k, const IntList& first) : kind(k), a(first) {}

@@ -46,6 +46,22 @@ std::int64_t wrapping_product(std::int64_t a, std::int64_t b) {
 
 }  // namespace
 
+// The same bytes in elements of another size; false where they do not begin or end with the old ones.
+static bool reinterpret_layout(const TensorImpl& from, std::int64_t had, std::int64_t has, ViewLayout& to) {
+  for (int d = 0; d < from.rank; ++d) {
+    const bool last = d == from.rank - 1;
+    const bool dense = from.strides[d] == 1 || from.sizes[d] <= 1;
+    if (last && had != has && !dense) return false;
+    const std::int64_t stride = last && had != has ? 1 : from.strides[d];
+    if (had < has && !last && from.sizes[d] > 1 && stride % (has / had) != 0) return false;
+    to.sizes.push_back(last ? from.sizes[d] * had / has : from.sizes[d]);
+    to.strides.push_back(last ? stride : had < has ? stride / (has / had) : stride * (had / has));
+  }
+  if (had < has && from.offset % (has / had) != 0) return false;
+  to.offset = had < has ? to.offset / (has / had) : to.offset * (had / has);
+  return true;
+}
+
 bool layout_of(const TensorImpl& from, const ViewAttributes& v, ViewLayout& to) {
   to.offset = from.offset;
   const auto at = [](const IntList& list, int i) { return list[static_cast<std::size_t>(i)]; };
@@ -140,19 +156,24 @@ bool layout_of(const TensorImpl& from, const ViewAttributes& v, ViewLayout& to) 
       }
       to.offset /= 2;
       return true;
+    case ViewKind::bits: return reinterpret_layout(from, info(v.from).bits / 8, info(v.to).bits / 8, to);
   }
   return false;
 }
 
-DType viewed_dtype(ViewKind kind, DType dtype) {
-  if (kind == ViewKind::real_pairs) return info(dtype).real;
-  if (kind == ViewKind::complex_pairs) return dtype == DType::float64 ? DType::complex128 : DType::complex64;
-  return dtype;
+namespace {
+DType complex_of(DType dtype) { return dtype == DType::float64 ? DType::complex128 : DType::complex64; }
+}  // namespace
+
+DType viewed_dtype(const ViewAttributes& view, DType dtype) {
+  if (view.kind == ViewKind::real_pairs) return info(dtype).real;
+  if (view.kind == ViewKind::complex_pairs) return complex_of(dtype);
+  return view.kind == ViewKind::bits ? view.to : dtype;
 }
-DType origin_dtype(ViewKind kind, DType dtype) {
-  if (kind == ViewKind::real_pairs) return viewed_dtype(ViewKind::complex_pairs, dtype);
-  if (kind == ViewKind::complex_pairs) return viewed_dtype(ViewKind::real_pairs, dtype);
-  return dtype;
+DType origin_dtype(const ViewAttributes& view, DType dtype) {
+  if (view.kind == ViewKind::real_pairs) return complex_of(dtype);
+  if (view.kind == ViewKind::complex_pairs) return info(dtype).real;
+  return view.kind == ViewKind::bits ? view.from : dtype;
 }
 
 void check_view_of(const PrimitiveCall& call, const Tensor& input, const ViewAttributes& v) {
@@ -229,6 +250,14 @@ void check_view_of(const PrimitiveCall& call, const Tensor& input, const ViewAtt
                    "the input is neither float32 nor float64");
       call.require(rank > 0 && input.size(-1) == 2, "the last dimension does not hold pairs");
       return;
+    case ViewKind::bits: {
+      call.require(is_computable(v.from) && is_computable(v.to) && input.dtype() == v.from,
+                   "the dtypes do not fit");
+      const int had = info(v.from).bits, has = info(v.to).bits;
+      call.require(had == has || (rank > 0 && (has < had || input.size(-1) % (has / had) == 0)),
+                   "the last dimension does not fill elements of {} bits", has);
+      return;
+    }
   }
 }
 

@@ -16,8 +16,8 @@ struct ViewLayout {
 bool layout_of(const TensorImpl& from, const ViewAttributes& view, ViewLayout& to);
 
 // The dtype of a view of this dtype, and that of what a view of this dtype is a view of.
-DType viewed_dtype(ViewKind kind, DType dtype);
-DType origin_dtype(ViewKind kind, DType dtype);
+DType viewed_dtype(const ViewAttributes& view, DType dtype);
+DType origin_dtype(const ViewAttributes& view, DType dtype);
 
 // Throws GraphError (E1003) unless the view stays within a row-major tensor like this.
 void check_view_of(const PrimitiveCall& call, const Tensor& input, const ViewAttributes& view);

@@ -156,11 +156,21 @@ const Binding& binding_of(PyObject* callable) {
   return *reinterpret_cast<OperationObject*>(callable)->binding;
 }
 
+// A list of lists.
+bool is_nested(PyObject* object) {
+  const bool list = PyList_Check(object) || PyTuple_Check(object);
+  if (!list || PySequence_Fast_GET_SIZE(object) == 0) return false;
+  PyObject* first = PySequence_Fast_GET_ITEM(object, 0);
+  return PyList_Check(first) || PyTuple_Check(first);
+}
+
 // The function for a call that the signature does not cover; null for all other calls.
 PyObject* form_for(const Binding& binding, PyObject* const* arguments, Py_ssize_t count, PyObject* keywords) {
   for (const Binding::OtherForm& form : binding.forms) {
     if (!form.keyword) {
-      if (count > form.position && is_tensor(arguments[form.position])) return form.function;
+      if (count > form.position &&
+          (is_tensor(arguments[form.position]) || is_nested(arguments[form.position])))
+        return form.function;
     } else if (keywords) {
       const int found = PySequence_Contains(keywords, form.keyword);
       if (found < 0) throw_python_error();

@@ -30,8 +30,8 @@ struct Binding {
   std::vector<KernelScalar> default_scalars;  // of a pointwise operation
   std::vector<char> telling;  // what must be given for this overload of another operation, flags as true
   std::vector<const Binding*> overloads;  // other operations that the name means, where their arguments fit
-  // Python functions for calls that the signature does not cover: those with the keyword, or with a tensor, and not a
-  // list of them, at the position.
+  // Python functions for calls that the signature does not cover: those with the keyword, or at the position with a
+  // tensor where a list is expected, or with a list of lists.
   struct OtherForm {
     PyObject* function;
     PyObject* keyword;  // null: the position decides
@@ -53,7 +53,7 @@ extern PyTypeObject* method_type;
 // Puts the functions into the module and the methods into Tensor.
 void add_operations(PyObject* module);
 
-// Calls of the operation or in-place method NAME that have the keyword, or without one a tensor at the position, go to
+// Calls of the operation or in-place method NAME that have the keyword, or without one a tensor or a list of lists at the position, go to
 // a Python function.
 void add_form(const std::string& name, PyObject* function, PyObject* keyword, Py_ssize_t position);
 

@@ -32,6 +32,8 @@ const DeviceKernels cpu_device_kernels = {
     .normalize = cpu::normalize,
     .normalize_gradient = cpu::normalize_gradient,
     .fft = cpu::fft,
+    .sample = cpu::sample,
+    .gamma_gradient = cpu::gamma_gradient,
 };
 
 }  // namespace phlox

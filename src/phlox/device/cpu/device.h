@@ -15,6 +15,8 @@ std::int64_t find_outside(const TensorImpl& indices, std::int64_t lowest, std::i
 std::int64_t count_nonzero(const TensorImpl& mask);
 void nonzero(const TensorImpl& mask, TensorImpl& target);
 void random(const RandomCall& call, TensorImpl& target);
+void sample(const SampleCall& call);
+void gamma_gradient(const TensorImpl& shape_parameter, const TensorImpl& sample, TensorImpl& target);
 void dropout(const TensorImpl& source, TensorImpl& target, double probability, const GeneratorState& state);
 void reduce(const ReduceCall& call);
 void contraction(const ContractionCall& call);

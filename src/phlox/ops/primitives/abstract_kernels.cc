@@ -40,6 +40,8 @@ constexpr DeviceKernels kernels = {
     .normalize = [](const NormalizationCall&) {},
     .normalize_gradient = [](const NormalizationGradientCall&) {},
     .fft = [](const FftCall&) {},
+    .sample = [](const SampleCall&) {},
+    .gamma_gradient = [](const TensorImpl&, const TensorImpl&, TensorImpl&) {},
 };
 
 }  // namespace

@@ -12,6 +12,7 @@
 #include "phlox/ops/primitives/pointwise.h"
 #include "phlox/ops/primitives/pooling.h"
 #include "phlox/ops/primitives/random.h"
+#include "phlox/ops/primitives/sampling.h"
 #include "phlox/ops/primitives/reduce.h"
 #include "phlox/ops/primitives/softmax.h"
 
@@ -64,6 +65,9 @@ struct DeviceKernels {
   void (*normalize_gradient)(const NormalizationGradientCall& call);
   // Fourier transforms.
   void (*fft)(const FftCall& call);
+  // Numbers drawn by trial and error, and how those of the gamma distribution move with its parameter.
+  void (*sample)(const SampleCall& call);
+  void (*gamma_gradient)(const TensorImpl& shape_parameter, const TensorImpl& sample, TensorImpl& target);
 };
 
 // Throws DeviceError when the device is not there, and GraphError outside of primitives while an interpreter is active.
