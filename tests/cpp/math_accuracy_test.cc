@@ -387,7 +387,7 @@ TEST(MathAccuracy, WithinLimits) {
 // Functions whose rounding belongs to their definition are computed in their own type.
 template <class T>
 T floor_divide_reference(T x, T y) {
-  if (y == 0) return x / y;
+  if (y == 0 || std::isinf(x) || std::isinf(y)) return x / y;
   const T rest = std::fmod(x, y);
   T quotient = (x - rest) / y;
   if (rest != 0 && (rest < 0) != (y < 0)) quotient -= 1;
