@@ -24,6 +24,7 @@ LINKED = [
     "CHANGELOG.md",
     "examples/digits.py",
     "examples/digits.cc",
+    "tests/conformance/floors.json",
     "tests/python/scripts/spirals.py",
 ]
 
