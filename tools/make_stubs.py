@@ -389,6 +389,15 @@ def write_package(phlox) -> str:
     return "\n".join(lines) + "\n"
 
 
+def written_in(name, value) -> str | None:
+    """The private module of the package, written in Python, that a home of operations takes this from."""
+    for module_name, module in sorted(sys.modules.items()):
+        private = module_name.startswith("phlox.") and module_name.rpartition(".")[2].startswith("_")
+        if private and not module_name.startswith("phlox._phlox") and vars(module).get(name) is value:
+            return module_name
+    return None
+
+
 def write_home(phlox, module) -> str:
     lines = [MADE, "", "from typing import Any", ""]
     lines += [
@@ -400,6 +409,8 @@ def write_home(phlox, module) -> str:
             lines += with_body(operation_stub(name, value, None, False), value.__doc__, "")
         elif inspect.ismodule(value) and value.__name__ == f"{module.__name__}.{name}":
             lines.append(f"from . import {name} as {name}")
+        elif not name.startswith("_") and (source := written_in(name, value)):
+            lines.append(f"from {source} import {name} as {name}")
     return "\n".join(lines) + "\n"
 
 

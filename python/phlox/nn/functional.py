@@ -5,26 +5,9 @@ All other operations, such as `relu`, are here as well.
 
 from .. import _phlox
 from .._homes import fill as _fill
+from ._losses import triplet_margin_with_distance_loss as triplet_margin_with_distance_loss
 
 _fill(globals(), "nn.functional", and_all_others=True)
 # The windows of images, as in PyTorch; those along one dimension are x.unfold(...).
 unfold = _phlox._named(globals()["im2col"], "unfold")
 fold = _phlox._named(globals()["col2im"], "fold")
-
-
-def triplet_margin_with_distance_loss(
-    anchor, positive, negative, *, distance_function=None, margin=1.0, swap=False, reduction="mean"
-):
-    """max(0, distance(anchor, positive) - distance(anchor, negative) + margin); `swap` also considers the distance of
-    positive and negative. The distance is a function of two tensors, `pairwise_distance` when not given.
-    """
-    distance = distance_function or _phlox.pairwise_distance
-    if not margin > 0:
-        raise ValueError(f"triplet_margin_with_distance_loss: margin is {margin}, not positive")
-    near, far = distance(anchor, positive), distance(anchor, negative)
-    if swap:
-        far = _phlox.minimum(far, distance(positive, negative))
-    losses = (near - far + margin).clamp_min(0)
-    if reduction not in ("mean", "sum", "none"):
-        raise ValueError(f"triplet_margin_with_distance_loss: reduction is {reduction!r}")
-    return losses if reduction == "none" else getattr(losses, reduction)()
