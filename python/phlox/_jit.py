@@ -91,10 +91,15 @@ _MISSING = object()
 _TEXT_KINDS = ("method", "function")
 
 
-def _modes(values: list[Any]) -> list[tuple[Module, bool]]:
-    """The training flag of each module that may have run."""
-    parts = {id(part): part for value in values if isinstance(value, Module) for part in value.modules()}
-    return [(part, part.training) for part in parts.values()]
+def _note_modules(function: Callable[..., Any], reads: list[tuple[Any, ...]]) -> None:
+    """Modules report to the capture when they run; these may have been asked in another way."""
+    found = [function, getattr(function, "__self__", None), *(entry[3] for entry in reads)]
+    for cell in getattr(function, "__closure__", None) or ():
+        with suppress(ValueError):  # of a cell without a value
+            found.append(cell.cell_contents)
+    parts = {id(part): part for value in found if isinstance(value, Module) for part in value.modules()}
+    for part in parts.values():
+        part._note_use()
 
 
 # --- one capture
@@ -113,7 +118,9 @@ def capture_converted(function: Callable[..., Any], structure: Any, tensors: lis
         try:
             with capturing(backend) as session:
                 session.meet((args, kwargs))
-                return converted_callable(function)(*args, **kwargs)
+                result = converted_callable(function)(*args, **kwargs)
+            _note_modules(function, backend.reads)
+            return result
         finally:
             backend.numbers.clear()
 
@@ -137,22 +144,16 @@ class _Capture:
             if key not in known:
                 known[key] = _Guard(kind, owner, name, _MISSING if value is DELETED else value, place)
                 self.guards.append(known[key])
-        found = [function, getattr(function, "__self__", None), *(entry[3] for entry in backend.reads)]
-        for cell in getattr(function, "__closure__", None) or ():
-            with suppress(ValueError):  # of a cell without a value
-                found.append(cell.cell_contents)
-        self.modes = _modes(found)
         self.call = _phlox._CapturedCall(args, kwargs, self.captured, result)
-        self.call.guard(self.guards, self.modes)
+        self.call.guard(self.guards)
 
-    def broken_guard(self) -> _Guard | str | None:
-        for guard in self.guards:
-            if not guard.holds():
-                return guard
-        return None if all(module.training is on for module, on in self.modes) else "training"
+    def broken_guard(self) -> _Guard | None:
+        return next((guard for guard in self.guards if not guard.holds()), None)
 
     def fits(self, tensors: list[Tensor]) -> bool:
-        return self.broken_guard() is None and self.captured.misfit(tensors) is None
+        if self.broken_guard() is not None or self.captured.what_changed() is not None:
+            return False
+        return self.captured.misfit(tensors) is None
 
 
 # --- methods
@@ -334,12 +335,11 @@ class Jitted:
 
     def _reason(self, captures: list[_Capture], tensors: list[Tensor]) -> str:
         if captures:
-            broken = captures[-1].broken_guard()
-            if isinstance(broken, _Guard):
+            last = captures[-1]
+            if (broken := last.broken_guard()) is not None:
                 return f"{broken.what()}, read in line {broken.place.line}, changed"
-            if broken:
-                return "a module changed between train() and eval()"
-            return captures[-1].captured.misfit(tensors) or "another capture was in the way"
+            changed = last.captured.what_changed() or last.captured.misfit(tensors)
+            return changed or "another capture was in the way"
         if not self._captures or all(not c for c in self._captures.values()):
             return "the first call"
         return OTHER_ARGUMENTS

@@ -475,15 +475,23 @@ def functional_call(
         given = {places[name][2]: tensor for name, tensor in tensors.items()}
         tied = {name: given[place[2]] for name, place in places.items() if place[2] in given}
         tensors = {**tied, **tensors}
+    owners = list({id(places[name][0]): places[name][0] for name in tensors}.values())
+    before = [part._configuration() for part in owners]
+    within: list[int] = []
     try:
         for name, tensor in tensors.items():
             part, own_name, _ = places[name]
             _phlox._swap_tensor(part, own_name, tensor)
+        within = [part._configuration() for part in owners]
         arguments = () if args is None else args if isinstance(args, tuple) else (args,)
         return module(*arguments, **(kwargs or {}))
     finally:
+        changed = [part._configuration() for part in owners] != within
         for name in tensors:
             _phlox._swap_tensor(*places[name])
+        if not changed:  # captured functions find everything as it was
+            for part, state in zip(owners, before):
+                part._restore_configuration(state)
 
 
 def stack_module_state(models: Sequence[Any]) -> tuple[dict[str, Tensor], dict[str, Tensor]]:

@@ -16,7 +16,6 @@
 
 #include "phlox/core/watch_bit.h"
 #include "phlox/graph/captured.h"
-#include "phlox/nn/module.h"
 #include "python/caster.h"
 
 namespace nb = nanobind;
@@ -373,13 +372,6 @@ class Guard {
   nb::object guard_, owner_, name_, value_;
 };
 
-// The flag of a module that may have run.
-struct ModuleMode {
-  nb::object object;
-  const nn::Module* module;
-  bool training;
-};
-
 class CapturedCall {
  public:
   CapturedCall(const nb::tuple& args, const nb::dict& kwargs, nb::object captured, const nb::object& result)
@@ -403,11 +395,9 @@ class CapturedCall {
   }
 
   // From now on a call fits only if these hold, and tensors are like those of the examples.
-  void guard(const nb::list& guards, const nb::list& modes) {
+  void guard(const nb::list& guards) {
     guarded_ = true;
     for (nb::handle guard : guards) guards_.emplace_back(guard);
-    for (nb::handle mode : modes)
-      modes_.push_back({nb::borrow(mode[0]), nb::cast<const nn::Module*>(mode[0]), nb::cast<bool>(mode[1])});
   }
 
   bool fits(const nb::tuple& args, const nb::dict& kwargs, TensorList& tensors) const {
@@ -424,9 +414,7 @@ class CapturedCall {
           tensors[i].requires_grad() != looks_[i].requires_grad)
         return false;
     }
-    if (!are_the_same_as_before(tensors)) return false;
-    for (const ModuleMode& mode : modes_)
-      if (mode.module->training() != mode.training) return false;
+    if (!are_the_same_as_before(tensors) || !captured_->is_current()) return false;
     for (const Guard& guard : guards_)
       if (!guard.holds()) return false;
     return true;
@@ -462,7 +450,6 @@ class CapturedCall {
     visitor(captured_object_);
     for (Structure* structure : {&args_, &kwargs_, &result_}) structure->visit(visitor);
     for (Guard& guard : guards_) guard.visit(visitor);
-    for (ModuleMode& mode : modes_) visitor(mode.object);
   }
 
  private:
@@ -502,7 +489,6 @@ class CapturedCall {
   bool guarded_ = false, gradients_enabled_ = true;
   DType default_dtype_ = DType::float32;
   std::vector<Guard> guards_;
-  std::vector<ModuleMode> modes_;
   std::atomic<std::int64_t> calls_ = 0;
 };
 
@@ -546,7 +532,7 @@ void add_captured_call(PyObject* module) {
       .def(nb::init<const nb::tuple&, const nb::dict&, nb::object, const nb::object&>(), "args"_a, "kwargs"_a,
            "captured"_a, "result"_a.none())
       .def("with_captured", &CapturedCall::with_captured, "captured"_a)
-      .def("guard", &CapturedCall::guard, "guards"_a, "modes"_a)
+      .def("guard", &CapturedCall::guard, "guards"_a)
       .def("fits",
            [](const CapturedCall& self, const nb::tuple& args, const nb::dict& kwargs) {
              TensorList tensors;

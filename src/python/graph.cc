@@ -250,6 +250,7 @@ void add_graph(PyObject* module) {
              if (!found) return {};
              return fmt::format("captured for {}, called with {}", found->captured, found->called);
            })
+      .def("what_changed", &graph::Captured::what_changed)
       .def("with_graph",
            [](const graph::Captured& self, const GraphHandle& other) { return self.with_graph(other.graph); })
       .def("optimize",

@@ -1,5 +1,6 @@
 #include "phlox/graph/graph.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include "error_matching.h"
@@ -8,6 +9,7 @@
 #include "phlox/core/random.h"
 #include "phlox/ops/functions.h"
 #include "phlox/ops/operators.h"
+#include "phlox/ops/primitives/sequence.h"
 
 namespace phlox::graph {
 namespace {
@@ -42,6 +44,31 @@ TEST(Graph, TheTextReadsBack) {
   const std::string text = to_string(*captured.graph);
   EXPECT_EQ(text, to_string(*parse(text)));
   EXPECT_NE(text.find("sort(%x0, dim=1, descending=true, count=4)"), std::string::npos) << text;
+}
+
+TEST(Graph, TextsThatCouldNotBeReadBackAreRefused) {
+  for (const char* name : {"0", "", "a b", "a-b", "1a"}) {
+    const std::string text =
+        fmt::format("graph(%{0}: f32[2]) {{\n%r: f32[2] = relu(%{0})\nreturn %r\n}}\n", name);
+    EXPECT_ERROR(parse(text), GraphError, "is no name of an input");
+    EXPECT_EQ(code_of([&] { parse(text); }), ErrorCode::bad_graph_text);
+  }
+  EXPECT_NO_THROW(parse("graph(%_a1: f32[2]) {\nreturn %_a1\n}\n"));
+  EXPECT_ERROR(parse("graph() {\n%0: seq[] = constant(1)\nreturn %0\n}\n"), GraphError,
+               "a sequence is no constant");
+}
+
+TEST(Graph, ATensorOfAnotherCaptureIsRefused) {
+  Tensor kept;
+  EXPECT_ERROR(trace(
+                   [&](const TensorList& x) -> TensorList {
+                     kept = x[0] * 2;
+                     return {kept};
+                   },
+                   {ones({2})}),
+               GraphError, "is kept by the program");
+  EXPECT_ERROR(trace([&](const TensorList& x) -> TensorList { return {x[0] + kept}; }, {ones({2})}),
+               GraphError, "a tensor of another capture is used");
 }
 
 TEST(Graph, GradientsOfLeavesAndTheirAbsenceAreOutputs) {
@@ -168,6 +195,14 @@ TEST(ControlFlow, Refusals) {
             ErrorCode::wrong_argument_type);
 }
 
+TEST(ControlFlow, SequencesHoldWhatTheyAreSaidToHold) {
+  const Tensor none = make_tensor({}, DType::sequence, Device{}), element = ones({2});
+  EXPECT_ERROR(apply_sequence_push(none, element), GraphError, "a tensor that is no sequence is used as one");
+  const Tensor sequence = apply_sequence_push(apply_sequence_empty(), element);
+  EXPECT_ERROR(apply_sequence_pop(sequence, ones({3})), GraphError,
+               "an element of a sequence is not of the type that is expected");
+}
+
 TEST(ControlFlow, BadRegionsAreRefused) {
   const std::string good =
       "graph(%x: f32[2], %c: bool[]) {\n  %0: f32[2] = cond(%c, %x) (%a: f32[2]) {\n    return %a\n  } (%a: f32[2]) {\n"
@@ -178,6 +213,9 @@ TEST(ControlFlow, BadRegionsAreRefused) {
                                                         {"cond(%c, %x)", "cond(%c)"},
                                                         {"cond(%c, %x)", "relu(%x)"},
                                                         {"cond(%c, %x)", "while_loop(%x)"},
+                                                        {"(%a: f32[2]) {\n    return %a\n  } (%a: f32[2]) {\n"
+                                                         "    %1: f32[2] = relu(%a)\n    return %1\n  }",
+                                                         ""},
                                                         {"} (%a: f32[2]) {", "} (%a: f32[3]) {"}}) {
     std::string text = good;
     text.replace(text.find(from), from.size(), to);

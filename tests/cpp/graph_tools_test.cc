@@ -68,6 +68,21 @@ TEST_F(GraphTools, AChangedGraphIsFound) {
   EXPECT_FALSE(graph::bisect_passes(a, {zeros({3})}, graph::default_pipeline()).has_value());
 }
 
+TEST_F(GraphTools, LargeIntegersAreComparedAsIntegers) {
+  const std::int64_t large = std::int64_t{1} << 60;
+  const auto add = [](std::int64_t number) {
+    return graph::parse(
+        fmt::format("graph(%x: i64[2]) {{\n%0: i64[2] = add(%x, {})\nreturn %0\n}}\n", number));
+  };
+  const Tensor x = full({2}, Scalar(large), DType::int64);
+  EXPECT_FALSE(graph::first_difference(*add(0), *add(0), {x}).has_value());
+  const auto found = graph::first_difference(*add(0), *add(1), {x});
+  ASSERT_TRUE(found.has_value());
+  EXPECT_EQ(found->largest_error, 1);
+  EXPECT_NE(found->text.find("1152921504606846977"), std::string::npos) << found->text;
+  EXPECT_FALSE(graph::first_difference(*add(0), *add(1), {x}, 1).has_value());
+}
+
 TEST_F(GraphTools, APlanTellsItsMemory) {
   const graph::Captured captured = graph::trace(
       [](const TensorList& x) -> TensorList { return {sum(exp(x[0]) * 2)}; }, {ones({1024, 1024})});

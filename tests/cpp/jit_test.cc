@@ -4,6 +4,8 @@
 #include <gtest/gtest.h>
 
 #include "error_matching.h"
+#include "phlox/base/debug.h"
+#include "phlox/core/random.h"
 #include "phlox/graph/control_flow.h"
 #include "phlox/nn/nn.h"
 #include "phlox/ops/functions.h"
@@ -106,6 +108,100 @@ TEST(Jit, SizesAreNotCompiledAnew) {
   EXPECT_LE(step.compile_count(), std::max(first, 2)) << step.symbolic_graph();
   EXPECT_GE(step.capture_count(), 64);
   EXPECT_NE(step.symbolic_graph().find("f32[b,4]"), std::string::npos) << step.symbolic_graph();
+}
+
+TEST(Jit, FollowsChangesOfModules) {
+  manual_seed(2);
+  Net net;
+  const auto function = [&](const Tensor& x) { return net(x); };
+  auto fast = jit(function);
+  const Tensor x = ones({2, 4});
+  std::int64_t hook = 0;
+  const std::pair<const char*, std::function<void()>> changes[] = {
+      {"nothing", [] {}},
+      {"eval()", [&] { net.eval(); }},
+      {"set_parameter()", [&] { net.head.set_parameter("weight", nn::make_parameter(ones({3, 8}))); }},
+      {"a hook",
+       [&] { hook = net.hidden.register_forward_hook([](auto&, auto&, const Tensor& y) { return y * 2; }); }},
+      {"no hook", [&] { net.hidden.remove_hook(hook); }},
+      {"requires_grad_()", [&] { net.requires_grad_(false); }},
+  };
+  for (const auto& [what, change] : changes) {
+    change();
+    for (int i = 0; i < 2; ++i) {
+      const auto state = default_generator().state();
+      const Tensor expected = function(x);
+      default_generator().set_state(state);
+      EXPECT_EQ(fast(x).to_vector<float>(), expected.to_vector<float>()) << what;
+    }
+  }
+  const int captures = fast.capture_count();
+  net.train();
+  net.eval();
+  fast(x);
+  EXPECT_EQ(fast.capture_count(), captures) << "back in a mode that was captured";
+}
+
+TEST(Jit, FollowsSettingsAndLoadedStatesOfOptimizers) {
+  const auto run = [](bool captured) {
+    Tensor p = ones({3});
+    p.set_requires_grad();
+    optim::SGD optimizer({p}, {.lr = 0.1, .momentum = 0.5});
+    const auto step = [&] {
+      optimizer.zero_grad();
+      sum(p * p * p).backward();
+      optimizer.step();
+      return p.detach().clone();
+    };
+    auto fast = jit(step);
+    std::vector<float> seen;
+    const auto twice = [&] {
+      for (int i = 0; i < 2; ++i)
+        seen.push_back((captured ? fast() : step()).select(0, 0).template item<float>());
+    };
+    twice();
+    const StateDict state = [&] {
+      StateDict copy;
+      for (const auto& [name, tensor] : optimizer.state_dict()) copy.set(name, tensor.clone());
+      return copy;
+    }();
+    optimizer.options().weight_decay = 0.3;
+    twice();
+    optimizer.set_momentum(0.9, 0);
+    twice();
+    optimizer.load_state_dict(state);
+    twice();
+    return seen;
+  };
+  EXPECT_EQ(run(true), run(false));
+}
+
+TEST(Jit, CapturesForOneKindOfArgumentsHaveALimit) {
+  nn::Linear layer(2, 2);
+  auto function = jit([&](const Tensor& x) { return layer(x); });
+  const auto change_often = [&] {
+    for (int i = 0; i < 20; ++i) {
+      layer.set_parameter("bias", zeros({2}));
+      function(ones({1, 2}));
+    }
+  };
+  EXPECT_ERROR(change_often(), GraphError,
+               "the settings, parts or hooks of a module changed, 8 times by now");
+  EXPECT_EQ(function.capture_count(), 8);
+}
+
+TEST(Jit, InputsThatLieInTurnsHaveAPlanEach) {
+  auto function = jit([](const Tensor& x) { return relu(x) * 2; });
+  const Tensor rows = randn({3, 4}), columns = randn({4, 3}).t();
+  // Each tells of itself when it is made.
+  const DebugScope talking(4);
+  testing::internal::CaptureStderr();
+  for (int i = 0; i < 6; ++i)
+    for (const Tensor& x : {rows, columns}) EXPECT_TRUE(equal(function(x), relu(x) * 2));
+  const std::string said = testing::internal::GetCapturedStderr();
+  int plans = 0;
+  for (std::size_t at = said.find("plan: "); at != said.npos; at = said.find("plan: ", at + 1)) ++plans;
+  EXPECT_EQ(plans, 2) << said;
 }
 
 }  // namespace

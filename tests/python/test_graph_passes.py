@@ -32,7 +32,7 @@ def test_batch_norm_of_a_trained_network_is_folded():
     x = px.randn(3, 2, 5, 5)
     with px.no_grad():
         traced = px.trace(model, x)
-    fast = traced.optimize([*px.Graph.passes(), "simplify", "remove_dead"])
+    fast = traced.optimize([*px.Graph.passes(), "simplify", "share"])
     assert "addcmul" in traced.graph.operations and "addcmul" not in fast.graph.operations
     px.testing.assert_close(fast(x), traced(x))
 

@@ -69,8 +69,8 @@ def test_diff_shows_what_is_lost_new_and_changed():
 
 
 def test_diff_leaves_out_what_is_far_from_differences():
-    lines = [f"  %{i + 1}: f32[2] = exp(%{i})" for i in range(30)]
-    text = "graph(%0: f32[2]) {\n" + "\n".join(lines) + "\n  return %30\n}\n"
+    lines = [f"  %{i + 1}: f32[2] = exp(%{i or 'x'})" for i in range(30)]
+    text = "graph(%x: f32[2]) {\n" + "\n".join(lines) + "\n  return %30\n}\n"
     changed = text.replace("%16: f32[2] = exp(%15)", "%16: f32[2] = log(%15)")
     shown = px.debug.diff(graph_of(text), graph_of(changed)).splitlines()
     assert shown.count("  ...") == 2 and len(shown) < 12

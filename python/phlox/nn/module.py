@@ -52,12 +52,14 @@ def _add_hook(module, kind, hook, option, prepend=False):
     key = next(_hook_numbers)
     hooks = module.__dict__.get(kind, {})
     module.__dict__[kind] = {key: (hook, option), **hooks} if prepend else {**hooks, key: (hook, option)}
+    module._change_configuration()
     number = None
     if kind != "_backward_hooks" and type(module) is _bound_class(type(module)):
         number = module._register_hook(key, kind == "_forward_pre_hooks", prepend)  # C++ code may call it
 
     def remove():
         module.__dict__.get(kind, {}).pop(key, None)
+        module._change_configuration()
         if number is not None:
             module._remove_hook(number)
 

@@ -90,26 +90,35 @@ MemoryPlan Captured::memory_plan(const TensorList& given) const {
   return Plan(graph, inputs_for(given), donations(), Plan::Kind::memory).memory();
 }
 
+std::shared_ptr<Plan> Captured::plan_for(const TensorList& inputs) const {
+  constexpr std::size_t most_layouts = 8;
+  const bool watched = is_watched();
+  std::shared_ptr<const Plans>& kept = watched ? watched_plans_ : plans_;
+  const std::shared_ptr<const Plans> known = std::atomic_load(&kept);
+  if (known)
+    for (const std::shared_ptr<Plan>& plan : *known)
+      if (plan->fits(inputs)) return plan;
+  const auto plan =
+      std::make_shared<Plan>(graph, inputs, donations(), watched ? Plan::Kind::watched : Plan::Kind::plain);
+  auto more = known ? std::make_shared<Plans>(*known) : std::make_shared<Plans>();
+  if (more->size() >= most_layouts) more->erase(more->begin());
+  more->push_back(plan);
+  std::atomic_store(&kept, std::shared_ptr<const Plans>(std::move(more)));
+  if (debug_level() >= 4)
+    debug_log(fmt::format("plan: {} nodes as {} steps, {} in between", graph->nodes().size(),
+                          plan->step_count(), readable_bytes(plan->arena_bytes())));
+  if (debug_level() >= 5) debug_log(to_string(plan->memory()));
+  return plan;
+}
+
 TensorList Captured::compute(const TensorList& inputs) const {
   const auto node_by_node = [&] {
     TensorList outputs = execute(*graph, inputs);
     give_memory(inputs, outputs, nullptr);
     return outputs;
   };
-  const int level = debug_level();
-  if (interpreters() || level >= 6) return node_by_node();  // to see each primitive
-  const bool watched = is_watched();
-  std::shared_ptr<Plan>& kept = watched ? watched_plan_ : plan_;
-  std::shared_ptr<Plan> plan = std::atomic_load(&kept);
-  if (!plan || !plan->fits(inputs)) {
-    plan =
-        std::make_shared<Plan>(graph, inputs, donations(), watched ? Plan::Kind::watched : Plan::Kind::plain);
-    std::atomic_store(&kept, plan);
-    if (level >= 4)
-      debug_log(fmt::format("plan: {} nodes as {} steps, {} in between", graph->nodes().size(),
-                            plan->step_count(), readable_bytes(plan->arena_bytes())));
-    if (level >= 5) debug_log(to_string(plan->memory()));
-  }
+  if (interpreters() || debug_level() >= 6) return node_by_node();  // to see each primitive
+  const std::shared_ptr<Plan> plan = plan_for(inputs);
   auto outputs = plan->run(inputs);
   if (!outputs) return node_by_node();  // another thread runs the plan
   // In its place already: the input itself.
@@ -157,6 +166,7 @@ TensorList Captured::run_on(const TensorList& given, TensorList inputs) const {
   const bool recording = gradients_enabled();
   if (interpreters())  // which must not take them for those of the program, with gradients
     for (Tensor& input : inputs) input = shallow_alias(input);
+  const std::optional<Operands> operands = recording ? operands_for(given, inputs) : std::nullopt;
   TensorList outputs = compute(inputs);
 
   NoGrad no_grad;
@@ -198,9 +208,9 @@ TensorList Captured::run_on(const TensorList& given, TensorList inputs) const {
   }
   TensorList returned;
   for (const Result& result : results) returned.push_back(place(result));
-  if (recording) {
+  if (operands) {
     EnableGrad enable;
-    record(given, inputs, returned);
+    record(*operands, returned);
   }
   return returned;
 }
@@ -231,9 +241,10 @@ class CallNode final : public GraphNode {
 
 }  // namespace
 
-void Captured::record(const TensorList& given, const TensorList& inputs, const TensorList& returned) const {
+std::optional<Captured::Operands> Captured::operands_for(const TensorList& given,
+                                                         const TensorList& inputs) const {
   const auto is_differentiable = [](const Result& result) { return result.differentiable; };
-  if (std::none_of(results.begin(), results.end(), is_differentiable)) return;
+  if (std::none_of(results.begin(), results.end(), is_differentiable)) return {};
   TensorList operands;
   for (const Tensor& input : inputs)
     operands.push_back(input.impl()->autograd ? shallow_alias(input) : input);
@@ -255,16 +266,23 @@ void Captured::record(const TensorList& given, const TensorList& inputs, const T
     edges[i] = gradient_edge(original);
     any = true;
   }
-  if (!any) return;
+  if (!any) return {};
   if (!own_gradient.empty())
     fail<GraphError>(ErrorCode::not_capturable, "gradients of a captured function do not go through {}",
                      own_gradient)
         .hint("call backward() inside of the captured function")
         .raise();
+  for (std::size_t i = 0; i < operands.size(); ++i)
+    if (overwritten_[i]) operands[i] = operands[i].clone();
+  return Operands{std::move(operands), std::move(edges)};
+}
+
+void Captured::record(const Operands& operands, const TensorList& returned) const {
   std::vector<int> outputs;
   for (const Result& result : results)
     if (result.differentiable) outputs.push_back(result.output);
-  const auto node = Reference<GradientNode>::adopt(new CallNode(graph, outputs, operands, edges));
+  const auto node =
+      Reference<GradientNode>::adopt(new CallNode(graph, outputs, operands.tensors, operands.edges));
   int next = 0;
   for (std::size_t i = 0; i < results.size(); ++i)
     if (results[i].differentiable) set_history(returned[i], node, next++);
@@ -273,9 +291,31 @@ void Captured::record(const TensorList& given, const TensorList& inputs, const T
 Captured Captured::with_graph(GraphPointer other) const {
   Captured result = *this;
   result.set_graph(std::move(other));
-  result.plan_ = result.watched_plan_ = nullptr;
+  result.plans_ = result.watched_plans_ = nullptr;
   return result;
 }
+
+namespace {
+
+// Which inputs of a graph results that gradients flow to depend on.
+std::vector<bool> needed_for_gradients(const Graph& graph, const std::vector<Captured::Result>& results) {
+  std::vector<bool> needed(graph.nodes().size(), false);
+  const auto need = [&](const Value& value) {
+    needed[static_cast<std::size_t>(value.node->number())] = true;
+  };
+  for (const Captured::Result& result : results)
+    if (result.differentiable) need(graph.outputs()[static_cast<std::size_t>(result.output)]);
+  for (auto node = graph.nodes().rbegin(); node != graph.nodes().rend(); ++node)
+    if (needed[static_cast<std::size_t>((*node)->number())])
+      for (const Input& input : (*node)->inputs())
+        if (const auto* value = std::get_if<Value>(&input)) need(*value);
+  std::vector<bool> inputs;
+  for (const Value& input : graph.inputs())
+    inputs.push_back(needed[static_cast<std::size_t>(input.node->number())]);
+  return inputs;
+}
+
+}  // namespace
 
 void Captured::set_graph(GraphPointer other) {
   graph = std::move(other);
@@ -283,6 +323,10 @@ void Captured::set_graph(GraphPointer other) {
   add_constants(*graph, constants_);
   written_.assign(sources.size(), 0);
   for (const Write& write : writes) written_[static_cast<std::size_t>(write.source)] = 1;
+  const std::vector<bool> needed = needed_for_gradients(*graph, results);
+  overwritten_.assign(sources.size(), 0);
+  for (std::size_t i = 0; i < sources.size(); ++i)
+    overwritten_[i] = written_[i] && !sources[i].is_state() && needed[i];
   for (Result& result : results) lay_out(result);
   for (Gradient& gradient : gradients)
     if (gradient.after) lay_out(*gradient.after);
@@ -295,12 +339,14 @@ Captured trace(const std::function<TensorList(const TensorList&)>& function, con
   {
     TensorList results;
     const HistoryJournal journal;
+    const Configuration::Collector collector;
     {
       InterpreterScope active(tracer);
       thread_mode.capture = tracer.number();
       results = function(tracer.arguments());
     }
     captured = tracer.finish(results);
+    captured.configurations = collector.used();
   }
   tracer.check_nothing_escaped();
   if (debug_level() >= 4)

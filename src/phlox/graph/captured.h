@@ -10,6 +10,7 @@
 #include <functional>
 #include <optional>
 
+#include "phlox/graph/configuration.h"
 #include "phlox/graph/graph.h"
 
 namespace phlox::graph {
@@ -30,7 +31,8 @@ struct Source {
   Strides strides = {};
   std::int64_t offset = 0;
   bool exact = false;
-  bool absolute = false;  // as_strided() counted elements from the beginning of the memory
+  bool absolute = false;       // as_strided() counted elements from the beginning of the memory
+  bool requires_grad = false;  // the tensor, where it is no argument
 };
 
 class Plan;
@@ -90,6 +92,25 @@ struct Captured {
     int source = -1;  // the memory of the gradient, where the graph reads it
   };
   std::vector<ExpectedGradient> expected_gradients;
+  // Hooks of leaves that got gradients: what they do is in the graph.
+  struct ExpectedHooks {
+    Tensor leaf;
+    int argument = -1;  // the leaf is this argument
+    std::uint64_t hooks = 0;
+  };
+  std::vector<ExpectedHooks> expected_hooks;
+
+  // What the function depended on besides tensors: modules and optimisers that ran, and whether tensors around it require
+  // gradients. A trace keeps to it; who captures again when the program changes asks what_changed().
+  std::vector<Configuration::Used> configurations;
+  struct ExpectedFlag {
+    Tensor tensor;
+    bool requires_grad;
+  };
+  std::vector<ExpectedFlag> expected_flags;
+  bool is_current() const;
+  // "a module changed between train() and eval()"; nothing while is_current().
+  std::optional<std::string> what_changed() const;
 
   // What is not as it was in the capture, where that matters: dtypes, shapes, which share memory, whether gradients are
   // there, how views that are results lie.
@@ -124,11 +145,22 @@ struct Captured {
   std::vector<Donation> donations() const;
   friend class Tracer;
   void set_graph(GraphPointer other);
-  void record(const TensorList& given, const TensorList& inputs, const TensorList& returned) const;
-  // The plan for the layout of the inputs that the last run had.
-  mutable std::shared_ptr<Plan> plan_, watched_plan_;
+  // What the tape saves for gradients of the results: the inputs before the graph writes any. Nothing if there is nothing
+  // to follow backwards.
+  struct Operands {
+    TensorList tensors;
+    std::vector<Edge> edges;
+  };
+  std::optional<Operands> operands_for(const TensorList& given, const TensorList& inputs) const;
+  void record(const Operands& operands, const TensorList& returned) const;
+  std::shared_ptr<Plan> plan_for(const TensorList& inputs) const;
+
+  // Plans for the layouts of inputs that the last runs had; one for others takes the place of the oldest.
+  using Plans = std::vector<std::shared_ptr<Plan>>;
+  mutable std::shared_ptr<const Plans> plans_, watched_plans_;
   std::vector<const Storage*> constants_;  // memory of the graph's constants
   std::vector<char> written_;              // whether each source is
+  std::vector<char> overwritten_;          // and results that gradients flow to depend on what it was
 };
 
 // Calls the function once, with arguments like the examples, and notes what it does with tensors. Its Python or C++ code

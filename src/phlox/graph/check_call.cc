@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <bit>
 
-#include "phlox/graph/captured.h"
+#include "phlox/graph/tracer.h"
 
 namespace phlox::graph {
 namespace {
@@ -50,6 +50,19 @@ std::string layout(const Strides& strides, std::int64_t offset) {
 
 }  // namespace
 
+const GradientNode::Hooks* existing_hooks(const Tensor& leaf) {
+  const AutogradRecord* record = leaf.impl()->autograd;
+  return record && record->accumulator ? record->accumulator->existing_hooks() : nullptr;
+}
+
+std::uint64_t number_of_hooks(const Tensor& leaf) {
+  std::uint64_t all = 0;
+  if (const GradientNode::Hooks* hooks = existing_hooks(leaf))
+    for (const auto* each : {&hooks->before, &hooks->after})
+      for (const auto& [number, hook] : *each) all = all * 31 + static_cast<std::uint64_t>(number) + 1;
+  return all;
+}
+
 void Captured::Misfit::raise() const {
   auto error = fail<GraphError>(ErrorCode::not_capturable, "the function was captured for other inputs");
   if (tensor.defined()) error.detail("tensor", describe(tensor));
@@ -57,6 +70,21 @@ void Captured::Misfit::raise() const {
       .detail("called with", called)
       .hint("capture it again for these")
       .raise();
+}
+
+bool Captured::is_current() const {
+  return std::all_of(configurations.begin(), configurations.end(),
+                     [](const auto& used) { return used.holds(); }) &&
+         std::all_of(expected_flags.begin(), expected_flags.end(), [](const ExpectedFlag& expected) {
+           return expected.tensor.requires_grad() == expected.requires_grad;
+         });
+}
+
+std::optional<std::string> Captured::what_changed() const {
+  for (const Configuration::Used& used : configurations)
+    if (!used.holds()) return used.difference();
+  if (!is_current()) return "requires_grad of a tensor changed";
+  return {};
 }
 
 std::optional<Captured::Misfit> Captured::misfit(const TensorList& given) const {
@@ -75,6 +103,13 @@ std::optional<Captured::Misfit> Captured::find_misfit(const TensorList& given,
     if (!inputs[i].defined()) return Misfit{sources[i].tensor, wanted(), "no gradient"};
     if (!sources[i].flat && !has_type(inputs[i], type)) return Misfit{{}, wanted(), describe(inputs[i])};
   }
+  // Gradients that were not wanted in the capture are not part of it, and those that were go on being made.
+  const bool makes_gradients = !gradients.empty() || !expected_gradients.empty();
+  const auto gradient_misfit = [&](const Tensor& tensor, bool captured) -> std::optional<Misfit> {
+    const bool now = tensor.requires_grad();
+    if (now == captured || !(makes_gradients || (now && gradients_enabled()))) return {};
+    return Misfit{tensor, fmt::format("requires_grad={}", captured), fmt::format("requires_grad={}", now)};
+  };
   for (std::size_t i = 0; i < arguments.size(); ++i) {
     const Argument& argument = arguments[i];
     const Tensor& tensor = given[i];
@@ -84,12 +119,7 @@ std::optional<Captured::Misfit> Captured::find_misfit(const TensorList& given,
     const auto first = static_cast<std::size_t>(source.argument);
     if (!tensor.shares_storage_with(given[first]))
       return Misfit{tensor, "arguments that share memory", "arguments that do not"};
-    // Gradients that were not wanted in the capture are not part of it.
-    const bool wants_more = tensor.requires_grad() && !argument.requires_grad;
-    if ((wants_more && (gradients_enabled() || !gradients.empty())) ||
-        (argument.requires_grad != tensor.requires_grad() && !expected_gradients.empty()))
-      return Misfit{tensor, fmt::format("requires_grad={}", argument.requires_grad),
-                    fmt::format("requires_grad={}", tensor.requires_grad())};
+    if (auto misfit = gradient_misfit(tensor, argument.requires_grad)) return misfit;
     if (argument.requires_grad && argument.leaf != static_cast<int>(i) &&
         tensor.unsafe_impl() != given[static_cast<std::size_t>(argument.leaf)].unsafe_impl())
       return Misfit{tensor, "the same tensor twice", "two tensors"};
@@ -103,6 +133,12 @@ std::optional<Captured::Misfit> Captured::find_misfit(const TensorList& given,
   for (std::size_t i = 0; i < sources.size(); ++i) {
     const Source& source = sources[i];
     if (source.is_state()) continue;
+    if (source.argument < 0 && !source.gradient) {
+      if (auto misfit = gradient_misfit(source.tensor, source.requires_grad)) return misfit;
+      if (source.exact && !source.flat && !same_strides(source.tensor, source.strides))
+        return Misfit{source.tensor, layout(source.strides, source.offset),
+                      layout(source.tensor.strides(), source.tensor.storage_offset())};
+    }
     if (source.gradient && (source.exact || source.flat)) {
       const Tensor& leaf =
           source.argument < 0 ? source.tensor : given[static_cast<std::size_t>(source.argument)];
@@ -134,6 +170,12 @@ std::optional<Captured::Misfit> Captured::find_misfit(const TensorList& given,
                     now.defined() ? "a gradient" : "no gradient"};
     if (expected.source >= 0 && !now.shares_storage_with(inputs[static_cast<std::size_t>(expected.source)]))
       return Misfit{leaf, "a gradient that is also used in another way", "another gradient"};
+  }
+  for (const ExpectedHooks& expected : expected_hooks) {
+    const Tensor& leaf =
+        expected.argument < 0 ? expected.leaf : given[static_cast<std::size_t>(expected.argument)];
+    if (number_of_hooks(leaf) != expected.hooks)
+      return Misfit{leaf, expected.hooks ? "its hooks" : "no hooks", "other hooks"};
   }
   return {};
 }

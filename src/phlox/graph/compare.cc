@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <concepts>
 #include <deque>
 #include <map>
 
@@ -242,11 +243,6 @@ class Differ {
 
 // --- values
 
-Tensor as_doubles(const Tensor& tensor) {
-  const Tensor real = is_complex(tensor.dtype()) ? view_as_real(tensor) : tensor;
-  return real.to(DType::float64);
-}
-
 // How two tensors of one type differ.
 struct Comparison {
   std::int64_t count = 0, first = -1, elements = 0;
@@ -254,22 +250,42 @@ struct Comparison {
   std::string examples;
 
   Comparison(const Tensor& a, const Tensor& b, double tolerance) : elements(a.numel()) {
-    const std::vector<double> left = as_doubles(a).to_vector<double>(),
-                              right = as_doubles(b).to_vector<double>();
-    const bool whole = is_integer(a.dtype()) || a.dtype() == DType::bool_;
-    int shown = 0;
+    const bool is_whole = is_integer(a.dtype()) || a.dtype() == DType::bool_;
+    if (a.dtype() == DType::uint64) compare<std::uint64_t>(a, b, tolerance);
+    else if (is_whole) compare<std::int64_t>(a, b, tolerance);
+    else
+      compare<double>(is_complex(a.dtype()) ? view_as_real(a) : a,
+                      is_complex(b.dtype()) ? view_as_real(b) : b, tolerance);
+  }
+
+ private:
+  static double distance(double x, double y) {
+    if (std::isnan(x) && std::isnan(y)) return 0;
+    const double error = std::abs(x - y);
+    return std::isnan(error) ? std::numeric_limits<double>::infinity() : error;
+  }
+  template <std::integral Number>
+  static double distance(Number x, Number y) {
+    const auto [low, high] = std::minmax(x, y);
+    return static_cast<double>(static_cast<std::uint64_t>(high) - static_cast<std::uint64_t>(low));
+  }
+  static bool is_other_zero(double x, double y) { return x == y && std::signbit(x) != std::signbit(y); }
+  template <std::integral Number>
+  static bool is_other_zero(Number, Number) {
+    return false;
+  }
+
+  // As numbers that hold all of the dtype's.
+  template <class Number>
+  void compare(const Tensor& a, const Tensor& b, double tolerance) {
+    const auto left = a.to(dtype_of<Number>).template to_vector<Number>(),
+               right = b.to(dtype_of<Number>).template to_vector<Number>();
     for (std::size_t i = 0; i < left.size(); ++i) {
-      const double x = left[i], y = right[i];
-      if (std::isnan(x) && std::isnan(y)) continue;
-      const bool same_bits = x == y && std::signbit(x) == std::signbit(y);
-      if (same_bits) continue;
-      double error = std::abs(x - y);
-      if (std::isnan(error)) error = std::numeric_limits<double>::infinity();
-      if (tolerance > 0 ? error <= tolerance : whole && x == y) continue;
-      ++count;
-      if (first < 0) first = static_cast<std::int64_t>(i);
+      const double error = distance(left[i], right[i]);
+      if (error <= tolerance && !(tolerance == 0 && is_other_zero(left[i], right[i]))) continue;
+      if (count++ == 0) first = static_cast<std::int64_t>(i);
       largest = std::max(largest, error);
-      if (++shown <= 3) examples += fmt::format("\n    element {}: {} and {}", i, x, y);
+      if (count <= 3) examples += fmt::format("\n    element {}: {} and {}", i, left[i], right[i]);
     }
   }
 };

@@ -41,6 +41,20 @@ std::string family_of(const TensorList& arguments) {
   return key;
 }
 
+// For arguments of one kind.
+constexpr std::size_t most_captures = 8;
+
+void check_room(const std::vector<std::shared_ptr<const graph::Captured>>& captures,
+                const TensorList& arguments) {
+  if (captures.size() < most_captures) return;
+  std::string why = captures.back()->what_changed().value_or("");
+  if (const auto misfit = captures.back()->misfit(arguments); why.empty() && misfit)
+    why = fmt::format("captured for {}, called with {}", misfit->captured, misfit->called);
+  fail<GraphError>(ErrorCode::not_capturable, "jit: {}, {} times by now", why, most_captures)
+      .hint("keep what changes in a tensor that is written in place, or capture a function for each setting")
+      .raise();
+}
+
 }  // namespace
 
 DisableJit::DisableJit() { ++disabled; }
@@ -54,10 +68,13 @@ TensorList detail::JitCache::run(const std::function<TensorList(const TensorList
   {
     std::lock_guard lock(mutex_);
     auto& captures = captures_[key_of(arguments)];
-    const auto fits = [&](const auto& captured) { return !captured->misfit(arguments); };
+    const auto fits = [&](const auto& captured) {
+      return captured->is_current() && !captured->misfit(arguments);
+    };
     if (const auto entry = std::find_if(captures.begin(), captures.end(), fits); entry != captures.end()) {
       found = *entry;
     } else {
+      check_room(captures, arguments);
       try {
         const graph::Captured captured = graph::trace(function, arguments);
         found = std::make_shared<graph::Captured>(optimized(captured));

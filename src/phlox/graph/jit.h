@@ -11,10 +11,10 @@
 //   step(x2, y2);                    // the same graph, if shapes and dtypes are the same
 //
 // The function takes tensors and gives a tensor, a std::vector or std::tuple of tensors, or nothing. It is captured when
-// it meets other shapes, dtypes or gradient modes than before; captures that differ in sizes only are one graph
-// (graph/symbolic.h), which compile_count() counts. What else it reads (numbers, settings of optimisers,
-// train() and eval()) is decided when it is captured, since C++ cannot watch it: capture another function for another
-// setting. Branches and loops on the values of tensors are cond(), while_loop() and for_loop().
+// it meets other shapes, dtypes or gradient modes than before, and when modules or optimisers that it runs have changed:
+// train() and eval(), parts, hooks, set_parameter(), settings by options(). Captures that differ in sizes only are one
+// graph (graph/symbolic.h), which compile_count() counts. Other numbers that it reads are decided when it is captured,
+// since C++ cannot watch them: capture another function for another setting. Branches and loops on the values of tensors are cond(), while_loop() and for_loop().
 //
 // Throws GraphError where the function asks for the values of tensors. disable_jit() runs everything eagerly.
 #pragma once

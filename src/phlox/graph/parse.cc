@@ -1,6 +1,8 @@
 // Reads the text form of a graph.
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <cctype>
 #include <map>
 
 #include "phlox/graph/graph.h"
@@ -89,6 +91,12 @@ class Parser {
     return entry->second;
   }
 
+  static bool is_name(std::string_view text) {
+    const auto is_letter = [](char c) { return std::isalpha(static_cast<unsigned char>(c)) || c == '_'; };
+    const auto is_part = [&](char c) { return is_letter(c) || std::isdigit(static_cast<unsigned char>(c)); };
+    return !text.empty() && is_letter(text[0]) && std::all_of(text.begin(), text.end(), is_part);
+  }
+
   // From "(%x: f32[2]) {" to the line of "}"; what follows there is left in rest_.
   GraphPointer body(std::string_view header) {
     if (++depth_ > most_nested) fail_here("graphs are nested too deeply");
@@ -97,6 +105,8 @@ class Parser {
       fail_here("a graph begins with (%x: f32[2,3], ...) {");
     for (std::string_view item : split_list(header.substr(1, header.size() - 4))) {
       auto [name, type] = declaration(item);
+      // Numbers are the names that nodes get when the graph is written.
+      if (!is_name(name)) fail_here(fmt::format("%{} is no name of an input: letters, then digits", name));
       define(scope, name, scope.builder.input(type, name));
     }
     for (;;) {
@@ -161,6 +171,7 @@ class Parser {
                 const std::vector<std::string_view>& items) {
     if (results.size() != 1) fail_here("a constant is one value");
     const Type& type = results[0].second;
+    if (type.dtype == DType::sequence) fail_here("a sequence is no constant");
     Tensor data;
     if (items.size() == 1 && items[0].starts_with("@")) {
       const auto position = scalar_from(items[0].substr(1));

@@ -126,7 +126,14 @@ Tracer::Tracer(const TensorList& examples, Tracer* parent, bool linked_state)
     Tensor alias = parent_ ? abstract_tensor(type_of(example)) : shallow_alias(example);
     if (parent_ && is_differentiable(example.dtype()) && (example.requires_grad() || linked_state))
       alias = linked(alias);
-    else if (example.requires_grad()) alias.set_requires_grad();
+    else if (example.requires_grad()) {
+      alias.set_requires_grad();
+      if (const GradientNode::Hooks* hooks = existing_hooks(example)) {
+        GradientNode::Hooks& own = gradient_edge(alias).node->hooks();
+        own.before = hooks->before;
+        own.after = hooks->after;
+      }
+    }
     if (const Tensor gradient = parent_ ? Tensor() : example.grad(); gradient.defined())
       alias.set_grad(gradient);
     arguments_.push_back(alias);
@@ -572,14 +579,33 @@ void Tracer::require_decisive_layouts(const TensorList& results) {
         input.written > decision.input_written || result.written > decision.result_written;
     const int others = input.source >= 0 ? 1 : uses[&input] - (&input == &result ? 1 : 0);
     if (!is_written && !(others > 0 && uses[&result] > 0)) continue;
-    if (input.source >= 0) {
-      sources_[static_cast<std::size_t>(input.source)].exact = true;
-      continue;
-    }
-    // Layouts of values in between follow from those of what is around.
-    for (Source& source : sources_) source.exact = true;
-    break;
+    require_layout(input);
   }
+}
+
+void Tracer::require_layout(const Memory& memory, bool offset) {
+  if (memory.source >= 0) {
+    Source& source = sources_[static_cast<std::size_t>(memory.source)];
+    source.exact = true;
+    source.absolute = source.absolute || offset;
+    if (parent_ && parent_->knows(Tensor(memory.holder)))
+      parent_->note_layout_read(Tensor(memory.holder), offset);
+    return;
+  }
+  for (Tracer* tracer = this; tracer; tracer = tracer->parent_)
+    for (Source& source : tracer->sources_) source.exact = true;
+}
+
+void Tracer::note_layout_read(const Tensor& tensor, bool offset) {
+  require_layout(memory_of(tensor), offset);
+}
+
+void Tracer::note_flag_read(const Tensor& tensor) {
+  if (parent_) return parent_->note_flag_read(tensor);
+  // Those of other tensors follow.
+  if (!tensor.impl()->has_data() || tensor.impl()->storage->capture == number_ || argument_of(tensor) >= 0)
+    return;
+  expected_flags_.push_back({tensor, tensor.requires_grad()});
 }
 
 // A tensor with data that the function made itself is the same in the beginning of each call.
@@ -719,6 +745,11 @@ Captured Tracer::finish(const TensorList& results, bool by_value) {
   }
   for (const Stream& stream : streams_) captured.writes.push_back({stream.source, add_output(stream.state)});
   for (const Value& value : required_) captured.required.push_back(add_output(value));
+  for (Source& source : sources_)
+    if (source.argument < 0 && source.tensor.defined()) source.requires_grad = source.tensor.requires_grad();
+  for (const GradientSlot& slot : gradients_)
+    captured.expected_hooks.push_back({slot.leaf, argument_of(slot.leaf), number_of_hooks(slot.leaf)});
+  captured.expected_flags = expected_flags_;
   restore();
   captured.sources = sources_;
   captured.arguments = argument_looks_;

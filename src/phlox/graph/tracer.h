@@ -17,6 +17,11 @@ namespace phlox::graph {
 // All elements of a tensor's memory in their order there.
 Tensor flat_view(const Tensor& tensor);
 
+// The hooks that a leaf's gradient passes; null if there never were any.
+const GradientNode::Hooks* existing_hooks(const Tensor& leaf);
+// A number for them, unlike for others; 0 without any.
+std::uint64_t number_of_hooks(const Tensor& leaf);
+
 // Of the input for a state: that of a generator, or the count of effects.
 Type state_type(const Source& source);
 
@@ -34,6 +39,9 @@ class Tracer final : public Interpreter {
   // they were before it.
   // With `by_value`, results are outputs even where they look at memory around the function.
   Captured finish(const TensorList& results, bool by_value = false);
+  // The program has asked how the tensor lies, or whether it requires gradients, and goes on by the answer.
+  void note_layout_read(const Tensor& tensor, bool offset = false);
+  void note_flag_read(const Tensor& tensor);
   // Throws GraphError when tensors without values are still held by the program.
   void check_nothing_escaped() const;
 
@@ -140,6 +148,8 @@ class Tracer final : public Interpreter {
   // Gives variables of a loop that are written in place their last values; these are the results then,
   // without the checks.
   TensorList keep_in_place(const TensorList& state, const std::vector<bool>& in_place, TensorList results);
+  // Marks the source that this is, or all, as values in between lie as follows from how those around do.
+  void require_layout(const Memory& memory, bool offset = false);
   // Marks sources whose layout has decided what shares memory, where that shows.
   void require_decisive_layouts(const TensorList& results);
   void refuse_shared_history(const Memory& memory) const;
@@ -184,6 +194,7 @@ class Tracer final : public Interpreter {
   std::vector<GradientSlot> gradients_;
   std::vector<Stream> streams_;
   std::vector<LayoutDecision> layout_decisions_;
+  std::vector<Captured::ExpectedFlag> expected_flags_;
   std::vector<Value> required_;
   std::unordered_map<const Node*, bool> carries_;
   std::uint64_t first_sequence_;  // of nodes in the tape that the function makes
@@ -197,5 +208,15 @@ class Tracer final : public Interpreter {
 
 // The one that captures what this thread does now; null if none does.
 Tracer* active_tracer();
+
+// For those who show tensors to a program: it has asked how this one lies, or whether it requires gradients.
+inline void note_layout_read(const Tensor& tensor, bool offset = false) {
+  if (Tracer* tracer = active_tracer()) [[unlikely]]
+    tracer->note_layout_read(tensor, offset);
+}
+inline void note_flag_read(const Tensor& tensor) {
+  if (Tracer* tracer = active_tracer()) [[unlikely]]
+    tracer->note_flag_read(tensor);
+}
 
 }  // namespace phlox::graph

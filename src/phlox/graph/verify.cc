@@ -33,6 +33,8 @@ class Verifier {
     if (node.types().empty() && node.kind() != NodeKind::operation) broken(node, "it has no type");
     if (node.kind() == NodeKind::constant && type_of(node.constant()) != node.types()[0])
       broken(node, "its type is not that of its data");
+    if (node.kind() == NodeKind::constant && node.types()[0].dtype == DType::sequence)
+      broken(node, "a sequence is no constant");
     if (node.kind() != NodeKind::operation) {
       if (!node.inputs().empty()) broken(node, "only operations have inputs");
       return;

@@ -87,6 +87,7 @@ Module::~Module() {
 }
 
 void Module::forget(const Module* part) {
+  configuration_.change();
   std::erase_if(parts_, [&](const Part& known) { return known.module == part && !known.owner; });
 }
 
@@ -128,6 +129,7 @@ std::string name_of_running(const RunningPart& innermost) {
 
 RunningModule::RunningModule(const Module& module) : part_{running_part, &module, name_of_running} {
   running_part = &part_;
+  module.configuration().note_use("a module");
 }
 RunningModule::~RunningModule() { running_part = part_.outer; }
 
@@ -193,27 +195,32 @@ void Module::check_part(const std::string& name, const Module& part) const {
 
 void Module::register_parameter(const std::string& name, Tensor* member) {
   check_new_name(name);
+  configuration_.change();
   parameters_.push_back({name, member, {}});
 }
 
 void Module::register_parameter(const std::string& name, const Tensor& value) {
   check_new_name(name);
+  configuration_.change();
   parameters_.push_back({name, nullptr, value});
 }
 
 void Module::register_buffer(const std::string& name, Tensor* member, bool persistent) {
   check_new_name(name);
+  configuration_.change();
   buffers_.push_back({name, member, {}, persistent});
 }
 
 void Module::register_buffer(const std::string& name, const Tensor& value, bool persistent) {
   check_new_name(name);
+  configuration_.change();
   buffers_.push_back({name, nullptr, value, persistent});
 }
 
 void Module::register_module(const std::string& name, Module& part) {
   check_new_name(name);
   check_part(name, part);
+  configuration_.change();
   parts_.push_back({name, &part, nullptr});
   part.parents_.push_back(this);
 }
@@ -224,18 +231,21 @@ void Module::register_module(const std::string& name, std::shared_ptr<Module> pa
   if (!module)
     fail<ValueError>(ErrorCode::module_misuse, "{}: the part \"{}\" is null", type_name(), name).raise();
   check_part(name, *module);
+  configuration_.change();
   parts_.push_back({name, module, std::move(part)});
 }
 
 void Module::set_parameter(const std::string& name, const Tensor& value) {
   auto slot = find_named(parameters_, name);
   if (slot == parameters_.end()) raise_unknown(*this, name);
+  configuration_.change();
   slot->tensor() = value;
 }
 
 void Module::set_buffer(const std::string& name, const Tensor& value) {
   auto slot = find_named(buffers_, name);
   if (slot == buffers_.end()) raise_unknown(*this, name);
+  configuration_.change();
   slot->tensor() = value;
 }
 
@@ -244,12 +254,14 @@ void Module::set_module(const std::string& name, Module& part) {
   if (known == parts_.end()) raise_unknown(*this, name);
   if (known->module == &part) return;
   check_part(name, part);
+  configuration_.change();
   if (!known->owner) erase_one(known->module->parents_, this);
   *known = {name, &part, nullptr};
   part.parents_.push_back(this);
 }
 
 void Module::unregister(const std::string& name) {
+  configuration_.change();
   const auto named = [&](const auto& slot) { return slot.name == name; };
   if (auto part = find_named(parts_, name); part != parts_.end()) {
     if (!part->owner) erase_one(part->module->parents_, this);
@@ -442,7 +454,7 @@ StateDifference Module::load_state_dict(const StateDict& state, bool strict) {
 // --- settings
 
 void Module::train(bool on) {
-  training_ = on;
+  set_training(on);
   for (const Part& part : parts_) part.module->train(on);
 }
 
@@ -497,6 +509,7 @@ void Module::change_hooks(const std::function<void(Hooks&)>& change) {
   const bool any = !changed->before.empty() || !changed->after.empty();
   old = std::exchange(hooks_, any ? std::move(changed) : nullptr);
   has_hooks_.store(any, std::memory_order_release);
+  configuration_.change();
 }
 
 std::int64_t Module::register_forward_pre_hook(PreHook hook, bool prepend) {

@@ -27,6 +27,7 @@
 #include <vector>
 
 #include "phlox/core/tensor.h"
+#include "phlox/graph/configuration.h"
 #include "phlox/io/state_dict.h"
 
 namespace phlox::nn {
@@ -90,7 +91,10 @@ class Module {
   // --- settings of the module and all its parts
   bool training() const { return training_; }
   // Of this module alone; train() is what one usually wants.
-  void set_training(bool on) { training_ = on; }
+  void set_training(bool on) {
+    training_ = on;
+    configuration_.set_mode(on);
+  }
   // Modules such as Dropout and BatchNorm behave differently in training.
   virtual void train(bool on = true);
   void eval() { train(false); }
@@ -114,6 +118,10 @@ class Module {
   std::int64_t register_forward_hook(Hook hook, bool prepend = false);
   void remove_hook(std::int64_t number);
   bool has_hooks() const { return has_hooks_.load(std::memory_order_acquire); }
+
+  // What captured functions notice of the module: what is registered, hooks, and whether it is in training.
+  graph::Configuration& configuration() { return configuration_; }
+  const graph::Configuration& configuration() const { return configuration_; }
 
   // --- text
   // The name of the class.
@@ -189,6 +197,7 @@ class Module {
   std::shared_ptr<const Hooks> hooks_;  // null when there are none
   std::atomic<bool> has_hooks_ = false;
   bool training_ = true;
+  graph::Configuration configuration_{true};
 };
 
 // A parameter: a tensor that requires gradients and shares no history.

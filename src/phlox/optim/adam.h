@@ -53,7 +53,9 @@ class Adam : public OptimizerOf<AdamOptions, AdamState> {
   explicit Adam(ParameterGroups groups);
   void add_param_group(const std::vector<Tensor>& parameters, const AdamOptions& options) override;
   double momentum(std::size_t group) const override { return options_[group].betas.first; }
-  void set_momentum(double momentum, std::size_t group) override { options_[group].betas.first = momentum; }
+  void set_momentum(double momentum, std::size_t group) override {
+    set(options_[group].betas.first, momentum);
+  }
 
  protected:
   explicit Adam(bool decoupled) : decoupled_(decoupled) {}

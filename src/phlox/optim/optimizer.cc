@@ -43,10 +43,12 @@ void Optimizer::add_group(const std::vector<Tensor>& parameters, double lr) {
           .raise();
     }
   }
+  configuration_.change();
   groups_.push_back({parameters, from_values<double>(std::span(&lr, 1), {}), lr});
 }
 
 void Optimizer::step() {
+  configuration_.note_use("an optimizer");
   NoGrad guard;
   std::size_t index = 0;
   for (std::size_t group = 0; group < groups_.size(); ++group) {
@@ -60,6 +62,7 @@ void Optimizer::step() {
 }
 
 void Optimizer::zero_grad(bool set_to_none) {
+  configuration_.note_use("an optimizer");
   for (const Group& group : groups_) nn::zero_gradients(group.parameters, set_to_none);
 }
 
@@ -160,9 +163,18 @@ void load_setting(const StateDict& state, const std::string& name, std::pair<dou
   value = {values[0], values[1]};
 }
 
-Tensor load_tensor(const Tensor& stored, const Tensor& parameter, bool is_step) {
-  if (is_step) return stored.to(DType::float32, true);
-  return stored.to(parameter.dtype(), true).to(parameter.device());
+bool load_tensor(Tensor& tensor, const Tensor* stored, const Tensor& parameter, bool is_step) {
+  if (!stored) return !std::exchange(tensor, Tensor()).defined();
+  const DType dtype = is_step ? DType::float32 : parameter.dtype();
+  const Device device = is_step ? Device{} : parameter.device();
+  if (tensor.defined() && tensor.shape() == stored->shape() && tensor.dtype() == dtype &&
+      tensor.device() == device) {
+    NoGrad no_grad;
+    copy_(tensor, *stored);
+    return true;
+  }
+  tensor = stored->to(dtype, true).to(device);
+  return false;
 }
 
 }  // namespace detail

@@ -19,6 +19,7 @@
 
 #include "phlox/core/mode.h"
 #include "phlox/core/tensor.h"
+#include "phlox/graph/configuration.h"
 #include "phlox/io/state_dict.h"
 
 namespace phlox::optim {
@@ -74,7 +75,16 @@ class Optimizer {
   virtual void load_parameter(std::size_t index, const std::string& prefix, const StateDict& state,
                               const Tensor& parameter) = 0;
 
+  // Sets what the update depends on, which captured steps notice.
+  template <class Setting>
+  void set(Setting& setting, const Setting& value) {
+    if (setting == value) return;
+    setting = value;
+    configuration_.change();
+  }
+
   std::vector<Group> groups_;
+  graph::Configuration configuration_;
 };
 
 namespace detail {
@@ -93,8 +103,9 @@ inline void load_setting(const StateDict& state, const std::string& name, bool& 
   value = state.integer(name) != 0;
 }
 void load_setting(const StateDict& state, const std::string& name, std::pair<double, double>& value);
-// The stored tensor in the dtype and on the device of the parameter, as a copy.
-Tensor load_tensor(const Tensor& stored, const Tensor& parameter, bool is_step);
+// Brings a stored tensor into the dtype and onto the device of the parameter, and into the memory of the tensor that is
+// there, which a captured step writes; false where there is none of its shape, so that `tensor` becomes another.
+bool load_tensor(Tensor& tensor, const Tensor* stored, const Tensor& parameter, bool is_step);
 
 }  // namespace detail
 
@@ -106,8 +117,12 @@ class OptimizerOf : public Optimizer {
   using ParameterGroups = std::initializer_list<std::pair<std::vector<Tensor>, Options>>;
 
   const Options& options(std::size_t group = 0) const { return options_[group]; }
-  // To change settings. The learning rate in it is the initial one; set_lr() changes the present one.
-  Options& options(std::size_t group = 0) { return options_[group]; }
+  // To change settings at once: a captured step does not notice what is written through the reference later. The
+  // learning rate in it is the initial one; set_lr() changes the present one.
+  Options& options(std::size_t group = 0) {
+    configuration_.change();
+    return options_[group];
+  }
   // Adds parameters with settings of their own. Throws ValueError for settings out of range.
   virtual void add_param_group(const std::vector<Tensor>& parameters, const Options& options) = 0;
 
@@ -124,8 +139,11 @@ class OptimizerOf : public Optimizer {
     });
   }
   void load_group(std::size_t group, const std::string& prefix, const StateDict& state) override {
-    Options::visit(options_[group],
-                   [&](const char* name, auto& value) { detail::load_setting(state, prefix + name, value); });
+    Options::visit(options_[group], [&](const char* name, auto& setting) {
+      auto value = setting;
+      detail::load_setting(state, prefix + name, value);
+      set(setting, value);
+    });
   }
   void save_parameter(std::size_t index, const std::string& prefix, StateDict& state) const override {
     State::visit(states_[index], [&](const char* name, const Tensor& tensor) {
@@ -135,9 +153,9 @@ class OptimizerOf : public Optimizer {
   void load_parameter(std::size_t index, const std::string& prefix, const StateDict& state,
                       const Tensor& parameter) override {
     State::visit(states_[index], [&](const char* name, Tensor& tensor) {
-      const Tensor* stored = state.find(prefix + name);
       const bool is_step = std::string_view(name) == "step";
-      tensor = stored ? detail::load_tensor(*stored, parameter, is_step) : Tensor();
+      if (!detail::load_tensor(tensor, state.find(prefix + name), parameter, is_step))
+        configuration_.change();
     });
   }
 

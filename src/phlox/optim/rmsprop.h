@@ -46,7 +46,7 @@ class RMSprop : public OptimizerOf<RMSpropOptions, RMSpropState> {
   explicit RMSprop(ParameterGroups groups);
   void add_param_group(const std::vector<Tensor>& parameters, const RMSpropOptions& options) override;
   double momentum(std::size_t group) const override { return options_[group].momentum; }
-  void set_momentum(double momentum, std::size_t group) override { options_[group].momentum = momentum; }
+  void set_momentum(double momentum, std::size_t group) override { set(options_[group].momentum, momentum); }
 
  protected:
   void update_parameter(std::size_t group, std::size_t index, const Tensor& parameter,

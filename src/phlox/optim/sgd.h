@@ -41,7 +41,7 @@ class SGD : public OptimizerOf<SGDOptions, SGDState> {
   explicit SGD(ParameterGroups groups);
   void add_param_group(const std::vector<Tensor>& parameters, const SGDOptions& options) override;
   double momentum(std::size_t group) const override { return options_[group].momentum; }
-  void set_momentum(double momentum, std::size_t group) override { options_[group].momentum = momentum; }
+  void set_momentum(double momentum, std::size_t group) override { set(options_[group].momentum, momentum); }
 
  protected:
   void update_parameter(std::size_t group, std::size_t index, const Tensor& parameter,

@@ -14,6 +14,7 @@
 #include "python/tensor/numpy.h"
 #include "python/tensor/operations.h"
 #include "phlox/core/recording.h"
+#include "phlox/graph/tracer.h"
 #include "phlox/ops/primitives/convert.h"
 #include "phlox/ops/functions.h"
 #include "python/tensor/tensor_object.h"
@@ -61,6 +62,7 @@ PyObject* size(PyObject* self, PyObject* const* arguments, Py_ssize_t count, PyO
 
 PyObject* stride(PyObject* self, PyObject* const* arguments, Py_ssize_t count, PyObject* keywords) noexcept {
   PHLOX_TRY
+  graph::note_layout_read(get(self));
   PyObject* strides =
       dim_or_all(self, arguments, count, keywords, "stride", get(self).impl()->strides, &Tensor::stride);
   if (PyLong_Check(strides)) return strides;
@@ -76,7 +78,10 @@ PyObject* element_size_of(PyObject* self, PyObject*) noexcept {
   return PyLong_FromLong(element_size(get(self).dtype()));
 }
 PyObject* storage_offset(PyObject* self, PyObject*) noexcept {
+  PHLOX_TRY
+  graph::note_layout_read(get(self), true);
   return PyLong_FromLongLong(get(self).storage_offset());
+  PHLOX_CATCH
 }
 PyObject* data_ptr(PyObject* self, PyObject*) noexcept {
   return PyLong_FromVoidPtr(get(self).data_pointer());
@@ -88,6 +93,7 @@ PyObject* is_contiguous_method(PyObject* self, PyObject* const* arguments, Py_ss
   if (count + named > 1 ||
       (named && std::strcmp(PyUnicode_AsUTF8(PyTuple_GET_ITEM(keywords, 0)), "memory_format") != 0))
     fail<TypeError>(ErrorCode::wrong_argument_type, "is_contiguous: takes only memory_format").raise();
+  graph::note_layout_read(get(self));
   if (count + named == 0) return bool_object(get(self).is_contiguous());
   const MemoryOrder order = memory_order(arguments[0], "is_contiguous");
   return bool_object(order == MemoryOrder::channels_last ? get(self).is_channels_last()
@@ -282,7 +288,12 @@ PyObject* cuda(PyObject* self, PyObject* const* arguments, Py_ssize_t count) noe
 
 // --- gradients
 
-PyObject* get_requires_grad(PyObject* self, void*) noexcept { return bool_object(get(self).requires_grad()); }
+PyObject* get_requires_grad(PyObject* self, void*) noexcept {
+  PHLOX_TRY
+  graph::note_flag_read(get(self));
+  return bool_object(get(self).requires_grad());
+  PHLOX_CATCH
+}
 int set_requires_grad(PyObject* self, PyObject* value, void*) noexcept {
   PHLOX_TRY
   if (!value) {

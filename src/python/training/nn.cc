@@ -333,6 +333,12 @@ void add_registration(ModuleClass& type) {
           "module"_a.none(), "Adds a part under a name.")
       .def("_register_hook", register_hook)
       .def("_remove_hook", &nn::Module::remove_hook)
+      // What captured functions notice of the module.
+      .def("_change_configuration", [](nn::Module& self) { self.configuration().change(); })
+      .def("_note_use", [](const nn::Module& self) { self.configuration().note_use("a module"); })
+      .def("_configuration", [](const nn::Module& self) { return self.configuration().state(); })
+      .def("_restore_configuration",
+           [](nn::Module& self, std::uint64_t state) { self.configuration().restore(state); })
       .def("_parameter_names", &nn::Module::parameter_names)
       .def("_buffer_names", &nn::Module::buffer_names)
       .def(

@@ -127,6 +127,17 @@ Options options_from(const std::string& name, Options options, const nb::args& p
   return options;
 }
 
+void append_number(std::vector<double>& numbers, double value) { numbers.push_back(value); }
+void append_number(std::vector<double>& numbers, const std::pair<double, double>& value) {
+  numbers.insert(numbers.end(), {value.first, value.second});
+}
+template <class Options>
+std::vector<double> numbers_of(const Options& options) {
+  std::vector<double> numbers;
+  visit_settings(options, [&](const char*, const auto& value) { append_number(numbers, value); });
+  return numbers;
+}
+
 std::string default_text(bool value) { return value ? "True" : "False"; }
 std::string default_text(double value) { return nb::cast<std::string>(nb::repr(nb::float_(value))); }
 std::string default_text(const std::pair<double, double>& value) {
@@ -174,21 +185,21 @@ void add_optimizer(nb::module_& m, const char* name, const char* documentation, 
       "add_param_group",
       [name](Class& self, nb::dict group) {
         for (const auto& [parameters, options] :
-             groups_from(name, nb::list(nb::make_tuple(group)), Options(self.options(0))))
+             groups_from(name, nb::list(nb::make_tuple(group)), Options(std::as_const(self).options(0))))
           self.add_param_group(parameters, options);
       },
       nb::sig("def add_param_group(self, param_group: dict[str, Any]) -> None"), "param_group"_a,
       "Adds parameters with settings of their own; the rest is as in the first group.");
   type.def("_setting_names", [](Class& self) {
     nb::list names;
-    visit_settings(self.options(0), [&](const char* known, auto&) { names.append(known); });
+    visit_settings(std::as_const(self).options(0), [&](const char* known, auto&) { names.append(known); });
     return names;
   });
   type.def("_get_setting", [name](Class& self, std::size_t group, const std::string& setting) -> nb::object {
     if (setting == "lr") return nb::cast(self.lr(group));
     if (setting == "initial_lr") return nb::cast(self.initial_lr(group));
     nb::object found;
-    Options::visit(self.options(group), [&](const char* known, const auto& value) {
+    Options::visit(std::as_const(self).options(group), [&](const char* known, const auto& value) {
       if (setting == known) found = nb::cast(value);
     });
     if (!found.is_valid()) throw nb::key_error(setting.c_str());
@@ -201,7 +212,10 @@ void add_optimizer(nb::module_& m, const char* name, const char* documentation, 
                set_setting(one, name, setting, value);
                self.set_lr(one.lr, group);
              } else {
-               set_setting(self.options(group), name, setting, value);
+               const Options before = std::as_const(self).options(group);
+               Options changed = before;
+               set_setting(changed, name, setting, value);
+               if (numbers_of(changed) != numbers_of(before)) self.options(group) = changed;
              }
            });
 }

@@ -4,6 +4,7 @@
 #include "phlox/graph/evaluate.h"
 #include "phlox/graph/passes/passes.h"
 #include "phlox/graph/passes/rebuild.h"
+#include "phlox/ops/effects.h"
 
 namespace phlox::graph {
 namespace {
@@ -17,7 +18,7 @@ bool is_constant(const Input& input) {
 }
 
 bool is_worth_folding(const Candidate& candidate) {
-  if (!candidate.regions.empty() ||
+  if (is_effect(candidate.primitive) || !candidate.regions.empty() ||
       !std::all_of(candidate.inputs.begin(), candidate.inputs.end(), is_constant))
     return false;
   std::int64_t bytes = 0, elements = 0;

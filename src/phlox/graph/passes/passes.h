@@ -17,7 +17,8 @@ GraphPointer simplify(const GraphPointer& graph);
 // 64 KiB. Large fills and ranges stay what they are.
 GraphPointer fold_constants(const GraphPointer& graph);
 
-// Makes equal nodes and equal small constants one.
+// Makes equal nodes and equal small constants one, and leaves out what no output needs. Nodes with regions of their own
+// are not compared: two equal branches remain two.
 GraphPointer share(const GraphPointer& graph);
 
 // Leaves out of branches and loops the results that nobody looks at, the states that only make themselves, and operands
@@ -28,9 +29,6 @@ GraphPointer prune_regions(const GraphPointer& graph);
 GraphPointer drop_detach(const GraphPointer& graph);
 // Leaves it out where none arrive: they flow to these of the inputs only.
 GraphPointer drop_detach(const GraphPointer& graph, const std::vector<bool>& carrying);
-
-// Leaves out what no output needs.
-GraphPointer remove_dead(const GraphPointer& graph);
 
 // Multiplies the weights of a convolution or product of matrices by the factors of the batch normalisation behind it, and
 // adds to the bias what that adds. Saves a pass over the result; rounds differently, in the last digits.

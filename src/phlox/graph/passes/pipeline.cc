@@ -13,9 +13,8 @@ constexpr Pass table[] = {
      "Rewrites nodes whose result is known to be another value: x * 1, neg(neg(x)), views of views.",
      simplify},
     {"fold_constants", "Computes what depends on constants alone.", fold_constants},
-    {"share", "Makes equal nodes and equal small constants one.", share},
+    {"share", "Makes equal nodes and equal small constants one, and leaves out what no output needs.", share},
     {"prune_regions", "Leaves out of branches and loops what nothing needs.", prune_regions},
-    {"remove_dead", "Leaves out what no output needs.", remove_dead},
     {"fold_batch_norm",
      "Moves the factors of a batch normalisation into the weights before it. Rounds differently: for evaluation.",
      fold_batch_norm},
@@ -55,12 +54,12 @@ Pipeline named_pipeline(const std::vector<std::string>& names) {
 }
 
 Pipeline default_pipeline() {
-  return named_pipeline({"simplify", "fold_constants", "simplify", "share", "prune_regions", "remove_dead"});
+  return named_pipeline({"simplify", "fold_constants", "simplify", "share", "prune_regions", "share"});
 }
 
 Pipeline inference_pipeline() {
   return named_pipeline({"simplify", "fold_constants", "fold_batch_norm", "fold_constants", "simplify",
-                         "share", "prune_regions", "remove_dead"});
+                         "share", "prune_regions", "share"});
 }
 
 GraphPointer run_pipeline(const GraphPointer& graph, const Pipeline& pipeline) {

@@ -1,7 +1,7 @@
 // Passes in a row.
 //
 //   GraphPointer fast = run_pipeline(graph, default_pipeline());
-//   GraphPointer own = run_pipeline(graph, named_pipeline({"simplify", "remove_dead"}));
+//   GraphPointer own = run_pipeline(graph, named_pipeline({"simplify", "share"}));
 //
 // With PHLOX_DEBUG=1 each pass says in a line what it changed; with 2, and in debug builds, its result is verified;
 // with 3 it is printed.
