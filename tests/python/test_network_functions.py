@@ -383,6 +383,8 @@ def test_focal_loss():
 
 def test_triplets_with_a_distance():
     a, p, n = (px.from_numpy(randoms(5, 3, seed=i)) for i in range(3))
+    with pytest.raises(ValueError, match="margin is -1"):
+        F.triplet_margin_loss(a, p, n, margin=-1.0)
     same = F.triplet_margin_with_distance_loss(a, p, n)
     assert same.item() == pytest.approx(F.triplet_margin_loss(a, p, n).item())
     loss = F.triplet_margin_with_distance_loss(
@@ -406,6 +408,8 @@ def test_pools_with_indices():
     )
     assert (x.flatten(2).gather(2, indices.flatten(2)) == values.flatten(2)).all()
     assert F.adaptive_max_pool2d(x, (None, 2), True)[0].shape == (2, 3, 8, 2)
+    with pytest.raises(ValueError, match="output_size needs 1 or 2 numbers"):
+        F.adaptive_avg_pool2d(x, ())
     back = F.max_unpool2d(values, indices, 2)
     assert (F.max_pool2d(back.relu(), 2) == values.relu()).all() and (back != 0).sum() == values.numel()
     assert F.max_unpool2d(values, indices, 2, output_size=(9, 9)).shape == (2, 3, 9, 9)

@@ -125,6 +125,9 @@ PHLOX_OPERATION(
         "last dimension; `swap` also considers d(positive, negative).",
     .source = "Schroff et al. 2015, arXiv:1503.03832", .family = Family::loss, .home = "nn.functional",
     .method = false, .samples = "triplet_margin_loss(A(3, 4), A(3, 4), A(3, 4))", .integers = false) {
+  if (!(margin > 0))
+    fail<ValueError>(ErrorCode::invalid_value, "triplet_margin_loss: margin is {}, not positive", margin)
+        .raise();
   const Tensor near = pairwise_distance(anchor, positive, p, eps);
   Tensor far = pairwise_distance(anchor, negative, p, eps);
   if (swap) far = minimum(far, pairwise_distance(positive, negative, p, eps));

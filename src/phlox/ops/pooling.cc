@@ -110,7 +110,8 @@ Tensor avg_pool_of(const char* operation, int dims, const Tensor& input, const D
 }
 
 Tensor adaptive_avg_of(const char* operation, int dims, const Tensor& input, const DimList& output_size) {
-  bool global = is_floating(input.dtype()) && (input.rank() == dims + 1 || input.rank() == dims + 2);
+  bool global = is_floating(input.dtype()) && !output_size.empty() &&
+                (input.rank() == dims + 1 || input.rank() == dims + 2);
   for (std::int64_t size : output_size) global = global && size == 1;
   if (global && input.numel() > 0) {  // one window over everything
     DimList dims_to_reduce;
