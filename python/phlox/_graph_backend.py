@@ -290,6 +290,8 @@ class GraphBackend(Backend):
     # --- the program around
 
     def observe(self, kind: str, owner: Any, name: Any, value: Any, place: Place) -> None:
+        if isinstance(owner, tuple):  # never changes
+            return
         if getattr(value, "__self__", None) is not owner:  # methods are the program's text
             self.reads.append((kind, owner, name, value, place))
 

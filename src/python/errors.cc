@@ -38,6 +38,7 @@ struct ErrorClasses {
   PyObject* graph;
   PyObject* assertion;
   PyObject* nonfinite;
+  PyObject* linear_algebra;
 };
 ErrorClasses classes;
 
@@ -58,6 +59,7 @@ PyObject* class_of(const Error& error) {
   if (dynamic_cast<const GraphError*>(&error)) return classes.graph;
   if (dynamic_cast<const AssertionError*>(&error)) return classes.assertion;
   if (dynamic_cast<const NonFiniteError*>(&error)) return classes.nonfinite;
+  if (dynamic_cast<const LinAlgError*>(&error)) return classes.linear_algebra;
   return classes.base;
 }
 
@@ -222,6 +224,8 @@ void add_error_classes(PyObject* module) {
   classes.assertion =
       add("AssertionError", "An assertion of a captured function does not hold.", PyExc_AssertionError);
   classes.nonfinite = add("NonFiniteError", "An operation gives NaN or infinity.", PyExc_ArithmeticError);
+  classes.linear_algebra =
+      add("LinAlgError", "A matrix is singular, or cannot be factorised.", PyExc_RuntimeError);
   classes.graph =
       add("GraphError", "A function cannot be captured, or a graph is not valid.", PyExc_RuntimeError);
   nb::module_ m = nb::borrow<nb::module_>(module);

@@ -1,5 +1,7 @@
 """Reads the samples of the registry: calls of operations with random arguments, in any dtype and memory layout."""
 
+import operator
+
 import numpy as np
 import scipy
 from phlox._signature import default_value
@@ -20,6 +22,9 @@ class Later:
         method = getattr(px.Tensor, name)
         return lambda *args, **kwargs: Deferred(method, (self, *args), kwargs)
 
+    def __getitem__(self, item):
+        return Deferred(operator.getitem, (self, item), {})
+
 
 class Placeholder(Later):
     """A random array, before it has a dtype and a layout."""
@@ -38,7 +43,9 @@ class Deferred(Later):
 
 
 class Sampler:
-    """The helpers A, P, Z (complex), C (as A, but data that takes no gradient), I and B of samples.
+    """The helpers A, P, Z (complex), C (as A, but data that takes no gradient), I, B and S of samples.
+
+    S(3) is a positive-definite matrix of 3 rows, S(2, 3) a batch of two of them.
 
     Seeded by the text of the sample.
     """
@@ -59,6 +66,11 @@ class Sampler:
 
     def C(self, *shape):  # noqa: N802
         return Placeholder("constant", self.random.uniform(self.low, self.high, shape))
+
+    def S(self, *shape):  # noqa: N802
+        return Deferred(
+            lambda x: x @ x.adjoint() + px.eye(shape[-1], dtype=x.dtype), (self.A(*shape, shape[-1]),), {}
+        )
 
     def I(self, n, *shape):  # noqa: N802, E743
         return Placeholder("index", self.random.integers(0, n, shape))
@@ -90,7 +102,15 @@ def read_samples(operation):
         sampler = Sampler(text)
         names = {f.__name__: defer(f) for f in px.operations()}
         names.update(
-            {"A": sampler.A, "P": sampler.P, "Z": sampler.Z, "C": sampler.C, "I": sampler.I, "B": sampler.B}
+            {
+                "A": sampler.A,
+                "P": sampler.P,
+                "Z": sampler.Z,
+                "C": sampler.C,
+                "I": sampler.I,
+                "B": sampler.B,
+                "S": sampler.S,
+            }
         )
         record = {
             name: lambda *args, **kwargs: (args, kwargs)

@@ -112,6 +112,10 @@ struct GraphError : Error {
 struct AssertionError : Error {
   using Error::Error;
 };
+// A matrix is singular, not positive-definite, or holds what cannot be factorised.
+struct LinAlgError : Error {
+  using Error::Error;
+};
 
 // Builds an error in one expression and throws it when the expression ends:
 //   fail<ShapeError>(ErrorCode::inner_sizes_differ, "matmul: inner sizes differ, {} and {}", k1, k2)

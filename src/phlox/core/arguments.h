@@ -44,5 +44,6 @@ using Doubles = std::vector<double>;
 using TensorList = std::vector<Tensor>;
 using TensorPair = std::tuple<Tensor, Tensor>;
 using TensorTriple = std::tuple<Tensor, Tensor, Tensor>;
+using TensorQuadruple = std::tuple<Tensor, Tensor, Tensor, Tensor>;
 
 }  // namespace phlox

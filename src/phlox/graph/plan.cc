@@ -127,10 +127,11 @@ class Recorder {
     plan_.memories[static_cast<std::size_t>(number)].lookers.emplace_back(&t, from.offset);
     return &t;
   }
-  // Null stays null.
-  template <class Impl>
-  void replace(Impl*& tensor_pointer) {
-    if (tensor_pointer) tensor_pointer = tensor(*tensor_pointer);
+  // A pointer to a tensor, or several. Null stays null.
+  template <class Field>
+  void replace(Field& field) {
+    if constexpr (std::is_array_v<Field>) std::for_each(field, std::end(field), [&](auto& f) { replace(f); });
+    else if (field) field = tensor(*field);
   }
 
   int memory(Storage* storage) {
@@ -245,7 +246,6 @@ void record(const Call& call, Members... members) {
 }
 
 void needs_values() { abstract_evaluation.needs_values = true; }
-
 constexpr DeviceKernels recording_kernels = {
     .pointwise =
         [](const PointwiseCall& call) {
@@ -283,11 +283,9 @@ constexpr DeviceKernels recording_kernels = {
         },
     .gather = [](const IndexedLoop&) { needs_values(); },
     .scatter = [](const IndexedLoop&, ScatterMode) { needs_values(); },
-    .find_outside = [](const TensorImpl&, std::int64_t, std::int64_t) -> std::int64_t {
-      needs_values();
-      return -1;
-    },
-    .count_nonzero = [](const TensorImpl&) -> std::int64_t { return needs_values(), 0; },
+    .find_outside = [](const TensorImpl&, std::int64_t,
+                       std::int64_t) { return needs_values(), std::int64_t{-1}; },
+    .count_nonzero = [](const TensorImpl&) { return needs_values(), std::int64_t{0}; },
     .nonzero = [](const TensorImpl&, TensorImpl&) { needs_values(); },
     .random = [](const RandomCall&, TensorImpl&) { needs_values(); },
     .dropout = [](const TensorImpl&, TensorImpl&, double, const GeneratorState&) { needs_values(); },
@@ -398,6 +396,10 @@ constexpr DeviceKernels recording_kernels = {
     .fft = [](const FftCall& call) { record<&DeviceKernels::fft>(call, &FftCall::input, &FftCall::output); },
     .sample = [](const SampleCall&) { needs_values(); },
     .gamma_gradient = [](const TensorImpl&, const TensorImpl&, TensorImpl&) { needs_values(); },
+    .linear_algebra =
+        [](const MatrixCall& call) {
+          record<&DeviceKernels::linear_algebra>(call, &MatrixCall::inputs, &MatrixCall::results);
+        },
 };
 
 Recorder::Scope::Scope(Recorder& recorder) : saved_(abstract_evaluation) {

@@ -31,20 +31,6 @@ PHLOX_OPERATION(Tensor, dist, (const Tensor& input, const Tensor& other, double 
   return norm(sub(input, other), p);
 }
 
-PHLOX_OPERATION(Tensor, cdist, (const Tensor& x1, const Tensor& x2, double p = 2.0),
-                .doc = "The p-norms between all rows: [..., n, k] and [..., m, k] give [..., n, m].",
-                .family = Family::reduction, .method = false,
-                .samples = "cdist(A(3, 4), A(5, 4)); cdist(A(2, 3, 4), A(2, 2, 4), 1.0)",
-                .reference = "np.linalg.norm(x1[..., :, None, :] - x2[..., None, :, :], ord=p, axis=-1)",
-                .integers = false) {
-  if (x1.rank() < 2 || x2.rank() < 2 || x1.size(-1) != x2.size(-1))
-    fail<ShapeError>(ErrorCode::sizes_differ, "cdist: takes [..., n, k] and [..., m, k]")
-        .detail("x1", describe(x1))
-        .detail("x2", describe(x2))
-        .raise();
-  return norm(sub(unsqueeze(x1, -2), unsqueeze(x2, -3)), p, DimList(-1));
-}
-
 PHLOX_OPERATION(
     Tensor, pdist, (const Tensor& input, double p = 2.0),
     .doc =

@@ -377,30 +377,6 @@ PHLOX_OPERATION(
   return bias ? add(product, *bias) : product;
 }
 
-PHLOX_OPERATION(Tensor, matrix_power, (const Tensor& input, std::int64_t n),
-                .doc = "The n-th power of square matrices [..., m, m], n not negative.",
-                .family = Family::matmul, .home = "linalg",
-                .samples = "matrix_power(A(3, 3), 3); matrix_power(A(2, 3, 3), 0)",
-                .reference = "np.linalg.matrix_power(input, n)", .complex = true, .tolerance = 1e-4) {
-  if (input.rank() < 2 || input.size(-1) != input.size(-2))
-    fail<ShapeError>(ErrorCode::sizes_differ, "matrix_power: needs square matrices")
-        .detail("input", describe(input))
-        .raise();
-  if (n < 0)
-    fail<NotSupportedError>(ErrorCode::not_supported, "matrix_power: a negative power, {}", n)
-        .hint("the power of the inverse")
-        .raise();
-  if (n == 0) return expand(eye(input.size(-1), {}, input.dtype(), input.device()), input.shape()).clone();
-  Tensor power, square = input;
-  while (true) {
-    if (n & 1) power = power.defined() ? matmul(power, square) : square;
-    n >>= 1;
-    if (n == 0) break;
-    square = matmul(square, square);
-  }
-  return power.shares_storage_with(input) ? power.clone() : power;
-}
-
 PHLOX_OPERATION(
     Tensor, multi_dot, (const TensorList& tensors),
     .doc =

@@ -156,7 +156,7 @@ PHLOX_OPERATION(
   check_floating(input, "norm");
   const DType result = dtype.value_or(input.dtype());
   const Tensor x = widened(input.to(result));
-  if (p == 0) return sum(ne(x, 0), dim, keepdim).to(result);
+  if (p == 0) return sum(where(ne(x, 0), 1, mul(x, 0)), dim, keepdim).to(result);
   if (std::isinf(p)) return (p > 0 ? amax(abs(x), dim, keepdim) : amin(abs(x), dim, keepdim)).to(result);
   if (p == 1) return sum(abs(x), dim, keepdim).to(result);
   const Tensor powers = p == 2 ? sum(square(x), dim, keepdim) : sum(pow(abs(x), p), dim, keepdim);

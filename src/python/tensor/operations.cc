@@ -265,7 +265,7 @@ std::vector<Binding*>& all_bindings() {
 // Names by which the same parameter is known to users of NumPy and of PyTorch.
 const std::vector<std::vector<const char*>> synonym_groups = {
     {"dim", "axis"},         {"dims", "dim", "axis", "axes"},
-    {"keepdim", "keepdims"}, {"input", "x", "self"},
+    {"keepdim", "keepdims"}, {"input", "x", "self", "A"},
     {"other", "y"},          {"shape", "size"},
     {"dim0", "axis0"},       {"dim1", "axis1"}};
 

@@ -34,6 +34,7 @@ const DeviceKernels cpu_device_kernels = {
     .fft = cpu::fft,
     .sample = cpu::sample,
     .gamma_gradient = cpu::gamma_gradient,
+    .linear_algebra = cpu::linear_algebra,
 };
 
 }  // namespace phlox

@@ -34,5 +34,6 @@ void cross_entropy_gradient(const CrossEntropyCall& call);
 void normalize(const NormalizationCall& call);
 void normalize_gradient(const NormalizationGradientCall& call);
 void fft(const FftCall& call);
+void linear_algebra(const MatrixCall& call);
 
 }  // namespace phlox::cpu

@@ -42,6 +42,7 @@ constexpr DeviceKernels kernels = {
     .fft = [](const FftCall&) {},
     .sample = [](const SampleCall&) {},
     .gamma_gradient = [](const TensorImpl&, const TensorImpl&, TensorImpl&) {},
+    .linear_algebra = [](const MatrixCall&) {},
 };
 
 }  // namespace

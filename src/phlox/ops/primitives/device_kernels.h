@@ -7,6 +7,7 @@
 #include "phlox/ops/primitives/contraction.h"
 #include "phlox/ops/primitives/convolution.h"
 #include "phlox/ops/primitives/fft.h"
+#include "phlox/ops/primitives/linear_algebra.h"
 #include "phlox/ops/primitives/normalization.h"
 #include "phlox/ops/primitives/order.h"
 #include "phlox/ops/primitives/pointwise.h"
@@ -68,6 +69,8 @@ struct DeviceKernels {
   // Numbers drawn by trial and error, and how those of the gamma distribution move with its parameter.
   void (*sample)(const SampleCall& call);
   void (*gamma_gradient)(const TensorImpl& shape_parameter, const TensorImpl& sample, TensorImpl& target);
+  // Factorisations, equations and functions of matrices.
+  void (*linear_algebra)(const MatrixCall& call);
 };
 
 // Throws DeviceError when the device is not there, and GraphError outside of primitives while an interpreter is active.
