@@ -478,3 +478,10 @@ def test_arguments_that_share_memory_take_no_values_with_gradients():
     with pytest.raises(px.GraphError, match="shares memory with another"):
         px.trace(function, a, a[0])
     assert px.trace(function, a, px.zeros(2))(a, px.zeros(2)).item() == 0
+
+
+def test_results_with_names():
+    """What sort() gives is a tuple of its own type; its tensors are results all the same."""
+    traced = px.trace(lambda x: px.sort(x), px.ones(3))
+    values, indices = traced(px.tensor([3.0, 1.0, 2.0]))
+    assert (values.tolist(), indices.tolist()) == ([1.0, 2.0, 3.0], [1, 2, 0])
