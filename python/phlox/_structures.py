@@ -52,7 +52,8 @@ def flatten(structure: Any, tensors: list[Tensor]) -> Any:
         return Rebuilt(kind, first, {key: flatten(value, tensors) for key, value in structure.items()})
     if isinstance(structure, tuple) and hasattr(kind, "_fields"):
         return kind(*(flatten(value, tensors) for value in structure))
-    if isinstance(structure, tuple) and hasattr(kind, "n_sequence_fields"):  # named results, such as those of sort()
+    # Named results, such as those of sort().
+    if isinstance(structure, tuple) and hasattr(kind, "n_sequence_fields"):
         return tuple([flatten(value, tensors) for value in structure])
     return structure
 
