@@ -1,5 +1,6 @@
-// The scalar functions against the C library in extended precision, on edges and random values; the largest
-// error of each is printed in units in the last place (ULP).
+// The scalar functions against the C library in extended precision, on edges and random values, and f32 against f64 on
+// all numbers; the largest error of each is printed in units in the last place (ULP). tests/python/test_math_accuracy.py
+// compares with many digits.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -421,6 +422,62 @@ TEST(MathAccuracy, FloorDivideAndNextafter) {
   expect_exact<float>("nextafter", [](float x, float y) { return std::nextafter(x, y); }, &MathFunction::f32);
   expect_exact<double>(
       "nextafter", [](double x, double y) { return std::nextafter(x, y); }, &MathFunction::f64);
+}
+
+// ---- f32 against f64, whose own errors count nothing there: all 2^32 numbers, or one of `stride`
+
+// The largest error is that of the numbers for which the f32 result is not the nearest one, or a half.
+double worst_single_error(const MathFunction& function, std::uint64_t stride) {
+  constexpr int block = 4096;
+  std::vector<float> x(block), got(block);
+  std::vector<double> wide(block), expected(block);
+  double worst = 0;
+  for (std::uint64_t first = 0; first < (std::uint64_t{1} << 32); first += block * stride) {
+    for (int i = 0; i < block; ++i) {
+      const auto pattern = static_cast<std::uint32_t>(first + static_cast<std::uint64_t>(i) * stride);
+      std::memcpy(&x[i], &pattern, sizeof(float));
+      wide[i] = x[i];
+    }
+    function.f32(x.data(), x.data(), got.data(), block);
+    function.f64(wide.data(), wide.data(), expected.data(), block);
+    for (int i = 0; i < block; ++i) {
+      const auto nearest = static_cast<float>(expected[i]);
+      if (nearest == got[i]) {
+        if (worst < 0.5 && nearest != 0)
+          worst = std::max(worst, std::min(0.5, double(error_of(got[i], expected[i], 0))));
+        continue;
+      }
+      worst = std::max(worst, static_cast<double>(error_of<float>(got[i], expected[i], 0)));
+    }
+  }
+  return worst;
+}
+
+double single_limit(const std::string& name) {
+  for (const Reference& reference : references())
+    if (reference.name == name) return reference.limit == 0 ? 0 : std::max(reference.limit, 0.5001);
+  return 2;
+}
+
+// PHLOX_ACCURACY_FILE gets a line "name error" for each function.
+void compare_all_single_numbers(std::uint64_t stride) {
+  const MathTable& table = *math_tables().back();
+  const char* path = std::getenv("PHLOX_ACCURACY_FILE");
+  std::FILE* file = path ? std::fopen(path, "w") : nullptr;
+  for (int i = 0; i < table.count; ++i) {
+    const MathFunction& function = table.functions[i];
+    if (function.arguments != 1) continue;
+    const double worst = worst_single_error(function, stride);
+    EXPECT_LE(worst, single_limit(function.name)) << function.name;
+    if (file) std::fprintf(file, "%s %.4f\n", function.name, worst), std::fflush(file);
+  }
+  if (file) std::fclose(file);
+}
+
+TEST(MathAccuracy, SampleOfSingleNumbers) { compare_all_single_numbers(40009); }
+TEST(MathAccuracy, SlowAllSingleNumbers) {
+  const char* stride = std::getenv("PHLOX_ACCURACY_STRIDE");
+  compare_all_single_numbers(stride ? std::strtoull(stride, nullptr, 10) : 1);
 }
 
 // Every function has a reference, except those of the test above.
