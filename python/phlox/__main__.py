@@ -22,6 +22,10 @@ def main() -> None:
                 words = with_files(words, Path(folder))
             except PhloxError as error:
                 sys.exit(str(error))
+            except Exception as error:  # of the program whose function it is
+                sys.exit(
+                    f'phlox {words[0]}: {type(error).__name__}: {error}\n  try  --args "f32[32,10], i64[32]"'
+                )
             sys.exit(subprocess.run([program, *words]).returncode)
     os.execv(program, ["phlox", *words])
 

@@ -13,7 +13,17 @@ from . import _phlox
 from ._failure import fail
 from ._modes import is_grad_enabled
 from ._phlox import Graph, Module, SymbolicGraph, Tensor, get_default_dtype
-from ._structures import PLAIN, bits, first_positions, flatten, frozen, is_container, kinds_of, text_of
+from ._structures import (
+    PLAIN,
+    bits,
+    first_positions,
+    flatten,
+    frozen,
+    is_container,
+    kinds_of,
+    parts_of,
+    text_of,
+)
 from ._trace import MISSED, capture_function
 from .errors import GraphError, OutOfMemoryError, PhloxError
 
@@ -109,6 +119,7 @@ def capture_converted(function: Callable[..., Any], structure: Any, tensors: lis
     """The function captured with control flow on tensors, the structure of its result, and what the capture saw."""
     # Only here, so that importing phlox does not cost them.
     from ._graph_backend import GraphBackend
+    from ._results import Results
     from .capture import capturing
     from .capture._conversion import converted_callable
 
@@ -119,8 +130,10 @@ def capture_converted(function: Callable[..., Any], structure: Any, tensors: lis
             with capturing(backend) as session:
                 session.meet((args, kwargs))
                 result = converted_callable(function)(*args, **kwargs)
+                known = [*parts_of((args, kwargs)), *(read[3] for read in backend.reads)]
+                finished = Results(session, known).finished(result)
             _note_modules(function, backend.reads)
-            return result
+            return finished
         finally:
             backend.numbers.clear()
 

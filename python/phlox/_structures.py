@@ -50,6 +50,8 @@ def flatten(structure: Any, tensors: list[Tensor]) -> Any:
     if kind in MAPPINGS:
         first = (structure.default_factory,) if kind is defaultdict else ()
         return Rebuilt(kind, first, {key: flatten(value, tensors) for key, value in structure.items()})
+    if kind is Rebuilt:
+        return Rebuilt(structure.function, structure.first, flatten(structure.part, tensors))
     if isinstance(structure, tuple) and hasattr(kind, "_fields"):
         return kind(*(flatten(value, tensors) for value in structure))
     # Named results, such as those of sort().
@@ -214,6 +216,18 @@ def kinds_of(structure: Any) -> Any:
     if isinstance(structure, dict):
         return (kind, *((key, kinds_of(value)) for key, value in structure.items()))
     return (kind, *map(kinds_of, structure)) if isinstance(structure, (list, tuple)) else kind
+
+
+def parts_of(structure: Any) -> list[Any]:
+    """What a structure holds that is no list, tuple or dictionary."""
+    parts, found = [structure], []
+    while parts:
+        value = parts.pop()
+        if type(value) in (list, tuple, dict, *MAPPINGS):
+            parts += value.values() if isinstance(value, dict) else value
+        else:
+            found.append(value)
+    return found
 
 
 def first_positions(tensors: list[Tensor]) -> list[int]:

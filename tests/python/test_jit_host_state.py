@@ -579,3 +579,160 @@ def test_what_programs_do_every_day(capsys):
     jitted = follows(run, (X,), (X,), (X,))
     assert jitted.capture_count == 1 and capsys.readouterr().out.count("captured") == 4
     assert generator.random() == random.Random(0).random()
+
+
+# --- results that are no tensors
+
+
+@dataclasses.dataclass
+class Output:
+    loss: object
+    names: list
+
+
+class Plain:
+    def __init__(self, x):
+        self.x = x
+
+
+KEPT = {1.0}
+
+
+def test_results_are_made_anew_for_each_call():
+    def run(x):
+        return (
+            x * 2,
+            set(),
+            {"a": [x]},
+            bytearray(b"a"),
+            np.zeros(2),
+            collections.deque([1]),
+            Output(x + 1, [x]),
+        )
+
+    jitted = px.jit(run)
+    for _ in range(3):
+        y, made, table, text, zeros, queue, output = jitted(X)
+        assert same(y, X * 2) and made == set() and text == b"a" and zeros[0] == 0 and len(queue) == 1
+        assert (
+            type(output) is Output
+            and same(output.loss, X + 1)
+            and same(output.names, [X])
+            and same(table["a"], [X])
+        )
+        made.add(1), table["a"].append(2), text.append(3), queue.append(2), output.names.append(5)
+        zeros[0] = output.loss = 4
+    assert jitted.capture_count == 1
+
+
+def test_results_that_were_there_before_are_the_same_objects():
+    jitted = px.jit(lambda x, c: (x, c, KEPT))
+    argument = collections.deque([1])
+    for _ in range(2):
+        _, c, kept = jitted(X, argument)
+        assert c is argument and kept is KEPT
+
+
+def test_results_that_cannot_be_made_anew():
+    def generator(x):
+        yield x
+        yield x * 2
+
+    for function in (generator, lambda x: (y for y in x), lambda x: map(px.neg, x)):
+        with pytest.raises(px.GraphError, match="used up after the first call"):
+            px.jit(function)(X)
+    for function in (lambda x: Plain(x), lambda x: Listed([x]), lambda x: {x}):
+        with pytest.raises(px.GraphError, match=r"cannot make anew(.|\n)*dataclass"):
+            px.jit(function)(X)
+
+
+# --- writes
+
+
+COUNTS = [t(1, 2)]
+TOTAL = t(0, 0)
+
+
+def test_tensors_that_are_written_by_operators():
+    class Counter(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.register_buffer("n", px.zeros(2))
+
+        def forward(self, x):
+            self.n += 1
+            COUNTS[0] += x
+            global TOTAL
+            TOTAL += x
+            return x * self.n
+
+    net = Counter()
+    jitted = px.jit(net)
+    for i in range(1, 4):
+        assert same(jitted(X), X * i) and same(TOTAL, X * i) and same(COUNTS[0], t(1, 2) + X * i)
+    assert jitted.capture_count <= 2
+
+
+def test_variables_of_the_captured_function_that_nested_functions_change():
+    def run(x):
+        count = 0
+
+        def step(y):
+            nonlocal count
+            count += 1
+            return y * count
+
+        return step(step(x)) + count
+
+    assert follows(run, (X,), (X,)).capture_count == 1
+
+    def conditional(x):
+        count = 0
+
+        def step():
+            nonlocal count
+            count += 1
+
+        if x.sum() > 0:
+            step()
+        return x * count
+
+    assert follows(conditional, (t(1, 2),), (t(-1, -2),)).capture_count == 1
+
+    def looped(x):
+        total = x * 0
+
+        def add(y):
+            nonlocal total
+            total = total + y
+
+        while total.sum() < 10:
+            add(x)
+        return total
+
+    assert follows(looped, (t(1, 2),), (t(3, 1),)).capture_count == 1
+
+
+def test_messages_of_assertions_name_what_is_not_known():
+    def run(x, k):
+        assert x.sum() > 0, f"the sum of {k} numbers is {x.sum():.3f}"
+        return x
+
+    with pytest.raises(AssertionError, match=r"the sum of 2 numbers is {x.sum\(\)}"):
+        px.jit(run)(X, 2)
+    with pytest.raises(px.GraphError, match=r"print\(\) shows(.|\n)*px.debug.print"):
+        px.jit(lambda x: print(x))(X)
+
+
+def test_captured_functions_of_objects_are_freed():
+    class Holder:
+        def __init__(self):
+            self.rate = 2.0
+            self.step = px.jit(lambda x: x * self.rate)
+
+    holder = Holder()
+    assert same(holder.step(X), X * 2)
+    gone = weakref.ref(holder)
+    del holder
+    gc.collect()
+    assert gone() is None

@@ -188,15 +188,11 @@ class Session:
 
     def meet(self, arguments: Any) -> None:
         """The arguments of the captured call."""
+        from .._structures import parts_of
         from ._impure import check_iterator
 
-        parts = [arguments]
-        while parts:
-            value = parts.pop()
-            if type(value) in (list, tuple, dict):
-                parts += value.values() if type(value) is dict else value
-            else:
-                check_iterator(value)
+        for value in parts_of(arguments):
+            check_iterator(value)
         self.classes.meet(arguments)
 
     def note_function(self, function: Any) -> None:

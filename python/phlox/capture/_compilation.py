@@ -4,6 +4,7 @@ from __future__ import annotations
 import __future__
 
 import ast
+import inspect
 from collections.abc import Callable, Iterable, Mapping
 from types import CellType, CodeType, FunctionType
 from typing import Any
@@ -11,7 +12,7 @@ from typing import Any
 from ._plan import FunctionPlan, Plan, Site
 from ._scopes import function_scope
 from ._statements import Statements
-from ._trees import HELPER, UNIT, located, names_of
+from ._trees import HELPER, UNIT, located, names_of, nonlocals_within
 
 _OUTER, _INNER = ".outer", ".inner"
 _FUTURE_FLAGS = 0
@@ -19,9 +20,22 @@ for _name in __future__.all_feature_names:
     _FUTURE_FLAGS |= getattr(__future__, _name).compiler_flag
 
 
+_made: dict[int, CodeType] = {}  # all code that was made here, nested functions included, by identity
+
+
 def is_converted(code: CodeType) -> bool:
-    """Whether the code is rewritten; what needs no helper is as good as that."""
-    return any(name.startswith(UNIT) for name in code.co_freevars)
+    """Whether the code is rewritten."""
+    return id(code) in _made or any(name.startswith(UNIT) for name in code.co_freevars)
+
+
+def _noted(code: CodeType) -> CodeType:
+    _made[id(code)] = code
+    for part in code.co_consts:
+        if (
+            isinstance(part, CodeType) and part.co_flags & inspect.CO_OPTIMIZED
+        ):  # no class, whose methods are as they were
+            _noted(part)
+    return code
 
 
 def future_flags(code: CodeType) -> int:
@@ -31,6 +45,7 @@ def future_flags(code: CodeType) -> int:
 def compile_function(plan: Plan, node: Any, frees: Iterable[str]) -> CodeType:
     """The code of a whole function, whose free variables are `frees`."""
     frees = list(frees)
+    plan.shared = nonlocals_within(node) - set(frees)
     scope = function_scope(node, None)
     scope.frees = frozenset(frees)
     if isinstance(node, ast.Lambda):
@@ -81,7 +96,7 @@ def _compile(plan: Plan, inner: ast.stmt, name: str, frees: Iterable[str], like:
     module = compile(tree, plan.filename, "exec", flags=plan.flags, dont_inherit=True)
     made = getattr(inner, "name", "<lambda>")
     code = _inner(_inner(module, _OUTER), made)
-    return _with_names(code, f"{_OUTER}.<locals>.{made}", plan.qualname).replace(co_name=name)
+    return _noted(_with_names(code, f"{_OUTER}.<locals>.{made}", plan.qualname).replace(co_name=name))
 
 
 def _inner(code: CodeType, name: str) -> CodeType:

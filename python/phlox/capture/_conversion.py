@@ -26,10 +26,10 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 _MARK = "__phlox_do_not_convert__"
 
-# By identity of code objects and functions; an entry of a function goes when the function does.
+# By identity of code objects.
 _plans: dict[int, tuple[CodeType, CodeType | None, Plan | None]] = {}
 _users: dict[int, tuple[CodeType, bool]] = {}
-_functions: dict[int, tuple[weakref.ref[FunctionType], CodeType, Any]] = {}
+_KEPT = "__phlox_converted__"  # in the function's own dictionary, so that both go together
 
 
 def do_not_convert(function: Function) -> Function:
@@ -124,7 +124,8 @@ def _noted(function: FunctionType) -> Any:
 
 
 def _converted(function: FunctionType) -> Any:
-    entry = _functions.get(id(function))
+    entry = function.__dict__.get(_KEPT)
+    # functools.wraps() copies it to other functions.
     if entry is not None and entry[0]() is function and entry[1] is function.__code__:
         made = entry[2]
         if made is None:
@@ -132,12 +133,7 @@ def _converted(function: FunctionType) -> Any:
         if made.__defaults__ is function.__defaults__ and made.__kwdefaults__ is function.__kwdefaults__:
             return made
     made = _convert_now(function)
-    key = id(function)
-
-    def forget(_: Any) -> None:
-        _functions.pop(key, None)
-
-    _functions[key] = (weakref.ref(function, forget), function.__code__, made)
+    function.__dict__[_KEPT] = (weakref.ref(function), function.__code__, made)
     return function if made is None else made
 
 
@@ -162,7 +158,7 @@ def _convert_now(function: FunctionType) -> Any:
     made.__module__, made.__annotations__ = function.__module__, function.__annotations__
     if hasattr(function, "__type_params__"):
         made.__type_params__ = function.__type_params__  # type: ignore[attr-defined]
-    made.__dict__.update(function.__dict__)
+    made.__dict__.update({name: value for name, value in function.__dict__.items() if name != _KEPT})
     return made
 
 

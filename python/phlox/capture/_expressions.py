@@ -12,7 +12,21 @@ from typing import Any
 from ._plan import Chain, FunctionPlan, Plan, Site
 from ._refusals import refuse
 from ._scopes import Scope, comprehension_scope, function_scope, is_builtin
-from ._trees import UNIT, Copier, ask, constant, load, located, mentioned, pair, rebuilt, store, thunk, walrus
+from ._trees import (
+    UNIT,
+    Copier,
+    ask,
+    calls,
+    constant,
+    load,
+    located,
+    mentioned,
+    pair,
+    rebuilt,
+    store,
+    thunk,
+    walrus,
+)
 
 _T = ".t"
 
@@ -31,7 +45,9 @@ class Expressions(Copier):
 
     def cells(self, nodes: Any) -> ast.Lambda:
         """A function that is never called: its closure holds the variables that a construct uses."""
-        names = sorted({*mentioned(nodes), UNIT})
+        nodes = list(nodes)
+        shared = self.plan.shared if self.plan.shared and calls(nodes) else ()
+        names = sorted({*mentioned(nodes), *shared, UNIT})
         return thunk(ast.Tuple([load(name) for name in names], ast.Load()))
 
     def symbolic(self, value: ast.expr) -> ast.expr:

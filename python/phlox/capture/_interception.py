@@ -313,6 +313,13 @@ def _hasattr(owner: Any, name: str) -> bool:
     return _read(owner, name, getattr(owner, name, DELETED)) is not DELETED
 
 
+def _print(*arguments: Any, **keywords: Any) -> None:
+    session = current.session
+    if session is not None and any(session.backend.is_symbolic(a) for a in arguments):
+        refuse("print")
+    print(*arguments, **keywords)
+
+
 def _vars(*owner: Any) -> Any:
     if not owner:
         refuse("frame_access", name="vars")
@@ -336,6 +343,7 @@ _SPECIAL: dict[Any, Any] = {
     delattr: _delattr,
     vars: _vars,
     next: _next,
+    print: _print,
     os.getenv: _getenv,
 }
 _SPECIAL.update(

@@ -67,6 +67,7 @@ class Plan:
     flags: int
     globals: dict[str, Any]
     sites: list[Site] = field(default_factory=list)
+    shared: frozenset[str] = frozenset()  # variables that nested functions change, so that any call may
 
     def add(self, site: Site) -> int:
         self.sites.append(site)

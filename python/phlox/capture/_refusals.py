@@ -27,6 +27,10 @@ REFUSALS = {
         "a {kind} that the program keeps is used up by the first call of a captured function",
         "pass a list, or the elements one by one: step(next(batches))",
     ),
+    "print": (
+        "print() shows values that are known only when the graph runs",
+        'px.debug.print("loss {{}}", loss)',
+    ),
     "frame_access": (
         "{name}() cannot be captured, it needs the names of the running function",
         "write out what it does, or call it in a function marked @px.capture.do_not_convert",
@@ -121,10 +125,22 @@ SCRIPT_REFUSALS = {
     ),
 }
 
+# What px.jit refuses in the result of a function.
+RESULT_REFUSALS = {
+    "result_iterator": (
+        "the result holds a {kind}, which is used up after the first call",
+        "return a list",
+    ),
+    "result_object": (
+        "the result holds a {kind}, which a graph cannot make anew for each call",
+        "return a tuple, a list, a dict or a dataclass",
+    ),
+}
+
 
 def refuse(refusal: str, **words: object) -> NoReturn:
-    """Raises the error of what cannot be captured; `error.refusal` is its name in `REFUSALS` or `SCRIPT_REFUSALS`."""
-    summary, cure = REFUSALS.get(refusal) or SCRIPT_REFUSALS[refusal]
+    """Raises the error of what cannot be captured; `error.refusal` is its name in one of these."""
+    summary, cure = {**REFUSALS, **SCRIPT_REFUSALS, **RESULT_REFUSALS}[refusal]
     try:
         fail("GraphError", "not_capturable", summary.format(**words), cure.format(**words))
     except GraphError as error:

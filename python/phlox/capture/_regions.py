@@ -18,7 +18,7 @@ from ._compilation import bind, compile_region
 from ._interception import report_change
 from ._plan import Site
 from ._refusals import refuse
-from ._trees import changed_in_place, leaves, names_of
+from ._trees import calls, changed_in_place, leaves, names_of
 from ._values import Outcome, packed, read, slots_of, unpacked, write
 
 Run = Callable[[], Any]
@@ -61,6 +61,8 @@ class Runner:
         parts = list(parts)
         names = names_of(parts)
         bound = names.bound - self.site.scope.globals
+        if self.unit.plan.shared and calls(parts):
+            bound |= self.unit.plan.shared
         changed = changed_in_place(parts)
         containers = set()
         for name in changed & self.cells.keys():

@@ -36,6 +36,14 @@ _IN_PLACE = frozenset((list, dict, set, bytearray, deque, array, OrderedDict, de
 _slot = threading.local()
 
 
+class _Named(str):
+    def __format__(self, specification: str) -> str:
+        return str(self)
+
+    def __repr__(self) -> str:
+        return str(self)
+
+
 class Unit:
     """What one converted function, and those nested in it, reach as `.px`."""
 
@@ -169,6 +177,11 @@ class Unit:
         current.session.backend.assert_(test, message, source, place())
 
     @staticmethod
+    def shown(value: Any, source: str) -> Any:
+        """A value in the message of an assertion: what is not known yet is named instead."""
+        return _Named(f"{{{source}}}") if Unit.symbolic(value) else value
+
+    @staticmethod
     def returned(value: Any) -> Outcome:
         return Outcome(returned=True, value=value)
 
@@ -241,7 +254,7 @@ class Unit:
 
     @staticmethod
     def attribute_owner(owner: Any, name: str, value: Any) -> Any:
-        if _backend.active:
+        if _backend.active and not _is_written_in_place(value, lambda: getattr(owner, name, None)):
             report_change("attribute", owner, name, value)
         return owner
 
@@ -249,7 +262,8 @@ class Unit:
     def item_owner(both: tuple, value: Any) -> Any:
         if _backend.active and (session := current.session) is not None:
             if isinstance(both[0], (list, dict)) or not session.backend.is_symbolic(both[0]):
-                report_change("item", both[0], both[1], value)
+                if not _is_written_in_place(value, lambda: both[0][both[1]]):
+                    report_change("item", both[0], both[1], value)
         return both[0]
 
     @staticmethod
@@ -259,13 +273,16 @@ class Unit:
             report_change("method", value, "+=", None)
 
     def store_global(self, value: Any, name: str) -> Any:
-        if current.session is not None:
+        if current.session is not None and not _is_written_in_place(value, lambda: self.globals.get(name)):
             current.session.backend.mutate("global", self.globals, name, value, place())
         return value
 
     def store_free(self, value: Any, name: str) -> Any:
-        if current.session is not None:
-            current.session.backend.mutate("free", self._cells.get(name), name, value, place())
+        cell = self._cells.get(name)  # None for a variable of a function that runs in the captured call
+        if cell is None or current.session is None:
+            return value
+        if not _is_written_in_place(value, lambda: cell.cell_contents):
+            current.session.backend.mutate("free", cell, name, value, place())
         return value
 
 
@@ -282,6 +299,17 @@ def _observe(session: Any, kind: str, owner: Any, name: Any, value: Any) -> None
     if value is os.environ:
         kind, owner, name, value = "attribute", value, "_data", value._data  # type: ignore[attr-defined]
     session.backend.observe(kind, owner, name, value, place())
+
+
+def _is_written_in_place(value: Any, now: Callable[[], Any]) -> bool:
+    """Whether it is what `+=` gives for a tensor: the same one, in which the graph writes."""
+    session = current.session
+    if session is None or not session.backend.is_symbolic(value):
+        return False
+    try:
+        return now() is value
+    except (LookupError, ValueError):  # nothing was there
+        return False
 
 
 def _is_text(owner: Any, value: Any) -> bool:

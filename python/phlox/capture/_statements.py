@@ -20,6 +20,7 @@ from ._plan import Barrier, Chain, Frame, FunctionPlan, Plan, Rest, Site, Turn
 from ._scopes import Scope, function_scope
 from ._trees import (
     LOOPS,
+    Copier,
     ask,
     constant,
     helper,
@@ -203,7 +204,8 @@ class Statements(Expressions):
         test = located(self.symbolic(self.visit(node.test)), node.test)
         source = constant(ast.unparse(node.test))
         message = self.visit(node.msg) if node.msg else None
-        call = ask("assert_", load(_T), source, thunk(message) if message else constant(None))
+        shown = self.visit(_Naming().visit(node.msg)) if node.msg else None
+        call = ask("assert_", load(_T), source, thunk(shown) if shown else constant(None))
         plain = located(ast.Assert(located(load(_T), node.test), message), _failing_part(node))
         both = located(ast.If(test, [ast.Expr(call)], [plain]), node)
         return located(ast.If(load("__debug__"), [both], []), node)
@@ -358,6 +360,14 @@ class Statements(Expressions):
         return node
 
     visit_Import = visit_ImportFrom = visit_TypeAlias = _unchanged  # noqa: N815
+
+
+class _Naming(Copier):
+    """The message of an assertion on a tensor, which is made when it is captured: values that are not known yet are named."""
+
+    def visit_FormattedValue(self, node: ast.FormattedValue) -> ast.FormattedValue:  # noqa: N802
+        value = located(ask("shown", node.value, constant(ast.unparse(node.value))), node.value)
+        return rebuilt(node, {"value": value, "conversion": node.conversion, "format_spec": node.format_spec})
 
 
 def _failing_part(node: ast.Assert) -> ast.AST:

@@ -263,6 +263,16 @@ def mentioned(nodes: Iterable[ast.AST]) -> set[str]:
     return found
 
 
+def nonlocals_within(node: ast.AST) -> frozenset[str]:
+    """The variables that functions within the node change without owning them."""
+    return frozenset(name for part in ast.walk(node) if isinstance(part, ast.Nonlocal) for name in part.names)
+
+
+def calls(nodes: Iterable[ast.AST]) -> bool:
+    """Whether anything is called."""
+    return any(isinstance(part, ast.Call) for node in nodes for part in ast.walk(node))
+
+
 CHANGING = frozenset(
     "append extend insert pop remove clear sort reverse add update discard setdefault popitem "
     "appendleft extendleft popleft rotate move_to_end subtract byteswap frombytes fromlist "

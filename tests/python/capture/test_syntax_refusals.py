@@ -341,6 +341,15 @@ def setting(a):
     return a
 
 
+def shown(a):
+    """
+    print: [E1002] print() shows values that are known only when the graph runs
+      at   test_syntax_refusals.py:LINE   print(a)
+      try  px.debug.print("loss {}", loss)
+    """
+    print(a)
+
+
 BATCHES = iter([1, 2])
 
 
