@@ -268,12 +268,7 @@ def test_attention_by_blocks(causal):
 @pytest.mark.parametrize("mode", ["sum", "mean", "max"])
 def test_embedding_bag(mode):
     index, offsets = np.array([0, 2, 2, 4, 1, 1, 3, 0]), np.array([0, 3, 3, 6])
-    for rest in (
-        {},
-        {"padding_idx": 2},
-        {"include_last_offset": True},
-        *([] if mode == "max" else [{"scale_grad_by_freq": True}]),
-    ):
+    for rest in ({}, {"padding_idx": 2}, {"include_last_offset": True}):
 
         def call(functional, convert, rest=rest):
             last = np.append(offsets, 8) if rest.get("include_last_offset") else offsets
