@@ -79,6 +79,10 @@ REFUSALS = {
         "the `else` of a loop that depends on a tensor cannot leave the loop around it",
         "set a variable in the `else` and test it after the loop",
     ),
+    "aliases": (
+        "`{name}` and `{other}` are one {kind}, which is changed under a condition or in a loop that depends on a tensor",
+        "use it under one name there",
+    ),
     "mutation_in_region": (
         "{what} is changed under a condition or in a loop that depends on a tensor",
         "change a variable of the function in the branch, and the object after it",

@@ -18,7 +18,7 @@ from ._compilation import bind, compile_region
 from ._interception import report_change
 from ._plan import Site
 from ._refusals import refuse
-from ._trees import calls, changed_in_place, leaves, names_of
+from ._trees import calls, changed_in_place, leaves, mentioned, names_of
 from ._values import Outcome, packed, read, slots_of, unpacked, write
 
 Run = Callable[[], Any]
@@ -69,8 +69,16 @@ class Runner:
             (value,) = read(self.cells, [name])
             if type(value) in (list, dict, set):
                 containers.add(name)
+                self._check_aliases(name, value, parts)
         state = {name for name in bound if "." not in name} | containers
         return sorted(state & self.cells.keys()), containers
+
+    def _check_aliases(self, name: str, value: Any, parts: list[Any]) -> None:
+        """Each variable of a branch has a copy of its own, so that two of them may not be one object."""
+        others = sorted((mentioned(parts) & self.cells.keys()) - {name})
+        for other, now in zip(others, read(self.cells, others)):
+            if now is value:
+                refuse("aliases", name=name, other=other, kind=type(value).__name__)
 
     # --- two ways
 

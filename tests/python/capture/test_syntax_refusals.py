@@ -350,6 +350,20 @@ def shown(a):
     print(a)
 
 
+def aliases(a):
+    """
+    aliases: [E1002] `out` and `same` are one list, which is changed under a condition or in a loop that depends on a tensor
+      at   test_syntax_refusals.py:LINE   if a > 0:
+      try  use it under one name there
+    """
+    out = [a]
+    same = out
+    if a > 0:
+        out[0] = 2
+        a = same[0]
+    return a
+
+
 BATCHES = iter([1, 2])
 
 
