@@ -448,4 +448,10 @@ def jit(function: Callable[..., Any]) -> Jitted:
     cure. `step.explain()` tells each capture, `step.assert_compiled(max_compiles=2)` holds the number of graphs,
     `px.disable_jit()` runs everything eagerly.
     """
+    if not callable(function):
+        fail(
+            "TypeError",
+            "wrong_argument_type",
+            f"px.jit: a function or a module, not {type(function).__name__}",
+        )
     return Jitted(function)

@@ -39,8 +39,8 @@ def plan(function: Any, *args: Any, **kwargs: Any) -> MemoryPlan:
     return _phlox._memory_plan(captured.optimize(None), tensors)
 
 
-def largest_batch(function: Any, *args: Any, limit: int | None = None, **kwargs: Any) -> int | None:
-    """The largest batch, up to that of these arguments, for which a call fits into `limit` bytes, without running it.
+def largest_batch(function: Any, *args: Any, limit: int | str | None = None, **kwargs: Any) -> int | None:
+    """The largest batch, up to that of these arguments, for which a call fits into `limit` bytes, or "2GB", without running it.
 
     A batch is the size of the first dimension of the first tensor, which others that begin with this size share. Without a
     limit it is what that of `set_limit()`, or the memory of the machine, leaves beside the tensors that live now. None where
@@ -50,7 +50,8 @@ def largest_batch(function: Any, *args: Any, limit: int | None = None, **kwargs:
         192
     """
     from . import _phlox
-    from ._graph_tools import captured_for
+    from ._graph_tools import bytes_of, captured_for
 
+    limit = bytes_of(limit) if isinstance(limit, str) else limit
     capture, tensors = captured_for(function, args, kwargs)
     return _phlox._largest_batch(lambda given: capture(given).optimize(None), tensors, limit)
