@@ -46,6 +46,8 @@ from ._phlox import (
     where,
 )
 from ._phlox import add as _add
+from ._phlox import gradient as _gradient
+from ._phlox import gradient_at as _gradient_at
 from ._phlox import sub as _sub
 
 
@@ -161,6 +163,16 @@ def _tensordot_as_numpy(input, other, *, axes):
         return tensordot(input, other, axes)
     first, second = ([axis] if isinstance(axis, int) else list(axis) for axis in axes)
     return tensordot(input, other, first, second)
+
+
+@_on_keyword("spacing", "gradient")
+def _gradient_with_spacing(input, *, spacing, dim=None, edge_order=1):
+    if spacing is None or isinstance(spacing, (int, float)):
+        return _gradient(input, None if spacing is None else [float(spacing)], dim, edge_order)
+    spacing = [spacing] if isinstance(spacing, Tensor) and spacing.ndim else list(spacing)
+    if any(isinstance(part, Tensor) and part.ndim for part in spacing):
+        return _gradient_at(input, spacing, dim, edge_order)
+    return _gradient(input, [float(part) for part in spacing], dim, edge_order)
 
 
 @_on_keyword("as_tuple", "nonzero")
