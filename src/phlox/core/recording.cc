@@ -27,7 +27,8 @@ void replace_history(const Tensor& target, const Reference<GradientNode>& node, 
   TensorImpl* impl = target.impl();
   // What belonged to the old value goes with it. A target that was a leaf may have an accumulator.
   std::unique_ptr<AutogradRecord> old(std::exchange(impl->autograd, nullptr));
-  if (HistoryJournal* journal = HistoryJournal::current(); journal && impl->has_data()) [[unlikely]] {
+  HistoryJournal* const journal = HistoryJournal::current();
+  if (journal && (impl->has_data() || impl->storage->capture != thread_mode.capture)) [[unlikely]] {
     journal->keep(target, std::move(old));
     set_history(target, node, output);
     return;

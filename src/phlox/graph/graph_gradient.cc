@@ -39,8 +39,17 @@ TensorList gradients_of(const Graph& graph, const TensorList& inputs, const std:
   }
   Gradients found(targets.size());
   if (!ends.empty()) found = autograd::grad(ends, targets, seeds, std::nullopt, again, true);
-  for (std::size_t i = 0; i < found.size(); ++i)
-    if (!found[i].defined()) found[i] = zero_gradient(targets[i]);
+  return found;
+}
+
+TensorList gradients_or_zeros(const Graph& graph, const TensorList& inputs, const std::vector<bool>& wanted,
+                              std::span<const Tensor> output_gradients) {
+  TensorList found = gradients_of(graph, inputs, wanted, output_gradients);
+  for (std::size_t i = 0, next = 0; i < inputs.size(); ++i) {
+    if (!wanted[i]) continue;
+    if (!found[next].defined()) found[next] = zero_gradient(inputs[i]);
+    ++next;
+  }
   return found;
 }
 

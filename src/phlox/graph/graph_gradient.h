@@ -9,10 +9,13 @@
 
 namespace phlox::graph {
 
-// The gradients of those inputs that are wanted, from those of the outputs; undefined tensors stand for zero there, and
-// zeros are given for inputs that nothing depends on. Where gradients are recorded, the result can be differentiated.
+// The gradients of those inputs that are wanted, from those of the outputs; undefined tensors stand for zero, also for
+// inputs that nothing depends on. Where gradients are recorded, the result can be differentiated.
 TensorList gradients_of(const Graph& graph, const TensorList& inputs, const std::vector<bool>& wanted,
                         std::span<const Tensor> output_gradients);
+// The same with zeros for inputs that nothing depends on.
+TensorList gradients_or_zeros(const Graph& graph, const TensorList& inputs, const std::vector<bool>& wanted,
+                              std::span<const Tensor> output_gradients);
 
 // Another tensor in the same memory, with a place of its own in the tape.
 Tensor recorded_alias(const Tensor& tensor);

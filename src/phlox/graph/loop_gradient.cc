@@ -139,7 +139,7 @@ TensorList LoopNode::gradients(const TensorList& operands, const std::vector<boo
     TensorList seeds(count);
     for (std::size_t i = 0, next = 0; i < count; ++i)
       if (carries[i]) seeds[i] = state.of_states[next++];
-    const TensorList found = gradients_of(*loop_.body, inputs, in_body, seeds);
+    const TensorList found = gradients_or_zeros(*loop_.body, inputs, in_body, seeds);
     std::size_t next = 0, next_remembered = 0;
     for (std::size_t i = 0; i < count; ++i) {
       if (!carries[i]) continue;

@@ -355,6 +355,9 @@ bool Tracer::is_linked(const Tensor& tensor) {
   if (number < 0) return !is_leaf;
   if (argument_of(tensor) >= 0) return true;
   Source& source = sources_[static_cast<std::size_t>(number)];
+  if (source.argument >= 0 && is_leaf && !parent_)
+    fail_capture("a tensor that gradients flow to shares memory with an argument that is another tensor",
+                 "pass clone() of it");
   if (source.argument >= 0 || source.gradient) return !is_leaf;
   // It may have been seen through another tensor in the same memory first, one without gradients.
   if (is_around(tensor) && !source.tensor.requires_grad() &&
@@ -441,7 +444,7 @@ TensorList Tracer::run(const Primitive& primitive, std::span<const Operand> inpu
   return results;
 }
 
-void Tracer::assign(Memory& memory, int look, const Value& value) {
+void Tracer::assign(Memory& memory, int look, const Value& value, bool recorded) {
   // Through a view in which elements share memory one cannot tell which of them is written.
   for (int i = memory.looks[static_cast<std::size_t>(look)].parent; i >= 0;
        i = memory.looks[static_cast<std::size_t>(i)].parent) {
@@ -462,14 +465,13 @@ void Tracer::assign(Memory& memory, int look, const Value& value) {
     if (v.kind == ViewKind::reshape) replaced = view(value, {ViewKind::reshape, whole.type().shape});
     else if (v.kind == ViewKind::permute) replaced = view(value, {ViewKind::permute, inverse_order(v.a)});
     else replaced = node("view_put", {whole, value}, &v);
-    assign(memory, parent, replaced);
+    assign(memory, parent, replaced, recorded);
   } else {
     if (memory.several) refuse_mixed_views(Tensor(memory.holder));
     ++memory.written;
   }
   Look& written = memory.looks[static_cast<std::size_t>(look)];
-  // A write without gradients leaves those of what was there before.
-  const bool keeps_history = thread_mode.gradients_off && may_carry(written.value);
+  const bool keeps_history = !recorded && may_carry(written.value);
   if (!keeps_history) written.value = value;
   else if (target_parent < 0) written.value = node("detach", {value, written.value}, nullptr);
   if (!keeps_history || target_parent < 0) written.written = memory.written;
@@ -486,7 +488,7 @@ void Tracer::write(const Tensor& target, const Tensor& source) {
     value = used(converted);
   }
   Memory& memory = memory_of(target);
-  assign(memory, look_of(memory, target), value);
+  assign(memory, look_of(memory, target), value, needs_gradient(target) || needs_gradient(source));
 }
 
 // Eagerly one of them may be a view of the other, which gets a history as well.
@@ -540,7 +542,7 @@ TensorList Tracer::add_effect(const Primitive& primitive, std::span<const Operan
 
 void Tracer::assign_whole(const Tensor& target, const Value& value) {
   Memory& memory = memory_of(target);
-  assign(memory, look_of(memory, target), value);
+  assign(memory, look_of(memory, target), value, gradients_enabled());
 }
 
 Tensor Tracer::stand_for(const Value& value) {
@@ -695,7 +697,7 @@ Captured Tracer::finish(const TensorList& results, bool by_value) {
                        .shape = tensor.shape(),
                        .strides = tensor.strides(),
                        .offset = tensor.storage_offset()};
-    if (memory.source >= 0 && !by_value) {
+    if (memory.source >= 0 && !by_value && !by_itself) {
       sources_[static_cast<std::size_t>(memory.source)].exact = true;
     } else if (Shared& others = shared[&memory]; others.uses > 1 && !by_itself) {
       if (others.output < 0) others.output = add_output(memory.looks[0].value);
@@ -711,7 +713,8 @@ Captured Tracer::finish(const TensorList& results, bool by_value) {
   for (std::size_t i = 0; i < results.size(); ++i) {
     // A result whose tape was used up inside is a number from now on.
     const AutogradRecord* record = results[i].impl()->autograd;
-    const bool differentiable = record && record->requires_grad && record->node && !record->node->released();
+    const bool differentiable =
+        record && record->requires_grad && (record->node ? !record->node->released() : is_linked(results[i]));
     Captured::Result r = place(results[i], by_value || differentiable);
     r.differentiable = differentiable && r.output >= 0;
     captured.results.push_back(std::move(r));

@@ -134,6 +134,8 @@ class Tracer final : public Interpreter {
   TensorList add_effect(const Primitive& primitive, std::span<const Operand> inputs, const void* attributes);
   // The tensor has a new value; it looks at a whole.
   void assign_whole(const Tensor& target, const Value& value);
+  // The same with the value and the history of a result.
+  void replace_value(const Tensor& target, const Tensor& result);
   // A tensor of its own that has this value.
   Tensor stand_for(const Value& value);
   TensorList region_operands(const TensorList& state, std::span<const Source> around);
@@ -179,7 +181,8 @@ class Tracer final : public Interpreter {
   bool is_around(const Tensor& tensor) const;
   // Whether gradients could flow through a value; more is known when the capture ends.
   bool may_carry(const Value& value);
-  void assign(Memory& memory, int look, const Value& value);
+  // A write that is not `recorded` leaves the gradients of what was there before.
+  void assign(Memory& memory, int look, const Value& value, bool recorded);
   Value view(const Value& input, const ViewAttributes& attributes);
   Value node(const char* primitive, std::vector<Input> inputs, const void* attributes);
   std::string find_own_gradient(const TensorList& results) const;

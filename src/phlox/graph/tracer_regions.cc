@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "phlox/core/history_journal.h"
 #include "phlox/core/recording.h"
 #include "phlox/core/origin.h"
 #include "phlox/graph/control_flow.h"
@@ -167,8 +168,9 @@ class CondNode final : public GraphNode {
   TensorList gradients(const TensorList& operands, const std::vector<bool>& wanted,
                        std::span<const Tensor> output_gradients) override {
     const auto of = [&](const GraphPointer& region) {
-      return
-          [&, region]() -> TensorList { return gradients_of(*region, operands, wanted, output_gradients); };
+      return [&, region]() -> TensorList {
+        return gradients_or_zeros(*region, operands, wanted, output_gradients);
+      };
     };
     return phlox::cond(condition_, of(regions_[0]), of(regions_[1]));
   }
@@ -184,6 +186,7 @@ Captured Tracer::capture_part(const TensorList& arguments,
   OutsideCapture outside;
   Tracer tracer(arguments, this, linked);
   TensorList results;
+  const HistoryJournal journal;
   {
     InterpreterScope active(tracer);
     thread_mode.capture = tracer.number();
@@ -196,6 +199,30 @@ Captured Tracer::capture_part(const TensorList& arguments,
   return part;
 }
 
+namespace {
+
+// A tensor with a history of its own in this scope.
+class LinkedForNow {
+ public:
+  explicit LinkedForNow(const Tensor& tensor)
+      : tensor_(tensor), before_(std::exchange(tensor.impl()->autograd, nullptr)) {
+    const Tensor origin = abstract_tensor(type_of(tensor));
+    origin.set_requires_grad();
+    with_history_of(tensor, origin);
+  }
+  ~LinkedForNow() {
+    const std::unique_ptr<AutogradRecord> now(std::exchange(tensor_.impl()->autograd, before_.release()));
+  }
+  LinkedForNow(const LinkedForNow&) = delete;
+  LinkedForNow& operator=(const LinkedForNow&) = delete;
+
+ private:
+  Tensor tensor_;
+  std::unique_ptr<AutogradRecord> before_;
+};
+
+}  // namespace
+
 Captured Tracer::capture_turn(const TensorList& arguments,
                               const std::function<TensorList(const TensorList&)>& function) {
   Captured turn = capture_part(arguments, function);
@@ -207,7 +234,16 @@ Captured Tracer::capture_turn(const TensorList& arguments,
   const bool all_linked = std::all_of(arguments.begin(), arguments.end(), [](const Tensor& argument) {
     return needs_gradient(argument) || !phlox::is_differentiable(argument.dtype());
   });
-  return recorded && !all_linked ? capture_part(arguments, function, true) : turn;
+  // What a turn writes in place, gradients may flow to from the turn before.
+  std::vector<std::unique_ptr<LinkedForNow>> written;
+  for (const Captured::Write& write : turn.writes) {
+    const Source& source = turn.sources[static_cast<std::size_t>(write.source)];
+    if (source.argument >= 0 || source.is_state() || !phlox::is_differentiable(source.tensor.dtype()))
+      continue;
+    if (recorded && !needs_gradient(source.tensor))
+      written.push_back(std::make_unique<LinkedForNow>(source.tensor));
+  }
+  return recorded && (!all_linked || !written.empty()) ? capture_part(arguments, function, true) : turn;
 }
 
 std::vector<Type> Tracer::result_types(const TensorList& arguments,
@@ -239,10 +275,6 @@ TensorList Tracer::add_region_node(const char* primitive, const TensorList& lead
   if (recorded && !own_gradient.empty())
     fail_capture("gradients of a branch or loop that depends on a tensor do not go through " + own_gradient,
                  "call it outside of the branch or loop");
-  for (std::size_t i = 0; i < written; ++i)
-    if (recorded && !around[i].is_state() && needs_gradient(around[i].tensor))
-      fail_capture("a tensor is written in place in a branch or loop where gradients are recorded",
-                   "give the new value as a result: x = px.where(...) or x = x + y");
   TensorList given = leading;
   given.insert(given.end(), operands.begin(), operands.end());
   std::optional<Loop> loop;
@@ -274,24 +306,19 @@ TensorList Tracer::add_region_node(const char* primitive, const TensorList& lead
 
   for (std::size_t i = 0; i < required; ++i) required_.push_back(value_of(results[results.size() - 1 - i]));
   results.resize(results.size() - required);
-  const std::size_t returned = results.size() - written;
-  for (std::size_t i = 0; i < written; ++i) {
-    const Value value{&node, static_cast<int>(returned + i)};
-    if (around[i].is_state()) {
-      stream_of(around[i].generator).state = value;
-    } else {
-      assign_whole(around[i].tensor, value);
-      bump_version(around[i].tensor);
-    }
-  }
-  results.resize(returned);
   if (recorded && !loop) {
     std::vector<Edge> edges;
     for (const Tensor& operand : operands) edges.push_back(gradient_edge(operand));
     const auto history = Reference<GradientNode>::adopt(
-        new CondNode(leading[0], operands, edges, std::move(regions), static_cast<int>(returned)));
-    for (std::size_t i = 0; i < returned; ++i) set_history(results[i], history, static_cast<int>(i));
+        new CondNode(leading[0], operands, edges, std::move(regions), static_cast<int>(results.size())));
+    for (std::size_t i = 0; i < results.size(); ++i) set_history(results[i], history, static_cast<int>(i));
   }
+  const std::size_t returned = results.size() - written;
+  for (std::size_t i = 0; i < written; ++i) {
+    if (around[i].is_state()) stream_of(around[i].generator).state = {&node, static_cast<int>(returned + i)};
+    else replace_value(around[i].tensor, results[returned + i]);
+  }
+  results.resize(returned);
   return results;
 }
 
@@ -444,16 +471,20 @@ TensorList Tracer::with_checks(const TensorList& state, Captured& body) {
   return all;
 }
 
+void Tracer::replace_value(const Tensor& target, const Tensor& result) {
+  assign_whole(target, value_of(result));
+  bump_version(target);
+  if (const Edge edge = gradient_edge(result); edge.node)
+    rebase_history(target, edge.node, static_cast<int>(edge.output));
+}
+
 TensorList Tracer::keep_in_place(const TensorList& state, const std::vector<bool>& in_place,
                                  TensorList results) {
   for (std::size_t i = state.size(); i < results.size(); ++i) required_.push_back(value_of(results[i]));
   results.resize(state.size());
   for (std::size_t i = 0; i < state.size(); ++i) {
     if (!in_place[i]) continue;
-    assign_whole(state[i], value_of(results[i]));
-    bump_version(state[i]);
-    if (const Edge edge = gradient_edge(results[i]); edge.node)
-      rebase_history(state[i], edge.node, static_cast<int>(edge.output));
+    replace_value(state[i], results[i]);
     results[i] = state[i];
   }
   return results;

@@ -68,66 +68,6 @@ ScatterMode parse_reduction(const std::string& reduce, const char* operation) {
       .raise();
 }
 
-// The gradient of products and extremes.
-class ScatterReduceNode final : public GradientNode {
- public:
-  ScatterReduceNode(const Tensor& base, int dim, const Tensor& index, const Tensor& src, const Tensor& result,
-                    ScatterMode mode)
-      : GradientNode("scatter_reduce", 2),
-        dim_(dim),
-        mode_(mode),
-        base_(base, this),
-        index_(index, this),
-        src_(src, this),
-        result_(result.detach(), this) {
-    edges()[0] = gradient_edge(base);
-    edges()[1] = gradient_edge(src);
-  }
-  void backward(std::span<const Tensor> output_gradients, std::span<Tensor> input_gradients) override {
-    if (!output_gradients[0].defined()) return;
-    const Tensor base = base_.get(*this), index = index_.get(*this), src = src_.get(*this);
-    if (mode_ == ScatterMode::multiply)
-      product(output_gradients[0], conj(base), index, conj(src), input_gradients);
-    else extreme(output_gradients[0], base, index, src, input_gradients);
-  }
-  void release_saved() override {
-    for (SavedTensor* saved : {&base_, &index_, &src_, &result_}) saved->release();
-  }
-  bool released() const override { return base_.released(); }
-
- private:
-  // Equal extremes share the gradient.
-  void extreme(const Tensor& gradient, const Tensor& base, const Tensor& index, const Tensor& src,
-               std::span<Tensor> results) {
-    const Tensor best = result_.get(*this);
-    const Tensor from_base = eq(base, best).to(gradient.dtype());
-    const Tensor from_src = eq(src, apply_gather(best, dim_, index)).to(gradient.dtype());
-    const Tensor share =
-        div(gradient, clamp_min(apply_scatter(from_base, dim_, index, from_src, ScatterMode::add), 1));
-    if (wants(0)) results[0] = mul(share, from_base);
-    if (wants(1)) results[1] = mul(apply_gather(share, dim_, index), from_src);
-  }
-  // The product of all other factors, without dividing by a zero.
-  void product(const Tensor& gradient, const Tensor& base, const Tensor& index, const Tensor& src,
-               std::span<Tensor> results) {
-    if (wants(0)) results[0] = mul(gradient, scatter_reduce(ones_like(base), dim_, index, src, "prod"));
-    if (!wants(1)) return;
-    const Tensor zero = zeros({}, src.dtype(), src.device()), one = ones({}, src.dtype(), src.device());
-    const Tensor is_zero = eq(src, 0);
-    const Tensor factors = phlox::where(is_zero, one, src);
-    const Tensor zeros_there = apply_gather(
-        apply_scatter(zeros_like(base), dim_, index, is_zero.to(src.dtype()), ScatterMode::add), dim_, index);
-    const Tensor others =
-        div(apply_gather(scatter_reduce(base, dim_, index, factors, "prod"), dim_, index), factors);
-    const Tensor counts = logical_or(eq(zeros_there, 0), logical_and(is_zero, eq(zeros_there, 1)));
-    results[1] = mul(apply_gather(gradient, dim_, index), phlox::where(counts, others, zero));
-  }
-
-  int dim_;
-  ScatterMode mode_;
-  SavedTensor base_, index_, src_, result_;
-};
-
 }  // namespace
 
 // --- one position after the other along a dimension
@@ -279,13 +219,7 @@ PHLOX_OPERATION(
     count = clamp_min(count, 1);
     return is_integer(input.dtype()) ? floor_divide(total, count) : div(total, count);
   }
-  if (!needs_gradient(base) && !needs_gradient(src))
-    return apply_scatter(base, d, index, src, mode, "scatter_reduce");
-
-  const Tensor result = apply_scatter(base.detach(), d, index, src.detach(), mode, "scatter_reduce");
-  set_history(result,
-              Reference<GradientNode>::adopt(new ScatterReduceNode(base, d, index, src, result, mode)));
-  return result;
+  return apply_scatter(base, d, index, src, mode, "scatter_reduce");
 }
 
 PHLOX_OPERATION(

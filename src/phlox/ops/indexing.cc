@@ -311,17 +311,18 @@ void set(const Tensor& input, Indices indices, const Operand& operand) {
   Reference<GradientNode> node;
   if (recorded) node = Reference<GradientNode>::adopt(new SetIndexNode(input, indices, value));
   {
-    NoGrad no_grad;
-    const Tensor target = input.detach();
+    const RecordedByNode scope(recorded);
+    const Tensor target = is_captured() ? input : input.detach(),
+                 given = is_captured() ? value : value.detach();
     const Tensor mask = value.numel() == 1 && value.rank() == 0 ? only_mask(indices, target) : Tensor();
     const Plan plan = mask.defined() ? Plan{} : plan_index(target, indices);
     if (mask.defined()) {
-      copy_data(where(mask, value.detach().to(target.device()).to(target.dtype()), target), target);
+      copy_data(where(mask, given.to(target.device()).to(target.dtype()), target), target);
     } else if (plan.advanced) {
-      index_put_data(plan.view, plan.places, without_leading_ones(value.detach(), max_rank),
-                     ScatterMode::assign, "setitem");
+      index_put_data(plan.view, plan.places, without_leading_ones(given, max_rank), ScatterMode::assign,
+                     "setitem");
     } else {
-      const Tensor source = without_leading_ones(value.detach().to(input.device()), plan.view.rank());
+      const Tensor source = without_leading_ones(given.to(input.device()), plan.view.rank());
       check_fits(input, value, plan.view.shape());
       copy_data(broadcast_to(source, plan.view.shape()), plan.view);
     }

@@ -248,11 +248,15 @@ def compare_worlds(program, eager, captured, function, eager_arguments):
             same(f"{what}, around", snapshot(eager), snapshot(captured), loose)
 
         check(where)
+        flows = any(isinstance(r, px.Tensor) and r.requires_grad for r in expected)
+        if flows:
+            loose = True  # its gradients are there in the next call as well
+            follow(where, [expected, actual], check)
         # Which tensors share memory: what is written into one shows in others.
         for kind, ours, theirs in (("argument", eager_arguments, arguments), ("result", expected, actual)):
             for i, (a, b) in enumerate(zip(ours, theirs)):
                 # Results through which gradients flow do not share memory.
-                if kind == "result" and any(isinstance(r, px.Tensor) and r.requires_grad for r in expected):
+                if flows:
                     continue
                 if a is None or not change(a):  # its elements share memory
                     continue
@@ -260,6 +264,29 @@ def compare_worlds(program, eager, captured, function, eager_arguments):
                     raise Difference(f"{where}: {kind} {i} cannot be written")
                 check(f"{where}, after {kind} {i} was written")
     return Outcome("same")
+
+
+def follow(where, results, check):
+    """Follows the results of both worlds backwards, where gradients flow through some."""
+
+    def backward(of):
+        total = sum((r.square().sum().to(px.float64) for r in of), px.zeros((), dtype=px.float64))
+        total.backward()
+
+    # Those that lead to leaves of the function only are plain numbers captured.
+    flowing = [[r for r in of if isinstance(r, px.Tensor) and r.requires_grad] for of in results]
+    if not flowing[0] or any(r.dtype.is_complex for r in flowing[0]):
+        return
+    try:
+        backward(flowing[0])
+    except px.errors.GradientError:
+        return  # what a gradient needs was overwritten, or used up
+    try:
+        if flowing[1]:
+            backward(flowing[1])
+    except Exception as error:
+        raise Difference(f"{where}, followed backwards: captured raises {error!r}") from error
+    check(f"{where}, followed backwards")
 
 
 def tally(programs):

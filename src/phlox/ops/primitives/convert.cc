@@ -159,6 +159,14 @@ class ConstantNode final : public GradientNode {
   void release_saved() override {}
 };
 
+}  // namespace
+
+Reference<GradientNode> constant_history(const char* operation) {
+  return Reference<GradientNode>::adopt(new ConstantNode(operation));
+}
+
+namespace {
+
 Tensor broadcast_into(const Tensor& value, const Tensor& target, const char* operation) {
   if (value.shape() == target.shape()) return value;
   const Shape shape = broadcast_shapes(target.shape(), value.shape(), operation);
@@ -197,8 +205,7 @@ const Tensor& assign_in_place(const Tensor& target, const Tensor& value, const c
   }
   copy_data(source.to(target.device()), target);
   bump_version(target);
-  if (needs_gradient(target))
-    rebase_history(target, Reference<GradientNode>::adopt(new ConstantNode(operation)));
+  if (needs_gradient(target)) rebase_history(target, constant_history(operation));
   return target;
 }
 

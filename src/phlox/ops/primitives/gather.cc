@@ -373,7 +373,7 @@ bool broadcasts_to(const Shape& from, const Shape& to) {
 void index_put_data(const Tensor& target, const IndexPlaces& places, const Tensor& values, ScatterMode mode,
                     const char* operation) {
   check_mode(target.dtype(), mode, operation);
-  NoGrad no_grad;
+  const RecordedByNode scope(needs_gradient(target) || needs_gradient(values));
   if (thread_mode.interpreter_count) [[unlikely]]
     return copy_data(apply_index_put(target, places, values, mode, operation), target);
   if (sums_halves(target.dtype(), mode)) {
@@ -632,9 +632,11 @@ Tensor apply_scatter(const Tensor& data, int dim, const Tensor& index, const Ten
   const Tensor result = data.detach().clone();
   scatter_data(result, dim, index, values, mode, operation);
   if (needs_gradient(data) || needs_gradient(values)) {
-    if (mode != ScatterMode::assign && mode != ScatterMode::add) throw_no_gradient(operation);
     const Tensor plain = index.to(DType::int64);
-    set_history(result, Reference<GradientNode>::adopt(new ScatterNode(data, dim, plain, values, mode)));
+    const bool is_linear = mode == ScatterMode::assign || mode == ScatterMode::add;
+    set_history(result, is_linear
+                            ? Reference<GradientNode>::adopt(new ScatterNode(data, dim, plain, values, mode))
+                            : scatter_reduction_node(data, dim, plain, values, result, mode));
   }
   return result;
 }

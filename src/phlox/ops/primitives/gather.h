@@ -58,6 +58,9 @@ void index_put_data(const Tensor& target, const IndexPlaces& places, const Tenso
 // result[i][j][k] = data[index[i][j][k]][j][k] for dim 0, and so on. These indices count from the front only: a
 // negative one is an IndexError (E0501), as in PyTorch.
 Tensor apply_gather(const Tensor& data, int dim, const Tensor& index, const char* operation = "gather");
+// The node of a scatter that multiplies, or takes extremes.
+Reference<GradientNode> scatter_reduction_node(const Tensor& data, int dim, const Tensor& index,
+                                               const Tensor& values, const Tensor& result, ScatterMode mode);
 // data[index[i][j][k]][j][k] = values[i][j][k] for dim 0, and so on.
 Tensor apply_scatter(const Tensor& data, int dim, const Tensor& index, const Tensor& values, ScatterMode mode,
                      const char* operation = "scatter");

@@ -294,6 +294,7 @@ bool saves_input(const PointwiseFunction& function, std::span<const Operand> inp
 }
 
 Tensor copy_with_history(const Tensor& tensor) {
+  if (is_captured()) return apply_convert(tensor, tensor.dtype());
   Tensor copy;
   {
     NoGrad no_grad;
@@ -470,11 +471,8 @@ void watch_in_place(const PointwiseFunction& function, std::span<const Operand> 
   look_at_results({pointwise_primitive, inputs, &attributes, {&target, 1}}, look);
 }
 
-}  // namespace
-
-const Tensor& apply_pointwise_into(const PointwiseFunction& function, std::span<const Operand> inputs,
-                                   std::span<const KernelScalar> scalars, const Tensor& target,
-                                   bool in_place) {
+const Tensor& write_pointwise(const PointwiseFunction& function, std::span<const Operand> inputs,
+                              std::span<const KernelScalar> scalars, const Tensor& target, bool in_place) {
   if (has_complex_form(function, inputs)) {
     copy_(target, function.traits->complex_form(inputs[0].tensor()));
     return target;
@@ -557,6 +555,17 @@ const Tensor& apply_pointwise_into(const PointwiseFunction& function, std::span<
     run(function, inputs, scalars, compute, target);
   }
   bump_version(target);
+  return target;
+}
+
+}  // namespace
+
+const Tensor& apply_pointwise_into(const PointwiseFunction& function, std::span<const Operand> inputs,
+                                   std::span<const KernelScalar> scalars, const Tensor& target,
+                                   bool in_place) {
+  const bool has_no_gradient = needs_gradient(target) && !wants_record(function, inputs);
+  write_pointwise(function, inputs, scalars, target, in_place);
+  if (has_no_gradient) rebase_history(target, constant_history(function.name));
   return target;
 }
 
