@@ -75,6 +75,10 @@ if(TARGET _phlox)
   install(TARGETS _phlox LIBRARY DESTINATION "${python_dir}" COMPONENT python)
   install(DIRECTORY "${PROJECT_BINARY_DIR}/python/phlox/" DESTINATION "${python_dir}" COMPONENT python
           FILES_MATCHING PATTERN "*.pyi" PATTERN __pycache__ EXCLUDE)
+  # What px.extension.load() compiles with.
+  install(DIRECTORY src/phlox/extension src/phlox/math DESTINATION "${python_dir}/include/phlox" COMPONENT python
+          FILES_MATCHING PATTERN "*.h")
+  install(FILES src/phlox/base/macros.h DESTINATION "${python_dir}/include/phlox/base" COMPONENT python)
   if(NOT PHLOX_BUNDLE)  # a wheel's Python files are added by scikit-build-core
     install(DIRECTORY python/phlox/ DESTINATION "${python_dir}" COMPONENT python
             PATTERN __pycache__ EXCLUDE)
@@ -95,5 +99,5 @@ configure_package_config_file(
 write_basic_package_version_file("${PROJECT_BINARY_DIR}/PhloxConfigVersion.cmake"
                                  COMPATIBILITY SameMinorVersion)
 install(FILES "${PROJECT_BINARY_DIR}/PhloxConfig.cmake" "${PROJECT_BINARY_DIR}/PhloxConfigVersion.cmake"
-              cmake/PhloxLapack.cmake
+              cmake/PhloxLapack.cmake cmake/PhloxExtension.cmake
         DESTINATION "${config_dir}" COMPONENT development)

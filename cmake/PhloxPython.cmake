@@ -33,6 +33,13 @@ foreach(file IN LISTS python_files)
   file(CREATE_LINK "${file}" "${PROJECT_BINARY_DIR}/${entry}" SYMBOLIC)
 endforeach()
 
+# What px.extension.load() compiles with.
+file(MAKE_DIRECTORY "${PROJECT_BINARY_DIR}/python/phlox/include/phlox")
+foreach(folder extension math base)
+  file(CREATE_LINK "${PROJECT_SOURCE_DIR}/src/phlox/${folder}"
+                   "${PROJECT_BINARY_DIR}/python/phlox/include/phlox/${folder}" SYMBOLIC)
+endforeach()
+
 # A module that is no more must not be found either.
 file(GLOB_RECURSE linked_files "${PROJECT_BINARY_DIR}/python/phlox/*.py" "${PROJECT_BINARY_DIR}/python/phlox/*.pyi")
 foreach(file IN LISTS linked_files)

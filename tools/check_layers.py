@@ -13,6 +13,7 @@ ORDER = [
     "math",
     "ops",
     "autograd",
+    "extension",
     "device",
     "graph",
     "compiler",

@@ -13,6 +13,7 @@
 #include "python/training/data.h"
 #include "python/errors.h"
 #include "python/debugging.h"
+#include "python/extension.h"
 #include "python/graph.h"
 #include "python/training/files.h"
 #include "python/training/metrics.h"
@@ -110,6 +111,7 @@ NB_MODULE(_phlox, m) {
   add_debugging(m.ptr());
   add_process_functions(m);
   add_operations(m.ptr());
+  add_extensions(m.ptr());
   add_module_class(m.ptr());
   add_layers(m.ptr());
   add_activations_and_losses(m.ptr());

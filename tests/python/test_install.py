@@ -36,6 +36,10 @@ def test_installed_library_computes_and_has_its_operations(programs, kind):
     assert int(count) > 100
 
 
+def test_an_extension_serves_a_program(programs):
+    assert run(programs / "with_extension", programs / "softlog.so") == "softlog(3) = 1.94591\n"
+
+
 def test_the_first_program_of_the_documentation(programs, tmp_path):
     page = (Path(__file__).parents[2] / "docs" / "from-cpp.md").read_text()
     for language, name in (("cpp", "line.cc"), ("cmake", "CMakeLists.txt")):

@@ -18,6 +18,7 @@ namespace phlox {
   E(not_supported, 106, "The combination asked for is not supported")                                 \
   E(singular_matrix, 107, "A matrix is singular, or does not have the form that is needed")           \
   E(no_convergence, 108, "Eigenvalues or singular values cannot be computed")                         \
+  E(extension_failed, 109, "An extension cannot be built or loaded, or fails")                        \
   E(shapes_do_not_broadcast, 201, "Shapes do not broadcast together")                                 \
   E(wrong_element_count, 202, "A reshape would change the number of elements")                        \
   E(inner_sizes_differ, 203, "Inner sizes of a product differ")                                       \

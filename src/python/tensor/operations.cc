@@ -441,6 +441,10 @@ void mark_telling(const Binding& operation, Binding& overload) {
   }
 }
 
+PyObject* object_for(const Operation& operation) {
+  return make_object(operation_type, *make_binding(operation, Binding::Form::plain));
+}
+
 void add_operations(PyObject* module) {
   add_operation_types(module);
   PyObject* functions = PyModule_GetDict(module);

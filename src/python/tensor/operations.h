@@ -57,6 +57,9 @@ void add_operations(PyObject* module);
 // a Python function.
 void add_form(const std::string& name, PyObject* function, PyObject* keyword, Py_ssize_t position);
 
+// A new reference to a function for an operation that was added while the program runs.
+PyObject* object_for(const Operation& operation);
+
 // The function called NAME; null when there is none.
 const Binding* find_binding(std::string_view name);
 

@@ -12,6 +12,7 @@
 #include "phlox/ops/primitives/device_kernels.h"
 #include "phlox/ops/functions.h"
 #include "phlox/ops/in_place.h"
+#include "phlox/ops/registry/added_operations.h"
 #include "phlox/ops/primitives/primitive.h"
 #include "phlox/ops/primitives/rules.h"
 #include "phlox/ops/primitives/watch.h"
@@ -708,7 +709,7 @@ const PointwiseFunction* find_pointwise_function(std::string_view full_name) {
   const std::size_t dot = full_name.rfind(gradient);
   if (dot == std::string_view::npos) {
     const auto entry = by_name.find(full_name);
-    return entry == by_name.end() ? nullptr : entry->second;
+    return entry == by_name.end() ? find_added_pointwise_function(full_name) : entry->second;
   }
   const PointwiseFunction* origin = find_pointwise_function(full_name.substr(0, dot));
   const std::string_view digits = full_name.substr(dot + gradient.size());

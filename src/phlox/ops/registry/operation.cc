@@ -1,5 +1,7 @@
 #include "phlox/ops/registry/operation.h"
 
+#include "phlox/ops/registry/added_operations.h"
+
 #include <algorithm>
 #include <atomic>
 #include <charconv>
@@ -69,7 +71,7 @@ const Operation* find_operation(std::string_view name) {
     return map;
   }();
   const auto found = by_name.find(name);
-  return found == by_name.end() ? nullptr : found->second;
+  return found == by_name.end() ? find_added_operation(name) : found->second;
 }
 
 // --- reading a signature -------------------------------------------------------------------------------------------
@@ -186,7 +188,13 @@ std::unique_ptr<ParsedSignature> parse_signature(const Operation& operation) {
 
 }  // namespace
 
+std::shared_ptr<const std::vector<Parameter>> detail::parse_parameters(const Operation& operation) {
+  std::shared_ptr<ParsedSignature> parsed = parse_signature(operation);
+  return {parsed, &parsed->parameters};
+}
+
 const std::vector<Parameter>& parameters(const Operation& operation) {
+  if (const auto* of_added = detail::added_parameters(operation)) return *of_added;
   // One slot for each entry of the table, filled on the first request; boxed calls come here often.
   const auto table = PHLOX_TABLE_SPAN(phlox_operations);
   static auto& slots =
