@@ -355,9 +355,6 @@ bool Tracer::is_linked(const Tensor& tensor) {
   if (number < 0) return !is_leaf;
   if (argument_of(tensor) >= 0) return true;
   Source& source = sources_[static_cast<std::size_t>(number)];
-  if (source.argument >= 0 && is_leaf && !parent_)
-    fail_capture("a tensor that gradients flow to shares memory with an argument that is another tensor",
-                 "pass clone() of it");
   if (source.argument >= 0 || source.gradient) return !is_leaf;
   // It may have been seen through another tensor in the same memory first, one without gradients.
   if (is_around(tensor) && !source.tensor.requires_grad() &&
@@ -482,7 +479,6 @@ void Tracer::write(const Tensor& target, const Tensor& source) {
   if (source.dtype() != target.dtype()) {
     const Tensor converted = [&] {
       InterpreterScope again(*this);
-      NoGrad no_grad;
       return apply_convert(source, target.dtype());
     }();
     value = used(converted);
