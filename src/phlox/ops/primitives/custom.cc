@@ -49,7 +49,7 @@ TensorList evaluate_custom(std::span<const Operand> inputs, const void* attribut
   for (const Operand& input : inputs) tensors.push_back(input.tensor());
   return apply_custom(a.kernel, tensors, a.numbers);
 }
-PHLOX_PRIMITIVE(custom, 100, evaluate_custom, CustomAttributes);
+PHLOX_PRIMITIVE(custom, 110, evaluate_custom, CustomAttributes);
 
 void check_custom(const PrimitiveCall& call) {
   call.takes(1, 64);
