@@ -395,7 +395,7 @@ def written_in(name, value) -> str | None:
     for module_name, module in sorted(sys.modules.items()):
         private = module_name.startswith("phlox.") and module_name.rpartition(".")[2].startswith("_")
         if private and not module_name.startswith("phlox._phlox") and vars(module).get(name) is value:
-            return module_name
+            return module_name if getattr(value, "__module__", "phlox").startswith("phlox") else None
     return None
 
 
@@ -410,6 +410,8 @@ def write_home(phlox, module) -> str:
             lines += with_body(operation_stub(name, value, None, False), value.__doc__, "")
         elif inspect.ismodule(value) and value.__name__ == f"{module.__name__}.{name}":
             lines.append(f"from . import {name} as {name}")
+        elif inspect.isclass(value) and issubclass(value, phlox.PhloxError):
+            lines.append(f"from phlox.errors import {name} as {name}")
         elif not name.startswith("_") and (source := written_in(name, value)):
             lines.append(f"from {source} import {name} as {name}")
     return "\n".join(lines) + "\n"

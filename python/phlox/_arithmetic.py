@@ -46,7 +46,7 @@ def scalar_tensor(s: Number, *, dtype: dtype | None = None, device: device | Non
     return _phlox.full((), s, dtype=dtype or _phlox.get_default_dtype(), device=device)
 
 
-def constant_pad_nd(input: Tensor, pad: list[int], value: Number = 0) -> Tensor:
+def constant_pad_nd(input: Tensor, pad: list[int], value: float = 0) -> Tensor:
     """`input` with `value` around it: `pad` has the widths before and after, the last dimension first.
 
     Example:

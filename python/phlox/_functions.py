@@ -187,7 +187,8 @@ def histogramdd(
     dimension, one after the other. Points may have weights; with `density` the integral is 1.
     """
     if not isinstance(bins, int) and any(isinstance(b, Tensor) for b in bins):
-        counts, *edges = _phlox.histogramdd_at(input, list(bins), weight=weight, density=density)
+        edges_of_each = [b for b in bins if isinstance(b, Tensor)]
+        counts, *edges = _phlox.histogramdd_at(input, edges_of_each, weight=weight, density=density)
     else:
         numbers = [bins] * input.shape[-1] if isinstance(bins, int) else list(bins)
         counts, *edges = _phlox.histogramdd_grid(input, numbers, range=range, weight=weight, density=density)

@@ -260,7 +260,7 @@ class _Methods(Tensor):
                 {"tensor": self},
                 "",
             )
-        line = self
+        line: Tensor = self
         for _ in range(self.ndim - 1):
             line = line.diagonal(0, 0, 1)
         line.fill_(fill_value)

@@ -205,7 +205,7 @@ class CustomOperation:
                 (t.dtype, list(t.shape)) if isinstance(t, TensorType) else (t[0], list(t[1])) for t in listed
             ]
 
-        self._operation = _phlox._add_kernel(
+        made: Any = _phlox._add_kernel(
             self.__name__,
             self._signature,
             self.__doc__ or "",
@@ -215,6 +215,7 @@ class CustomOperation:
             gradient and (lambda i, r, g, numbers: gradient(*i, *r, *g, *numbers)),
             self._batched,
         )
+        self._operation: Callable[..., Any] = made
 
     def types(self, function: Callable[..., Any]) -> Callable[..., Any]:
         """Decorates the function that gives the types of the results from those of the inputs, each a `TensorType`, and

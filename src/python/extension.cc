@@ -57,11 +57,12 @@ CustomKernel kernel_from(const std::string& name, const nb::object& types, const
                          const nb::object& gradient, bool batched) {
   CustomKernel kernel{.name = name, .types = {}, .run = {}, .gradient = {}, .batched = batched};
   kernel.types = [name, types = share_object(types)](std::span<const CustomType> inputs,
-                                               std::span<const Scalar> numbers) {
+                                                     std::span<const Scalar> numbers) {
     const nb::gil_scoped_acquire gil;
     nb::list given;
     for (const CustomType& input : inputs)
-      given.append(nb::make_tuple(nb::steal(dtype_to_python(input.dtype)), std::vector<std::int64_t>(input.shape.begin(), input.shape.end())));
+      given.append(nb::make_tuple(nb::steal(dtype_to_python(input.dtype)),
+                                  std::vector<std::int64_t>(input.shape.begin(), input.shape.end())));
     std::vector<CustomType> found;
     for (nb::handle type : nb::handle(types.get())(given, python_numbers(numbers))) {
       CustomType said;

@@ -5,19 +5,31 @@ and twice, and gives what eager execution gives.
 # shard: graph
 
 import pytest
-from test_operations import DIFFERENTIABLE, named, prepared, samples_of, weighted_sum
+from sampling import as_list
+from test_operations import DIFFERENTIABLE, named, prepared, samples_of
 
 import phlox as px
 
 
+def weigh(results, seed):
+    """One number that depends on all elements of the results, on each in another way; None if none has a gradient."""
+    flowing = [r for r in as_list(results) if isinstance(r, px.Tensor) and r.requires_grad]
+    total = None
+    for r in flowing:
+        weights = (px.arange(r.numel(), dtype=px.float64) * 1.7 + seed).sin().reshape(r.shape) + 1.5
+        part = (px.view_as_real(r) * weights.unsqueeze(-1) if r.dtype.is_complex else r * weights).sum()
+        total = part if total is None else total + part
+    return total
+
+
 def gradients_of(function, inputs, second):
     """Those of the results, or of their gradients."""
-    total = weighted_sum(function(), 1)
+    total = weigh(function(), 1)
     if total is None or not total.requires_grad:
         return []
     found = px.autograd.grad(total, inputs, create_graph=second, allow_unused=True)
     if second:
-        total = weighted_sum([g for g in found if g is not None], 2)
+        total = weigh([g for g in found if g is not None], 2)
         if total is None or not total.requires_grad:
             return []
         found = px.autograd.grad(total, inputs, allow_unused=True)
@@ -36,7 +48,11 @@ def agree(make, inputs, second, what=""):
             return
         raise
     px.set_rng_state(state)
-    actual = gradients_of(traced, inputs, second)
+    try:
+        actual = gradients_of(traced, inputs, second)
+    except px.GraphError as error:
+        assert "do not reach a view of a larger tensor" in str(error)  # noqa: PT017 - the only one
+        return
     assert len(actual) == len(expected), what
     for a, b in zip(actual, expected):
         px.testing.assert_close(a, b, rtol=1e-9, atol=1e-11, equal_nan=True, msg=f"{what}\n{traced.graph}")

@@ -111,9 +111,9 @@ def test_gradients_are_captured(operation):
 
 
 def test_refused_operations_say_why():
-    """Operations that ask for values say so; there are few."""
+    """Operations that ask for values say so; they are less than one in ten."""
     refused = [o.__name__ for o in OPERATIONS if o.reads_values]
-    assert 5 < len(refused) < 40
+    assert 5 < len(refused) < len(OPERATIONS) / 10
     with pytest.raises(px.GraphError) as error:
         px.trace(px.unique, px.tensor([1, 2, 2]))
     assert error.value.code in ("E1001", "E1002")

@@ -151,7 +151,7 @@ def unknown_operation():
     """
     script_attribute: [E1002] f: `px.reluu` does not exist
       at   test_script_refusals.py:LINE   return px.reluu(x)
-      try  px.relu or px.relu6 or px.prelu
+      try  px.relu or px.rrelu or px.relu6
     """
 
     def f(x):

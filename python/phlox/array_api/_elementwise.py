@@ -21,6 +21,7 @@ _NAMES = """
 
 
 def standard_functions() -> dict[str, Callable[..., Tensor]]:
+    """The functions of one element that the standard names, by name."""
     return {name: _standard(name, getattr(_phlox, name)) for name in _NAMES}
 
 

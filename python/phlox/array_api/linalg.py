@@ -139,7 +139,8 @@ def solve(x1: Tensor, x2: Tensor, /) -> Tensor:
 def _stacked(x1: Tensor, x2: Tensor) -> tuple[Tensor, Tensor]:
     """Both with the same stack in front, so that `x2` cannot be taken for a stack of vectors."""
     ndim = max(x1.ndim, x2.ndim)
-    return tuple(x.reshape((1,) * (ndim - x.ndim) + tuple(x.shape)) for x in (x1, x2))
+    first, second = (x.reshape((1,) * (ndim - x.ndim) + tuple(x.shape)) for x in (x1, x2))
+    return first, second
 
 
 def svd(x: Tensor, /, *, full_matrices: bool = True) -> Any:

@@ -196,6 +196,7 @@ class Session:
         self.classes.meet(arguments)
 
     def note_function(self, function: Any) -> None:
+        """Tells the backend, once, of a function whose code the capture follows."""
         if id(function) not in self._functions:
             self._functions[id(function)] = function
             self.backend.observe_function(function, place())

@@ -21,6 +21,7 @@ void check_table(const Tensor& places, const Tensor& weight, const char* operati
     fail<DTypeError>(ErrorCode::wrong_dtype, "{}: positions are integers, not {}", operation,
                      info(places.dtype()).name)
         .detail("input", describe(places))
+        .hint("<input>.to(px.int64)")
         .raise();
 }
 

@@ -343,10 +343,10 @@ def einsum_of_too_few_tensors():
 
 def step_of_a_larger_operation():
     """
-    phlox.errors.ShapeError: [E0203] scaled_dot_product_attention: inner sizes differ, 4 and 5
-      lhs  f32[1,2,3,4] cpu
-      rhs  f32[1,2,5,3] cpu
-      at   shapes.py:LINE   F.scaled_dot_product_attention(query, key, value)
+    phlox.errors.ShapeError: [E0203] scaled_dot_product_attention: query and key have one width, key and value one length
+      query  query  f32[1,2,3,4] cpu   shapes.py:LINE   F.scaled_dot_product_attention(query, key, value)
+      key    key    f32[1,2,3,5] cpu
+      value  value  f32[1,2,3,4] cpu
     """
     query, key, value = px.ones(1, 2, 3, 4), px.ones(1, 2, 3, 5), px.ones(1, 2, 3, 4)
     F.scaled_dot_product_attention(query, key, value)

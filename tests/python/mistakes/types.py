@@ -69,8 +69,8 @@ def labels_as_floats():
 
 def floats_as_indices_of_an_embedding():
     """
-    phlox.errors.IndexError: [E0503] embedding: indices must be integers, not float32
-      index  words  f32[3] cpu   types.py:LINE   table(words)
+    phlox.errors.DTypeError: [E0301] embedding: positions are integers, not float32
+      input  words  f32[3] cpu   types.py:LINE   table(words)
       try    words.to(px.int64)
     """
     table = nn.Embedding(10, 4)
