@@ -71,9 +71,7 @@ TEST(LinalgTest, ErrorsNameTheMatrix) {
   EXPECT_ERROR(inv(a), LinAlgError, "inv: matrix [2] of the batch is singular: its pivot 2 is 0");
   EXPECT_ERROR(cholesky(neg(eye(2))), LinAlgError, "the matrix is not positive-definite");
   EXPECT_EQ(code_of([&] { solve(a, ones({3, 2, 1})); }), ErrorCode::singular_matrix);
-  EXPECT_EQ(code_of([] {
-              linalg_svd(full({2, 2}, std::numeric_limits<double>::infinity()));
-            }),
+  EXPECT_EQ(code_of([] { linalg_svd(full({2, 2}, std::numeric_limits<double>::infinity())); }),
             ErrorCode::no_convergence);
   const auto [x, info] = solve_ex(a, ones({3, 2, 1}));
   EXPECT_EQ(info.to_vector<std::int32_t>(), (std::vector<std::int32_t>{0, 0, 2}));

@@ -52,13 +52,13 @@ inline constexpr bool has_matrix_routines(DType dtype) {
 
 struct MatrixAttributes {
   MatrixRoutine routine = MatrixRoutine::cholesky;
-  bool upper = false;      // cholesky, eigh, solve_triangular: which triangle is read or made
-  bool unit = false;       // solve_triangular: the diagonal counts as ones
-  bool full = false;       // qr, svd: square Q, U, Vh
-  bool hermitian = false;  // ldl: A = L D Lᴴ instead of L D Lᵀ; pinv: the lower triangle tells all
-  bool pivot = true;       // lu: rows are exchanged
-  bool checked = false;    // an info that is not 0 is an error
-  std::int64_t size = 0;   // permutation: the number of rows
+  bool upper = false;               // cholesky, eigh, solve_triangular: which triangle is read or made
+  bool unit = false;                // solve_triangular: the diagonal counts as ones
+  bool full = false;                // qr, svd: square Q, U, Vh
+  bool hermitian = false;           // ldl: A = L D Lᴴ instead of L D Lᵀ; pinv: the lower triangle tells all
+  bool pivot = true;                // lu: rows are exchanged
+  bool checked = false;             // an info that is not 0 is an error
+  std::int64_t size = 0;            // permutation: the number of rows
   const char* operation = nullptr;  // for messages
   template <class Visitor>
   void visit(Visitor& v) {
