@@ -56,13 +56,16 @@ def test_what_it_has(ours):
     ]
     assert "scale=1.0" in repr(ours.softlog) and ours.softlog.__doc__.startswith("Logarithm with a sign")
     with pytest.raises(AttributeError, match="no operation 'nothing'; it has softlog, rms"):
-        ours.nothing
+        _ = ours.nothing
 
 
 @pytest.mark.parametrize("name", CALLS)
 def test_values_and_captures(ours, name):
     x = example(4, 3)
-    function = lambda x: CALLS[name](ours, x)
+
+    def function(x):
+        return CALLS[name](ours, x)
+
     expected = function(x)
     np.testing.assert_allclose(expected.numpy(), REFERENCES[name](x.numpy()), rtol=1e-12)
     traced = px.trace(function, x)
@@ -79,7 +82,10 @@ def test_values_and_captures(ours, name):
 @pytest.mark.parametrize("name", CALLS)
 def test_gradients(ours, name):
     x = example(4, 3, seed=2).requires_grad_()
-    function = lambda x: CALLS[name](ours, x).square()
+
+    def function(x):
+        return CALLS[name](ours, x).square()
+
     assert px.autograd.gradcheck(function, (x,))
     assert px.autograd.gradcheck(px.func.grad(lambda x: function(x).sum()), (x,))
     expected = px.autograd.grad(function(x).sum(), [x])[0]
@@ -175,7 +181,10 @@ def _(input, result, gradient, width):
 
 def test_an_operation_in_python():
     x = example(6, seed=3).requires_grad_()
-    function = lambda x: python_windowed_sum(x, 2).tanh()
+
+    def function(x):
+        return python_windowed_sum(x, 2).tanh()
+
     np.testing.assert_allclose(
         function(x).detach().numpy(), np.tanh(x.detach().numpy()[1:] + x.detach().numpy()[:-1])
     )
