@@ -21,11 +21,7 @@ namespace {
 
 nb::list python_numbers(std::span<const Scalar> numbers) {
   nb::list list;
-  for (const Scalar& number : numbers) {
-    if (number.kind() == Scalar::Kind::boolean) list.append(number.boolean());
-    else if (number.kind() == Scalar::Kind::integer) list.append(number.integer());
-    else list.append(number.real());
-  }
+  for (const Scalar& number : numbers) list.append(nb::steal(scalar_to_python(number, number.dtype())));
   return list;
 }
 

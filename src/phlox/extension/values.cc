@@ -110,21 +110,21 @@ phlox_value tensor_value(phlox_tensor tensor) {
   return result;
 }
 
+phlox_value number_to_c(const Scalar& number) {
+  phlox_value value{.kind = PHLOX_FLOATING, .count = 0, .as = {}};
+  if (number.kind() == Scalar::Kind::floating) value.as.floating = number.real();
+  else value.as.integer = number.integer();
+  if (number.kind() == Scalar::Kind::integer) value.kind = PHLOX_INTEGER;
+  if (number.kind() == Scalar::Kind::boolean) value.kind = PHLOX_BOOLEAN;
+  return value;
+}
+
 phlox_value value_to_c(const Value& value) {
   phlox_value result{.kind = PHLOX_NONE, .count = 0, .as = {}};
   switch (value.kind) {
-    case Value::Kind::boolean:
-      result.kind = PHLOX_BOOLEAN;
-      result.as.integer = value.boolean;
-      break;
-    case Value::Kind::integer:
-      result.kind = PHLOX_INTEGER;
-      result.as.integer = value.integer;
-      break;
-    case Value::Kind::floating:
-      result.kind = PHLOX_FLOATING;
-      result.as.floating = value.floating;
-      break;
+    case Value::Kind::boolean: return number_to_c(value.boolean);
+    case Value::Kind::integer: return number_to_c(value.integer);
+    case Value::Kind::floating: return number_to_c(value.floating);
     case Value::Kind::text:
       result.kind = PHLOX_TEXT;
       result.as.text = value.text->c_str();
@@ -136,14 +136,7 @@ phlox_value value_to_c(const Value& value) {
 
 std::vector<phlox_value> values_of(std::span<const Scalar> numbers) {
   std::vector<phlox_value> values;
-  for (const Scalar& number : numbers) {
-    phlox_value value{.kind = PHLOX_FLOATING, .count = 0, .as = {}};
-    if (number.kind() == Scalar::Kind::floating) value.as.floating = number.real();
-    else value.as.integer = number.integer();
-    if (number.kind() == Scalar::Kind::integer) value.kind = PHLOX_INTEGER;
-    if (number.kind() == Scalar::Kind::boolean) value.kind = PHLOX_BOOLEAN;
-    values.push_back(value);
-  }
+  for (const Scalar& number : numbers) values.push_back(number_to_c(number));
   return values;
 }
 
@@ -212,17 +205,11 @@ int call_by_name(const char* name, const phlox_value* arguments, std::int32_t co
       for (std::size_t i = 0; i < list->size(); ++i)
         put(static_cast<std::int32_t>(i), tensor_value(handle_of((*list)[i])));
     } else if (const auto* truth = std::get_if<bool>(&result)) {
-      phlox_value value{.kind = PHLOX_BOOLEAN, .count = 0, .as = {}};
-      value.as.integer = *truth;
-      put(0, value);
+      put(0, number_to_c(*truth));
     } else if (const auto* integer = std::get_if<std::int64_t>(&result)) {
-      phlox_value value{.kind = PHLOX_INTEGER, .count = 0, .as = {}};
-      value.as.integer = *integer;
-      put(0, value);
+      put(0, number_to_c(*integer));
     } else if (const auto* floating = std::get_if<double>(&result)) {
-      phlox_value value{.kind = PHLOX_FLOATING, .count = 0, .as = {}};
-      value.as.floating = *floating;
-      put(0, value);
+      put(0, number_to_c(*floating));
     } else if (!std::holds_alternative<std::monostate>(result)) {
       fail<NotSupportedError>(ErrorCode::not_supported, "{}: its result cannot cross the C ABI", name)
           .raise();

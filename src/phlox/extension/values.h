@@ -37,6 +37,7 @@ phlox_type type_to_c(DType dtype, const Shape& shape);
 Shape shape_from_c(const phlox_type& type);
 phlox_array array_of(const Tensor& row_major);
 phlox_value tensor_value(phlox_tensor tensor);
+phlox_value number_to_c(const Scalar& number);
 // Anything but a tensor.
 phlox_value value_to_c(const Value& value);
 std::vector<phlox_value> values_of(std::span<const Scalar> numbers);

@@ -253,9 +253,7 @@ const Operation& add_kernel_operation(CustomKernel kernel, const std::string& si
     std::vector<Scalar> numbers;
     for (const Value& value : arguments) {
       if (value.kind == Value::Kind::tensor) inputs.push_back(*value.tensor);
-      else if (value.kind == Value::Kind::boolean) numbers.emplace_back(value.boolean);
-      else if (value.kind == Value::Kind::integer) numbers.emplace_back(value.integer);
-      else numbers.emplace_back(value.floating);
+      else detail::Unbox<Scalar>::get(value, numbers.emplace_back());
     }
     TensorList found = apply_custom(name, inputs, numbers);
     if (found.size() == 1) return std::move(found[0]);
