@@ -6,6 +6,7 @@
 #include "error_matching.h"
 #include "phlox/graph/captured.h"
 #include "phlox/graph/control_flow.h"
+#include "phlox/graph/lines.h"
 #include "phlox/core/random.h"
 #include "phlox/ops/functions.h"
 #include "phlox/ops/operators.h"
@@ -44,6 +45,14 @@ TEST(Graph, TheTextReadsBack) {
   const std::string text = to_string(*captured.graph);
   EXPECT_EQ(text, to_string(*parse(text)));
   EXPECT_NE(text.find("sort(%x0, dim=1, descending=true, count=4)"), std::string::npos) << text;
+}
+
+// A copy for each line made printing, and with it each capture, quadratic in the number of nodes.
+TEST(Graph, LinesArePrintedWithoutCopiesOfTheNames) {
+  static_assert(!std::is_copy_constructible_v<ValueNames> && !std::is_move_constructible_v<ValueNames>);
+  const GraphPointer graph = parse("graph(%x: f32[2]) {\n  %0: f32[2] = relu(%x)\n  return %0\n}\n");
+  const ValueNames names(*graph);
+  EXPECT_EQ(line_of(*graph->nodes()[1], names), "%0: f32[2] = relu(%x)");
 }
 
 TEST(Graph, TextsThatCouldNotBeReadBackAreRefused) {

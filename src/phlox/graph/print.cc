@@ -66,6 +66,10 @@ std::string line_of(const Node& node, const std::function<std::string(const Valu
   return fmt::format("{} = {}({})", join(results), node.name(), join(inputs));
 }
 
+std::string line_of(const Node& node, const ValueNames& names, const std::string& constant) {
+  return line_of(node, std::function<std::string(const Value&)>(std::cref(names)), constant);
+}
+
 TensorList named_constants(const Graph& graph) {
   TensorList constants;
   for (const auto& node : graph.nodes()) {
