@@ -96,6 +96,7 @@ from ._functions import histogramdd as histogramdd  # isort: skip
 from ._functions import isdtype as isdtype  # isort: skip
 from ._functions import setitem as setitem  # isort: skip
 from ._functions import stop_gradient as stop_gradient  # isort: skip
+from .autograd.checkpointing import checkpoint as checkpoint  # isort: skip
 from .autograd.function import custom_gradient as custom_gradient  # isort: skip
 from ._jit import disable_jit as disable_jit  # isort: skip
 from ._jit import jit as jit  # isort: skip

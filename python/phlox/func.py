@@ -16,8 +16,10 @@ from ._modes import enable_grad, is_grad_enabled, no_grad
 from ._phlox import Tensor
 from ._structures import flatten, unflatten
 from ._vmap import vmap
+from .autograd.checkpointing import checkpoint
 
 __all__ = [
+    "checkpoint",
     "functional_call",
     "grad",
     "grad_and_value",

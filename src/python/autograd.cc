@@ -215,7 +215,7 @@ void add_autograd(PyObject* module) {
                               nb::object backward, nb::object context) {
     return tuple_of(apply_function(name, inputs, forward, backward, context));
   });
-  m.def("_checkpoint", [](nb::object function, const TensorList& inputs) {
+  m.def("_checkpoint", [](nb::object function, const TensorList& inputs, bool same_random) {
     const SharedObject shared = share_object(function);
     TensorList outputs;
     {
@@ -225,7 +225,7 @@ void add_autograd(PyObject* module) {
             nb::gil_scoped_acquire gil;
             return tensors_from(nb::handle(shared.get())(*tuple_of(in)), "checkpoint");
           },
-          inputs);
+          inputs, same_random);
     }
     return tuple_of(outputs);
   });

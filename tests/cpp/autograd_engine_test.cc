@@ -434,6 +434,23 @@ TEST(CheckpointTest, CanBeDifferentiatedTwice) {
   EXPECT_EQ(values(second), (Floats{6, 12}));
 }
 
+TEST(CheckpointTest, TakesFunctionsOfTensors) {
+  Tensor x = vector({1, 2}, true), y = vector({3, 4}, true), one = vector({1, 1});
+  const auto product = [](const Tensor& a, const Tensor& b) { return mul(mul(a, a), mul(b, a)); };
+  checkpoint(product, x, mul(y, 2)).backward(one);
+  EXPECT_EQ(values(x.grad()), (Floats{18, 96}));
+  EXPECT_EQ(values(y.grad()), (Floats{2, 16}));
+  const TensorList both = checkpoint([](const Tensor& a) { return TensorList{a, mul(a, a)}; }, x);
+  EXPECT_EQ(values(both[1]), (Floats{1, 4}));
+}
+
+TEST(CheckpointTest, RefusesAnArgumentThatWasWritten) {
+  Tensor x = vector({1, 2}, true), between = mul(x, 1);
+  Tensor y = checkpoint([](const Tensor& a) { return mul(mul(a, a), a); }, between);
+  between.mul_(2);
+  EXPECT_THROW(y.backward(vector({1, 1})), GradientError);
+}
+
 TEST(CheckpointTest, NoticesADifferentSecondRun) {
   Tensor x = vector({1, 2}, true);
   int runs = 0;

@@ -16,6 +16,7 @@ from .._modes import (
     set_grad_enabled,
 )
 from .._phlox import GradientFunction, Tensor
+from .checkpointing import checkpoint
 from .function import Function, FunctionContext, custom_gradient, once_differentiable
 from .gradcheck import gradcheck
 
@@ -82,27 +83,3 @@ def grad(
     return _phlox._grad(
         _list(outputs), _list(inputs), _list(grad_outputs), retain_graph, create_graph, allow_unused
     )
-
-
-def checkpoint(function: Callable[..., Any], *arguments: Any, **keywords: Any) -> Any:
-    """Runs `function` without keeping what its gradients need; backward() runs it a second time. Less memory for time.
-
-    Tensors among the positional arguments take part in gradients, as do tensors that the function captures. It must do
-    the same each time it is called. Source: Chen et al. 2016, arXiv:1604.06174.
-
-    Example:
-        y = px.autograd.checkpoint(block, x)
-    """
-    positions = [i for i, argument in enumerate(arguments) if isinstance(argument, Tensor)]
-    single: list[bool] = []
-
-    def run(*tensors):
-        given = list(arguments)
-        for position, tensor in zip(positions, tensors):
-            given[position] = tensor
-        result = function(*given, **keywords)
-        single.append(isinstance(result, Tensor))
-        return result
-
-    outputs = _phlox._checkpoint(run, [arguments[i] for i in positions])
-    return outputs[0] if single[0] else outputs

@@ -8,6 +8,7 @@
 
 #include "phlox/autograd/batched_storage.h"
 #include "phlox/autograd/engine.h"
+#include "phlox/autograd/hooks_scope.h"
 #include "phlox/core/random.h"
 #include "phlox/core/recording.h"
 #include "phlox/core/sample_mode.h"
@@ -84,6 +85,7 @@ class Vmap final : public Interpreter, public std::enable_shared_from_this<Vmap>
     Vmap& vmap_;
     Run* before_;
     InterpreterScope active_;
+    HooksScope no_hooks_{nullptr};  // what a checkpoint around the call gets back is of another call
   };
 
   // The tensor of a sample for a real one. Gradients flow to `outer` if that is an edge.

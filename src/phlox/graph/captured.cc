@@ -7,6 +7,7 @@
 #include <chrono>
 #include <unordered_set>
 
+#include "phlox/autograd/hooks_scope.h"
 #include "phlox/base/debug.h"
 #include "phlox/core/charged_bytes.h"
 #include "phlox/core/history_journal.h"
@@ -340,6 +341,7 @@ Captured trace(const std::function<TensorList(const TensorList&)>& function, con
     TensorList results;
     const HistoryJournal journal;
     const Configuration::Collector collector;
+    const autograd::HooksScope no_hooks(nullptr);
     {
       InterpreterScope active(tracer);
       thread_mode.capture = tracer.number();

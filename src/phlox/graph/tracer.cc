@@ -557,6 +557,13 @@ Tensor Tracer::draw(Generator& generator, std::int64_t blocks) {
   return drawn;
 }
 
+Tensor Tracer::generator_state(Generator& generator) { return stand_for(stream_of(&generator).state); }
+
+void Tracer::set_generator_state(Generator& generator, const Tensor& state) {
+  const Value value = value_of(state);
+  stream_of(&generator).state = value;
+}
+
 void Tracer::gradient_access(const Tensor& leaf, bool reads) {
   for (const GradientSlot& slot : gradients_)
     if (slot.leaf.unsafe_impl() == leaf.unsafe_impl()) return;

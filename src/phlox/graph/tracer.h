@@ -10,6 +10,7 @@
 #include <unordered_map>
 
 #include "phlox/graph/captured.h"
+#include "phlox/ops/primitives/generator_state.h"
 #include "phlox/ops/view.h"
 
 namespace phlox::graph {
@@ -25,7 +26,7 @@ std::uint64_t number_of_hooks(const Tensor& leaf);
 // Of the input for a state: that of a generator, or the count of effects.
 Type state_type(const Source& source);
 
-class Tracer final : public Interpreter {
+class Tracer final : public Interpreter, public GeneratorStates {
  public:
   // `parent` captures the program around the branch or loop that this one captures.
   explicit Tracer(const TensorList& examples, Tracer* parent = nullptr, bool linked = false);
@@ -79,6 +80,8 @@ class Tracer final : public Interpreter {
                  const void* attributes) override;
   void write(const Tensor& target, const Tensor& source) override;
   Tensor draw(Generator& generator, std::int64_t blocks) override;
+  Tensor generator_state(Generator& generator) override;
+  void set_generator_state(Generator& generator, const Tensor& state) override;
   void gradient_access(const Tensor& leaf, bool reads) override;
   void layout_decided(const Tensor& input, const Tensor& result) override;
 

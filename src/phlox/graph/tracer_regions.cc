@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "phlox/autograd/hooks_scope.h"
 #include "phlox/core/history_journal.h"
 #include "phlox/core/recording.h"
 #include "phlox/core/origin.h"
@@ -184,6 +185,7 @@ class CondNode final : public GraphNode {
 Captured Tracer::capture_part(const TensorList& arguments,
                               const std::function<TensorList(const TensorList&)>& function, bool linked) {
   OutsideCapture outside;
+  const autograd::HooksScope no_hooks(nullptr);
   Tracer tracer(arguments, this, linked);
   TensorList results;
   const HistoryJournal journal;

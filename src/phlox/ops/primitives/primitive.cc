@@ -4,6 +4,7 @@
 
 #include "phlox/core/random.h"
 #include "phlox/ops/in_place.h"
+#include "phlox/ops/primitives/generator_state.h"
 #include "phlox/ops/primitives/random.h"
 #include "phlox/ops/primitives/watch.h"
 
@@ -63,6 +64,19 @@ void interpret_layout(const Tensor& input, const Tensor& result) {
 Tensor interpret_draw(Generator& generator, std::int64_t blocks) {
   if (interpreters()) return BelowTop()->draw(generator, blocks);
   return state_tensor(generator.reserve(static_cast<std::uint64_t>(blocks)));
+}
+Tensor generator_state(Generator& generator) {
+  if (!interpreters()) return state_tensor(generator.state());
+  auto* states = dynamic_cast<GeneratorStates*>(thread_mode.top);
+  const BelowTop below;
+  return states ? states->generator_state(generator) : generator_state(generator);
+}
+void set_generator_state(Generator& generator, const Tensor& state) {
+  if (!interpreters()) return generator.set_state(state_from(state));
+  auto* states = dynamic_cast<GeneratorStates*>(thread_mode.top);
+  const BelowTop below;
+  if (states) states->set_generator_state(generator, state);
+  else set_generator_state(generator, state);
 }
 
 }  // namespace phlox
