@@ -27,6 +27,18 @@ def truth(value: Any) -> Tensor:
     return tensor if tensor.ndim == 0 else tensor.reshape(())
 
 
+def _operands(function: str, name: str, given: Any) -> tuple[Any, ...]:
+    """What branches and loops get: a tuple, which a single tensor is not."""
+    if isinstance(given, (list, tuple)):
+        return tuple(given)
+    return fail(
+        "TypeError",
+        "wrong_argument_type",
+        f"{function}: '{name}' is a tuple of what the functions are called with, not {type(given).__name__}",
+        hint=f"{name}=(x,)",
+    )
+
+
 def cond(
     pred: Any, true_fn: Callable[..., Any], false_fn: Callable[..., Any], operands: Sequence[Any] = ()
 ) -> Any:
@@ -35,6 +47,7 @@ def cond(
     Both functions give the same structure of tensors, of the same shapes and dtypes. Gradients flow through. Raises
     GraphError (E1002) where the two sides differ.
     """
+    operands = _operands("cond", "operands", operands)
     structures: list[Any] = []
 
     def side(function: Callable[..., Any]) -> Callable[[], list[Tensor]]:
@@ -60,7 +73,7 @@ def while_loop(
     all turns are kept for them.
     """
     tensors: list[Tensor] = []
-    structure = flatten(tuple(carried_inputs), tensors)
+    structure = flatten(_operands("while_loop", "carried_inputs", carried_inputs), tensors)
 
     def test(state: list[Tensor]) -> Tensor:
         return truth(cond_fn(*unflatten(structure, state)))

@@ -26,11 +26,24 @@ def capture_function(function: Callable[..., Any], structure: Any, examples: lis
         tensors = [tensors[first] for first in first_positions(examples)]
         args, kwargs = unflatten(structure, tensors)
         results: list[Tensor] = []
-        result = flatten(function(*args, **kwargs), results)
+        result = flatten(_called(function, args, kwargs), results)
         return results
 
     captured = _phlox._trace(flat_function, examples)
     return captured, result
+
+
+def _called(function: Callable[..., Any], args: Any, kwargs: Any) -> Any:
+    try:
+        return function(*args, **kwargs)
+    except RecursionError:
+        pass  # with all of its frames
+    fail(
+        "GraphError",
+        "not_capturable",
+        "a captured function calls itself without end: of a branch on a tensor both sides are captured",
+        hint="a while loop, or a branch on a number of the program",
+    )
 
 
 class Traced:

@@ -9,6 +9,7 @@
 #include "phlox/autograd/engine.h"
 #include "phlox/autograd/function.h"
 #include "phlox/autograd/vmap.h"
+#include "phlox/base/debug.h"
 #include "phlox/graph/captured.h"
 #include "phlox/graph/compare.h"
 #include "phlox/graph/control_flow.h"

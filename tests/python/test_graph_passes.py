@@ -68,13 +68,17 @@ def test_debug_levels(capfd):
         debug.level(8)
 
 
-def test_debug_level_from_the_environment():
+@pytest.mark.parametrize(
+    ("level", "said"),
+    [("3", "share (unchanged)\ngraph("), ("loud", "PHLOX_DEBUG: 'loud' is not one of 0 to 7\n"), ("", "")],
+)
+def test_debug_level_from_the_environment(level, said):
     program = "import phlox as px; px.trace(lambda x: x * 1, px.ones(3)).graph.optimize(['share'])"
     run = subprocess.run(
         [sys.executable, "-c", program],
-        env={**os.environ, "PHLOX_DEBUG": "3"},
+        env={**os.environ, "PHLOX_DEBUG": level},
         capture_output=True,
         text=True,
         check=True,
     )
-    assert run.stderr.startswith("share (unchanged)\ngraph(")
+    assert run.stderr.startswith(said) and (said or not run.stderr)

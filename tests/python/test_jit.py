@@ -660,3 +660,50 @@ def test_a_number_stays_what_it_is_where_a_loop_gives_another_kind():
         return found
 
     assert [last(px.tensor(x)).item() for x in (-1.0, 3.0)] == [1.5, 2.0]
+
+
+def test_recursion_on_a_tensor_is_refused():
+    @px.jit
+    def doubled(x):
+        if x.sum() > 10:
+            return x
+        return doubled(x * 2)
+
+    with pytest.raises(px.GraphError, match="calls itself without end") as caught:
+        doubled(px.ones(3))
+    assert caught.value.code == "E1002"
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda x: px.cond(x.sum() > 0, lambda x: x + 1, lambda x: x - 1, x),
+        lambda x: px.while_loop(lambda x: x.sum() < 3, lambda x: x + 1, x),
+    ],
+)
+def test_operands_are_a_tuple(call):
+    with pytest.raises(TypeError, match="is a tuple of what the functions are called with"):
+        call(px.ones(3))
+
+
+@pytest.mark.parametrize(
+    "kind", [list, tuple, lambda values: {"a": values[0]}], ids=["list", "tuple", "dict"]
+)
+def test_structures_made_in_branches_one_after_the_other(kind):
+    key = 0 if kind in (list, tuple) else "a"
+
+    def f(x):
+        s = kind([x])
+        for _ in range(2):
+            if x.sum() > 0:
+                s = kind([s[key] - 1])
+        n = 0
+        while n < x.shape[0]:
+            if s[key].sum() > 0:
+                s = kind([s[key] * 2])
+            n = n + 1
+        return s[key]
+
+    captured = px.jit(f)
+    for x in (px.ones(3), -px.ones(3), px.full((3,), 2.0)):
+        assert captured(x).tolist() == f(x).tolist()

@@ -65,6 +65,12 @@ def training(model, optimizer, *changes):
 
 
 @scene
+def probability_of_dropout():
+    drop = nn.Dropout(0.5)
+    return Scene(drop, (px.ones(64),), [lambda: setattr(drop, "p", 0.0), lambda: setattr(drop, "p", 1.0)])
+
+
+@scene
 def freezing_and_unfreezing_a_layer():
     model = net()
     optimizer = px.optim.SGD(model.parameters(), lr=0.1)

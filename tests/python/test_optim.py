@@ -124,6 +124,8 @@ def test_groups_are_updated_like_dicts():
     group = optimizer.param_groups[0]
     group.update({"lr": 0.5, "momentum": 0.0})
     assert (group["lr"], group.get("momentum"), group.setdefault("initial_lr", 3.0)) == (0.5, 0, 0.1)
+    group.update(momentum=0.8)
+    assert group["momentum"] == 0.8
     assert optimizer.defaults["lr"] == 0.5 and "params" not in optimizer.defaults
     with pytest.raises(px.errors.TypeError, match="no setting"):
         group["learning_rate"] = 1.0

@@ -186,6 +186,15 @@ class Session:
         self.made[id(value)] = (value, self.depth)
         return value
 
+    def add_containers(self, value: Any) -> Any:
+        """The same for a structure that was made anew: its lists, dicts and sets."""
+        if type(value) in (list, dict, set):
+            self.add_new(value)
+        if type(value) in (list, tuple, dict):
+            for part in value.values() if isinstance(value, dict) else value:
+                self.add_containers(part)
+        return value
+
     def meet(self, arguments: Any) -> None:
         """The arguments of the captured call."""
         from .._structures import parts_of

@@ -218,9 +218,8 @@ class _State:
     def enter(self, state: Sequence[Any]) -> None:
         """Sets the variables for a turn."""
         given = [v.copy() if type(v) in (list, dict, set) else v for v in state[: len(self._names)]]
-        for value, old in zip(given, state):
-            if value is not old:
-                self._runner.session.add_new(value)
+        for value in given:
+            self._runner.session.add_containers(value)
         write(self._cells, self._missing, self._lost)
         write(self._cells, self._names, given)
 
@@ -243,6 +242,8 @@ class _State:
         for i, name in enumerate(self._names):
             if name in self._containers and result[i] is not self._values[i]:
                 result[i] = self._runner.changed_container(self._values[i], result[i])
+            else:
+                self._runner.session.add_containers(result[i])
         write(self._cells, self._names, result)
         write(self._cells, self._missing, self._lost)
         return unpacked(self._slots, after[len(self._names) :])

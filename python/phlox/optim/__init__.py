@@ -41,9 +41,9 @@ class ParameterGroup:
         """The setting; it is there already, as the settings of an optimiser are fixed."""
         return self[key]
 
-    def update(self, settings: Mapping[str, Any]) -> None:
-        """Sets several settings."""
-        for key, value in settings.items():
+    def update(self, settings: Mapping[str, Any] | None = None, /, **more: Any) -> None:
+        """Sets several settings: `update({"lr": 0.1})` or `update(lr=0.1)`."""
+        for key, value in {**(settings or {}), **more}.items():
             self[key] = value
 
     def keys(self) -> list[str]:

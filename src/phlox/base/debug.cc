@@ -1,9 +1,10 @@
 #include "phlox/base/debug.h"
 
-#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <string>
+
+#include <fmt/format.h>
 
 #include "phlox/base/error.h"
 
@@ -16,7 +17,10 @@ thread_local int level_of_scope = not_set;
 int level_of_environment() {
   static const int level = [] {
     const char* text = std::getenv("PHLOX_DEBUG");
-    return text ? std::clamp(std::atoi(text), 0, max_debug_level) : 0;
+    if (!text || !*text) return 0;
+    if (text[0] >= '0' && text[0] <= '0' + max_debug_level && !text[1]) return text[0] - '0';
+    debug_log(fmt::format("PHLOX_DEBUG: '{}' is not one of 0 to {}", text, max_debug_level));
+    return 0;
   }();
   return level;
 }

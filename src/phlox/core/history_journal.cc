@@ -23,4 +23,16 @@ void HistoryJournal::keep(const Tensor& tensor, std::unique_ptr<AutogradRecord> 
   entries_.try_emplace(tensor.impl(), Entry{tensor, std::move(record)});
 }
 
+bool HistoryJournal::required_grad(const Tensor& tensor) const {
+  const auto entry = entries_.find(tensor.impl());
+  if (entry == entries_.end()) return tensor.requires_grad();
+  return entry->second.record && entry->second.record->requires_grad;
+}
+
+std::vector<Tensor> HistoryJournal::tensors() const {
+  std::vector<Tensor> found;
+  for (const auto& [impl, entry] : entries_) found.push_back(entry.tensor);
+  return found;
+}
+
 }  // namespace phlox

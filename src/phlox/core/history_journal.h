@@ -4,6 +4,7 @@
 
 #include <memory>
 #include <unordered_map>
+#include <vector>
 
 #include "phlox/core/gradient_node.h"
 #include "phlox/core/tensor.h"
@@ -21,6 +22,10 @@ class HistoryJournal {
   static HistoryJournal* current();
   // Keeps the history that the tensor had when it was replaced first.
   void keep(const Tensor& tensor, std::unique_ptr<AutogradRecord> record);
+  // The tensors whose history was replaced, in no order.
+  std::vector<Tensor> tensors() const;
+  // Whether the tensor required gradients before its history was replaced.
+  bool required_grad(const Tensor& tensor) const;
 
  private:
   struct Entry {

@@ -183,6 +183,8 @@ TensorList Captured::run_on(const TensorList& given, TensorList inputs) const {
     bump_version(target);
   }
   const auto place = [&](const Result& result) {
+    if (result.written_history >= 0)
+      return written_histories[static_cast<std::size_t>(result.written_history)].of(given);
     if (result.output >= 0 && !result.shared) return laid_out(output(result.output), result.strides);
     Tensor memory;
     std::int64_t offset = result.offset;
@@ -211,7 +213,7 @@ TensorList Captured::run_on(const TensorList& given, TensorList inputs) const {
   for (const Result& result : results) returned.push_back(place(result));
   if (operands) {
     EnableGrad enable;
-    record(*operands, returned);
+    record(*operands, given, returned);
   }
   return returned;
 }
@@ -244,8 +246,7 @@ class CallNode final : public GraphNode {
 
 std::optional<Captured::Operands> Captured::operands_for(const TensorList& given,
                                                          const TensorList& inputs) const {
-  const auto is_differentiable = [](const Result& result) { return result.differentiable; };
-  if (std::none_of(results.begin(), results.end(), is_differentiable)) return {};
+  if (differentiable_outputs().empty()) return {};
   TensorList operands;
   for (const Tensor& input : inputs)
     operands.push_back(input.impl()->autograd ? shallow_alias(input) : input);
@@ -278,15 +279,21 @@ std::optional<Captured::Operands> Captured::operands_for(const TensorList& given
   return Operands{std::move(operands), std::move(edges)};
 }
 
-void Captured::record(const Operands& operands, const TensorList& returned) const {
+std::vector<int> Captured::differentiable_outputs() const {
   std::vector<int> outputs;
   for (const Result& result : results)
     if (result.differentiable) outputs.push_back(result.output);
-  const auto node =
-      Reference<GradientNode>::adopt(new CallNode(graph, outputs, operands.tensors, operands.edges));
+  for (const WrittenHistory& written : written_histories) outputs.push_back(written.output);
+  return outputs;
+}
+
+void Captured::record(const Operands& operands, const TensorList& given, const TensorList& returned) const {
+  const auto node = Reference<GradientNode>::adopt(
+      new CallNode(graph, differentiable_outputs(), operands.tensors, operands.edges));
   int next = 0;
   for (std::size_t i = 0; i < results.size(); ++i)
     if (results[i].differentiable) set_history(returned[i], node, next++);
+  for (const WrittenHistory& written : written_histories) rebase_history(written.of(given), node, next++);
 }
 
 Captured Captured::with_graph(GraphPointer other) const {
@@ -298,14 +305,13 @@ Captured Captured::with_graph(GraphPointer other) const {
 
 namespace {
 
-// Which inputs of a graph results that gradients flow to depend on.
-std::vector<bool> needed_for_gradients(const Graph& graph, const std::vector<Captured::Result>& results) {
+// Which inputs of a graph these outputs depend on.
+std::vector<bool> needed_for(const Graph& graph, const std::vector<int>& outputs) {
   std::vector<bool> needed(graph.nodes().size(), false);
   const auto need = [&](const Value& value) {
     needed[static_cast<std::size_t>(value.node->number())] = true;
   };
-  for (const Captured::Result& result : results)
-    if (result.differentiable) need(graph.outputs()[static_cast<std::size_t>(result.output)]);
+  for (const int output : outputs) need(graph.outputs()[static_cast<std::size_t>(output)]);
   for (auto node = graph.nodes().rbegin(); node != graph.nodes().rend(); ++node)
     if (needed[static_cast<std::size_t>((*node)->number())])
       for (const Input& input : (*node)->inputs())
@@ -324,7 +330,7 @@ void Captured::set_graph(GraphPointer other) {
   add_constants(*graph, constants_);
   written_.assign(sources.size(), 0);
   for (const Write& write : writes) written_[static_cast<std::size_t>(write.source)] = 1;
-  const std::vector<bool> needed = needed_for_gradients(*graph, results);
+  const std::vector<bool> needed = needed_for(*graph, differentiable_outputs());
   overwritten_.assign(sources.size(), 0);
   for (std::size_t i = 0; i < sources.size(); ++i)
     overwritten_[i] = written_[i] && !sources[i].is_state() && needed[i];

@@ -46,11 +46,12 @@ struct Captured {
   struct Argument {
     int source;
     Type type;
-    Strides strides;
+    Strides strides = {};
     std::int64_t offset = 0;
     bool shared = false;  // with another argument: then it must lie where it lay
     bool requires_grad = false;
-    int leaf = -1;  // the first argument that is the same tensor
+    bool is_leaf = true;
+    int same = -1;  // the first argument that is the same tensor
   };
   std::vector<Argument> arguments;
 
@@ -64,10 +65,11 @@ struct Captured {
     bool shared = false;          // others look at the output,
     Strides memory_strides = {};  // which lies in memory like this
     DType dtype = DType::float32;
-    Shape shape;
-    Strides strides;
+    Shape shape = {};
+    Strides strides = {};
     std::int64_t offset = 0;
     bool differentiable = false;  // it takes part in gradients
+    int written_history = -1;     // it is this tensor around the function itself
   };
   std::vector<Result> results;
   struct Write {
@@ -75,6 +77,16 @@ struct Captured {
     int output;
   };
   std::vector<Write> writes;  // sources that get new values
+  // A tensor around the function that is written, and that gradients flow through from then on.
+  struct WrittenHistory {
+    Tensor tensor;
+    int argument = -1;  // it is this argument
+    int output;         // its value
+    const Tensor& of(const TensorList& given) const {
+      return argument < 0 ? tensor : given[static_cast<std::size_t>(argument)];
+    }
+  };
+  std::vector<WrittenHistory> written_histories;
   struct Gradient {
     Tensor leaf;
     int argument = -1;                 // the leaf is this argument
@@ -152,7 +164,9 @@ struct Captured {
     std::vector<Edge> edges;
   };
   std::optional<Operands> operands_for(const TensorList& given, const TensorList& inputs) const;
-  void record(const Operands& operands, const TensorList& returned) const;
+  void record(const Operands& operands, const TensorList& given, const TensorList& returned) const;
+  // The outputs that gradients flow to from outside.
+  std::vector<int> differentiable_outputs() const;
   std::shared_ptr<Plan> plan_for(const TensorList& inputs) const;
 
   // Plans for the layouts of inputs that the last runs had; one for others takes the place of the oldest.

@@ -120,8 +120,16 @@ std::optional<Captured::Misfit> Captured::find_misfit(const TensorList& given,
     if (!tensor.shares_storage_with(given[first]))
       return Misfit{tensor, "arguments that share memory", "arguments that do not"};
     if (auto misfit = gradient_misfit(tensor, argument.requires_grad)) return misfit;
-    if (argument.requires_grad && argument.leaf != static_cast<int>(i) &&
-        tensor.unsafe_impl() != given[static_cast<std::size_t>(argument.leaf)].unsafe_impl())
+    // The function writes it, or its gradient.
+    const bool is_changed = written_[static_cast<std::size_t>(argument.source)] ||
+                            std::any_of(gradients.begin(), gradients.end(), [&](const Gradient& gradient) {
+                              return gradient.argument == static_cast<int>(i);
+                            });
+    if (is_changed && argument.requires_grad && argument.is_leaf != tensor.is_leaf())
+      return Misfit{tensor, argument.is_leaf ? "a leaf" : "the result of operations",
+                    argument.is_leaf ? "the result of operations" : "a leaf"};
+    if (argument.requires_grad && argument.same != static_cast<int>(i) &&
+        tensor.unsafe_impl() != given[static_cast<std::size_t>(argument.same)].unsafe_impl())
       return Misfit{tensor, "the same tensor twice", "two tensors"};
     if (!source.exact && !source.absolute && !argument.shared) continue;
     const std::int64_t moved =

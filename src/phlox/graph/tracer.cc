@@ -4,15 +4,13 @@
 
 #include <algorithm>
 #include <atomic>
-#include <unordered_set>
 
-#include "phlox/autograd/function.h"
+#include "phlox/core/history_journal.h"
 #include "phlox/core/origin.h"
 #include "phlox/core/recording.h"
 #include "phlox/core/strided.h"
 #include "phlox/graph/evaluate.h"
 #include "phlox/graph/graph_gradient.h"
-#include "phlox/graph/passes/passes.h"
 #include "phlox/graph/text.h"
 #include "phlox/ops/effects.h"
 #include "phlox/ops/primitives/convert.h"
@@ -93,6 +91,18 @@ class SequenceMark final : public GradientNode {
   void release_saved() override {}
 };
 
+// Of an argument that was computed before the function is called.
+class EarlierHistory final : public GradientNode {
+ public:
+  EarlierHistory() : GradientNode("an argument", 0) {}
+  void backward(std::span<const Tensor>, std::span<Tensor>) override {
+    fail_capture(
+        "backward() reaches what was computed before the captured function",
+        "call backward() outside, give <argument>.detach().requires_grad_(), or use px.autograd.grad()");
+  }
+  void release_saved() override {}
+};
+
 // A tensor in the tape that is no leaf.
 Tensor linked(Tensor tensor) {
   tensor.set_requires_grad();
@@ -126,6 +136,8 @@ Tracer::Tracer(const TensorList& examples, Tracer* parent, bool linked_state)
     Tensor alias = parent_ ? abstract_tensor(type_of(example)) : shallow_alias(example);
     if (parent_ && is_differentiable(example.dtype()) && (example.requires_grad() || linked_state))
       alias = linked(alias);
+    else if (example.requires_grad() && !example.is_leaf())
+      set_history(alias, Reference<GradientNode>::adopt(new EarlierHistory));
     else if (example.requires_grad()) {
       alias.set_requires_grad();
       if (const GradientNode::Hooks* hooks = existing_hooks(example)) {
@@ -149,9 +161,11 @@ Tracer::Tracer(const TensorList& examples, Tracer* parent, bool linked_state)
       source.tensor = {};
     }
     argument_looks_.push_back({number, type_of(argument), argument.strides(), argument.storage_offset(),
-                               !is_first || source.flat, argument.requires_grad(), argument_of(argument)});
+                               !is_first || source.flat, argument.requires_grad(), argument.is_leaf(),
+                               argument_of(argument)});
     if (!is_first) argument_looks_[static_cast<std::size_t>(source.argument)].shared = true;
   }
+  if (!parent_) first_sequence_ = SequenceMark().sequence();
 }
 
 int Tracer::argument_of(const Tensor& tensor) const {
@@ -611,166 +625,6 @@ void Tracer::note_flag_read(const Tensor& tensor) {
   if (!tensor.impl()->has_data() || tensor.impl()->storage->capture == number_ || argument_of(tensor) >= 0)
     return;
   expected_flags_.push_back({tensor, tensor.requires_grad()});
-}
-
-// A tensor with data that the function made itself is the same in the beginning of each call.
-void Tracer::turn_literals_into_constants() {
-  std::vector<Source> kept;
-  std::vector<int> numbers(sources_.size(), -1);
-  for (std::size_t i = 0; i < sources_.size(); ++i) {
-    Source& source = sources_[i];
-    if (source.tensor.defined() && !source.gradient && source.tensor.impl()->has_data() &&
-        source.tensor.impl()->storage->capture == number_) {
-      Memory& memory = *memories_.at(source.tensor.impl()->storage);
-      // A copy, since the program may go on with the tensor.
-      const OutsideCapture outside;
-      builder_.make_constant(memory.input, apply_convert(Tensor(memory.holder), memory.holder->dtype));
-      memory.source = -1;
-      continue;
-    }
-    numbers[i] = static_cast<int>(kept.size());
-    kept.push_back(source);
-  }
-  for (auto& [storage, memory] : memories_)
-    if (memory->source >= 0) {
-      memory->source = numbers[static_cast<std::size_t>(memory->source)];
-      for (Look& look : memory->looks)
-        if (look.source >= 0) look.source = numbers[static_cast<std::size_t>(look.source)];
-    }
-  for (Stream& stream : streams_) stream.source = numbers[static_cast<std::size_t>(stream.source)];
-  for (Captured::Argument& argument : argument_looks_)
-    argument.source = numbers[static_cast<std::size_t>(argument.source)];
-  sources_ = std::move(kept);
-}
-
-// Who follows the graph backwards does not meet what the program put into the tape by itself.
-std::string Tracer::find_own_gradient(const TensorList& results) const {
-  std::unordered_set<GradientNode*> seen;
-  std::vector<GradientNode*> next;
-  const auto visit = [&](GradientNode* node) {
-    if (node && !node->leaf() && node->sequence() >= first_sequence_ && seen.insert(node).second)
-      next.push_back(node);
-  };
-  for (const Tensor& result : results)
-    if (const AutogradRecord* record = result.impl()->autograd) visit(record->node.get());
-  while (!next.empty()) {
-    GradientNode* const node = next.back();
-    next.pop_back();
-    if (autograd::is_custom_function(*node)) return fmt::format("the function {}", node->name());
-    const GradientNode::Hooks* hooks = node->existing_hooks();
-    if (hooks && (!hooks->before.empty() || !hooks->after.empty())) return "a hook";
-    for (const Edge& edge : node->edges()) visit(edge.node.get());
-  }
-  return {};
-}
-
-Captured Tracer::finish(const TensorList& results, bool by_value) {
-  // Leaves that the function made go when it ends, and their gradients with them.
-  for (const Tensor& argument : arguments_)
-    if (!parent_) refuse_shared_history(memory_of(argument));
-  if (!parent_)
-    std::erase_if(gradients_, [&](const GradientSlot& slot) {
-      return !slot.leaf.impl()->has_data() || slot.leaf.impl()->storage->capture == number_;
-    });
-  for (const Tensor& result : results) memory_of(result);
-  for (const GradientSlot& slot : gradients_)
-    if (const Tensor after = slot.leaf.grad(); after.defined()) memory_of(after);
-  turn_literals_into_constants();
-  if (!by_value) require_decisive_layouts(results);
-  Captured captured;
-  std::vector<Value> outputs;
-  const auto add_output = [&](const Value& value) {
-    outputs.push_back(value);
-    return static_cast<int>(outputs.size()) - 1;
-  };
-  // Tensors that look at the same memory eagerly do so when the graph has run.
-  struct Shared {
-    int uses = 0, output = -1;
-  };
-  std::unordered_map<const Memory*, Shared> shared;
-  for (const Tensor& result : results) ++shared[&memory_of(result)].uses;
-  for (const GradientSlot& slot : gradients_)
-    if (const Tensor after = slot.leaf.grad();
-        after.defined() && after.unsafe_impl() != slot.before.unsafe_impl())
-      ++shared[&memory_of(after)].uses;
-  const auto place = [&](const Tensor& tensor, bool by_itself) {
-    Memory& memory = memory_of(tensor);
-    Captured::Result r{.source = memory.source,
-                       .dtype = tensor.dtype(),
-                       .shape = tensor.shape(),
-                       .strides = tensor.strides(),
-                       .offset = tensor.storage_offset()};
-    if (memory.source >= 0 && !by_value && !by_itself) {
-      sources_[static_cast<std::size_t>(memory.source)].exact = true;
-    } else if (Shared& others = shared[&memory]; others.uses > 1 && !by_itself) {
-      if (others.output < 0) others.output = add_output(memory.looks[0].value);
-      r.output = others.output;
-      r.shared = true;
-      r.memory_strides = Tensor(memory.holder).strides();
-    } else {
-      r.output = add_output(by_value ? used(tensor) : current(memory, look_of(memory, tensor)));
-    }
-    return r;
-  };
-  // A result through which gradients flow is a value of its own.
-  for (std::size_t i = 0; i < results.size(); ++i) {
-    // A result whose tape was used up inside is a number from now on.
-    const AutogradRecord* record = results[i].impl()->autograd;
-    const bool differentiable =
-        record && record->requires_grad && (record->node ? !record->node->released() : is_linked(results[i]));
-    Captured::Result r = place(results[i], by_value || differentiable);
-    r.differentiable = differentiable && r.output >= 0;
-    captured.results.push_back(std::move(r));
-  }
-  for (const GradientSlot& slot : gradients_) {
-    const int argument = argument_of(slot.leaf);
-    if (slot.read) {
-      Captured::ExpectedGradient expected{slot.leaf, argument, slot.before.defined()};
-      if (slot.before.defined())
-        if (const auto known = memories_.find(slot.before.impl()->storage); known != memories_.end())
-          expected.source = known->second->source;
-      captured.expected_gradients.push_back(std::move(expected));
-    }
-    const Tensor after = slot.leaf.grad();
-    // One that was cleared unseen is cleared at each call, though there was none at this one.
-    const bool is_cleared = !slot.read && !after.defined();
-    if (after.unsafe_impl() == slot.before.unsafe_impl() && !is_cleared) continue;
-    captured.gradients.push_back({slot.leaf, argument});
-    if (after.defined()) captured.gradients.back().after = place(after, by_value);
-  }
-  std::vector<const Memory*> written;
-  for (const auto& [storage, memory] : memories_)
-    if (memory->source >= 0 && memory->written > 0) written.push_back(memory.get());
-  // In the order of the program: the same function gives the same graph again.
-  std::sort(written.begin(), written.end(),
-            [](const Memory* a, const Memory* b) { return a->source < b->source; });
-  for (const Memory* memory : written) {
-    captured.writes.push_back({memory->source, add_output(memory->looks[0].value)});
-    // Whether a reshape() is a view, through which is written, depends on the layout.
-    if (memory->looks.size() > 1) sources_[static_cast<std::size_t>(memory->source)].exact = true;
-  }
-  for (const Stream& stream : streams_) captured.writes.push_back({stream.source, add_output(stream.state)});
-  for (const Value& value : required_) captured.required.push_back(add_output(value));
-  for (Source& source : sources_)
-    if (source.argument < 0 && source.tensor.defined()) source.requires_grad = source.tensor.requires_grad();
-  for (const GradientSlot& slot : gradients_)
-    captured.expected_hooks.push_back({slot.leaf, argument_of(slot.leaf), number_of_hooks(slot.leaf)});
-  captured.expected_flags = expected_flags_;
-  restore();
-  captured.sources = sources_;
-  captured.arguments = argument_looks_;
-  std::vector<bool> carrying;  // inputs of the graph
-  for (const Source& source : sources_) {
-    const Tensor& tensor =
-        source.argument >= 0 ? arguments_[static_cast<std::size_t>(source.argument)] : source.tensor;
-    carrying.push_back(tensor.defined() && !source.gradient && tensor.requires_grad());
-  }
-  captured.own_gradient = find_own_gradient(results);
-  const bool followed = by_value || std::any_of(captured.results.begin(), captured.results.end(),
-                                                [](const auto& result) { return result.differentiable; });
-  const GraphPointer graph = builder_.finish(std::move(outputs));
-  captured.set_graph(followed ? drop_detach(graph, carrying) : drop_detach(graph));
-  return captured;
 }
 
 void Tracer::check_nothing_escaped() const {

@@ -127,6 +127,8 @@ class Tracer final : public Interpreter, public GeneratorStates {
     std::uint32_t input_written, result_written;  // how often by then
   };
 
+  class Ending;  // in tracer_finish.cc
+
   // Of random numbers, or of effects (without a generator).
   struct Stream {
     Generator* generator;
@@ -188,7 +190,13 @@ class Tracer final : public Interpreter, public GeneratorStates {
   void assign(Memory& memory, int look, const Value& value, bool recorded);
   Value view(const Value& input, const ViewAttributes& attributes);
   Value node(const char* primitive, std::vector<Input> inputs, const void* attributes);
-  std::string find_own_gradient(const TensorList& results) const;
+  // Tensors around the function that are written so that gradients flow through them from then on. Those that are views
+  // of others follow these.
+  TensorList find_new_histories() const;
+  // What gradients of these meet in the tape of this capture: nodes that belong to the program itself are noted, leaves
+  // that the graph cannot tell from others in the same memory are refused.
+  std::string find_own_gradient(const TensorList& differentiable);
+  void refuse_hidden_leaf(const Tensor& leaf);
   void turn_literals_into_constants();
   void restore();
 

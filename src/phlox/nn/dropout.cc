@@ -9,10 +9,16 @@ namespace phlox::nn {
 Dropout::Dropout(double p, bool inplace) : Dropout(p, inplace, 0) {}
 
 Dropout::Dropout(double p, bool inplace, int rank_with_batch)
-    : p_(p), inplace_(inplace), rank_with_batch_(rank_with_batch) {
-  if (p >= 0 && p <= 1) return;
-  fail<ValueError>(ErrorCode::invalid_value, "Dropout: the probability must lie between 0 and 1, not {}", p)
-      .raise();
+    : inplace_(inplace), rank_with_batch_(rank_with_batch) {
+  set_p(p);
+}
+
+void Dropout::set_p(double p) {
+  if (!(p >= 0 && p <= 1))
+    fail<ValueError>(ErrorCode::invalid_value, "Dropout: the probability must lie between 0 and 1, not {}", p)
+        .raise();
+  p_ = p;
+  configuration().change();
 }
 
 Dropout::Dropout(Module* parent, const std::string& name, double p, bool inplace) : Dropout(p, inplace) {

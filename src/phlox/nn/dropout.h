@@ -15,6 +15,9 @@ class Dropout : public Module {
   Dropout(Module* parent, const std::string& name, double p = 0.5, bool inplace = false);
   Tensor forward(Tensor input) override;
   std::string settings() const override;
+  double p() const { return p_; }
+  // Captured functions follow. Throws ValueError unless 0 <= p <= 1.
+  void set_p(double p);
 
  protected:
   // Whole channels fall: the input has this many dimensions with the batch, one fewer without. 0: single values.
@@ -23,7 +26,7 @@ class Dropout : public Module {
  private:
   Tensor dropped(const Tensor& input) const;
 
-  double p_;
+  double p_ = 0;
   bool inplace_;
   int rank_with_batch_ = 0;
 };

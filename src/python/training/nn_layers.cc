@@ -88,7 +88,14 @@ template <class Layer>
 void add_dropout(nb::module_& m, const char* name, const char* documentation) {
   add_layer<Layer>(
       m, name, documentation, [](const Maker<Layer>& make, double p, bool inplace) { make(p, inplace); },
-      "p"_a = 0.5, "inplace"_a = false);
+      "p"_a = 0.5, "inplace"_a = false)
+      .def_prop_rw(
+          "p", [](const Layer& self) { return self.p(); },
+          [](nb::pointer_and_handle<Layer> self, double p) {
+            self.p->set_p(p);
+            self.h.attr("_arguments")["p"] = p;  // for its text form
+          },
+          "The probability; captured functions follow when it is set.");
 }
 
 template <class Layer>

@@ -287,10 +287,10 @@ Tensor apply_sequence_push(const Tensor& sequence, const Tensor& element) {
   if (thread_mode.abstract) {
     result = abstract_sequence();
   } else {
-    auto* cell = new Cell;
-    cell->below = top_of(sequence);
+    auto cell = Reference<Cell>::adopt(new Cell);
+    cell->below = top_of(sequence);  // may be refused
     cell->top = shallow_alias(element);
-    result = sequence_of(Reference<Cell>::adopt(cell));
+    result = sequence_of(std::move(cell));
   }
   if (needs_gradient(sequence) || needs_gradient(element))
     set_history(result, new_node<PushNode>(sequence, element));

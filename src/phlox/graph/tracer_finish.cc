@@ -1,0 +1,284 @@
+// The end of a capture: what the function leaves behind.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <unordered_set>
+
+#include "phlox/autograd/function.h"
+#include "phlox/core/history_journal.h"
+#include "phlox/core/recording.h"
+#include "phlox/graph/passes/passes.h"
+#include "phlox/graph/tracer.h"
+#include "phlox/ops/primitives/convert.h"
+
+namespace phlox::graph {
+
+// A tensor with data that the function made itself is the same in the beginning of each call.
+void Tracer::turn_literals_into_constants() {
+  std::vector<Source> kept;
+  std::vector<int> numbers(sources_.size(), -1);
+  for (std::size_t i = 0; i < sources_.size(); ++i) {
+    Source& source = sources_[i];
+    if (source.tensor.defined() && !source.gradient && source.tensor.impl()->has_data() &&
+        source.tensor.impl()->storage->capture == number_) {
+      Memory& memory = *memories_.at(source.tensor.impl()->storage);
+      // A copy, since the program may go on with the tensor.
+      const OutsideCapture outside;
+      builder_.make_constant(memory.input, apply_convert(Tensor(memory.holder), memory.holder->dtype));
+      memory.source = -1;
+      continue;
+    }
+    numbers[i] = static_cast<int>(kept.size());
+    kept.push_back(source);
+  }
+  for (auto& [storage, memory] : memories_)
+    if (memory->source >= 0) {
+      memory->source = numbers[static_cast<std::size_t>(memory->source)];
+      for (Look& look : memory->looks)
+        if (look.source >= 0) look.source = numbers[static_cast<std::size_t>(look.source)];
+    }
+  for (Stream& stream : streams_) stream.source = numbers[static_cast<std::size_t>(stream.source)];
+  for (Captured::Argument& argument : argument_looks_)
+    argument.source = numbers[static_cast<std::size_t>(argument.source)];
+  sources_ = std::move(kept);
+}
+
+TensorList Tracer::find_new_histories() const {
+  const HistoryJournal* const journal = parent_ ? nullptr : HistoryJournal::current();
+  if (!journal) return {};
+  TensorList found = journal->tensors();
+  std::unordered_set<const TensorImpl*> all;
+  for (const Tensor& tensor : found) all.insert(tensor.unsafe_impl());
+  std::erase_if(found, [&](const Tensor& tensor) {
+    const TensorImpl& t = *tensor.impl();
+    const auto memory = memories_.find(t.storage);
+    const bool is_written =
+        memory != memories_.end() && memory->second->source >= 0 && memory->second->written;
+    return !is_written || (t.is_view && t.base && all.contains(t.base)) || !tensor.requires_grad() ||
+           is_around(tensor) || t.autograd->node->released();
+  });
+  // In the order of the program: the same function gives the same graph again.
+  std::sort(found.begin(), found.end(), [](const Tensor& a, const Tensor& b) {
+    return a.impl()->autograd->node->sequence() < b.impl()->autograd->node->sequence();
+  });
+  return found;
+}
+
+void Tracer::refuse_hidden_leaf(const Tensor& leaf) {
+  const auto memory = memories_.find(leaf.impl()->storage);
+  if (memory == memories_.end() || memory->second->source < 0 || is_linked(leaf)) return;
+  fail<GraphError>(ErrorCode::not_capturable,
+                   "gradients flow to a tensor that shares memory with another that the function is given")
+      .detail("tensor", describe(leaf))
+      .hint("give clone() of one, or take the view inside of the function")
+      .raise();
+}
+
+// Who follows the graph backwards does not meet what the program put into the tape by itself.
+std::string Tracer::find_own_gradient(const TensorList& differentiable) {
+  std::string own;
+  std::unordered_set<GradientNode*> seen;
+  std::vector<GradientNode*> next;
+  const auto visit = [&](GradientNode* node) {
+    if (!node || !seen.insert(node).second) return;
+    if (TensorImpl* leaf = node->leaf(); leaf && !parent_)
+      refuse_hidden_leaf(Tensor(Reference<TensorImpl>::share(leaf)));
+    else if (!leaf && node->sequence() >= first_sequence_) next.push_back(node);
+  };
+  for (const Tensor& tensor : differentiable)
+    if (const AutogradRecord* record = tensor.impl()->autograd) visit(record->node.get());
+  while (!next.empty()) {
+    GradientNode* const node = next.back();
+    next.pop_back();
+    const GradientNode::Hooks* hooks = node->existing_hooks();
+    if (!own.empty()) continue;
+    if (autograd::is_custom_function(*node)) own = fmt::format("the function {}", node->name());
+    else if (hooks && (!hooks->before.empty() || !hooks->after.empty())) own = "a hook";
+    for (const Edge& edge : node->edges()) visit(edge.node.get());
+  }
+  return own;
+}
+
+// Gathers the outputs of the graph, and what is to be done with each.
+class Tracer::Ending {
+ public:
+  Ending(Tracer& tracer, const TensorList& results, bool by_value)
+      : tracer_(tracer), results_(results), by_value_(by_value) {}
+
+  Captured captured;
+  std::vector<Value> outputs;
+
+  void count_uses();
+  void add_results();
+  void add_gradients();
+  void add_writes();
+  void add_histories();
+  void note_state_around();
+
+ private:
+  int add_output(const Value& value) {
+    outputs.push_back(value);
+    return static_cast<int>(outputs.size()) - 1;
+  }
+  Captured::Result place(const Tensor& tensor, bool by_itself);
+
+  Tracer& tracer_;
+  const TensorList& results_;
+  const bool by_value_;
+  const TensorList new_histories_ = tracer_.find_new_histories();
+  TensorList followed_back_;  // gradients flow to them from outside
+  // Tensors that look at the same memory eagerly do so when the graph has run.
+  struct Shared {
+    int uses = 0, output = -1;
+  };
+  std::unordered_map<const Memory*, Shared> shared_;
+};
+
+void Tracer::Ending::count_uses() {
+  for (const Tensor& result : results_) ++shared_[&tracer_.memory_of(result)].uses;
+  for (const GradientSlot& slot : tracer_.gradients_)
+    if (const Tensor after = slot.leaf.grad();
+        after.defined() && after.unsafe_impl() != slot.before.unsafe_impl())
+      ++shared_[&tracer_.memory_of(after)].uses;
+}
+
+Captured::Result Tracer::Ending::place(const Tensor& tensor, bool by_itself) {
+  Memory& memory = tracer_.memory_of(tensor);
+  Captured::Result r{.source = memory.source,
+                     .dtype = tensor.dtype(),
+                     .shape = tensor.shape(),
+                     .strides = tensor.strides(),
+                     .offset = tensor.storage_offset()};
+  if (memory.source >= 0 && !by_value_ && !by_itself) {
+    tracer_.sources_[static_cast<std::size_t>(memory.source)].exact = true;
+  } else if (Shared& others = shared_[&memory]; others.uses > 1 && !by_itself) {
+    if (others.output < 0) others.output = add_output(memory.looks[0].value);
+    r.output = others.output;
+    r.shared = true;
+    r.memory_strides = Tensor(memory.holder).strides();
+  } else {
+    r.output = add_output(by_value_ ? tracer_.used(tensor)
+                                    : tracer_.current(memory, tracer_.look_of(memory, tensor)));
+  }
+  return r;
+}
+
+void Tracer::Ending::add_results() {
+  if (by_value_) followed_back_ = results_;
+  // A result through which gradients flow is a value of its own.
+  for (const Tensor& result : results_) {
+    const auto written =
+        std::find_if(new_histories_.begin(), new_histories_.end(),
+                     [&](const Tensor& tensor) { return tensor.unsafe_impl() == result.unsafe_impl(); });
+    if (written != new_histories_.end()) {
+      captured.results.push_back({.written_history = static_cast<int>(written - new_histories_.begin())});
+      continue;
+    }
+    // A result whose tape was used up inside is a number from now on.
+    const AutogradRecord* record = result.impl()->autograd;
+    const bool differentiable = record && record->requires_grad &&
+                                (record->node ? !record->node->released() : tracer_.is_linked(result));
+    Captured::Result r = place(result, by_value_ || differentiable);
+    r.differentiable = differentiable && r.output >= 0;
+    if (r.differentiable && !by_value_) followed_back_.push_back(result);
+    captured.results.push_back(std::move(r));
+  }
+}
+
+void Tracer::Ending::add_gradients() {
+  for (const GradientSlot& slot : tracer_.gradients_) {
+    const int argument = tracer_.argument_of(slot.leaf);
+    if (slot.read) {
+      Captured::ExpectedGradient expected{slot.leaf, argument, slot.before.defined()};
+      if (slot.before.defined())
+        if (const auto known = tracer_.memories_.find(slot.before.impl()->storage);
+            known != tracer_.memories_.end())
+          expected.source = known->second->source;
+      captured.expected_gradients.push_back(std::move(expected));
+    }
+    const Tensor after = slot.leaf.grad();
+    // One that was cleared unseen is cleared at each call, though there was none at this one.
+    const bool is_cleared = !slot.read && !after.defined();
+    if (after.unsafe_impl() == slot.before.unsafe_impl() && !is_cleared) continue;
+    captured.gradients.push_back({slot.leaf, argument});
+    if (after.defined()) captured.gradients.back().after = place(after, by_value_);
+  }
+}
+
+void Tracer::Ending::add_writes() {
+  std::vector<const Memory*> written;
+  for (const auto& [storage, memory] : tracer_.memories_)
+    if (memory->source >= 0 && memory->written > 0) written.push_back(memory.get());
+  // In the order of the program: the same function gives the same graph again.
+  std::sort(written.begin(), written.end(),
+            [](const Memory* a, const Memory* b) { return a->source < b->source; });
+  for (const Memory* memory : written) {
+    captured.writes.push_back({memory->source, add_output(memory->looks[0].value)});
+    // Whether a reshape() is a view, through which is written, depends on the layout.
+    if (memory->looks.size() > 1) tracer_.sources_[static_cast<std::size_t>(memory->source)].exact = true;
+  }
+}
+
+void Tracer::Ending::add_histories() {
+  for (const Tensor& tensor : new_histories_) {
+    const Value value = tracer_.value_of(tensor);
+    const auto known = std::find(outputs.begin(), outputs.end(), value);
+    const int output = known == outputs.end() ? add_output(value) : static_cast<int>(known - outputs.begin());
+    captured.written_histories.push_back({tensor, tracer_.argument_of(tensor), output});
+    followed_back_.push_back(tensor);
+  }
+  captured.own_gradient = tracer_.find_own_gradient(followed_back_);
+}
+
+void Tracer::Ending::note_state_around() {
+  for (const Stream& stream : tracer_.streams_)
+    captured.writes.push_back({stream.source, add_output(stream.state)});
+  for (const Value& value : tracer_.required_) captured.required.push_back(add_output(value));
+  const HistoryJournal* const journal = HistoryJournal::current();
+  for (Source& source : tracer_.sources_)
+    if (source.argument < 0 && source.tensor.defined())
+      source.requires_grad = journal ? journal->required_grad(source.tensor) : source.tensor.requires_grad();
+  for (const GradientSlot& slot : tracer_.gradients_)
+    captured.expected_hooks.push_back(
+        {slot.leaf, tracer_.argument_of(slot.leaf), number_of_hooks(slot.leaf)});
+  captured.expected_flags = tracer_.expected_flags_;
+}
+
+Captured Tracer::finish(const TensorList& results, bool by_value) {
+  for (const Tensor& argument : arguments_)
+    if (!parent_) refuse_shared_history(memory_of(argument));
+  // Leaves that the function made go when it ends, and their gradients with them.
+  if (!parent_)
+    std::erase_if(gradients_, [&](const GradientSlot& slot) {
+      const TensorImpl& leaf = *slot.leaf.impl();
+      return !leaf.has_data() || leaf.storage->capture == number_ || leaf.references.unique();
+    });
+  for (const Tensor& result : results) memory_of(result);
+  for (const GradientSlot& slot : gradients_)
+    if (const Tensor after = slot.leaf.grad(); after.defined()) memory_of(after);
+  turn_literals_into_constants();
+  if (!by_value) require_decisive_layouts(results);
+  Ending ending(*this, results, by_value);
+  ending.count_uses();
+  ending.add_results();
+  ending.add_gradients();
+  ending.add_writes();
+  ending.add_histories();
+  ending.note_state_around();
+  restore();
+  Captured captured = std::move(ending.captured);
+  captured.sources = sources_;
+  captured.arguments = argument_looks_;
+  std::vector<bool> carrying;  // inputs of the graph
+  for (const Source& source : sources_) {
+    const Tensor& tensor =
+        source.argument >= 0 ? arguments_[static_cast<std::size_t>(source.argument)] : source.tensor;
+    carrying.push_back(tensor.defined() && !source.gradient && tensor.requires_grad());
+  }
+  const bool followed = by_value || !captured.differentiable_outputs().empty();
+  const GraphPointer graph = builder_.finish(std::move(ending.outputs));
+  captured.set_graph(followed ? drop_detach(graph, carrying) : drop_detach(graph));
+  return captured;
+}
+
+}  // namespace phlox::graph
