@@ -3,18 +3,17 @@
 
     make_docs.py FOLDER     FOLDER/pages and FOLDER/mkdocs.yml; `mkdocs build -f FOLDER/mkdocs.yml` makes the site
 
-The pages are README.md, docs/*.md, the error pages, the tutorials with what their cells show, and a page of operations
-for each family, written from the registry.
+The pages are README.md, docs/*.md, the error pages, the tutorials with what their cells show, and the reference
+(reference_pages.py): a page for each operation and function, with an example that is run, and an index for each family.
 """
 
 import argparse
 import base64
 import json
-import re
 import shutil
 from pathlib import Path
 
-import phlox as px
+from reference_pages import fenced, write_reference
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCS = ROOT / "docs"
@@ -35,13 +34,10 @@ site_dir: site
 theme: readthedocs
 use_directory_urls: false
 validation: {links: {not_found: warn, unrecognized_links: warn}}
+not_in_nav: /reference/*
 markdown_extensions: [fenced_code, tables, toc]
 nav:
 """
-
-
-def fenced(text, language=""):
-    return f"```{language}\n{text.rstrip()}\n```\n"
 
 
 def notebook_page(path, folder):
@@ -63,53 +59,6 @@ def notebook_page(path, folder):
                 lines = output.get("text") or data.get("text/plain") or "\n".join(output.get("traceback", []))
                 parts.append(fenced("".join(lines), "text"))
     return "\n\n".join(parts) + "\n"
-
-
-def escaped(text):
-    """Text in which `<`, `*` and `_` stand for themselves, outside of code."""
-    parts = text.split("`")
-    parts[::2] = [re.sub(r"([<*_])", r"\\\1", part) for part in parts[::2]]
-    return "`".join(parts)
-
-
-def operation_entry(operation):
-    """The part of a page that tells of one operation."""
-    home = f"{operation.home}." if operation.home else ""
-    name = operation.__name__.removeprefix(operation.home.rpartition(".")[2] + "_")
-    signature = f"px.{home}{name}{operation.__text_signature__}"
-    parts = [f"## {operation.__name__}", fenced(signature, "python"), escaped(operation.__doc__)]
-    if operation.samples:
-        calls = [call.strip() for call in operation.samples.split(";")]
-        parts.append("Such as " + ", ".join(f"`{call}`" for call in calls[:3]) + ".")
-    facts = []
-    if operation.alias:
-        facts.append(f"also called `{operation.alias}`")
-    if operation.is_method:
-        facts.append("also a method of `Tensor`")
-    if not operation.differentiable:
-        facts.append("no gradient")
-    if facts:
-        text = ", ".join(facts)
-        parts.append(text[0].upper() + text[1:] + ".")
-    return "\n\n".join(parts)
-
-
-def write_operations(folder):
-    """A page for each family; returns pairs of title and file."""
-    folder.mkdir(parents=True)
-    families: dict[str, list] = {}
-    for operation in px.operations():
-        if not operation.overload_of:
-            families.setdefault(operation.family, []).append(operation)
-    pages = []
-    for family, members in sorted(families.items()):
-        title = f"{family.capitalize()} operations"
-        intro = f"# {title}\n\nIn samples `A(3, 4)` is a tensor of floats, `P` of positive ones, `I(n, 4)` of integers below n,\n`B(4)` of truth values."
-        text = "\n\n".join([intro, *map(operation_entry, members)])
-        name = f"{family.replace(' ', '-')}.md"
-        (folder / name).write_text(text + "\n")
-        pages.append((family.capitalize(), f"operations/{name}"))
-    return pages
 
 
 def main():
@@ -140,7 +89,7 @@ def main():
         {"Graph mode for TensorFlow users": "docs/tutorials/graph_mode.md"},
         {"Coming from PyTorch": "docs/coming-from-pytorch.md"},
     ]
-    nav.append({"Operations": [{title: file} for title, file in write_operations(pages / "operations")]})
+    nav.append({"Operations": [{title: file} for title, file in write_reference(pages)]})
     errors = sorted(path.name for path in (pages / "docs" / "errors").glob("*.md"))
     nav.append({"Errors": [{Path(name).stem: f"docs/errors/{name}"} for name in errors]})
     listed = {"docs/coming-from-pytorch.md"}

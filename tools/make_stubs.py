@@ -70,6 +70,7 @@ class Operation:
     source: str
     family: str
     samples: str
+    example: str
     reference: str
     def __getattr__(self, name: str) -> Any: ...
     def __call__(self, *args: Any, **kwargs: Any) -> Any: ...

@@ -50,7 +50,7 @@ def broadcast_shapes(*shapes: int | Sequence[int]) -> Size:
 
     >>> import phlox as px
     >>> px.broadcast_shapes((3, 1), (4,), 1)
-    Size([3, 4])
+    (3, 4)
 
     Raises ShapeError where they do not fit.
     """

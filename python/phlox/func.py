@@ -505,7 +505,7 @@ def stack_module_state(models: Sequence[Any]) -> tuple[dict[str, Tensor], dict[s
         >>> weights, buffers = px.func.stack_module_state(models)
         >>> run = lambda w, b, x: px.func.functional_call(models[0], (w, b), x)
         >>> px.vmap(run, (0, 0, None))(weights, buffers, px.ones(5, 2)).shape
-        px.Size([3, 5, 1])
+        (3, 5, 1)
     """
     if not models:
         fail("ValueError", "invalid_value", "stack_module_state: there is no module")

@@ -23,14 +23,14 @@ def pages(tmp_path_factory):
 
 
 def links_of(text):
-    """Where the links of a page lead; a lambda of C++ in its examples is none."""
-    return re.findall(r"\]\(([^)#\s]+)", re.sub(r"^```.*?^```", "", text, flags=re.DOTALL | re.MULTILINE))
+    """Where the links of a page lead; a lambda of C++ or a call of what an index gives is none."""
+    prose = re.sub(r"^```.*?^```", "", text, flags=re.DOTALL | re.MULTILINE)
+    return re.findall(r"\]\(([^)#\s]+)", re.sub(r"`[^`\n]*`", "", prose))
 
 
 def broken_links(folder):
     for page in folder.rglob("*.md"):
-        text = re.sub(r"```.*?```", "", page.read_text(), flags=re.DOTALL)
-        for target in links_of(text):
+        for target in links_of(page.read_text()):
             if not target.startswith(("http:", "https:")) and not (page.parent / target).exists():
                 yield f"{page.relative_to(folder)}: {target}"
 
@@ -46,16 +46,55 @@ def test_links_of_the_repository_lead_somewhere():
             assert target.startswith("http") or (page.parent / target).exists(), f"{page.name}: {target}"
 
 
-def test_all_operations_have_an_entry(pages):
-    text = "\n".join(page.read_text() for page in (pages / "pages" / "operations").glob("*.md"))
-    entries = re.findall(r"^## (\w+)$", text, re.MULTILINE)
-    assert sorted(entries) == sorted(o.__name__ for o in px.operations() if not o.overload_of)
+def linked_from(folder, name):
+    """The pages that an index links to."""
+    return set(
+        re.findall(r"\]\(\.\./reference/([^)]+)\.md\)", (folder / "pages" / "operations" / name).read_text())
+    )
+
+
+def test_each_operation_has_a_page_with_an_example_that_ran(pages):
+    reference = pages / "pages" / "reference"
+    operations = [o for o in px.operations() if not o.overload_of]
+    for operation in operations:
+        text = (reference / f"{operation.__name__}.md").read_text()
+        (session,) = re.findall(r"```python\n(>>> .*?)```", text.partition("\n## ")[0], re.DOTALL)
+        assert re.search(r"^(?!>>> )\S", session, re.MULTILINE), f"{operation.__name__}: no result is shown"
+        assert text.startswith("# px.") and f"phlox::{operation.__name__}(" in text
+    for operation in px.operations():
+        if operation.overload_of:
+            text = (reference / f"{operation.overload_of}.md").read_text()
+            assert f"## {operation.__name__} in C++" in text
+    families = {o.family.replace(" ", "-") for o in operations}
+    listed = set().union(*(linked_from(pages, f"{family}.md") for family in families))
+    assert listed == {o.__name__ for o in operations}
+
+
+def test_functions_in_python_have_pages(pages):
+    listed = linked_from(pages, "functions.md")
+    assert {"px.func.vjp", "px.checkpoint", "px.vmap"} <= listed
+    assert {path.stem for path in (pages / "pages" / "reference").glob("px.*.md")} == listed
+    assert "tensor([1., 2.])" in (pages / "pages" / "reference" / "px.func.vjp.md").read_text()
+
+
+def test_a_page_shows_what_a_reader_asks_for(pages):
+    text = (pages / "pages" / "reference" / "max.md").read_text()
+    for part in (
+        "px.max(input, dim, keepdim=False)",
+        "TensorPair phlox::max_dim(const Tensor& input, std::int64_t dim, bool keepdim = false);",
+        "| `dim` | integer |  |",
+        "Takes floats (float16, bfloat16, float32, float64); integers",
+        "In NumPy and SciPy: `np.max(input)`.",
+        "[All reduction operations](../operations/reduction.md)",
+    ):
+        assert part in text
 
 
 def test_the_site_has_a_place_for_each_page(pages):
     configuration = (pages / "mkdocs.yml").read_text()
     for page in (pages / "pages").rglob("*.md"):
-        assert f'"{page.relative_to(pages / "pages").as_posix()}"' in configuration
+        if page.parent.name != "reference":  # these stand in the indices
+            assert f'"{page.relative_to(pages / "pages").as_posix()}"' in configuration
 
 
 def programs(language):

@@ -119,7 +119,7 @@ PHLOX_OPERATION(
         "A draw from the classes along `dim` that gradients flow through: softmax((logits + Gumbel noise) / tau). With `hard` the values "
         "are one-hot, the gradient stays that of the softmax.",
     .source = "Jang, Gu, Poole 2016, arXiv:1611.01144", .family = Family::random, .home = "nn.functional",
-    .method = false, .integers = false) {
+    .method = false, .example = "gumbel_softmax(px.tensor([0.0, 1.0, 2.0]), hard=True)", .integers = false) {
   require_floating(logits, "gumbel_softmax");
   if (!(tau > 0)) fail<ValueError>(ErrorCode::invalid_value, "gumbel_softmax: tau is {}", tau).raise();
   static_cast<void>(eps);  // of an older definition; PyTorch takes and ignores it as well

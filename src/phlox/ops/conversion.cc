@@ -7,7 +7,8 @@ namespace phlox {
 
 PHLOX_OPERATION(Tensor, cast, (const Tensor& input, DType dtype),
                 .doc = "The values in another dtype: `x.to(dtype)` as a function.",
-                .family = Family::conversion, .method = false, .complex = true) {
+                .family = Family::conversion, .method = false,
+                .example = "cast(px.tensor([1.7, -1.7]), px.int64)", .complex = true) {
   return input.to(dtype);
 }
 
@@ -16,8 +17,8 @@ PHLOX_OPERATION(
     .doc =
         "The same memory read as another dtype. Where the elements differ in size, the last dimension grows or shrinks "
         "by their ratio, and lies without gaps. No gradients flow through.",
-    .family = Family::view, .method = false, .differentiable = false, .complex = true,
-    .overload_of = "view") {
+    .family = Family::view, .method = false, .example = "px.tensor([1.0, -1.0]).view(px.int32)",
+    .differentiable = false, .complex = true, .overload_of = "view") {
   const std::int64_t from = info(input.dtype()).bits / 8, to = info(dtype).bits / 8;
   if (!is_computable(dtype) || !is_computable(input.dtype()))
     fail<DTypeError>(ErrorCode::wrong_dtype, "view: the bits of {} cannot be read as {}",
@@ -45,13 +46,14 @@ PHLOX_OPERATION(
     .doc =
         "The bits of the elements as another dtype, in memory of their own; the last dimension grows or "
         "shrinks where the elements differ in size.",
-    .family = Family::conversion, .method = false, .differentiable = false, .complex = true) {
+    .family = Family::conversion, .method = false, .example = "bitcast(px.tensor([1.0, -1.0]), px.int32)",
+    .differentiable = false, .complex = true) {
   return clone(view_dtype(contiguous(input.detach()), dtype));
 }
 
 PHLOX_OPERATION(Tensor, rsub, (const Tensor& input, const Operand& other, Scalar alpha = 1),
                 .doc = "other - alpha * input.", .family = Family::pointwise, .method = false,
-                .samples = "rsub(A(3, 4), A(3, 4)); rsub(A(3, 4), 2.5); rsub(A(3, 4), A(4), 3)",
+                .samples = "rsub(A(3, 4), A(3, 4)); rsub(A(3, 4), 2.5); rsub(A(3, 4), A(4), alpha=3)",
                 .reference = "other - alpha * input", .complex = true) {
   const bool one = alpha.kind() <= Scalar::Kind::integer && alpha.integer() == 1;
   return sub(other, one ? input : mul(input, alpha));

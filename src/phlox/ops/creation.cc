@@ -120,7 +120,7 @@ PHLOX_OPERATION(Tensor, empty,
                 (const Shape& size, OptionalDType dtype = {}, OptionalDevice device = {},
                  bool requires_grad = false),
                 .doc = "An uninitialised tensor of a shape.", .family = Family::creation,
-                .differentiable = false) {
+                .example = "empty((2, 3)).shape", .differentiable = false) {
   return marked(make_tensor(size, dtype.value_or(default_dtype()), device_or_default(device)), requires_grad);
 }
 
@@ -129,7 +129,8 @@ PHLOX_OPERATION(
     (const Shape& size, const Shape& stride, OptionalDType dtype = {}, OptionalDevice device = {},
      bool requires_grad = false),
     .doc = "An uninitialised tensor with strides of one's own, counted in elements and not negative.",
-    .family = Family::creation, .differentiable = false) {
+    .family = Family::creation, .example = "empty_strided((2, 3), (1, 2)).stride()",
+    .differentiable = false) {
   std::int64_t extent = element_count(size) > 0 ? 1 : 0;
   if (size.size() != stride.size())
     fail<ShapeError>(ErrorCode::sizes_differ, "empty_strided: {} sizes and {} strides", size.size(),
@@ -187,7 +188,8 @@ PHLOX_OPERATION(Tensor, empty_like,
                 (const Tensor& input, OptionalDType dtype = {}, OptionalDevice device = {},
                  bool requires_grad = false),
                 .doc = "An uninitialised tensor with shape, dtype and memory order of another.",
-                .family = Family::creation, .method = false, .differentiable = false) {
+                .family = Family::creation, .method = false, .example = "empty_like(px.ones(2, 3)).shape",
+                .differentiable = false) {
   if (device && *device != input.device())
     return marked(make_tensor(input.shape(), dtype.value_or(input.dtype()), *device), requires_grad);
   return marked(make_tensor_like(input, input.shape(), dtype.value_or(input.dtype())), requires_grad);
@@ -254,7 +256,8 @@ PHLOX_OPERATION(Tensor, new_empty,
                 (const Tensor& input, const Shape& size, OptionalDType dtype = {}, OptionalDevice device = {},
                  bool requires_grad = false),
                 .doc = "An uninitialised tensor with dtype and device of another.",
-                .family = Family::creation, .differentiable = false) {
+                .family = Family::creation, .example = "px.ones(2).new_empty((2, 3)).shape",
+                .differentiable = false) {
   return empty(size, dtype.value_or(input.dtype()), device.value_or(input.device()), requires_grad);
 }
 
@@ -498,7 +501,8 @@ const Tensor& fill_in_place(const Tensor& target, const Scalar& value, const cha
 }  // namespace
 
 PHLOX_OPERATION(Tensor, fill_, (const Tensor& input, const Operand& value),
-                .doc = "Writes one value everywhere.", .family = Family::in_place) {
+                .doc = "Writes one value everywhere.", .family = Family::in_place,
+                .example = "px.zeros(2, 2).fill_(7)") {
   if (!value.is_tensor()) return fill_in_place(input, value.scalar(), "fill_");
   if (value.tensor().numel() != 1)
     fail<ShapeError>(ErrorCode::wrong_element_count, "fill_: the value has {} elements",
@@ -510,7 +514,7 @@ PHLOX_OPERATION(Tensor, fill_, (const Tensor& input, const Operand& value),
 }
 
 PHLOX_OPERATION(Tensor, zero_, (const Tensor& input), .doc = "Writes zeros everywhere.",
-                .family = Family::in_place) {
+                .family = Family::in_place, .example = "px.ones(2, 2).zero_()") {
   return fill_in_place(input, 0, "zero_");
 }
 

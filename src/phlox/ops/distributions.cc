@@ -133,7 +133,8 @@ PHLOX_OPERATION(
     .doc =
         "Uniform numbers, low <= x < high; both are numbers or tensors, which broadcast with each other and with `size`. "
         "Gradients flow to both.",
-    .family = Family::random, .method = false, .differentiable = false) {
+    .family = Family::random, .method = false, .example = "uniform(-1.0, 1.0, size=3)",
+    .differentiable = false) {
   const Draw draw = plan_draw("uniform", {&low, &high}, size, dtype, device);
   const Tensor u = draw.uniform(generator);
   const Tensor from = spread(low, draw.shape, draw.wide(), draw.device),
@@ -150,7 +151,8 @@ PHLOX_OPERATION(
     .doc =
         "Normal numbers with mean and standard deviation, of which those count that lie between `low` and `high` standard "
         "deviations from the mean; within 8 of them. Gradients flow to both.",
-    .family = Family::random, .method = false, .differentiable = false) {
+    .family = Family::random, .method = false, .example = "truncated_normal(0.0, 1.0, -1.0, 1.0, size=3)",
+    .differentiable = false) {
   if (!(low < high))
     fail<ValueError>(ErrorCode::invalid_value, "truncated_normal: nothing lies between {} and {}", low, high)
         .raise();
@@ -172,7 +174,8 @@ PHLOX_OPERATION(Tensor, exponential,
                 (const Operand& rate = 1.0, const OptionalDims& size = {}, OptionalDType dtype = {},
                  OptionalDevice device = {}, Generator* generator = nullptr),
                 .doc = "Exponential numbers, of mean 1 / rate. Gradients flow to the rate.",
-                .family = Family::random, .method = false, .differentiable = false) {
+                .family = Family::random, .method = false, .example = "exponential(2.0, size=3)",
+                .differentiable = false) {
   require_parameter(rate, "rate", "exponential", false);
   const Draw draw = plan_draw("exponential", {&rate}, size, dtype, device);
   return div(minus_log_uniform(draw, generator), spread(rate, draw.shape, draw.wide(), draw.device))
@@ -183,7 +186,8 @@ PHLOX_OPERATION(Tensor, geometric,
                 (const Operand& p, const OptionalDims& size = {}, OptionalDType dtype = {},
                  OptionalDevice device = {}, Generator* generator = nullptr),
                 .doc = "The number of trials until the first success, of probability `p`.",
-                .family = Family::random, .method = false, .differentiable = false) {
+                .family = Family::random, .method = false, .example = "geometric(0.25, size=5)",
+                .differentiable = false) {
   require_probability(p, "p", "geometric", false);
   const Draw draw = plan_draw("geometric", {&p}, size, dtype, device);
   const Tensor chance = spread(p, draw.shape, draw.wide(), draw.device).detach();
@@ -196,7 +200,8 @@ PHLOX_OPERATION(
     (const Operand& median = 0.0, const Operand& sigma = 1.0, const OptionalDims& size = {},
      OptionalDType dtype = {}, OptionalDevice device = {}, Generator* generator = nullptr),
     .doc = "Numbers of the Cauchy distribution with median and scale `sigma`. Gradients flow to both.",
-    .family = Family::random, .method = false, .differentiable = false) {
+    .family = Family::random, .method = false, .example = "cauchy(0.0, 1.0, size=3)",
+    .differentiable = false) {
   require_parameter(sigma, "sigma", "cauchy", false);
   const Draw draw = plan_draw("cauchy", {&median, &sigma}, size, dtype, device);
   const Tensor turn = tan(mul(sub(draw.uniform(generator), 0.5), M_PI));
@@ -210,7 +215,8 @@ PHLOX_OPERATION(
     (const Operand& mean = 1.0, const Operand& std = 2.0, const OptionalDims& size = {},
      OptionalDType dtype = {}, OptionalDevice device = {}, Generator* generator = nullptr),
     .doc = "Numbers whose logarithm is normal with mean and standard deviation. Gradients flow to both.",
-    .family = Family::random, .method = false, .differentiable = false) {
+    .family = Family::random, .method = false, .example = "log_normal(0.0, 0.5, size=3)",
+    .differentiable = false) {
   require_parameter(std, "std", "log_normal", true);
   const Draw draw = plan_draw("log_normal", {&mean, &std}, size, dtype, device);
   const Tensor z = randn(draw.shape, draw.wide(), draw.device, false, generator);
@@ -226,7 +232,8 @@ PHLOX_OPERATION(
     .doc =
         "Numbers of the Gumbel distribution, loc - scale * log(e) for exponential e: the largest of logits with such "
         "numbers added is drawn with their softmax. Gradients flow to both.",
-    .family = Family::random, .method = false, .differentiable = false) {
+    .family = Family::random, .method = false, .example = "gumbel(0.0, 1.0, size=3)",
+    .differentiable = false) {
   require_parameter(scale, "scale", "gumbel", false);
   const Draw draw = plan_draw("gumbel", {&loc, &scale}, size, dtype, device);
   // A uniform number of 0 would have the logarithm of 0.
@@ -245,7 +252,8 @@ PHLOX_OPERATION(
         "Numbers of the gamma distribution, of mean concentration / rate. Gradients flow to both, to the concentration "
         "by implicit reparametrisation (first order).",
     .source = "Marsaglia, Tsang 2000; Figurnov, Mohamed, Mnih 2018, arXiv:1805.08498",
-    .family = Family::random, .method = false, .differentiable = false) {
+    .family = Family::random, .method = false, .example = "gamma(2.0, 1.0, size=3)",
+    .differentiable = false) {
   require_parameter(concentration, "concentration", "gamma", false);
   require_parameter(rate, "rate", "gamma", false);
   const Draw draw = plan_draw("gamma", {&concentration, &rate}, size, dtype, device);
@@ -261,7 +269,7 @@ PHLOX_OPERATION(
     .doc =
         "Numbers of the beta distribution, of mean concentration1 / (concentration1 + concentration0). Gradients flow to "
         "both (first order).",
-    .family = Family::random, .method = false, .differentiable = false) {
+    .family = Family::random, .method = false, .example = "beta(2.0, 3.0, size=3)", .differentiable = false) {
   require_parameter(concentration1, "concentration1", "beta", false);
   require_parameter(concentration0, "concentration0", "beta", false);
   const Draw draw = plan_draw("beta", {&concentration1, &concentration0}, size, dtype, device);
@@ -280,7 +288,8 @@ PHLOX_OPERATION(
         "Points of the Dirichlet distribution: positive numbers along the last dimension that add up to 1, as many points "
         "as `size` says for each row of concentrations: [size..., concentration...]. Gradients flow to these (first "
         "order).",
-    .family = Family::random, .method = false, .differentiable = false) {
+    .family = Family::random, .method = false, .example = "dirichlet(px.tensor([1.0, 2.0, 3.0]))",
+    .differentiable = false) {
   if (concentration.rank() == 0)
     fail<ShapeError>(ErrorCode::wrong_rank, "dirichlet: concentrations stand along the last dimension")
         .detail("concentration", describe(concentration))
@@ -299,7 +308,7 @@ PHLOX_OPERATION(Tensor, poisson,
                  OptionalDevice device = {}, Generator* generator = nullptr),
                 .doc = "Numbers of events of the Poisson distribution, of mean `rate`, as floats.",
                 .source = "Hörmann 1993", .family = Family::random, .method = false,
-                .differentiable = false) {
+                .example = "poisson(px.tensor([0.5, 5.0, 50.0]))", .differentiable = false) {
   require_parameter(rate, "rate", "poisson", true);
   const Draw draw = plan_draw("poisson", {&rate}, size, dtype, device);
   const Tensor mean = spread(rate, draw.shape, DType::float64, draw.device).detach();
@@ -311,7 +320,7 @@ PHLOX_OPERATION(Tensor, binomial,
                  OptionalDType dtype = {}, OptionalDevice device = {}, Generator* generator = nullptr),
                 .doc = "Numbers of successes of `count` trials, each with probability `prob`, as floats.",
                 .source = "Hörmann 1993; Devroye 1986", .family = Family::random, .method = false,
-                .differentiable = false) {
+                .example = "binomial(10.0, px.tensor([0.1, 0.5, 0.9]))", .differentiable = false) {
   require_parameter(count, "count", "binomial", true);
   require_probability(prob, "prob", "binomial", true);
   const Draw draw = plan_draw("binomial", {&count, &prob}, size, dtype, device);
@@ -327,7 +336,8 @@ PHLOX_OPERATION(
     .doc =
         "Positions along the last dimension, drawn with the softmax of `logits`: int64[...], or with num_samples "
         "[...,num_samples]. -inf is never drawn.",
-    .family = Family::random, .method = false, .differentiable = false) {
+    .family = Family::random, .method = false, .example = "categorical(px.tensor([0.0, 1.0, 2.0]), 5)",
+    .differentiable = false) {
   if (!is_floating(logits.dtype()) || logits.rank() == 0 || logits.size(-1) == 0)
     fail<ShapeError>(ErrorCode::wrong_rank, "categorical: logits are floats with a dimension of classes")
         .detail("logits", describe(logits))

@@ -420,7 +420,8 @@ const Tensor& write_in_place(const Tensor& target, const Tensor& values, const c
 PHLOX_OPERATION(Tensor, index_add_,
                 (const Tensor& input, std::int64_t dim, const Tensor& index, const Tensor& source,
                  Scalar alpha = 1),
-                .doc = "index_add() in place.", .family = Family::in_place) {
+                .doc = "index_add() in place.", .family = Family::in_place,
+                .example = "px.zeros(3).index_add_(0, px.tensor([0, 2, 2]), px.tensor([1.0, 2.0, 3.0]))") {
   require_vector(index, "index_add_");
   const int d = checked_dim(input, dim, "index_add_");
   const Tensor scaled =
@@ -435,7 +436,8 @@ PHLOX_OPERATION(Tensor, index_add_,
 
 PHLOX_OPERATION(Tensor, index_copy_,
                 (const Tensor& input, std::int64_t dim, const Tensor& index, const Tensor& source),
-                .doc = "index_copy() in place.", .family = Family::in_place) {
+                .doc = "index_copy() in place.", .family = Family::in_place,
+                .example = "px.zeros(3).index_copy_(0, px.tensor([2, 0]), px.tensor([1.0, 2.0]))") {
   require_vector(index, "index_copy_");
   const int d = checked_dim(input, dim, "index_copy_");
   return write_in_place(
@@ -448,7 +450,8 @@ PHLOX_OPERATION(Tensor, index_copy_,
 
 PHLOX_OPERATION(Tensor, index_fill_,
                 (const Tensor& input, std::int64_t dim, const Tensor& index, const Operand& value),
-                .doc = "index_fill() in place.", .family = Family::in_place) {
+                .doc = "index_fill() in place.", .family = Family::in_place,
+                .example = "px.zeros(2, 3).index_fill_(1, px.tensor([0, 2]), 5)") {
   require_vector(index, "index_fill_");
   const int d = checked_dim(input, dim, "index_fill_");
   const Tensor tensor = as_tensor(value, input);
@@ -463,7 +466,8 @@ PHLOX_OPERATION(Tensor, index_fill_,
 PHLOX_OPERATION(Tensor, scatter_,
                 (const Tensor& input, std::int64_t dim, const Tensor& index, const Operand& src,
                  const OptionalString& reduce = {}),
-                .doc = "scatter() in place.", .family = Family::in_place) {
+                .doc = "scatter() in place.", .family = Family::in_place,
+                .example = "px.zeros(3).scatter_(0, px.tensor([2, 0]), px.tensor([1.0, 2.0]))") {
   const int d = checked_dim(input, dim, "scatter_");
   const Tensor values = src.is_tensor() ? src.tensor() : broadcast_to(as_tensor(src, input), index.shape());
   require_dtype_of(input, values, "src", "scatter_");
@@ -475,7 +479,8 @@ PHLOX_OPERATION(Tensor, scatter_,
 
 PHLOX_OPERATION(Tensor, scatter_add_,
                 (const Tensor& input, std::int64_t dim, const Tensor& index, const Tensor& src),
-                .doc = "scatter_add() in place.", .family = Family::in_place) {
+                .doc = "scatter_add() in place.", .family = Family::in_place,
+                .example = "px.zeros(3).scatter_add_(0, px.tensor([2, 2]), px.tensor([1.0, 2.0]))") {
   const int d = checked_dim(input, dim, "scatter_add_");
   require_dtype_of(input, src, "src", "scatter_add_");
   return write_in_place(
@@ -484,20 +489,26 @@ PHLOX_OPERATION(Tensor, scatter_add_,
       [&] { return scatter_add(input, dim, index, src); });
 }
 
-PHLOX_OPERATION(Tensor, index_put_,
-                (const Tensor& input, const TensorList& indices, const Tensor& values,
-                 bool accumulate = false),
-                .doc = "index_put() in place.", .family = Family::in_place) {
+PHLOX_OPERATION(
+    Tensor, index_put_,
+    (const Tensor& input, const TensorList& indices, const Tensor& values, bool accumulate = false),
+    .doc = "index_put() in place.", .family = Family::in_place,
+    .example =
+        "px.zeros(3).index_put_((px.tensor([0, 0, 2]),), px.tensor([1.0, 2.0, 3.0]), accumulate=True)") {
   return assign_in_place(input, index_put(input, indices, values, accumulate), "index_put_");
 }
 
 PHLOX_OPERATION(Tensor, masked_fill_, (const Tensor& input, const Tensor& mask, const Operand& value),
-                .doc = "masked_fill() in place.", .family = Family::in_place) {
+                .doc = "masked_fill() in place.", .family = Family::in_place,
+                .example = "px.ones(3).masked_fill_(px.tensor([True, False, True]), 0)") {
   return assign_in_place(input, masked_fill(input, mask, value), "masked_fill_");
 }
 
-PHLOX_OPERATION(Tensor, masked_scatter_, (const Tensor& input, const Tensor& mask, const Tensor& source),
-                .doc = "masked_scatter() in place.", .family = Family::in_place, .reads_values = true) {
+PHLOX_OPERATION(
+    Tensor, masked_scatter_, (const Tensor& input, const Tensor& mask, const Tensor& source),
+    .doc = "masked_scatter() in place.", .family = Family::in_place,
+    .example = "px.zeros(4).masked_scatter_(px.tensor([True, False, True, False]), px.tensor([1.0, 2.0]))",
+    .reads_values = true) {
   return assign_in_place(input, masked_scatter(input, mask, source), "masked_scatter_");
 }
 

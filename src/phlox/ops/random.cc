@@ -193,7 +193,7 @@ PHLOX_OPERATION(Tensor, rand,
                 (const Shape& size, OptionalDType dtype = {}, OptionalDevice device = {},
                  bool requires_grad = false, Generator* generator = nullptr),
                 .doc = "Uniform numbers, 0 <= x < 1.", .source = "Philox 4x32-10: Salmon et al., SC 2011",
-                .family = Family::random, .differentiable = false) {
+                .family = Family::random, .example = "rand(2, 3)", .differentiable = false) {
   return marked(apply_random(size, floating_dtype(dtype, "rand"), device.value_or(default_device()),
                              {Distribution::uniform}, generator),
                 requires_grad);
@@ -203,7 +203,7 @@ PHLOX_OPERATION(Tensor, randn,
                 (const Shape& size, OptionalDType dtype = {}, OptionalDevice device = {},
                  bool requires_grad = false, Generator* generator = nullptr),
                 .doc = "Numbers of the standard normal distribution.", .source = "Box, Muller 1958",
-                .family = Family::random, .differentiable = false) {
+                .family = Family::random, .example = "randn(2, 3)", .differentiable = false) {
   return marked(apply_random(size, floating_dtype(dtype, "randn"), device.value_or(default_device()),
                              {Distribution::normal}, generator),
                 requires_grad);
@@ -213,7 +213,7 @@ PHLOX_OPERATION(Tensor, randint,
                 (std::int64_t low, std::int64_t high, const Shape& size, OptionalDType dtype = {},
                  OptionalDevice device = {}, Generator* generator = nullptr),
                 .doc = "Integers, low <= x < high, all equally likely.", .family = Family::random,
-                .differentiable = false) {
+                .example = "randint(1, 7, size=(5,))", .differentiable = false) {
   const DType kind = dtype.value_or(DType::int64);
   Scalar(low).check_fits(kind);
   Scalar(high - 1).check_fits(kind);
@@ -225,7 +225,7 @@ PHLOX_OPERATION(Tensor, randint_below,
                 (std::int64_t high, const Shape& size, OptionalDType dtype = {}, OptionalDevice device = {},
                  Generator* generator = nullptr),
                 .doc = "Integers, 0 <= x < high, all equally likely.", .family = Family::random,
-                .differentiable = false, .overload_of = "randint") {
+                .example = "randint(10, size=(5,))", .differentiable = false, .overload_of = "randint") {
   return randint(0, high, size, dtype, device, generator);
 }
 
@@ -233,7 +233,7 @@ PHLOX_OPERATION(Tensor, rand_like,
                 (const Tensor& input, OptionalDType dtype = {}, OptionalDevice device = {},
                  bool requires_grad = false, Generator* generator = nullptr),
                 .doc = "rand() with shape and dtype of another tensor.", .family = Family::random,
-                .method = false, .differentiable = false) {
+                .method = false, .example = "rand_like(px.zeros(2, 2))", .differentiable = false) {
   return rand(input.shape(), dtype.value_or(input.dtype()), device.value_or(input.device()), requires_grad,
               generator);
 }
@@ -242,7 +242,7 @@ PHLOX_OPERATION(Tensor, randn_like,
                 (const Tensor& input, OptionalDType dtype = {}, OptionalDevice device = {},
                  bool requires_grad = false, Generator* generator = nullptr),
                 .doc = "randn() with shape and dtype of another tensor.", .family = Family::random,
-                .method = false, .differentiable = false) {
+                .method = false, .example = "randn_like(px.zeros(2, 2))", .differentiable = false) {
   return randn(input.shape(), dtype.value_or(input.dtype()), device.value_or(input.device()), requires_grad,
                generator);
 }
@@ -251,7 +251,7 @@ PHLOX_OPERATION(Tensor, randint_like,
                 (const Tensor& input, std::int64_t low, std::int64_t high, OptionalDType dtype = {},
                  OptionalDevice device = {}, Generator* generator = nullptr),
                 .doc = "randint() with shape and dtype of another tensor.", .family = Family::random,
-                .method = false, .differentiable = false) {
+                .method = false, .example = "randint_like(px.zeros(2, 2), 0, 10)", .differentiable = false) {
   return randint(low, high, input.shape(), dtype.value_or(input.dtype()), device.value_or(input.device()),
                  generator);
 }
@@ -262,7 +262,9 @@ PHLOX_OPERATION(Tensor, normal,
                 .doc =
                     "Normal numbers with mean and standard deviation, each a number or a tensor; with two "
                     "numbers a size is given.",
-                .family = Family::random, .method = false, .differentiable = false) {
+                .family = Family::random, .method = false,
+                .example = "normal(px.tensor([0.0, 10.0, 20.0]), 0.1); normal(0.0, 1.0, size=3)",
+                .differentiable = false) {
   Shape shape = size ? Shape(*size) : Shape();
   DType kind = dtype.value_or(default_dtype());
   for (const Operand* operand : {&mean, &std}) {
@@ -279,7 +281,8 @@ PHLOX_OPERATION(Tensor, normal,
 PHLOX_OPERATION(Tensor, bernoulli,
                 (const Tensor& input, OptionalDouble p = {}, Generator* generator = nullptr),
                 .doc = "Ones with the probability that each element gives (or `p` for all), zeros else.",
-                .family = Family::random, .differentiable = false) {
+                .family = Family::random, .example = "bernoulli(px.tensor([0.0, 0.5, 1.0]))",
+                .differentiable = false) {
   if (p) check_probability(*p, "bernoulli");
   const DType kind = input.dtype() == DType::float64 ? DType::float64 : DType::float32;
   const Tensor drawn = rand(input.shape(), kind, input.device(), false, generator);
@@ -293,7 +296,8 @@ PHLOX_OPERATION(
     .doc =
         "For each row of weights `num_samples` positions, drawn with probability proportional to the weight, "
         "with or without replacement: int64[...,num_samples].",
-    .family = Family::random, .differentiable = false, .reads_values = true) {
+    .family = Family::random, .example = "multinomial(px.tensor([1.0, 2.0, 7.0]), 2)",
+    .differentiable = false, .reads_values = true) {
   if (input.rank() != 1 && input.rank() != 2)
     fail<ShapeError>(ErrorCode::wrong_rank,
                      "multinomial: takes a vector or a matrix of weights, not {} dimensions", input.rank())
@@ -355,7 +359,7 @@ PHLOX_OPERATION(Tensor, randperm,
                  Generator* generator = nullptr),
                 .doc = "The integers 0 ... n - 1 in random order.",
                 .source = "Fisher, Yates 1938; Durstenfeld 1964", .family = Family::random,
-                .differentiable = false, .reads_values = true) {
+                .example = "randperm(5)", .differentiable = false, .reads_values = true) {
   if (n < 0) fail<ValueError>(ErrorCode::invalid_value, "randperm: {} is negative", n).raise();
   RandomCall call{Distribution::integers};  // range 0: all of 64 bits
   const Tensor words = apply_random({n}, DType::int64, Device{}, call, generator);
@@ -371,7 +375,7 @@ PHLOX_OPERATION(Tensor, randperm,
 
 PHLOX_OPERATION(Tensor, shuffle, (const Tensor& input, std::int64_t dim = 0, Generator* generator = nullptr),
                 .doc = "The slices of a dimension in random order.", .family = Family::random,
-                .method = false, .reads_values = true) {
+                .method = false, .example = "shuffle(px.tensor([1, 2, 3, 4, 5]))", .reads_values = true) {
   return index_select(input, dim, randperm(input.size(dim), {}, input.device(), generator));
 }
 
@@ -404,7 +408,8 @@ Tensor drawn_like(const Tensor& target, RandomCall call, Generator* generator, c
 
 PHLOX_OPERATION(Tensor, uniform_,
                 (const Tensor& input, double from = 0.0, double to = 1.0, Generator* generator = nullptr),
-                .doc = "Writes uniform numbers, from <= x < to.", .family = Family::in_place) {
+                .doc = "Writes uniform numbers, from <= x < to.", .family = Family::in_place,
+                .example = "px.zeros(3).uniform_(-1.0, 1.0)") {
   if (!(from <= to))
     fail<ValueError>(ErrorCode::invalid_value, "uniform_: {} is larger than {}", from, to).raise();
   return draw_in_place(input, {Distribution::uniform, from, to}, generator, "uniform_");
@@ -412,8 +417,8 @@ PHLOX_OPERATION(Tensor, uniform_,
 
 PHLOX_OPERATION(Tensor, normal_,
                 (const Tensor& input, double mean = 0.0, double std = 1.0, Generator* generator = nullptr),
-                .doc = "Writes normal numbers with mean and standard deviation.",
-                .family = Family::in_place) {
+                .doc = "Writes normal numbers with mean and standard deviation.", .family = Family::in_place,
+                .example = "px.zeros(3).normal_(0.0, 1.0)") {
   if (!(std >= 0))
     fail<ValueError>(ErrorCode::invalid_value, "normal_: the standard deviation is {}", std).raise();
   return draw_in_place(input, {Distribution::normal, mean, std}, generator, "normal_");
@@ -421,14 +426,15 @@ PHLOX_OPERATION(Tensor, normal_,
 
 PHLOX_OPERATION(Tensor, exponential_,
                 (const Tensor& input, double lambd = 1.0, Generator* generator = nullptr),
-                .doc = "Writes exponential numbers with rate `lambd`.", .family = Family::in_place) {
+                .doc = "Writes exponential numbers with rate `lambd`.", .family = Family::in_place,
+                .example = "px.zeros(3).exponential_(2.0)") {
   if (!(lambd > 0)) fail<ValueError>(ErrorCode::invalid_value, "exponential_: the rate is {}", lambd).raise();
   return draw_in_place(input, {Distribution::exponential, lambd}, generator, "exponential_");
 }
 
 PHLOX_OPERATION(Tensor, geometric_, (const Tensor& input, double p, Generator* generator = nullptr),
                 .doc = "Writes the number of trials until the first success, of probability `p`.",
-                .family = Family::in_place) {
+                .family = Family::in_place, .example = "px.zeros(5).geometric_(0.25)") {
   if (!(p > 0 && p <= 1))
     fail<ValueError>(ErrorCode::invalid_value, "geometric_: the probability is {}", p).raise();
   const Tensor waiting =
@@ -439,7 +445,8 @@ PHLOX_OPERATION(Tensor, geometric_, (const Tensor& input, double p, Generator* g
 PHLOX_OPERATION(Tensor, cauchy_,
                 (const Tensor& input, double median = 0.0, double sigma = 1.0,
                  Generator* generator = nullptr),
-                .doc = "Writes numbers of the Cauchy distribution.", .family = Family::in_place) {
+                .doc = "Writes numbers of the Cauchy distribution.", .family = Family::in_place,
+                .example = "px.zeros(3).cauchy_()") {
   if (!(sigma > 0)) fail<ValueError>(ErrorCode::invalid_value, "cauchy_: the scale is {}", sigma).raise();
   floating_dtype(input.dtype(), "cauchy_");
   const double pi = 3.14159265358979323846;
@@ -450,7 +457,7 @@ PHLOX_OPERATION(Tensor, cauchy_,
 PHLOX_OPERATION(Tensor, log_normal_,
                 (const Tensor& input, double mean = 1.0, double std = 2.0, Generator* generator = nullptr),
                 .doc = "Writes numbers whose logarithm is normal with mean and standard deviation.",
-                .family = Family::in_place) {
+                .family = Family::in_place, .example = "px.zeros(3).log_normal_(0.0, 0.5)") {
   if (!(std > 0))
     fail<ValueError>(ErrorCode::invalid_value, "log_normal_: the standard deviation is {}", std).raise();
   floating_dtype(input.dtype(), "log_normal_");
@@ -463,7 +470,7 @@ PHLOX_OPERATION(
     Tensor, random_,
     (const Tensor& input, std::int64_t from = 0, OptionalInt to = {}, Generator* generator = nullptr),
     .doc = "Writes integers, from <= x < to; without `to` up to the largest that the dtype holds exactly.",
-    .family = Family::in_place) {
+    .family = Family::in_place, .example = "px.zeros(5).random_(0, 10)") {
   std::int64_t high = to.value_or(0);
   if (!to) {
     switch (input.dtype()) {
@@ -484,7 +491,7 @@ PHLOX_OPERATION(
 PHLOX_OPERATION(Tensor, bernoulli_,
                 (const Tensor& input, const Operand& p = 0.5, Generator* generator = nullptr),
                 .doc = "Writes ones with probability `p`, a number or a tensor, zeros else.",
-                .family = Family::in_place) {
+                .family = Family::in_place, .example = "px.zeros(6).bernoulli_(0.3)") {
   check_in_place_allowed(input, "bernoulli_");
   NoGrad no_grad;
   const DType kind = p.is_tensor() && p.tensor().dtype() == DType::float64 ? DType::float64 : DType::float32;

@@ -90,7 +90,7 @@ PHLOX_OPERATION(
         "<= x < 1: they fill it more evenly than random points. `scramble` permutes digits at random, which keeps that and "
         "makes them a random sample.",
     .source = "Sobol 1967; Antonov, Saleev 1979; scrambling: Matoušek 1998", .family = Family::random,
-    .differentiable = false, .reads_values = true) {
+    .example = "random_sobol(4, 2)", .differentiable = false, .reads_values = true) {
   const DType kind = dtype.value_or(default_dtype());
   if (n < 0 || skip < 0 || skip > (std::int64_t{1} << sobol_bits) - n)
     fail<ValueError>(ErrorCode::invalid_value, "random_sobol: there are no {} points from number {} on", n,

@@ -684,7 +684,7 @@ PHLOX_OPERATION(
     .doc =
         "A view of the storage with sizes, strides and offset of one's own, counted in elements. Throws "
         "ShapeError where it would reach outside of the storage.",
-    .family = Family::view) {
+    .family = Family::view, .example = "as_strided(px.arange(6), (2, 3), (1, 2))") {
   const std::int64_t offset = storage_offset.value_or(input.storage_offset());
   if (size.size() != stride.size())
     fail<ShapeError>(ErrorCode::sizes_differ, "as_strided: {} sizes and {} strides", size.size(),

@@ -113,7 +113,7 @@ PHLOX_OPERATION(Tensor, as_strided_copy,
                 (const Tensor& input, const Shape& size, const Shape& stride,
                  OptionalInt storage_offset = {}),
                 .doc = "as_strided() in memory of its own.", .family = Family::view, .method = false,
-                .samples = "", .complex = true) {
+                .samples = "", .example = "as_strided_copy(px.arange(6), (2, 3), (1, 2))", .complex = true) {
   return clone(as_strided(input, size, stride, storage_offset));
 }
 

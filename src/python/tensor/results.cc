@@ -167,6 +167,7 @@ nb::object attribute(PyObject* self, std::string_view name) {
   if (name == "home") return nb::cast(o.traits.home);
   if (name == "file") return nb::cast(o.file);
   if (name == "samples") return nb::cast(o.traits.samples);
+  if (name == "example") return nb::cast(o.traits.example);
   if (name == "reference") return nb::cast(p ? p->reference : o.traits.reference);
   if (name == "results") return nb::cast(o.traits.results);
   if (name == "result") return nb::cast(result_kinds[static_cast<int>(o.result)]);
@@ -251,35 +252,21 @@ PyObject* result_to_python(Result&& result, const Binding& binding) {
 }
 
 void add_operation_types(PyObject* module) {
-  static const char* const names[] = {"__name__",
-                                      "__qualname__",
-                                      "__doc__",
-                                      "__text_signature__",
-                                      "__module__",
-                                      "__signature__",
-                                      "parameters",
-                                      "doc",
-                                      "source",
-                                      "family",
-                                      "alias",
-                                      "home",
-                                      "file",
-                                      "samples",
-                                      "reference",
-                                      "results",
-                                      "result",
-                                      "overload_of",
-                                      "overloads",
-                                      "variadic",
-                                      "takes_requires_grad",
-                                      "takes_out",
-                                      "differentiable",
-                                      "integers",
-                                      "complex",
-                                      "reads_values",
-                                      "tolerance",
-                                      "is_method",
-                                      "is_pointwise",
+  static const char* const names[] = {"__name__",     "__qualname__",
+                                      "__doc__",      "__text_signature__",
+                                      "__module__",   "__signature__",
+                                      "parameters",   "doc",
+                                      "source",       "family",
+                                      "alias",        "home",
+                                      "file",         "samples",
+                                      "example",      "reference",
+                                      "results",      "result",
+                                      "overload_of",  "overloads",
+                                      "variadic",     "takes_requires_grad",
+                                      "takes_out",    "differentiable",
+                                      "integers",     "complex",
+                                      "reads_values", "tolerance",
+                                      "is_method",    "is_pointwise",
                                       "pointwise"};
   static PyGetSetDef attributes[std::size(names) + 1];
   for (std::size_t i = 0; i < std::size(names); ++i)

@@ -46,8 +46,9 @@ PHLOX_OPERATION(
     .doc =
         "U, S, V with A - M about U diag(S) Vᴴ, with q singular values, by random projections and `niter` subspace "
         "iterations: for matrices whose rank is much less than their size.",
-    .source = "Halko, Martinsson, Tropp 2009, arXiv:0909.4061", .family = Family::linalg, .integers = false,
-    .complex = true, .results = "U S V") {
+    .source = "Halko, Martinsson, Tropp 2009, arXiv:0909.4061", .family = Family::linalg,
+    .example = "svd_lowrank(px.diag(px.tensor([3.0, 2.0, 1.0])), q=2)[1]", .integers = false, .complex = true,
+    .results = "U S V") {
   const std::int64_t rank = q.value_or(6);
   const Tensor a = as_matrices("svd_lowrank", "A", M ? sub(A, *M) : A);
   check_rank_asked("svd_lowrank", a, rank);
@@ -60,7 +61,8 @@ PHLOX_OPERATION(
     .doc =
         "The principal components of rows: U, S, V of svd_lowrank() of A with the mean of each column taken off where "
         "`center`. Column i of V is a direction, S[i]² / (m - 1) the variance along it. q is at most 6 by default.",
-    .source = "Halko, Martinsson, Tropp 2009, arXiv:0909.4061", .family = Family::linalg, .integers = false,
+    .source = "Halko, Martinsson, Tropp 2009, arXiv:0909.4061", .family = Family::linalg,
+    .example = "pca_lowrank(px.tensor([[1.0, 2.0], [3.0, 4.0], [5.0, 6.5]]))[1]", .integers = false,
     .complex = true, .results = "U S V") {
   const Tensor a = as_matrices("pca_lowrank", "A", A);
   const std::int64_t rank = q.value_or(std::min({std::int64_t{6}, a.size(-1), a.size(-2)}));
@@ -79,7 +81,8 @@ PHLOX_OPERATION(
         "where it starts, iK a preconditioner, `tol` the size of residuals beside |A| |x| at which it ends. Not "
         "differentiable.",
     .source = "Knyazev 2001; Duersch et al. 2018, arXiv:1704.07458", .family = Family::linalg,
-    .method = false, .differentiable = false, .integers = false, .complex = true, .reads_values = true,
+    .method = false, .example = "lobpcg(px.diag(px.tensor([1.0, 2.0, 3.0, 4.0, 5.0, 6.0])), k=2)[0]",
+    .differentiable = false, .integers = false, .complex = true, .reads_values = true,
     .results = "eigenvalues eigenvectors") {
   const char* const operation = "lobpcg";
   const Tensor a = as_square_matrices(operation, "A", A).detach();

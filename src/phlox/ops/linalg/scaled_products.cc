@@ -54,7 +54,9 @@ PHLOX_OPERATION(
         "n] multiplies each group of rows with its matrix; [groups, m, k] with [k, columns] each matrix with its group of "
         "columns; [m, k] with [k, n] groups of the shared dimension, which gives [groups, m, n]; two batches are bmm(). "
         "Rows behind the last group are 0.",
-    .family = Family::matmul, .home = "nn.functional", .method = false, .reads_values = true) {
+    .family = Family::matmul, .home = "nn.functional", .method = false,
+    .example = "grouped_mm(px.ones(3, 2), px.ones(2, 2, 2), offs=px.tensor([1, 3], dtype=px.int32))",
+    .reads_values = true) {
   const auto refuse = [&](const char* what) {
     fail<ShapeError>(ErrorCode::sizes_differ, "grouped_mm: {}", what)
         .detail("input", describe(input))

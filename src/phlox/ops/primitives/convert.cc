@@ -260,7 +260,8 @@ PHLOX_OPERATION(Tensor, type_as, (const Tensor& input, const Tensor& other),
 }
 
 PHLOX_OPERATION(Tensor, copy_, (const Tensor& input, const Operand& src, bool non_blocking = false),
-                .doc = "Writes `src`, broadcast and cast, into the tensor.", .family = Family::in_place) {
+                .doc = "Writes `src`, broadcast and cast, into the tensor.", .family = Family::in_place,
+                .example = "px.zeros(2, 3).copy_(px.tensor([1, 2, 3]))") {
   static_cast<void>(non_blocking);  // every copy is complete when it returns
   return assign_in_place(input, src.is_tensor() ? src.tensor() : Tensor(src.scalar()), "copy_");
 }
@@ -287,7 +288,8 @@ PHLOX_OPERATION(DType, promote_types, (DType type1, DType type2),
 PHLOX_OPERATION(
     bool, can_cast, (DType from_, DType to),
     .doc = "True when a cast keeps the kind: floats do not become integers, complex numbers not real.",
-    .family = Family::conversion, .differentiable = false) {
+    .family = Family::conversion, .example = "can_cast(px.float32, px.int64); can_cast(px.int64, px.float32)",
+    .differentiable = false) {
   return keeps_kind(from_, to);
 }
 

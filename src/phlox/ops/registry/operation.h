@@ -61,6 +61,7 @@ struct OperationTraits {
   const char* home = "";       // "nn.functional", "linalg", ...; empty: top level only
   bool method = true;          // Tensor has it as a method (when the first parameter is a tensor)
   const char* samples = "";    // calls for the generated tests, separated by ';': "sum(A(3, 4), dim=1)"
+  const char* example = "";    // calls for the documentation, where there are no samples: "rand(2, 3)"
   const char* reference = "";  // the same in NumPy or SciPy, over the parameter names
   bool differentiable = true;
   bool integers = true;   // takes integer tensors
