@@ -37,16 +37,19 @@ def fill(input: Tensor, value: Tensor | Number) -> Tensor:
     return value.reshape(()).to(input.dtype).expand(input.shape).clone()
 
 
-def scalar_tensor(s: Number, *, dtype: dtype | None = None, device: device | None = None) -> Tensor:
+def scalar_tensor(
+    s: Number, *, dtype: dtype | None = None, device: device | None = None, requires_grad: bool = False
+) -> Tensor:
     """A tensor of no dimensions; without `dtype` of the default one.
 
     Example:
         px.scalar_tensor(3)  # tensor(3.)
     """
-    return _phlox.full((), s, dtype=dtype or _phlox.get_default_dtype(), device=device)
+    dtype = dtype or _phlox.get_default_dtype()
+    return _phlox.full((), s, dtype=dtype, device=device, requires_grad=requires_grad)
 
 
-def constant_pad_nd(input: Tensor, pad: list[int], value: float = 0) -> Tensor:
+def constant_pad_nd(input: Tensor, pad: list[int], value: Number = 0) -> Tensor:
     """`input` with `value` around it: `pad` has the widths before and after, the last dimension first.
 
     Example:

@@ -33,12 +33,6 @@ void require_vector(const Tensor& index, const char* operation) {
 // A vector where a single number was given.
 Tensor at_least_vector(const Tensor& tensor) { return tensor.rank() == 0 ? reshape(tensor, {1}) : tensor; }
 
-Tensor as_tensor(const Operand& value, const Tensor& like) {
-  if (value.is_tensor()) return value.tensor();
-  value.scalar().check_fits(like.dtype());
-  return Tensor(value.scalar(), {.dtype = like.dtype(), .device = like.device()});
-}
-
 void require_dtype_of(const Tensor& input, const Tensor& other, const char* name, const char* operation) {
   if (input.dtype() == other.dtype()) return;
   fail<DTypeError>(ErrorCode::wrong_dtype, "{}: '{}' is {}, the tensor {}", operation, name,
@@ -47,6 +41,50 @@ void require_dtype_of(const Tensor& input, const Tensor& other, const char* name
       .detail(name, describe(other))
       .hint(fmt::format("{}.to(input.dtype)", name))
       .raise();
+}
+
+// What index_add() and its like write where; a single number is a vector of one.
+struct Slices {
+  Tensor target;
+  IndexPlaces places;
+  Tensor source;
+};
+
+Slices slices_at(const Tensor& input, std::int64_t dim, const Tensor& index, const char* operation) {
+  require_vector(index, operation);
+  return {at_least_vector(input), along(checked_dim(input, dim, operation), at_least_vector(index)), {}};
+}
+
+Slices slices_from(const Tensor& input, std::int64_t dim, const Tensor& index, const Tensor& source,
+                   const char* operation) {
+  require_dtype_of(input, source, "source", operation);
+  Slices slices = slices_at(input, dim, index, operation);
+  slices.source = at_least_vector(source);
+  Shape expected = slices.target.shape();
+  expected[static_cast<std::size_t>(slices.places.dims[0])] = index.numel();
+  if (slices.source.shape() != expected)
+    fail<ShapeError>(ErrorCode::shapes_do_not_broadcast, "{}: the source has the shape [{}], not [{}]",
+                     operation, to_string(source.shape()), to_string(expected))
+        .detail("input", describe(input))
+        .detail("index", describe(index))
+        .detail("source", describe(source))
+        .raise();
+  return slices;
+}
+
+Tensor put_slices(const Tensor& input, const Slices& slices, ScatterMode mode, const char* operation) {
+  return reshape(apply_index_put(slices.target, slices.places, slices.source, mode, operation),
+                 input.shape());
+}
+
+Tensor scaled(const Tensor& source, const Scalar& alpha) {
+  return alpha.kind() <= Scalar::Kind::integer && alpha.integer() == 1 ? source : mul(source, alpha);
+}
+
+Tensor as_tensor(const Operand& value, const Tensor& like) {
+  if (value.is_tensor()) return value.tensor();
+  value.scalar().check_fits(like.dtype());
+  return Tensor(value.scalar(), {.dtype = like.dtype(), .device = like.device()});
 }
 
 void require_bool(const Tensor& mask, const char* operation) {
@@ -92,33 +130,37 @@ PHLOX_OPERATION(
     .doc = "Adds alpha times the slices of `source` to the slices at the positions of `index`, in order.",
     .family = Family::index,
     .samples = "index_add(A(4, 3), 0, I(4, 5), A(5, 3)); index_add(A(2, 4), 1, I(4, 3), A(2, 3))") {
-  require_vector(index, "index_add");
-  require_dtype_of(input, source, "source", "index_add");
-  const int d = checked_dim(input, dim, "index_add");
-  const Tensor scaled =
-      alpha.kind() <= Scalar::Kind::integer && alpha.integer() == 1 ? source : mul(source, alpha);
-  return apply_index_put(input, along(d, at_least_vector(index)), scaled, ScatterMode::add, "index_add");
+  Slices slices = slices_from(input, dim, index, source, "index_add");
+  slices.source = scaled(slices.source, alpha);
+  return put_slices(input, slices, ScatterMode::add, "index_add");
 }
 
 PHLOX_OPERATION(
     Tensor, index_copy, (const Tensor& input, std::int64_t dim, const Tensor& index, const Tensor& source),
     .doc = "With the slices of `source` at the positions of `index`; the last of equal positions counts.",
     .family = Family::index, .samples = "index_copy(A(4, 3), 0, arange(2), A(2, 3))") {
-  require_vector(index, "index_copy");
-  require_dtype_of(input, source, "source", "index_copy");
-  const int d = checked_dim(input, dim, "index_copy");
-  return apply_index_put(input, along(d, at_least_vector(index)), source, ScatterMode::assign, "index_copy");
+  return put_slices(input, slices_from(input, dim, index, source, "index_copy"), ScatterMode::assign,
+                    "index_copy");
 }
 
 PHLOX_OPERATION(Tensor, index_fill,
                 (const Tensor& input, std::int64_t dim, const Tensor& index, const Operand& value),
                 .doc = "With one value in the slices at the positions of `index`.", .family = Family::index,
                 .samples = "index_fill(A(4, 3), 0, I(4, 2), 1.5); index_fill(A(2, 4), 1, I(4, 3), 0)") {
-  require_vector(index, "index_fill");
-  const int d = checked_dim(input, dim, "index_fill");
-  if (input.rank() == 0) return reshape(index_fill(reshape(input, {1}), 0, index, value), {});
-  return apply_index_put(input, along(d, at_least_vector(index)), as_tensor(value, input),
-                         ScatterMode::assign, "index_fill");
+  const Slices slices = slices_at(input, dim, index, "index_fill");
+  const Tensor filler = as_tensor(value, input);
+  require_dtype_of(input, filler, "value", "index_fill");
+  if (filler.numel() != 1)
+    fail<ShapeError>(ErrorCode::wrong_rank, "index_fill: the value is one number, not {}", filler.numel())
+        .detail("value", describe(filler))
+        .raise();
+  // A mask, since a gradient through positions would count those that are named twice as two.
+  const int d = static_cast<int>(slices.places.dims[0]);
+  const Tensor nowhere = zeros({slices.target.size(d)}, DType::bool_, input.device());
+  Tensor mask = apply_index_put(nowhere, along(0, slices.places.tensors[0]), Tensor(Scalar(true)),
+                                ScatterMode::assign, "index_fill");
+  for (int i = d + 1; i < slices.target.rank(); ++i) mask = unsqueeze(mask, -1);
+  return where(input.rank() == 0 ? reshape(mask, {}) : mask, reshape(filler, {}), input);
 }
 
 // --- a position for each element
@@ -422,14 +464,12 @@ PHLOX_OPERATION(Tensor, index_add_,
                  Scalar alpha = 1),
                 .doc = "index_add() in place.", .family = Family::in_place,
                 .example = "px.zeros(3).index_add_(0, px.tensor([0, 2, 2]), px.tensor([1.0, 2.0, 3.0]))") {
-  require_vector(index, "index_add_");
-  const int d = checked_dim(input, dim, "index_add_");
-  const Tensor scaled =
-      alpha.kind() <= Scalar::Kind::integer && alpha.integer() == 1 ? source : mul(source, alpha);
+  const Slices slices = slices_from(input, dim, index, source, "index_add_");
   return write_in_place(
       input, source, "index_add_",
       [&] {
-        index_put_data(input, along(d, at_least_vector(index)), scaled, ScatterMode::add, "index_add_");
+        index_put_data(slices.target, slices.places, scaled(slices.source, alpha), ScatterMode::add,
+                       "index_add_");
       },
       [&] { return index_add(input, dim, index, source, alpha); });
 }
@@ -438,12 +478,11 @@ PHLOX_OPERATION(Tensor, index_copy_,
                 (const Tensor& input, std::int64_t dim, const Tensor& index, const Tensor& source),
                 .doc = "index_copy() in place.", .family = Family::in_place,
                 .example = "px.zeros(3).index_copy_(0, px.tensor([2, 0]), px.tensor([1.0, 2.0]))") {
-  require_vector(index, "index_copy_");
-  const int d = checked_dim(input, dim, "index_copy_");
+  const Slices slices = slices_from(input, dim, index, source, "index_copy_");
   return write_in_place(
       input, source, "index_copy_",
       [&] {
-        index_put_data(input, along(d, at_least_vector(index)), source, ScatterMode::assign, "index_copy_");
+        index_put_data(slices.target, slices.places, slices.source, ScatterMode::assign, "index_copy_");
       },
       [&] { return index_copy(input, dim, index, source); });
 }
@@ -452,14 +491,11 @@ PHLOX_OPERATION(Tensor, index_fill_,
                 (const Tensor& input, std::int64_t dim, const Tensor& index, const Operand& value),
                 .doc = "index_fill() in place.", .family = Family::in_place,
                 .example = "px.zeros(2, 3).index_fill_(1, px.tensor([0, 2]), 5)") {
-  require_vector(index, "index_fill_");
-  const int d = checked_dim(input, dim, "index_fill_");
+  const Slices slices = slices_at(input, dim, index, "index_fill_");
   const Tensor tensor = as_tensor(value, input);
   return write_in_place(
       input, tensor, "index_fill_",
-      [&] {
-        index_put_data(input, along(d, at_least_vector(index)), tensor, ScatterMode::assign, "index_fill_");
-      },
+      [&] { index_put_data(slices.target, slices.places, tensor, ScatterMode::assign, "index_fill_"); },
       [&] { return index_fill(input, dim, index, tensor); });
 }
 

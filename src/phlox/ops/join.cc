@@ -538,7 +538,7 @@ std::int64_t source_position(std::int64_t i, std::int64_t size, const std::strin
 PHLOX_OPERATION(
     Tensor, pad,
     (const Tensor& input, const Integers& pad, const std::string& mode = "constant",
-     OptionalDouble value = {}),
+     OptionalScalar value = {}),
     .doc =
         "More elements at both ends of dimensions, pairs (before, after) from the last dimension on: a "
         "constant, or by mode \"reflect\", \"replicate\" or \"circular\". Negative counts cut off.",
@@ -551,7 +551,11 @@ PHLOX_OPERATION(
         .detail("input", describe(input))
         .hint("give pairs (before, after), for the last dimension first")
         .raise();
-  if (mode == "constant") return pad_constant(input, pad, value.value_or(0));
+  if (mode == "constant" && value && value->kind() == Scalar::Kind::complex) {
+    const Tensor inside = pad_constant(ones(input.shape(), DType::bool_, input.device()), pad, 0);
+    return where(inside, pad_constant(input, pad, 0), *value);
+  }
+  if (mode == "constant") return pad_constant(input, pad, value ? value->real() : 0);
   if (mode != "reflect" && mode != "replicate" && mode != "circular")
     fail<ValueError>(ErrorCode::invalid_value, "pad: mode is '{}'", mode)
         .hint("\"constant\", \"reflect\", \"replicate\" or \"circular\"")

@@ -58,6 +58,10 @@ PoolGeometry adaptive(const char* operation, int dims, const Tensor& input, cons
   g.output = for_each_dimension(output_size, dims, -1, operation, "output_size");
   for (int d = 0; d < dims; ++d) {
     if (g.output[d] == -1) g.output[d] = input.size(2 + d);
+    if (g.output[d] < 0)
+      fail<ValueError>(ErrorCode::invalid_value, "{}: output_size is {}", operation, g.output[d])
+          .detail("input", describe(input))
+          .raise();
     if (input.size(2 + d) == 0)
       fail<ShapeError>(ErrorCode::sizes_differ, "{}: the input is empty", operation)
           .detail("input", describe(input))

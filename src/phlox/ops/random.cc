@@ -110,6 +110,17 @@ DType floating_dtype(OptionalDType dtype, const char* operation) {
   return kind;
 }
 
+// Floating numbers, or complex ones whose parts are such numbers.
+Tensor random_parts(const Shape& size, OptionalDType dtype, OptionalDevice device, const RandomCall& call,
+                    Generator* generator, const char* operation) {
+  const Device place = device.value_or(default_device());
+  if (!dtype || !is_complex(*dtype))
+    return apply_random(size, floating_dtype(dtype, operation), place, call, generator);
+  Shape parts = size;
+  parts.push_back(2);
+  return view_as_complex(apply_random(parts, info(*dtype).real, place, call, generator));
+}
+
 Tensor marked(Tensor tensor, bool requires_grad) {
   if (requires_grad) tensor.set_requires_grad();
   return tensor;
@@ -192,20 +203,20 @@ Tensor advance_state(const Tensor& state, std::int64_t blocks) {
 PHLOX_OPERATION(Tensor, rand,
                 (const Shape& size, OptionalDType dtype = {}, OptionalDevice device = {},
                  bool requires_grad = false, Generator* generator = nullptr),
-                .doc = "Uniform numbers, 0 <= x < 1.", .source = "Philox 4x32-10: Salmon et al., SC 2011",
-                .family = Family::random, .example = "rand(2, 3)", .differentiable = false) {
-  return marked(apply_random(size, floating_dtype(dtype, "rand"), device.value_or(default_device()),
-                             {Distribution::uniform}, generator),
-                requires_grad);
+                .doc = "Uniform numbers, 0 <= x < 1; of complex ones, both parts are such.",
+                .source = "Philox 4x32-10: Salmon et al., SC 2011", .family = Family::random,
+                .example = "rand(2, 3)", .differentiable = false) {
+  return marked(random_parts(size, dtype, device, {Distribution::uniform}, generator, "rand"), requires_grad);
 }
 
 PHLOX_OPERATION(Tensor, randn,
                 (const Shape& size, OptionalDType dtype = {}, OptionalDevice device = {},
                  bool requires_grad = false, Generator* generator = nullptr),
-                .doc = "Numbers of the standard normal distribution.", .source = "Box, Muller 1958",
-                .family = Family::random, .example = "randn(2, 3)", .differentiable = false) {
-  return marked(apply_random(size, floating_dtype(dtype, "randn"), device.value_or(default_device()),
-                             {Distribution::normal}, generator),
+                .doc = "Numbers of the standard normal distribution; the variance of complex ones is 1.",
+                .source = "Box, Muller 1958", .family = Family::random, .example = "randn(2, 3)",
+                .differentiable = false) {
+  const double deviation = dtype && is_complex(*dtype) ? std::sqrt(0.5) : 1;
+  return marked(random_parts(size, dtype, device, {Distribution::normal, 0, deviation}, generator, "randn"),
                 requires_grad);
 }
 
@@ -387,11 +398,12 @@ const Tensor& draw_in_place(const Tensor& target, RandomCall call, Generator* ge
                             const char* operation) {
   check_in_place_allowed(target, operation);
   const DType dtype = target.dtype();
-  if (call.distribution != Distribution::integers) floating_dtype(dtype, operation);
   Tensor drawn;
   {
     NoGrad no_grad;
-    drawn = apply_random(target.shape(), dtype, target.device(), call, generator);
+    drawn = call.distribution == Distribution::integers
+                ? apply_random(target.shape(), dtype, target.device(), call, generator)
+                : random_parts(target.shape(), dtype, target.device(), call, generator, operation);
   }
   return assign_in_place(target, drawn, operation);
 }
@@ -421,7 +433,12 @@ PHLOX_OPERATION(Tensor, normal_,
                 .example = "px.zeros(3).normal_(0.0, 1.0)") {
   if (!(std >= 0))
     fail<ValueError>(ErrorCode::invalid_value, "normal_: the standard deviation is {}", std).raise();
-  return draw_in_place(input, {Distribution::normal, mean, std}, generator, "normal_");
+  if (!is_complex(input.dtype()))
+    return draw_in_place(input, {Distribution::normal, mean, std}, generator, "normal_");
+  check_in_place_allowed(input, "normal_");
+  NoGrad no_grad;
+  const Tensor drawn = randn(input.shape(), input.dtype(), input.device(), false, generator);
+  return assign_in_place(input, add(mul(drawn, std), mean), "normal_");
 }
 
 PHLOX_OPERATION(Tensor, exponential_,

@@ -33,7 +33,8 @@ Tensor complex_logaddexp(const Tensor& a, const Tensor& b) {
   const Tensor first = ge(real(a.detach()), real(b.detach()));
   const Tensor large = where(first, a, b), small = where(first, b, a);
   // Two infinities of one sign would differ by NaN.
-  const Tensor apart = where(eq(small, large), 0, sub(small, large));
+  const Tensor same = logical_and(eq(small, large), logical_not(isfinite(real(large.detach()))));
+  const Tensor apart = where(same, 0, sub(small, large));
   return add(large, phlox::log(add(exp(apart), 1)));
 }
 

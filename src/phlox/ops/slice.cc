@@ -411,15 +411,17 @@ PHLOX_OPERATION(
     .family = Family::view,
     .samples = "roll(A(5), 2); roll(A(3, 4), 1); roll(A(3, 4), -1, 0); roll(A(3, 4), (1, -2), (0, 1))",
     .reference = "np.roll(input, shifts, tuple(np.atleast_1d(dims)) if np.size(dims) else None)") {
+  if (shifts.empty()) fail<ValueError>(ErrorCode::invalid_value, "roll: there are no shifts").raise();
   if (dims.empty() && shifts.size() == 1) return reshape(roll(ravel(input), shifts, 0), input.shape());
   if (dims.size() != shifts.size())
     fail<ShapeError>(ErrorCode::sizes_differ, "roll: {} shifts and {} dimensions", shifts.size(), dims.size())
         .raise();
   Tensor result = input;
   for (std::size_t i = 0; i < dims.size(); ++i) {
+    require_rank(input, 1, "roll");
     const int d = normalize_dim(dims[i], input.rank(), "roll");
     const std::int64_t size = input.size(d);
-    if (size == 0 || input.rank() == 0) continue;
+    if (size == 0) continue;
     const std::int64_t cut = ((-shifts[i]) % size + size) % size;
     if (cut == 0) continue;
     result = apply_cat({slice_dim(result, d, cut, size - cut), slice_dim(result, d, 0, cut)}, d, "roll");

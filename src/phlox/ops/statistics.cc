@@ -2,6 +2,7 @@
 #include <cmath>
 
 #include "phlox/ops/functions.h"
+#include "phlox/ops/primitives/check.h"
 #include "phlox/ops/registry/operation.h"
 
 namespace phlox {
@@ -159,7 +160,15 @@ PHLOX_OPERATION(
   if (p == 0) return sum(where(ne(x, 0), 1, mul(x, 0)), dim, keepdim).to(result);
   if (std::isinf(p)) return (p > 0 ? amax(abs(x), dim, keepdim) : amin(abs(x), dim, keepdim)).to(result);
   if (p == 1) return sum(abs(x), dim, keepdim).to(result);
-  const Tensor powers = p == 2 ? sum(square(x), dim, keepdim) : sum(pow(abs(x), p), dim, keepdim);
+  // The slope of |x|^p at 0 is infinite for p below 1; 0 is taken for it.
+  const auto steep_powers = [&] {
+    const Tensor none = eq(x, 0);
+    return where(none, 0, pow(abs(where(none, 1, x)), p));
+  };
+  const Tensor powers = sum(p == 2           ? square(x)
+                            : p > 0 && p < 1 ? steep_powers()
+                                             : pow(abs(x), p),
+                            dim, keepdim);
   // The root is taken of 1 where the sum is 0, so that no gradient is infinite or NaN.
   const Tensor is_zero = eq(powers, 0);
   const Tensor safe = where(is_zero, 1, powers);
@@ -251,6 +260,8 @@ PHLOX_OPERATION(
   Tensor weights;
   if (fweights) weights = fweights->to(number);
   if (aweights) weights = weights.defined() ? mul(weights, *aweights) : aweights->to(number);
+  if (weights.defined())
+    weights = apply_check(weights, all(ge(weights, 0)), CheckError::value, "cov: a weight is negative");
   const auto observations = static_cast<double>(x.size(1));
   Tensor centered, denominator;
   if (weights.defined()) {

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 
+import numpy as np
 import torch
 from torch.utils._pytree import tree_flatten, tree_unflatten
 
-from .tensors import Library, NotConvertible, difference, flattened, tolerance_of
+from .tensors import Library, NotConvertible, as_array, difference, flattened, tolerance_of
 
 EXACT_DTYPES = (torch.float64, torch.int64, torch.complex128, torch.bool)
 REDUCED_DTYPES = (torch.float32, torch.bfloat16)
@@ -26,6 +27,12 @@ RANDOM = set(
 )
 # Results that are free up to signs or rotations: the entry's own function takes that freedom away.
 FREE = re.compile(r"(linalg\.(eig|eigh|svd|qr|lstsq|ldl_factor.*|lu.*)|svd|qr|geqrf|lu|lu_unpack)$")
+
+# Which of equal elements is named first is free, so that positions are compared by the elements there.
+POSITIONS = {"sort": 1, "argsort": 0, "topk": 1, "kthvalue": 1, "mode": 1}
+# The argument of which one triangle is read, or that is taken for Hermitian: derivatives are compared along such matrices.
+HERMITIAN = {"linalg.cholesky": 0, "linalg.cholesky_ex": 0, "linalg.eigh": 0}
+TRIANGULAR = {"cholesky_inverse": 0, "cholesky_solve": 1, "triangular_solve": 1}
 
 REFUSALS = (ValueError, TypeError, RuntimeError, IndexError, OverflowError)
 
@@ -139,16 +146,51 @@ class EntryCheck:
             return self.same_shape(sample, dtype, where)
         got, want, _ = self.call_both(sample)
         exact = None
-        if dtype in REDUCED_DTYPES and not FREE.match(self.entry.name):
+        if dtype not in (torch.complex128, torch.bool) and not FREE.match(self.entry.name):
             exact = self.in_double(sample, dtype, want)
+        if self.entry.name in POSITIONS:
+            got, want = self.elements_at(got, sample), self.elements_at(want, sample)
+            exact = None
         return difference(got, want, tolerance_of(self.entry, dtype), exact, widen=True)
+
+    def elements_at(self, result, sample):
+        """A result with the elements that its positions name in their place."""
+        result = flattened(result)
+        place = POSITIONS[self.entry.name]
+        positions = torch.from_numpy(np.array(as_array(result[place])[1]))
+        before = 1 if self.entry.name in ("topk", "kthvalue") else 0
+        dim = sample.kwargs.get("dim", sample.args[before] if len(sample.args) > before else -1)
+        source = sample.input.detach()
+        if source.ndim == 0:
+            result[place] = source.reshape(1)[positions]
+        elif positions.ndim < source.ndim:
+            result[place] = source.gather(dim, positions.unsqueeze(dim)).squeeze(dim)
+        else:
+            result[place] = source.gather(dim, positions)
+        return result
+
+    def along_matrices(self, sample, derivatives):
+        """Derivatives, or the directions of tangents, as far as they stay within the matrices that the entry takes."""
+        derivatives = list(derivatives)
+        if (i := HERMITIAN.get(self.entry.name)) is not None:
+            derivatives[i] = (derivatives[i] + derivatives[i].mH) / 2
+        if (i := TRIANGULAR.get(self.entry.name)) is not None:
+            flags = dict(zip(("upper", "transpose", "unitriangular"), sample.args[i:])) | sample.kwargs
+            upper = flags.get("upper", self.entry.name == "triangular_solve")
+            diagonal = 1 if flags.get("unitriangular") else 0
+            x = derivatives[i]
+            derivatives[i] = x.triu(diagonal) if upper else x.tril(-diagonal)
+        return derivatives
 
     def in_double(self, sample, dtype, want):
         """PyTorch's result from the same numbers in float64; None when it cannot say."""
-        widen = lambda t: t.double() if t.dtype == dtype else t  # noqa: E731
-        wide = torch.utils._pytree.tree_map_only(
-            torch.Tensor, widen, (sample.input, sample.args, sample.kwargs)
+        floats = (torch.float32, torch.bfloat16)
+        widen = lambda t: t.double() if t.dtype in floats else t  # noqa: E731
+        wide = list(
+            torch.utils._pytree.tree_map_only(torch.Tensor, widen, (sample.input, sample.args, sample.kwargs))
         )
+        if dtype == torch.int64 and isinstance(wide[0], torch.Tensor):
+            wide[0] = wide[0].double()
         try:
             exact = self.entry(wide[0], *wide[1], **wide[2])
         except Exception:
@@ -174,10 +216,17 @@ class EntryCheck:
         twice = "double_backward" in self.checks and self.entry.supports_gradgrad
         first = torch.autograd.grad(want, leaves, weights, allow_unused=True, create_graph=twice)
         our_first = self.gradients(got, our_leaves, our_weights, create_graph=twice)
-        what = difference(filled(our_first, leaves), filled(first, leaves), DERIVATIVE_TOLERANCE)
+        ours_filled = [as_torch(x) for x in filled(our_first, leaves)]
+        what = difference(
+            self.along_matrices(sample, ours_filled),
+            self.along_matrices(sample, filled(first, leaves)),
+            DERIVATIVE_TOLERANCE,
+        )
         if twice and what is None:
             try:
-                second = self.same_second(first, our_first, [*leaves, *weights], [*our_leaves, *our_weights])
+                second = self.same_second(
+                    sample, first, our_first, [*leaves, *weights], [*our_leaves, *our_weights]
+                )
             except Exception as error:
                 second = brief(error)
             if second != "nothing to compare":
@@ -185,33 +234,38 @@ class EntryCheck:
         return what
 
     def gradients(self, outputs, inputs, weights, create_graph=False):
-        missing = [o for o in outputs if not self.library.carries_gradient(o)]
-        if missing:
-            raise RuntimeError("a result does not carry a gradient")
+        carrying = [i for i, o in enumerate(outputs) if self.library.carries_gradient(o)]
+        if not carrying:  # as good as a gradient of zeros
+            return [None] * len(inputs)
         return self.library.module.autograd.grad(
-            outputs, inputs, weights, allow_unused=True, create_graph=create_graph
+            [outputs[i] for i in carrying],
+            inputs,
+            [weights[i] for i in carrying],
+            allow_unused=True,
+            create_graph=create_graph,
         )
 
-    def same_second(self, first, our_first, inputs, our_inputs):
+    def same_second(self, sample, first, our_first, inputs, our_inputs):
         chosen = [i for i, g in enumerate(first) if g is not None and g.requires_grad]
         if not chosen:
             return "nothing to compare"
-        weights = [torch.randn_like(first[i]) for i in chosen]
+        weights = self.along_matrices(sample, [torch.randn_like(x) for x in inputs[: len(first)]])
+        weights = [weights[i] for i in chosen]
         second = torch.autograd.grad([first[i] for i in chosen], inputs, weights, allow_unused=True)
-        # A gradient that is constant may leave no record of its own here, where PyTorch's has one that leads nowhere.
-        pairs = [(our_first[i], self.library.leaf(w)) for i, w in zip(chosen, weights)]
-        pairs = [(g, w) for g, w in pairs if self.library.carries_gradient(g)]
-        our_second = [None] * len(our_inputs)
-        if pairs:
-            our_second = self.gradients([g for g, _ in pairs], our_inputs, [w for _, w in pairs])
-        return difference(filled(our_second, inputs), filled(second, inputs), DERIVATIVE_TOLERANCE)
+        our_weights = [self.library.leaf(w) for w in weights]
+        our_second = self.gradients([our_first[i] for i in chosen], our_inputs, our_weights)
+        return difference(
+            self.along_matrices(sample, [as_torch(x) for x in filled(our_second, inputs)]),
+            self.along_matrices(sample, filled(second, inputs)),
+            DERIVATIVE_TOLERANCE,
+        )
 
     def same_tangents(self, sample, dtype, where):
         arguments = (sample.input, sample.args, sample.kwargs)
         leaves = leaves_of(arguments)
         if not leaves:
             return "nothing to compare"
-        tangents = [torch.randn_like(t) for t in leaves]
+        tangents = self.along_matrices(sample, [torch.randn_like(t) for t in leaves])
         ours = self.library.tree(arguments)
         want = self.forward_mode(torch, self.entry, arguments, leaves, tangents, sample)
         our_leaves = [x for x in tree_flatten(ours)[0] if self.library.carries_gradient(x)]
@@ -288,6 +342,10 @@ class EntryCheck:
             else:
                 regular = str(getattr(bad, "error_regex", ""))[:100]
                 self.add("errors", where, f"accepted, where PyTorch says: {regular}")
+
+
+def as_torch(value) -> torch.Tensor:
+    return value if isinstance(value, torch.Tensor) else torch.from_numpy(np.array(value.detach().numpy()))
 
 
 def filled(gradients, leaves):

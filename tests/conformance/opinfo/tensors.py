@@ -25,11 +25,19 @@ CALLS = {
     "special.polygamma": lambda m: lambda x, n, **k: m.special.polygamma(n, x, **k),
     "where": lambda m: lambda x, condition, other, **k: m.where(condition, x, other, **k),
     "nn.functional.embedding": lambda m: lambda w, i, **k: m.nn.functional.embedding(i, w, **k),
+    "nn.functional.embedding_bag": lambda m: lambda w, i, **k: m.nn.functional.embedding_bag(i, w, **k),
     "zero_": lambda m: lambda x: x.clone().zero_(),
     "__getitem__": lambda m: lambda x, index: x[index],
     "linalg.lstsq.grad_oriented": lambda m: lambda a, b, driver: m.linalg.lstsq(a, b, driver=driver)[:2],
     "linalg.pinv.singular": lambda m: lambda a, b: m.linalg.pinv(a @ b.mT),
     "normal.in_place": lambda m: lambda x, *a, **k: x.clone().normal_(*a, **k),
+    "svd_lowrank": lambda m: lambda a, b, **k: m.svd_lowrank(a @ b.mT, **k),
+    "pca_lowrank": lambda m: lambda a, b, **k: m.pca_lowrank(a @ b.mT, **k),
+    # Methods in PyTorch; Phlox's functions of these names make new tensors.
+    **{
+        name: lambda m, name=name: lambda x, *a, **k: getattr(x.clone(), name + "_")(*a, **k)
+        for name in ("cauchy", "exponential", "geometric", "log_normal", "uniform")
+    },
 }
 
 
@@ -80,7 +88,17 @@ class Library:
             return made.requires_grad_() if value.requires_grad else made
         if isinstance(value, (torch.dtype, torch.memory_format, torch.layout)):
             return getattr(self.module, str(value).rpartition(".")[2])
+        if callable(value) and getattr(value, "__module__", "").startswith("torch."):
+            return self.counterpart(value)
         return str(value) if isinstance(value, torch.device) else value
+
+    def counterpart(self, function):
+        """A function or layer of PyTorch that is an argument, such as a distance."""
+        if isinstance(function, torch.nn.PairwiseDistance):
+            return self.module.nn.functional.pairwise_distance
+        return getattr(self.module.nn.functional, function.__name__, None) or getattr(
+            self.module, function.__name__
+        )
 
     def tree(self, arguments):
         leaves, structure = tree_flatten(arguments)

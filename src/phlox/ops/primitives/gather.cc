@@ -57,6 +57,11 @@ IndexPlaces checked_places(const Tensor& data, const IndexPlaces& places, const 
   IndexPlaces checked{places.dims, places.position, {}};
   for (std::size_t k = 0; k < places.tensors.size(); ++k) {
     const int dim = static_cast<int>(places.dims[k]);
+    if (dim >= data.rank())
+      fail<ShapeError>(ErrorCode::wrong_rank, "{}: positions along dimension {} of {}", operation, dim,
+                       data.rank())
+          .detail("input", describe(data))
+          .raise();
     const std::int64_t size = data.impl()->sizes[dim];
     checked.tensors.push_back(checked_indices(places.tensors[k], -size, size, dim, operation));
   }

@@ -181,21 +181,35 @@ class ScanNode final : public GradientNode {
     return movedim(sum(products, -1), -1, dim);
   }
 
-  // The sum over j >= i of g[j] exp(x[i] - y[j]), in logarithms, for positive and negative gradients by themselves.
+  // The sum over j >= i of g[j] exp(x[i] - y[j]). As y never falls, u[i] = g[i] + exp(y[i] - y[i + 1]) u[i + 1] has factors
+  // of at most 1; it is linear in g, so that gradients of it are right where g is zero.
   Tensor log_sum_exp_gradient(const Tensor& gradient) {
-    const int dim = attributes_.dim;
-    const DimList dims(dim);
     const Tensor input = input_.get(*this), result = result_.get(*this);
-    const auto part = [&](const Tensor& positive) {
-      // As far below all others as if it were the logarithm of 0, but without infinities in the next gradient.
-      constexpr double nothing = -1e30;
-      const Tensor counts = logical_and(gt(positive, 0), isfinite(result));
-      const Tensor logs =
-          phlox::where(counts, sub(phlox::log(phlox::where(counts, positive, 1)), result), nothing);
-      return exp(add(flip(logcumsumexp(flip(logs, dims), dim), dims), input));
-    };
-    const Tensor up = part(clamp_min(gradient, 0)), down = part(clamp_min(neg(gradient), 0));
-    return sub(up, down);
+    const Tensor counts = isfinite(result);
+    const Tensor height = phlox::where(counts, result, 0);
+    Tensor sums = phlox::where(counts, gradient, 0);
+    if (input.rank() > 0) sums = decayed_sums(sums, height, counts);
+    return phlox::where(counts, mul(exp(sub(phlox::where(counts, input, 0), height)), sums), 0);
+  }
+
+  // u, in log2(n) steps.
+  Tensor decayed_sums(Tensor sums, const Tensor& height, const Tensor& counts) const {
+    const int dim = attributes_.dim;
+    const std::int64_t n = sums.size(dim);
+    const auto first = [&](const Tensor& x, std::int64_t count) { return narrow(x, dim, 0, count); };
+    const auto last = [&](const Tensor& x, std::int64_t count) { return narrow(x, dim, n - count, count); };
+    if (n < 2) return sums;
+    const Tensor none = zeros_like(last(height, 1));
+    const Tensor both = logical_and(first(counts, n - 1), last(counts, n - 1));
+    const Tensor decay = exp(sub(first(height, n - 1), last(height, n - 1)));
+    Tensor factors = cat({phlox::where(both, decay, 0), none}, dim);
+    for (std::int64_t step = 1; step < n; step *= 2) {
+      const Tensor reached = mul(first(factors, n - step), last(sums, n - step));
+      sums = cat({add(first(sums, n - step), reached), last(sums, step)}, dim);
+      const Tensor further = mul(first(factors, n - step), last(factors, n - step));
+      factors = cat({further, zeros_like(last(factors, step))}, dim);
+    }
+    return sums;
   }
 
   ScanAttributes attributes_;

@@ -45,7 +45,8 @@ class ScatterReduceNode final : public GradientNode {
     if (wants(0)) results[0] = mul(share, from_base);
     if (wants(1)) results[1] = mul(apply_gather(share, dim_, index), from_src);
   }
-  // The product of all other factors, without dividing by a zero.
+  // The product of all other factors, without dividing by a zero. One other zero is a factor by itself, since the product
+  // has a derivative there.
   void product(const Tensor& gradient, const Tensor& base, const Tensor& index, const Tensor& src,
                std::span<Tensor> results) {
     if (wants(0)) results[0] = mul(gradient, scatter_reduce(ones_like(base), dim_, index, src, "prod"));
@@ -53,12 +54,17 @@ class ScatterReduceNode final : public GradientNode {
     const Tensor zero = zeros({}, src.dtype(), src.device()), one = ones({}, src.dtype(), src.device());
     const Tensor is_zero = eq(src, 0);
     const Tensor factors = phlox::where(is_zero, one, src);
-    const Tensor zeros_there = apply_gather(
-        apply_scatter(zeros_like(base), dim_, index, is_zero.to(src.dtype()), ScatterMode::add), dim_, index);
+    const auto of_place = [&](const Tensor& values) {
+      return apply_gather(apply_scatter(zeros_like(base), dim_, index, values, ScatterMode::add), dim_,
+                          index);
+    };
+    const Tensor own_zero = phlox::where(is_zero, src, zero), is_own = is_zero.to(src.dtype());
+    const Tensor other_zeros = sub(of_place(is_own), is_own), other_zero = sub(of_place(own_zero), own_zero);
     const Tensor others =
         div(apply_gather(scatter_reduce(base, dim_, index, factors, "prod"), dim_, index), factors);
-    const Tensor counts = logical_or(eq(zeros_there, 0), logical_and(is_zero, eq(zeros_there, 1)));
-    results[1] = mul(apply_gather(gradient, dim_, index), phlox::where(counts, others, zero));
+    const Tensor by_zeros =
+        phlox::where(eq(other_zeros, 0), one, phlox::where(eq(other_zeros, 1), other_zero, zero));
+    results[1] = mul(apply_gather(gradient, dim_, index), mul(others, by_zeros));
   }
 
   int dim_;
