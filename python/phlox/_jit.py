@@ -142,12 +142,19 @@ def capture_converted(function: Callable[..., Any], structure: Any, tensors: lis
 
 class _Capture:
     def __init__(
-        self, function: Callable[..., Any], args: Any, kwargs: Any, structure: Any, tensors: list[Tensor]
+        self,
+        function: Callable[..., Any],
+        args: Any,
+        kwargs: Any,
+        structure: Any,
+        tensors: list[Tensor],
+        workspace: Any,
     ):
         captured, result, backend = capture_converted(function, structure, tensors)
         self.program = captured.graph  # before passes, which may look at sizes
         self.number, self.why = 0, ""  # of its graph, and why it was made
         self.captured = captured.optimize(None)
+        self.captured.use_workspace(workspace)
         self.guards: list[_Guard] = []
         from .capture import DELETED
 
@@ -217,6 +224,7 @@ class Jitted:
         self._calls: list[Any] = []  # those of all captures: the quick way to find the one that fits
         self._numbers: dict[int, int] = {}  # of graphs
         self._values: Counter[Any] = Counter()  # how many captures differ in nothing but values of arguments
+        self._workspace = _phlox._Workspace()  # memory for what lives in between, shared by all captures
         self._lock = threading.RLock()
         self._most: int | None = None
 
@@ -310,7 +318,7 @@ class Jitted:
                     hint="pass numbers that change as tensors, px.tensor(0.1), and the same objects again",
                 )
             try:
-                capture = _Capture(self._function, args, kwargs, structure, tensors)
+                capture = _Capture(self._function, args, kwargs, structure, tensors, self._workspace)
             except GraphError as error:
                 if error.code == "E1005":
                     return None

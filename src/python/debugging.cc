@@ -25,15 +25,19 @@ void add_debugging(PyObject* module) {
   nb::class_<graph::MemoryPlan>(
       m, "MemoryPlan",
       "The memory that a call of a captured function takes, in bytes as "
-      "px.memory.statistics() counts them; `print` shows the largest tensors as well.")
+      "px.memory.statistics() counts them, and small ones too; `print` shows the largest tensors as well.")
       .def_prop_ro("peak", &graph::MemoryPlan::peak, "The sum of all.")
       .def_ro("inputs", &graph::MemoryPlan::inputs,
               "What is there before: arguments, parameters, other state.")
       .def_ro("constants", &graph::MemoryPlan::constants, "What is there before: constants of the graph.")
-      .def_ro("intermediate", &graph::MemoryPlan::intermediate,
-              "The block for what lives in between; it is kept for the next call.")
-      .def_ro("evaluated", &graph::MemoryPlan::evaluated,
-              "Results of operations that look at values, such as embeddings and random numbers.")
+      .def_prop_ro("intermediate", &graph::MemoryPlan::intermediate,
+                   "What lives in between, in branches and loops too; it is kept for the next call.")
+      .def_ro(
+          "evaluated", &graph::MemoryPlan::evaluated,
+          "Results of operations that look at values, such as embeddings and random numbers, of branches and "
+          "of turns of loops.")
+      .def_ro("kept", &graph::MemoryPlan::kept,
+              "What loops remember for their gradients, where the number of turns is known.")
       .def_ro("outputs", &graph::MemoryPlan::outputs, "Results, and what is written back.")
       .def_prop_ro(
           "largest",

@@ -19,6 +19,7 @@
 #include "phlox/graph/passes/passes.h"
 #include "phlox/graph/passes/pipeline.h"
 #include "phlox/graph/symbolic.h"
+#include "phlox/graph/workspace.h"
 #include "phlox/io/tensorboard.h"
 #include "phlox/ops/effects.h"
 #include "python/caster.h"
@@ -237,6 +238,9 @@ void add_graph(PyObject* module) {
     const nb::gil_scoped_acquire lock;
     nb::module_::import_("sys").attr("stdout").attr("write")(nb::str(text.data(), text.size()));
   });
+  nb::class_<graph::Workspace>(m, "_Workspace")
+      .def(nb::init<>())
+      .def_prop_ro("block_sizes", &graph::Workspace::block_sizes);
   nb::class_<graph::Captured>(m, "_Captured")
       .def("run",
            [](const graph::Captured& self, const TensorList& arguments) {
@@ -257,6 +261,7 @@ void add_graph(PyObject* module) {
            [](const graph::Captured& self, const std::optional<std::vector<std::string>>& passes) {
              return self.with_graph(graph::run_pipeline(self.graph, pipeline_of(passes)));
            })
+      .def("use_workspace", &graph::Captured::use_workspace)
       .def_prop_ro("graph", [](const graph::Captured& self) { return GraphHandle{self.graph}; });
   m.def(
       "_trace",

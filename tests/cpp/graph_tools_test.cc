@@ -88,8 +88,8 @@ TEST_F(GraphTools, APlanTellsItsMemory) {
       [](const TensorList& x) -> TensorList { return {sum(exp(x[0]) * 2)}; }, {ones({1024, 1024})});
   const graph::MemoryPlan plan = captured.memory_plan({ones({1024, 1024})});
   EXPECT_EQ(plan.inputs, charged_bytes(4 << 20));
-  EXPECT_GE(plan.intermediate, charged_bytes(4 << 20));
-  EXPECT_EQ(plan.peak(), plan.inputs + plan.intermediate + plan.outputs + plan.evaluated + plan.constants);
+  EXPECT_GE(plan.intermediate(), charged_bytes(4 << 20));
+  EXPECT_EQ(plan.peak(), plan.inputs + plan.intermediate() + plan.outputs + plan.evaluated + plan.constants);
   const auto capture = [](const TensorList& examples) {
     return graph::trace([](const TensorList& x) -> TensorList { return {sum(exp(x[0]) * 2)}; }, examples);
   };

@@ -21,6 +21,7 @@
 
 #include "phlox/base/error.h"
 #include "phlox/core/charged_bytes.h"
+#include "phlox/core/give_back.h"
 
 namespace phlox {
 
@@ -117,14 +118,14 @@ class LargeBlocks {
     return block;
   }
 
-  void deallocate(void* block, std::size_t bytes) {
+  void deallocate(void* block, std::size_t bytes, bool keep = true) {
     std::size_t rounded = round_large(bytes);
     auto size = static_cast<std::int64_t>(rounded);
     {
       std::lock_guard lock(mutex_);
       statistics_.allocated_bytes -= size;
       if (rounded >= smallest_label) living_.erase(block);
-      if (PHLOX_SMALL_BLOCKS && statistics_.cached_bytes + size <= cache_limit_) {
+      if (PHLOX_SMALL_BLOCKS && keep && statistics_.cached_bytes + size <= cache_limit_) {
         bins_[bin_of(rounded)].push_back(block);
         statistics_.cached_bytes += size;
         return;
@@ -401,8 +402,13 @@ void deallocate_large(void* block, std::size_t bytes) {
 
 }  // namespace detail
 
+void give_back(void* block, std::size_t bytes) {
+  if (bytes <= detail::small_limit) return deallocate(block, bytes);
+  large_blocks().deallocate(block, bytes, false);
+}
+
 std::size_t charged_bytes(std::size_t bytes) {
-  return PHLOX_SMALL_BLOCKS && bytes <= detail::small_limit ? 0 : round_large(bytes);
+  return bytes <= detail::small_limit ? bytes : round_large(bytes);
 }
 
 std::string readable_bytes(std::size_t bytes) {

@@ -6,7 +6,8 @@
 
 namespace phlox {
 
-// What a block of so many bytes adds to memory_statistics(): small ones nothing, large ones their rounded size.
+// What a block of so many bytes takes. That of a large one, rounded, is what it adds to memory_statistics(), which leave
+// small ones out.
 std::size_t charged_bytes(std::size_t bytes);
 // "1.5 GiB"
 std::string readable_bytes(std::size_t bytes);

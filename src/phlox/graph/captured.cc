@@ -99,8 +99,8 @@ std::shared_ptr<Plan> Captured::plan_for(const TensorList& inputs) const {
   if (known)
     for (const std::shared_ptr<Plan>& plan : *known)
       if (plan->fits(inputs)) return plan;
-  const auto plan =
-      std::make_shared<Plan>(graph, inputs, donations(), watched ? Plan::Kind::watched : Plan::Kind::plain);
+  const auto plan = std::make_shared<Plan>(graph, inputs, donations(),
+                                           watched ? Plan::Kind::watched : Plan::Kind::plain, workspace_);
   auto more = known ? std::make_shared<Plans>(*known) : std::make_shared<Plans>();
   if (more->size() >= most_layouts) more->erase(more->begin());
   more->push_back(plan);
@@ -324,8 +324,14 @@ std::vector<bool> needed_for(const Graph& graph, const std::vector<int>& outputs
 
 }  // namespace
 
+void Captured::use_workspace(std::shared_ptr<Workspace> workspace) {
+  workspace_ = std::move(workspace);
+  plans_ = watched_plans_ = nullptr;
+}
+
 void Captured::set_graph(GraphPointer other) {
   graph = std::move(other);
+  if (!workspace_) workspace_ = std::make_shared<Workspace>();
   constants_.clear();
   add_constants(*graph, constants_);
   written_.assign(sources.size(), 0);

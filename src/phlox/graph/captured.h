@@ -36,6 +36,7 @@ struct Source {
 };
 
 class Plan;
+class Workspace;
 struct Donation;
 struct MemoryPlan;
 
@@ -144,6 +145,8 @@ struct Captured {
   TensorList inputs_for(const TensorList& given) const;
   // The same with another graph that has the same inputs and outputs.
   Captured with_graph(GraphPointer other) const;
+  // What lives in between lies there from now on: captures of one function need the memory of the largest only.
+  void use_workspace(std::shared_ptr<Workspace> workspace);
 
  private:
   // The inputs of the graph, unchecked.
@@ -172,6 +175,7 @@ struct Captured {
   // Plans for the layouts of inputs that the last runs had; one for others takes the place of the oldest.
   using Plans = std::vector<std::shared_ptr<Plan>>;
   mutable std::shared_ptr<const Plans> plans_, watched_plans_;
+  std::shared_ptr<Workspace> workspace_;
   std::vector<const Storage*> constants_;  // memory of the graph's constants
   std::vector<char> written_;              // whether each source is
   std::vector<char> overwritten_;          // and results that gradients flow to depend on what it was

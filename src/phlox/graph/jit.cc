@@ -77,7 +77,9 @@ TensorList detail::JitCache::run(const std::function<TensorList(const TensorList
       check_room(captures, arguments);
       try {
         const graph::Captured captured = graph::trace(function, arguments);
-        found = std::make_shared<graph::Captured>(optimized(captured));
+        auto made = std::make_shared<graph::Captured>(optimized(captured));
+        made->use_workspace(workspace_);
+        found = std::move(made);
         captures.push_back(found);
         last_ = found->graph;
         auto& graphs = graphs_[family_of(arguments)];

@@ -31,6 +31,7 @@
 
 #include "phlox/graph/captured.h"
 #include "phlox/graph/symbolic.h"
+#include "phlox/graph/workspace.h"
 
 namespace phlox {
 
@@ -60,6 +61,7 @@ class JitCache {
   std::map<std::string, std::vector<std::shared_ptr<const graph::Captured>>> captures_;
   // By the kinds of arguments without their sizes.
   std::map<std::string, std::list<graph::SymbolicGraph>> graphs_;
+  std::shared_ptr<graph::Workspace> workspace_ = std::make_shared<graph::Workspace>();
   graph::GraphPointer last_;
   const graph::SymbolicGraph* last_symbolic_ = nullptr;
 };

@@ -11,13 +11,20 @@
 
 namespace phlox::graph {
 
+std::size_t MemoryPlan::intermediate() const {
+  std::size_t bytes = 0;
+  for (const std::size_t block : blocks) bytes += charged_bytes(block);
+  return bytes;
+}
+
 std::string to_string(const MemoryPlan& plan) {
   const auto line = [](const char* what, std::size_t bytes) {
     return fmt::format("  {:<14}{:>12}\n", what, readable_bytes(bytes));
   };
   std::string text = fmt::format("peak {}\n", readable_bytes(plan.peak())) + line("inputs", plan.inputs) +
-                     line("constants", plan.constants) + line("in between", plan.intermediate) +
-                     line("evaluated", plan.evaluated) + line("results", plan.outputs) + "largest\n";
+                     line("constants", plan.constants) + line("in between", plan.intermediate()) +
+                     line("evaluated", plan.evaluated) + (plan.kept ? line("kept by loops", plan.kept) : "") +
+                     line("results", plan.outputs) + "largest\n";
   for (const MemoryPlan::Value& value : plan.largest) {
     text += fmt::format("  {:>10}  {}\n", readable_bytes(value.bytes), value.node);
     if (!value.location.empty()) text += fmt::format("  {:>10}  {}\n", "", value.location);

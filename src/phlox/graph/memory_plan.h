@@ -13,14 +13,19 @@
 
 namespace phlox::graph {
 
-// The memory that a run takes, in bytes as memory_statistics() counts them.
+// The memory that a run takes, in bytes: large blocks as memory_statistics() counts them, and small ones too.
 struct MemoryPlan {
-  std::size_t inputs = 0;        // there before
-  std::size_t constants = 0;     // there before
-  std::size_t intermediate = 0;  // one block for what lives in between; kept for the next run
-  std::size_t evaluated = 0;     // results of nodes that need values to know what to do
+  std::size_t inputs = 0;     // there before
+  std::size_t constants = 0;  // there before
+  // What lives in between: of the function, of the branches and loops in it, of those within these, and so on. These blocks
+  // are kept for the next run.
+  std::vector<std::size_t> blocks;
+  std::size_t intermediate() const;
+  std::size_t evaluated =
+      0;  // results of nodes that need values to know what to do, of branches and of turns of loops
+  std::size_t kept = 0;  // what loops remember for their gradients, where the number of turns is known
   std::size_t outputs = 0;
-  std::size_t peak() const { return inputs + constants + intermediate + evaluated + outputs; }
+  std::size_t peak() const { return inputs + constants + intermediate() + evaluated + kept + outputs; }
   // The largest tensors that a run makes, with the node and its place in the program.
   struct Value {
     std::size_t bytes;

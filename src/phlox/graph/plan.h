@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "phlox/graph/memory_plan.h"
+#include "phlox/graph/workspace.h"
 
 namespace phlox::graph {
 
@@ -27,11 +28,11 @@ class Plan {
   enum class Kind : std::uint8_t {
     plain,
     watched,  // results are looked at (ops/primitives/watch.h)
-    memory,   // takes no memory and cannot run: to be asked how much it would take
+    memory,   // is never run, only asked how much memory it would take
   };
-  // For inputs with the strides of these, which need no data.
+  // For inputs with the strides of these, which need no data. What lives in between lies in the workspace while it runs.
   Plan(GraphPointer graph, std::span<const Tensor> inputs, std::span<const Donation> donations = {},
-       Kind kind = Kind::plain);
+       Kind kind = Kind::plain, std::shared_ptr<Workspace> workspace = std::make_shared<Workspace>());
   ~Plan();
 
   // Whether the inputs have the layout that the plan is for.
@@ -43,7 +44,7 @@ class Plan {
   // Whether each output that is not donated is sure to have memory of its own.
   bool has_fresh_outputs() const;
 
-  std::size_t arena_bytes() const;  // of the block for intermediate values
+  std::size_t arena_bytes() const;  // of intermediate values
   MemoryPlan memory() const;
   std::size_t step_count() const;
 

@@ -13,7 +13,7 @@ TensorList RegionPlans::run(const GraphPointer& region, const TensorList& inputs
   });
   if (found == plans_.end()) {
     if (plans_.size() >= most_layouts) return execute(*region, inputs);
-    plans_.push_back(std::make_unique<Planned>(region, inputs));
+    plans_.push_back(std::make_unique<Planned>(region, inputs, workspace_));
     found = std::prev(plans_.end());
   }
   std::optional<TensorList> results = (*found)->plan.run(inputs);
