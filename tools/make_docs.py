@@ -69,7 +69,7 @@ def main():
     folder = parser.parse_args().folder
     pages = folder / "pages"
     shutil.rmtree(pages, ignore_errors=True)
-    shutil.copytree(DOCS, pages / "docs", ignore=shutil.ignore_patterns("Doxyfile", "*.ipynb"))
+    shutil.copytree(DOCS, pages / "docs", ignore=shutil.ignore_patterns("Doxyfile", "*.dox", "*.ipynb"))
     (pages / "index.md").write_text((ROOT / "README.md").read_text())
     for page in (pages / "index.md", *(pages / "docs").glob("*.md")):
         page.write_text(page.read_text().replace(".ipynb", ".md"))

@@ -86,6 +86,11 @@ def docs(_arguments: argparse.Namespace) -> bool:
     output.mkdir(exist_ok=True)
     with step("C++ reference (Doxygen)"):
         run("doxygen", "docs/Doxyfile")
+        warnings = (output / "cpp_warnings.txt").read_text().splitlines()
+        places = {line.partition(" warning: ")[0] for line in warnings if "is not documented" in line}
+        say(
+            f"{len(places)} symbols of the public headers have no comment of their own: {output / 'cpp_warnings.txt'}"
+        )
     with step("Pages (MkDocs)"):
         run(PYTHON, "tools/make_docs.py", output, env=python_environment(folder))
         run(PYTHON, "-m", "mkdocs", "build", "-q", "-f", output / "mkdocs.yml")
