@@ -140,6 +140,11 @@ def tensors_of_layer(layer: type) -> dict[str, str]:
     return {name: f"{kind} | None" if name in optional else kind for name, kind in found.items()}
 
 
+# Special methods that programs call without naming them.
+SHOWN = {"__init__", "__len__", "__getitem__", "__iter__", "__neg__", "__truediv__"}
+SHOWN |= {f"__{side}{name}__" for name in ("add", "sub", "mul", "matmul") for side in ("", "r")}
+
+
 def class_stub(cls: type, is_module: bool) -> list[str]:
     base = cls.__bases__[0].__name__
     lines = [f"class {cls.__name__}" + (f"({base}):" if base != "object" else ":")]
@@ -149,7 +154,7 @@ def class_stub(cls: type, is_module: bool) -> list[str]:
     if is_module:
         lines += [f"    {name}: {kind}" for name, kind in tensors_of_layer(cls).items()]
     for name, value in own.items():
-        special = name.startswith("__") and name not in ("__init__", "__len__", "__getitem__", "__iter__")
+        special = name.startswith("__") and name not in SHOWN
         if special or (name.startswith("_") and not is_bound(value)):
             continue
         if isinstance(value, property):

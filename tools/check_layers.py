@@ -13,6 +13,8 @@ ORDER = [
     "math",
     "ops",
     "autograd",
+    "sparse",
+    "ragged",
     "extension",
     "device",
     "graph",

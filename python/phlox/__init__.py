@@ -101,6 +101,12 @@ from .autograd.function import custom_gradient as custom_gradient  # isort: skip
 from ._jit import disable_jit as disable_jit  # isort: skip
 from ._jit import jit as jit  # isort: skip
 from ._script import script as script  # isort: skip
+from .sparse import sparse_bsc_tensor as sparse_bsc_tensor  # isort: skip
+from .sparse import sparse_bsr_tensor as sparse_bsr_tensor  # isort: skip
+from .sparse import sparse_compressed_tensor as sparse_compressed_tensor  # isort: skip
+from .sparse import sparse_coo_tensor as sparse_coo_tensor  # isort: skip
+from .sparse import sparse_csc_tensor as sparse_csc_tensor  # isort: skip
+from .sparse import sparse_csr_tensor as sparse_csr_tensor  # isort: skip
 from . import _forms as _forms  # isort: skip  (PyTorch's other forms of some calls)
 from . import _tensor as _tensor  # isort: skip  (gives Tensor the methods that are written in Python)
 
@@ -128,6 +134,13 @@ pi, e, inf, nan = _math.pi, _math.e, _math.inf, _math.nan
 FloatTensor = Tensor
 channels_last, contiguous_format, preserve_format = "channels_last", "row_major", "preserve"
 strided = "strided"
+sparse_coo, sparse_csr, sparse_csc, sparse_bsr, sparse_bsc = (
+    "sparse_coo",
+    "sparse_csr",
+    "sparse_csc",
+    "sparse_bsr",
+    "sparse_bsc",
+)
 
 
 def operations() -> list[_phlox.Operation]:

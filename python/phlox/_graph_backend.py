@@ -11,7 +11,7 @@ from ._control_flow import truth
 from ._exact_numbers import Number, call, rank
 from ._failure import fail
 from ._phlox import Tensor
-from ._structures import bits, text_of
+from ._structures import REGISTERED, bits, text_of
 from .capture import ANYTHING, Backend, Place, Undefined
 
 MOST_ATTEMPTS = 6  # at finding types of loop variables that no longer change
@@ -290,7 +290,7 @@ class GraphBackend(Backend):
     # --- the program around
 
     def observe(self, kind: str, owner: Any, name: Any, value: Any, place: Place) -> None:
-        if isinstance(owner, tuple):  # never changes
+        if isinstance(owner, tuple) or type(owner) in REGISTERED:  # never changes
             return
         if getattr(value, "__self__", None) is not owner:  # methods are the program's text
             self.reads.append((kind, owner, name, value, place))

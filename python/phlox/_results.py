@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from ._phlox import Tensor
-from ._structures import MAPPINGS, Rebuilt, is_array
+from ._structures import MAPPINGS, REGISTERED, Rebuilt, is_array
 
 _COPIED = (set, bytearray, deque, array.array, Counter)
 
@@ -40,9 +40,8 @@ class Results:
             return made
         if isinstance(value, tuple) and hasattr(kind, "_fields"):
             return kind(*map(self.finished, value))
-        return (
-            value if isinstance(value, Tensor) or id(value) in self._known else self._finished_object(value)
-        )
+        known = isinstance(value, Tensor) or kind in REGISTERED or id(value) in self._known
+        return value if known else self._finished_object(value)
 
     def _finished_object(self, value: Any) -> Any:
         from .capture import refuse

@@ -15,6 +15,8 @@ from typing import Any
 from ._phlox import Tensor, _set_structures, device
 
 MAPPINGS = (OrderedDict, defaultdict)  # structures beside list, tuple, dict and tuples with named fields
+# Classes of values that consist of tensors: what takes one apart into a tuple, and what makes one of such a tuple.
+REGISTERED: dict[type, tuple[Callable[[Any], tuple[Any, ...]], Callable[[tuple[Any, ...]], Any]]] = {}
 
 
 class Leaf:
@@ -37,27 +39,62 @@ class Rebuilt:
         self.function, self.first, self.part = function, first, part
 
 
-def flatten(structure: Any, tensors: list[Tensor]) -> Any:
-    """The structure with numbered leaves in the places of its tensors, which are appended to `tensors`."""
+def register(
+    kind: type, take_apart: Callable[[Any], tuple[Any, ...]], put_together: Callable[[tuple[Any, ...]], Any]
+) -> None:
+    """Makes objects of a class structures: they go through captured functions and px.func as the tuple of their parts."""
+    REGISTERED[kind] = take_apart, put_together
+
+
+def flatten(structure: Any, tensors: list[Tensor], integers: bool = True) -> Any:
+    """The structure with numbered leaves in the places of its tensors, which are appended to `tensors`. Without
+    `integers` those of registered objects that hold integers, such as positions, stay where they are."""
     if isinstance(structure, Tensor):
         tensors.append(structure)
         return Leaf(len(tensors) - 1)
     kind = type(structure)
     if kind is list or kind is tuple:
-        return kind([flatten(value, tensors) for value in structure])
+        return kind([flatten(value, tensors, integers) for value in structure])
     if kind is dict:
-        return {key: flatten(value, tensors) for key, value in structure.items()}
+        return {key: flatten(value, tensors, integers) for key, value in structure.items()}
     if kind in MAPPINGS:
         first = (structure.default_factory,) if kind is defaultdict else ()
-        return Rebuilt(kind, first, {key: flatten(value, tensors) for key, value in structure.items()})
+        return Rebuilt(
+            kind, first, {key: flatten(value, tensors, integers) for key, value in structure.items()}
+        )
     if kind is Rebuilt:
-        return Rebuilt(structure.function, structure.first, flatten(structure.part, tensors))
+        return Rebuilt(structure.function, structure.first, flatten(structure.part, tensors, integers))
+    if kind in REGISTERED:
+        take_apart, put_together = REGISTERED[kind]
+        parts = (
+            part if not integers and _holds_integers(part) else flatten(part, tensors, integers)
+            for part in take_apart(structure)
+        )
+        return Rebuilt(put_together, (), tuple(parts))
     if isinstance(structure, tuple) and hasattr(kind, "_fields"):
-        return kind(*(flatten(value, tensors) for value in structure))
+        return kind(*(flatten(value, tensors, integers) for value in structure))
     # Named results, such as those of sort().
     if isinstance(structure, tuple) and hasattr(kind, "n_sequence_fields"):
-        return tuple([flatten(value, tensors) for value in structure])
+        return tuple([flatten(value, tensors, integers) for value in structure])
     return structure
+
+
+def flatten_values(structure: Any, tensors: list[Tensor]) -> Any:
+    """flatten() without the integers of registered objects: what gradients can flow to."""
+    return flatten(structure, tensors, integers=False)
+
+
+def _holds_integers(part: Any) -> bool:
+    return isinstance(part, Tensor) and not (part.dtype.is_floating_point or part.dtype.is_complex)
+
+
+def object_name(structure: Any) -> str | None:
+    """The name of the registered class that a flat structure stands for an object of."""
+    if type(structure) is Rebuilt:
+        for kind, (_, put_together) in REGISTERED.items():
+            if structure.function is put_together:
+                return kind.__name__
+    return None
 
 
 def unflatten(structure: Any, tensors: list[Tensor]) -> Any:

@@ -324,6 +324,45 @@ class _Methods(Tensor):
         return False
 
     @property
+    def is_sparse_csr(self):
+        """False: px.sparse.SparseTensor has rows one after the other."""
+        return False
+
+    def to_sparse(self, sparse_dim=None, *, layout="sparse_coo", blocksize=None):
+        """The elements that are not 0, as px.sparse.to_sparse() gives them."""
+        from .sparse import to_sparse
+
+        return to_sparse(self, sparse_dim, layout=layout, blocksize=blocksize)
+
+    def to_sparse_coo(self):
+        """The elements that are not 0, with the coordinates of each."""
+        return self.to_sparse()
+
+    def to_sparse_csr(self):
+        """The elements of a matrix that are not 0, row by row."""
+        return self.to_sparse(layout="sparse_csr")
+
+    def to_sparse_csc(self):
+        """The elements of a matrix that are not 0, column by column."""
+        return self.to_sparse(layout="sparse_csc")
+
+    def to_sparse_bsr(self, blocksize):
+        """The blocks of a matrix in which not all is 0, row by row."""
+        return self.to_sparse(layout="sparse_bsr", blocksize=blocksize)
+
+    def to_sparse_bsc(self, blocksize):
+        """The blocks of a matrix in which not all is 0, column by column."""
+        return self.to_sparse(layout="sparse_bsc", blocksize=blocksize)
+
+    def to_dense(self):
+        """The tensor itself, which stores all elements; as px.sparse.SparseTensor.to_dense() gives."""
+        return self
+
+    def sparse_mask(self, mask):
+        """The elements at the positions that a sparse tensor of the same shape stores."""
+        return _phlox._sparse.sparse_mask(self, mask)
+
+    @property
     def is_quantized(self):
         """False: the elements are what they stand for."""
         return False

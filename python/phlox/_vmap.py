@@ -9,11 +9,20 @@ from typing import Any
 from . import _phlox
 from ._failure import fail
 from ._phlox import Tensor
-from ._structures import Leaf, flatten, unflatten
+from ._structures import Leaf, Rebuilt, flatten, object_name, unflatten
 
 
 def _spread(dims: Any, structure: Any, name: str, found: list[int | None]) -> None:
     """For each tensor of the structure the number that stands in its place, or around its place, in `dims`."""
+    if isinstance(structure, Rebuilt):
+        if object_name(structure) and dims is not None:
+            fail(
+                "ValueError",
+                "invalid_value",
+                f"vmap: samples share a {object_name(structure)}, so {name} has None for it",
+                "map its values, and make one of them inside of the function",
+            )
+        structure = structure.part
     if dims is None or (isinstance(dims, int) and not isinstance(dims, bool)):
         if isinstance(structure, Leaf):
             found.append(dims)
@@ -45,6 +54,8 @@ def _spread(dims: Any, structure: Any, name: str, found: list[int | None]) -> No
 def _shown(structure: Any) -> str:
     if isinstance(structure, Leaf):
         return "tensor"
+    if isinstance(structure, Rebuilt):
+        return object_name(structure) or _shown(structure.part)
     if isinstance(structure, dict):
         return "{" + ", ".join(f"{key!r}: {_shown(value)}" for key, value in structure.items()) + "}"
     if isinstance(structure, (list, tuple)):
@@ -56,6 +67,8 @@ def _shown(structure: Any) -> str:
 
 
 def _check_results(structure: Any) -> None:
+    if isinstance(structure, Rebuilt) and not object_name(structure):
+        structure = structure.part
     if isinstance(structure, dict):
         structure = list(structure.values())
     if isinstance(structure, (list, tuple)):
@@ -65,7 +78,7 @@ def _check_results(structure: Any) -> None:
         fail(
             "TypeError",
             "wrong_argument_type",
-            f"vmap: the function must give tensors, not {type(structure).__name__}",
+            f"vmap: the function must give tensors, not {object_name(structure) or type(structure).__name__}",
             "px.tensor(value), or leave it away",
         )
 

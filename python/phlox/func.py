@@ -14,7 +14,8 @@ from . import _phlox
 from ._failure import fail
 from ._modes import enable_grad, is_grad_enabled, no_grad
 from ._phlox import Tensor
-from ._structures import flatten, unflatten
+from ._structures import flatten_values as flatten
+from ._structures import unflatten
 from ._vmap import vmap
 from .autograd.checkpointing import checkpoint
 

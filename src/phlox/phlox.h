@@ -39,6 +39,8 @@
 #include "phlox/ops/registry/operation.h"
 #include "phlox/ops/operators.h"
 #include "phlox/optim/optim.h"
+#include "phlox/sparse/operations.h"
+#include "phlox/sparse/sparse_tensor.h"
 #include "phlox/train/interrupt.h"
 #include "phlox/train/predict.h"
 #include "phlox/train/progress.h"

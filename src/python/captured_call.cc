@@ -39,6 +39,7 @@ PyObject* rebuilt_type = nullptr;
 PyObject* frozen = nullptr;
 PyObject* ordered_dict_type = nullptr;
 PyObject* default_dict_type = nullptr;
+PyObject* registered = nullptr;  // by class: the functions that take an object apart and put it together
 
 // Values that are compared by what they are; all others by identity.
 bool is_plain(PyObject* object) {
@@ -115,8 +116,9 @@ bool is_frozen_as(PyObject* before, PyObject* now) {
 // A structure of lists, tuples and dictionaries that holds tensors: what arguments must be like, or what a result is
 // made from.
 struct Structure {
-  // `mapping` is an OrderedDict or a defaultdict; `rebuilt`, in a result, is what a function makes of the one part.
-  enum class Kind : std::uint8_t { tensor, list, tuple, dict, mapping, rebuilt, value };
+  // `mapping` is an OrderedDict or a defaultdict; `rebuilt`, in a result, is what a function makes of the one part;
+  // `object`, in arguments, is of a class that is registered as a structure.
+  enum class Kind : std::uint8_t { tensor, list, tuple, dict, mapping, rebuilt, object, value };
   Kind kind = Kind::value;
   nb::object value;  // what it was; the class of a tensor, mapping or tuple with named fields; the function
   nb::object
@@ -145,10 +147,14 @@ struct Structure {
         s.keys.push_back(nb::borrow(item[0]));
         s.parts.push_back(read(nb::object(item[1]).ptr()));
       }
-    } else if (PyTuple_Check(object) && PyObject_HasAttrString(object, "_fields")) {
+    } else if (has_named_fields(object)) {
       s.kind = Kind::tuple;
       s.value = class_of(object);
       for (nb::handle part : nb::borrow(object)) s.parts.push_back(read(part.ptr()));
+    } else if (PyObject* functions = functions_of(object)) {
+      s.kind = Kind::object;
+      s.value = class_of(object);
+      s.parts.push_back(read(part_of(functions, object).ptr()));
     } else {
       s.value = nb::borrow(object);
       if (!is_plain(object)) s.more = frozen_of(object);
@@ -161,7 +167,7 @@ struct Structure {
     if (Py_TYPE(object) == reinterpret_cast<PyTypeObject*>(leaf_type)) {
       s.kind = Kind::tensor;
       s.number = nb::cast<std::size_t>(nb::handle(object).attr("number"));
-    } else if (PyTuple_Check(object) && !PyTuple_CheckExact(object)) {  // with named fields
+    } else if (has_named_fields(object)) {
       s.kind = Kind::tuple;
       s.value = nb::borrow(reinterpret_cast<PyObject*>(Py_TYPE(object)));
       for (nb::handle part : nb::borrow(object)) s.parts.push_back(of_result(part.ptr()));
@@ -220,6 +226,11 @@ struct Structure {
         }
         return true;
       }
+      case Kind::object: {
+        if (!is_of_class(object)) return false;
+        const nb::object part = part_of(functions_of(object), object);
+        return parts[0].fits(part.ptr(), tensors);
+      }
       case Kind::rebuilt: return false;  // in results only
       case Kind::value:
         return more.is_valid() ? is_frozen_as(more.ptr(), object) : is_same(value.ptr(), object);
@@ -257,6 +268,7 @@ struct Structure {
         return made;
       }
       case Kind::mapping:  // in arguments only
+      case Kind::object:
       case Kind::value: return value;
     }
     return {};
@@ -280,6 +292,16 @@ struct Structure {
   static bool is_mapping(PyObject* object) {
     PyObject* type = reinterpret_cast<PyObject*>(Py_TYPE(object));
     return type == ordered_dict_type || type == default_dict_type;
+  }
+  static bool has_named_fields(PyObject* object) {
+    return PyTuple_Check(object) && !PyTuple_CheckExact(object) && PyObject_HasAttrString(object, "_fields");
+  }
+  // Borrowed; null for what is no registered structure.
+  static PyObject* functions_of(PyObject* object) {
+    return PyDict_GetItem(registered, reinterpret_cast<PyObject*>(Py_TYPE(object)));
+  }
+  static nb::object part_of(PyObject* functions, PyObject* object) {
+    return nb::handle(PyTuple_GET_ITEM(functions, 0))(nb::handle(object));
   }
   static nb::object filling(PyObject* object) { return nb::getattr(object, "default_factory", nb::none()); }
   static bool is_same(PyObject* expected, PyObject* object) {
@@ -525,6 +547,7 @@ void add_captured_call(PyObject* module) {
     frozen = kept("frozen");
     ordered_dict_type = kept("OrderedDict");
     default_dict_type = kept("defaultdict");
+    registered = kept("REGISTERED");
   });
   m.def("_is_jit_disabled", is_jit_disabled);
   m.def("_disable_jit", [](bool on) { return std::exchange(jit_disabled, on); });
