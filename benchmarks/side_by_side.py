@@ -120,12 +120,56 @@ def print_machine() -> None:
     print(f"{model}, {len(os.sched_getaffinity(0))} processors, load {load:.1f}, {time.strftime('%Y-%m-%d')}")
 
 
+def compare_grid(
+    title: str, file: str, columns: list[str], rows: dict[str, list[Case]], mean: float, least: float
+) -> None:
+    """Prints a table of ratios, a line for each row of cases, and says how it stands with the aims for their geometric
+    mean and for the least of them. `--only TEXT` chooses rows."""
+    cases = [case for row in rows.values() for case in row]
+    if is_worker(cases):
+        return
+    print(f"{title}: PyTorch's time over that of Phlox, medians of {ROUNDS} rounds")
+    print_machine()
+    print(f"{'':20}" + "".join(f"{column:>16}" for column in columns))
+    peers = [Peer("phlox", file), Peer("torch", file)]
+    all_ratios: list[float] = []
+    number = 0
+    for name, row in rows.items():
+        text = f"{name:20}"
+        for _ in row:
+            if chosen() in name:
+                rounds = [[peer.measure(number)["seconds"] for peer in peers] for _ in range(ROUNDS)]
+                all_ratios.append(statistics.median(theirs / ours for ours, theirs in rounds))
+                low = " <" if all_ratios[-1] < least else "  "
+                ours = pleasant(statistics.median(r[0] for r in rounds))
+                text += f"{ours:>8}{all_ratios[-1]:5.2f}x{low}"
+            number += 1
+        if chosen() in name:
+            print(text, flush=True)
+    for peer in peers:
+        peer.close()
+    found = statistics.geometric_mean(all_ratios)
+    below = sum(ratio < least for ratio in all_ratios)
+    print(f"geometric mean {found:.2f}x (aim {mean:g}x), {below} of {len(all_ratios)} below {least:g}x (<)")
+
+
+def chosen() -> str:
+    return sys.argv[sys.argv.index("--only") + 1] if "--only" in sys.argv else ""
+
+
+def is_worker(cases: list[Case]) -> bool:
+    """In a process that a comparison has started: times its side of the cases until there is nothing more to do."""
+    if "--worker" not in sys.argv:
+        return False
+    worker(sys.argv[sys.argv.index("--worker") + 1], cases)
+    return True
+
+
 def compare(title: str, file: str, cases: list[Case]) -> None:
     """Runs the cases in both libraries and prints a line for each. `--only TEXT` chooses by title."""
-    if "--worker" in sys.argv:
-        worker(sys.argv[sys.argv.index("--worker") + 1], cases)
+    if is_worker(cases):
         return
-    only = sys.argv[sys.argv.index("--only") + 1] if "--only" in sys.argv else ""
+    only = chosen()
     print(f"{title}: Phlox beside PyTorch, medians of {ROUNDS} rounds")
     print_machine()
     print(f"{'':44}{'Phlox':>9} {'PyTorch':>9} {'ratio':>7} {'aim':>5}  {'Phlox does':>14}")
