@@ -73,13 +73,28 @@ struct Row {
   std::int64_t indices[max_rank];
 };
 
+// Negative indices count from the end.
+PHLOX_INLINE std::int64_t from_front(std::int64_t i, std::int64_t bound) { return i + (i >> 63 & bound); }
+
+// The offsets of the places along a row of a single index tensor.
+struct RowPlaces {
+  RowPlaces(const IndexedLoop& loop, const Row& row, int inner)
+      : values(loop.indices[0].values + row.indices[0]),
+        stride(loop.indices[0].strides[inner]),
+        bound(loop.indices[0].bound),
+        step(loop.indices[0].step) {}
+  PHLOX_INLINE std::int64_t operator[](std::int64_t i) const {
+    return from_front(values[i * stride], bound) * step;
+  }
+  const std::int64_t* values;
+  std::int64_t stride, bound, step;
+};
+
 std::int64_t place(const IndexedLoop& loop, const std::int64_t* positions, std::int64_t shift, int inner) {
   std::int64_t offset = 0;
   for (int k = 0; k < loop.index_count; ++k) {
     const IndexedLoop::Index& index = loop.indices[k];
-    std::int64_t i = index.values[positions[k] + shift * index.strides[inner]];
-    i += i < 0 ? index.bound : 0;
-    offset += i * index.step;
+    offset += from_front(index.values[positions[k] + shift * index.strides[inner]], index.bound) * index.step;
   }
   return offset;
 }
@@ -146,14 +161,12 @@ void gather_as(const IndexedLoop& loop) {
         else
           for (std::int64_t i = 0; i < n; ++i) out[i * other_stride] = in[i * data_stride];
       } else if (loop.index_count == 1) {
-        const IndexedLoop::Index& index = loop.indices[0];
-        const std::int64_t* values = index.values + row.indices[0];
-        const std::int64_t stride = index.strides[inner];
-        for (std::int64_t i = 0; i < n; ++i) {
-          std::int64_t v = values[i * stride];
-          v += v < 0 ? index.bound : 0;
-          out[i * other_stride] = data[row.data + i * data_stride + v * index.step];
-        }
+        const RowPlaces places(loop, row, inner);
+        const T* in = data + row.data;
+        if (places.stride == 1 && places.step == 1 && other_stride == 1 && data_stride == 0)
+          for (std::int64_t i = 0; i < n; ++i) out[i] = in[from_front(places.values[i], places.bound)];
+        else
+          for (std::int64_t i = 0; i < n; ++i) out[i * other_stride] = in[i * data_stride + places[i]];
       } else {
         for (std::int64_t i = 0; i < n; ++i)
           out[i * other_stride] = data[row.data + i * data_stride + place(loop, row.indices, i, inner)];
@@ -178,6 +191,15 @@ void scatter_part(const IndexedLoop& loop, bool all, std::int64_t low, std::int6
       const std::int64_t offset = place(loop, row.indices, 0, inner);
       if (all || (offset >= low && offset < high))
         update_row(data + row.data + offset, data_stride, in, other_stride, n, store);
+      return;
+    }
+    if (all && loop.index_count == 1) {
+      const RowPlaces places(loop, row, inner);
+      T* target = data + row.data;
+      for (std::int64_t i = 0; i < n; ++i) {
+        T& element = target[i * data_stride + places[i]];
+        element = store(element, in[i * other_stride]);
+      }
       return;
     }
     for (std::int64_t i = 0; i < n; ++i) {
@@ -271,12 +293,13 @@ std::int64_t find_outside(const TensorImpl& indices, std::int64_t lowest, std::i
   std::atomic<bool> any{false};
   const auto* values = static_cast<const std::int64_t*>(indices.address());
   parallel_for(0, indices.count, parallel_elements, [&](std::int64_t first, std::int64_t last) {
-    std::int64_t low = 0, high = -1;
+    // The sign of a difference tells, also where it wraps round.
+    std::uint64_t signs = 0;
     for (std::int64_t i = first; i < last; ++i) {
-      low = std::min(low, values[i]);
-      high = std::max(high, values[i]);
+      const auto value = static_cast<std::uint64_t>(values[i]);
+      signs |= (value - static_cast<std::uint64_t>(lowest)) | (static_cast<std::uint64_t>(bound) - 1 - value);
     }
-    if (low < lowest || high >= bound) any.store(true, std::memory_order_relaxed);
+    if (signs >> 63) any.store(true, std::memory_order_relaxed);
   });
   if (!any.load()) return -1;
   std::int64_t i = 0;

@@ -1,5 +1,9 @@
 // Sorting on the CPU. Elements become unsigned keys whose order is the wanted one, so that one stable radix sort
 // serves all dtypes and both directions; for few of many, the key with its position is selected instead.
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC optimize("tree-vectorize", "vect-cost-model=dynamic")
+#endif
+
 #include <algorithm>
 #include <bit>
 #include <cstring>
@@ -74,6 +78,46 @@ Item<Key>* sort_items(Item<Key>* items, Item<Key>* other, std::int64_t count, st
   return items;
 }
 
+// --- few of many
+
+constexpr std::int64_t block_size = 64;
+
+// Whether it pays to keep the best so far while reading, in place of moving everything.
+bool is_few(std::int64_t wanted, std::int64_t count) {
+  return wanted > 0 && wanted * 8 + 2 * block_size <= count;
+}
+
+// The first `wanted` items in order. Most blocks have nothing that is before the last of the best so far.
+template <class T, class Key>
+void select_few(const T* x, std::int64_t count, std::int64_t wanted, Key flip, Item<Key>* items) {
+  std::int64_t kept = 0;
+  bool is_full = false;
+  Key last = 0;  // of the best, once there are enough of them: equal elements behind it come too late
+  const auto keep_best = [&] {
+    std::nth_element(items, items + wanted - 1, items + kept);
+    kept = wanted;
+    is_full = true;
+    last = items[wanted - 1].key;
+  };
+  for (std::int64_t begin = 0; begin < count; begin += block_size) {
+    const std::int64_t n = std::min(block_size, count - begin);
+    Key keys[block_size];
+    for (std::int64_t i = 0; i < n; ++i) keys[i] = static_cast<Key>(key_of(x[begin + i]) ^ flip);
+    if (is_full) {
+      Key any = 0;
+      for (std::int64_t i = 0; i < n; ++i) any |= static_cast<Key>(keys[i] < last);
+      if (!any) continue;
+    }
+    for (std::int64_t i = 0; i < n; ++i) {  // without a branch, which nobody could foretell
+      items[kept] = {keys[i], static_cast<Key>(begin + i)};
+      kept += !is_full | (keys[i] < last);
+    }
+    if (kept >= 2 * wanted) keep_best();
+  }
+  if (kept > wanted) keep_best();
+  std::sort(items, items + wanted);
+}
+
 template <class T, class Key>
 void sort_rows(const SortCall& call, DType compute) {
   const RowsLast source(*call.input, call.dim, RowsLast::Use::read);
@@ -93,9 +137,14 @@ void sort_rows(const SortCall& call, DType compute) {
       const T* x = input.read(row, reinterpret_cast<T*>(scratch.at(wanted * 8)));
       T* y = values.target(row, reinterpret_cast<T*>(scratch.at(wanted * 8 + count * bytes)));
       auto* at = indices.target(row, reinterpret_cast<std::int64_t*>(scratch.at(0)));
-      for (std::int64_t i = 0; i < count; ++i)
-        items[static_cast<std::size_t>(i)] = {static_cast<Key>(key_of(x[i]) ^ flip), static_cast<Key>(i)};
-      const Item<Key>* sorted = sort_items(items.get(), other.get(), count, wanted);
+      const Item<Key>* sorted = items.get();
+      if (is_few(wanted, count)) {
+        select_few(x, count, wanted, flip, items.get());
+      } else {
+        for (std::int64_t i = 0; i < count; ++i)
+          items[static_cast<std::size_t>(i)] = {static_cast<Key>(key_of(x[i]) ^ flip), static_cast<Key>(i)};
+        sorted = sort_items(items.get(), other.get(), count, wanted);
+      }
       for (std::int64_t i = 0; i < wanted; ++i) {
         at[i] = static_cast<std::int64_t>(sorted[i].index);
         y[i] = x[at[i]];
