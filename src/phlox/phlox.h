@@ -39,6 +39,7 @@
 #include "phlox/ops/registry/operation.h"
 #include "phlox/ops/operators.h"
 #include "phlox/optim/optim.h"
+#include "phlox/ragged/ragged_tensor.h"
 #include "phlox/sparse/operations.h"
 #include "phlox/sparse/sparse_tensor.h"
 #include "phlox/train/interrupt.h"

@@ -15,6 +15,7 @@
 #include "python/debugging.h"
 #include "python/extension.h"
 #include "python/graph.h"
+#include "python/ragged.h"
 #include "python/sparse.h"
 #include "python/training/files.h"
 #include "python/training/metrics.h"
@@ -122,6 +123,7 @@ NB_MODULE(_phlox, m) {
   add_data(m.ptr());
   add_files(m.ptr());
   add_sparse(m.ptr());
+  add_ragged(m.ptr());
   add_vision(m.ptr());
   add_optimizers(m.ptr());
   explain_argument_errors(m.ptr());

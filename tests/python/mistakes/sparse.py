@@ -162,3 +162,53 @@ def batch_of_sparse_tensors():
     """
     graph = px.eye(3).to_sparse()
     px.vmap(lambda a, x: a @ x)(graph, px.ones(5, 3))
+
+
+def offsets_that_fall():
+    """
+    phlox.errors.ValueError: [E0101] nested_from_jagged: offsets must begin with 0, never fall, and end with 5, the number of elements
+      input  i64[4] cpu
+      at     sparse.py:LINE   px.nested.nested_from_jagged(px.ones(5, 2), px.tensor([0, 3, 1, 5]))
+    """
+    px.nested.nested_from_jagged(px.ones(5, 2), px.tensor([0, 3, 1, 5]))
+
+
+def offset_out_of_range():
+    """
+    phlox.errors.IndexError: [E0501] nested_from_jagged: 9 in 'offsets' is out of range
+      offsets  i64[2] cpu
+      at       sparse.py:LINE   px.nested.nested_from_jagged(px.ones(5, 2), px.tensor([0, 9]))
+      try      allowed are 0 to 5
+    """
+    px.nested.nested_from_jagged(px.ones(5, 2), px.tensor([0, 9]))
+
+
+def rows_that_differ():
+    """
+    phlox.errors.ShapeError: [E0205] nested_tensor: rows differ in more than the first dimension
+      first  words   f32[2,8] cpu   sparse.py:LINE   px.nested.nested_tensor([words, others])
+      other  others  f32[3,4] cpu
+    """
+    words, others = px.ones(2, 8), px.ones(3, 4)
+    px.nested.nested_tensor([words, others])
+
+
+def sum_over_rows_of_different_lengths():
+    """
+    phlox.errors.ShapeError: [E0206] sum: rows of different lengths have no common elements
+      input  ragged f32[2,*], 5 elements
+      at     sparse.py:LINE   px.nested.nested_tensor([px.ones(2), px.ones(3)]).sum(0)
+      try    dim=1 for the elements of each row, more for what is behind
+    """
+    px.nested.nested_tensor([px.ones(2), px.ones(3)]).sum(0)
+
+
+def rows_of_different_lengths():
+    """
+    phlox.errors.ValueError: [E0101] add: the lengths of rows differ
+      lhs  ragged f32[2,*], 5 elements
+      rhs  ragged f32[2,*], 5 elements
+      at   sparse.py:LINE   short + px.nested.nested_tensor([px.ones(3), px.ones(2)])
+    """
+    short = px.nested.nested_tensor([px.ones(2), px.ones(3)])
+    short + px.nested.nested_tensor([px.ones(3), px.ones(2)])
