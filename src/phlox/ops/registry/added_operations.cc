@@ -1,7 +1,10 @@
 #include "phlox/ops/registry/added_operations.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <map>
+#include <memory>
 #include <mutex>
 #include <shared_mutex>
 
@@ -209,12 +212,11 @@ void check_program(const std::string& name, const math::ExpressionProgram& progr
   demand((kinds[static_cast<std::size_t>(program.result)] == 'm') == program.is_mask);
 }
 
-}  // namespace
-
-const Operation& add_operation(NewOperation operation) {
+// Checks the operation; nobody finds it yet.
+std::unique_ptr<Added> make_added(NewOperation operation) {
   check_name(operation.name);
-  // Lives as long as the process: graphs and programs hold on to it.
-  auto& entry = *new Added{};
+  auto made = std::make_unique<Added>();
+  Added& entry = *made;
   entry.name_text = std::move(operation.name);
   entry.doc_text = std::move(operation.doc);
   entry.source_text = std::move(operation.source);
@@ -242,40 +244,58 @@ const Operation& add_operation(NewOperation operation) {
     };
   }
   entry.parameters = detail::parse_parameters(entry);
+  return made;
+}
+
+// Lives as long as the process: graphs and programs hold on to it.
+const Operation& put_added(std::unique_ptr<Added> made) {
+  Added& entry = *made.release();
   added().put(entry.name_text, &entry);
   return entry;
 }
 
+// The tensors of a kernel come first, as many as it takes.
+void check_parameters_of_kernel(const Added& operation, std::optional<int> inputs) {
+  const std::vector<ParameterKind>& kinds = operation.kind_list;
+  const auto is_tensor = [](ParameterKind kind) { return kind == ParameterKind::tensor; };
+  const auto numbers = std::find_if_not(kinds.begin(), kinds.end(), is_tensor);
+  const auto is_number = [&](ParameterKind kind) { return !is_tensor(kind) && kind != ParameterKind::text; };
+  if (numbers == kinds.begin() || !std::all_of(numbers, kinds.end(), is_number))
+    refuse(operation.name_text, "a kernel takes tensors first, then numbers", signature_hint);
+  if (const auto tensors = numbers - kinds.begin(); inputs && tensors != *inputs)
+    refuse(operation.name_text,
+           fmt::format("its signature has {} tensors, its kernel {}", tensors, *inputs),
+           "declare the tensors that the kernel takes");
+}
+
+}  // namespace
+
+const Operation& add_operation(NewOperation operation) {
+  return put_added(make_added(std::move(operation)));
+}
+
 const Operation& add_kernel_operation(CustomKernel kernel, const std::string& signature,
-                                      const std::string& doc, int results) {
+                                      const std::string& doc, int results, std::optional<int> inputs) {
   const auto function = [name = kernel.name](std::span<const Value> arguments) -> Result {
-    TensorList inputs;
+    TensorList tensors;
     std::vector<Scalar> numbers;
     for (const Value& value : arguments) {
-      if (value.kind == Value::Kind::tensor) inputs.push_back(*value.tensor);
+      if (value.kind == Value::Kind::tensor) tensors.push_back(*value.tensor);
       else detail::Unbox<Scalar>::get(value, numbers.emplace_back());
     }
-    TensorList found = apply_custom(name, inputs, numbers);
+    TensorList found = apply_custom(name, tensors, numbers);
     if (found.size() == 1) return std::move(found[0]);
     return found;
   };
-  const Operation& operation =
-      add_operation({.name = kernel.name,
-                     .signature = signature,
-                     .doc = doc,
-                     .function = function,
-                     .result = results == 1 ? ResultKind::tensor : ResultKind::tuple});
-  const auto& declared = *detail::added_parameters(operation);
-  bool behind = false;  // a number came
-  for (const Parameter& parameter : declared) {
-    const bool is_tensor = parameter.kind == ParameterKind::tensor;
-    if (parameter.kind == ParameterKind::text || (is_tensor && behind) ||
-        (&parameter == &declared[0] && !is_tensor))
-      refuse(kernel.name, "a kernel takes tensors first, then numbers", signature_hint);
-    behind = !is_tensor;
-  }
+  std::unique_ptr<Added> operation =
+      make_added({.name = kernel.name,
+                  .signature = signature,
+                  .doc = doc,
+                  .function = function,
+                  .result = results == 1 ? ResultKind::tensor : ResultKind::tuple});
+  check_parameters_of_kernel(*operation, inputs);
   add_custom_kernel(std::move(kernel));
-  return operation;
+  return put_added(std::move(operation));
 }
 
 const Operation* find_added_operation(std::string_view name) { return added().find(name); }

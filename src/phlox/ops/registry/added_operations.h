@@ -10,6 +10,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -36,8 +37,9 @@ struct NewOperation {
 // Throws ValueError for a name that is taken or a signature that cannot be read.
 const Operation& add_operation(NewOperation operation);
 // Adds a kernel as an operation: its tensors are the inputs, its other parameters, which are numbers, come behind them.
+// Throws ValueError, and adds nothing, where the signature is another, or has not `inputs` tensors.
 const Operation& add_kernel_operation(CustomKernel kernel, const std::string& signature,
-                                      const std::string& doc, int results);
+                                      const std::string& doc, int results, std::optional<int> inputs = {});
 // Null when none of this name was added.
 const Operation* find_added_operation(std::string_view name);
 
