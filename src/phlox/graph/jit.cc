@@ -60,50 +60,60 @@ void check_room(const std::vector<std::shared_ptr<const graph::Captured>>& captu
 DisableJit::DisableJit() { ++disabled; }
 DisableJit::~DisableJit() { --disabled; }
 
+std::vector<std::shared_ptr<const graph::Captured>> detail::JitCache::captures_for(
+    const std::string& key) const {
+  const std::lock_guard lock(mutex_);
+  const auto known = captures_.find(key);
+  return known == captures_.end() ? std::vector<std::shared_ptr<const graph::Captured>>{} : known->second;
+}
+
+// A capture that fits, which another thread may have made by now; null where the function has to run eagerly first.
+std::shared_ptr<const graph::Captured> detail::JitCache::capture(
+    const std::function<TensorList(const TensorList&)>& function, const TensorList& arguments,
+    const std::string& key) {
+  const std::lock_guard lock(mutex_);
+  auto& captures = captures_[key];
+  for (const auto& captured : captures)
+    if (captured->is_current() && !captured->misfit(arguments)) return captured;
+  check_room(captures, arguments);
+  try {
+    const graph::Captured captured = graph::trace(function, arguments);
+    auto made = std::make_shared<graph::Captured>(optimized(captured));
+    made->use_workspace(workspace_);
+    captures.push_back(made);
+    last_ = made->graph;
+    auto& graphs = graphs_[family_of(arguments)];
+    auto same = std::find_if(graphs.begin(), graphs.end(),
+                             [&](auto& symbolic) { return symbolic.admit(*captured.graph); });
+    if (same == graphs.end()) same = graphs.emplace(graphs.end(), *captured.graph);
+    last_symbolic_ = &*same;
+    return made;
+  } catch (const GraphError& error) {
+    if (error.code() != ErrorCode::first_call_eager) throw;
+  }
+  return nullptr;
+}
+
 TensorList detail::JitCache::run(const std::function<TensorList(const TensorList&)>& function,
                                  const TensorList& arguments) {
   // Within another capture the function is a part of that.
   if (interpreters() || is_disabled()) return function(arguments);
-  std::shared_ptr<const graph::Captured> found;
-  {
-    std::lock_guard lock(mutex_);
-    auto& captures = captures_[key_of(arguments)];
-    const auto fits = [&](const auto& captured) {
-      return captured->is_current() && !captured->misfit(arguments);
-    };
-    if (const auto entry = std::find_if(captures.begin(), captures.end(), fits); entry != captures.end()) {
-      found = *entry;
-    } else {
-      check_room(captures, arguments);
-      try {
-        const graph::Captured captured = graph::trace(function, arguments);
-        auto made = std::make_shared<graph::Captured>(optimized(captured));
-        made->use_workspace(workspace_);
-        found = std::move(made);
-        captures.push_back(found);
-        last_ = found->graph;
-        auto& graphs = graphs_[family_of(arguments)];
-        auto same = std::find_if(graphs.begin(), graphs.end(),
-                                 [&](auto& symbolic) { return symbolic.admit(*captured.graph); });
-        if (same == graphs.end()) same = graphs.emplace(graphs.end(), *captured.graph);
-        last_symbolic_ = &*same;
-      } catch (const GraphError& error) {
-        if (error.code() != ErrorCode::first_call_eager) throw;
-      }
-    }
-  }
-  // What the first call makes, such as the state of an optimiser, is there in the second.
-  if (!found) return function(arguments);
+  const std::string key = key_of(arguments);
   try {
-    return found->run(arguments);
+    for (const auto& captured : captures_for(key))
+      if (captured->is_current())
+        if (auto results = captured->run_if_fits(arguments)) return std::move(*results);
+    if (const auto captured = capture(function, arguments, key)) return captured->run(arguments);
   } catch (OutOfMemoryError& error) {
     const auto capture = [&](const TensorList& examples) {
       return optimized(graph::trace(function, examples));
     };
-    if (const auto batch = graph::largest_batch(capture, arguments))
+    if (const auto batch = graph::largest_batch(capture, arguments); batch && *batch < arguments[0].size(0))
       error.add_detail("fits", fmt::format("a batch of {} in place of {}", *batch, arguments[0].size(0)));
     throw;
   }
+  // What the first call makes, such as the state of an optimiser, is there in the second.
+  return function(arguments);
 }
 
 int detail::JitCache::capture_count() const {

@@ -57,6 +57,10 @@ class JitCache {
   std::string last_symbolic_graph() const;
 
  private:
+  std::vector<std::shared_ptr<const graph::Captured>> captures_for(const std::string& key) const;
+  std::shared_ptr<const graph::Captured> capture(const std::function<TensorList(const TensorList&)>& function,
+                                                 const TensorList& arguments, const std::string& key);
+
   mutable std::mutex mutex_;
   std::map<std::string, std::vector<std::shared_ptr<const graph::Captured>>> captures_;
   // By the kinds of arguments without their sizes.
