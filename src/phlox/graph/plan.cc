@@ -119,7 +119,7 @@ class Planner {
     const auto is_looked_at = [](const Tensor& t) { return may_be_nonfinite(*t.impl()); };
     if (std::none_of(results.begin(), results.end(), is_looked_at)) return;
     const std::vector<Operand> operands = operands_of(node, tensors);
-    if (!needs_look({node.primitive(), operands, node.attributes().get(), results})) return;
+    if (!needs_look({node.primitive(), operands, node.attributes().get(), results}, false)) return;
     // With a single step, the look is a part of it.
     std::unique_ptr<Step> step;
     if (plan_.steps.size() == mark + 1) step = recorder_.take_step();

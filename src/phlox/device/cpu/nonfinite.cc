@@ -16,9 +16,7 @@ namespace {
 
 constexpr std::int64_t grain = 1 << 16;  // elements
 
-using Scan = bool (*)(const void* elements, std::int64_t count);
-
-Scan scan_of(DType dtype) {
+NonfiniteScan scan_of(DType dtype) {
   static const NonfiniteKernels& best = best_of(PHLOX_TABLE_SPAN(phlox_nonfinite_kernels));
   switch (dtype) {
     case DType::float32:
@@ -34,12 +32,12 @@ Scan scan_of(DType dtype) {
 }  // namespace
 
 bool has_nonfinite(DType dtype, const void* elements, std::int64_t count) {
-  const Scan scan = scan_of(dtype);
+  const NonfiniteScan scan = scan_of(dtype);
   return scan && scan(elements, is_complex(dtype) ? 2 * count : count);
 }
 
 bool has_nonfinite(const TensorImpl& tensor) {
-  const Scan scan = scan_of(tensor.dtype);
+  const NonfiniteScan scan = scan_of(tensor.dtype);
   if (!scan) return false;
   const std::int64_t parts = is_complex(tensor.dtype) ? 2 : 1;
   const std::int64_t bytes = element_size(tensor.dtype);
@@ -62,4 +60,5 @@ bool has_nonfinite(const TensorImpl& tensor) {
 
 namespace phlox {
 bool (*const has_nonfinite_on_cpu)(const TensorImpl& tensor) = cpu::has_nonfinite;
+NonfiniteScan (*const nonfinite_scan_on_cpu)(DType dtype) = cpu::scan_of;
 }

@@ -6,6 +6,15 @@
 namespace phlox {
 namespace PHLOX_ISA {
 
+template <class V>
+PHLOX_INLINE V multiplied_and_added(V a, V b, V c) {
+#if defined(__FMA__) || defined(__AVX512F__)
+  return fused(a, b, c);
+#else
+  return a * b + c;
+#endif
+}
+
 // Zero times a finite number is zero, and NaN otherwise; and NaN stays in a sum.
 template <class T>
 bool floating(const void* elements, std::int64_t count) {
@@ -15,10 +24,10 @@ bool floating(const void* elements, std::int64_t count) {
   V a(T(0)), b(T(0)), c(T(0)), d(T(0));
   std::int64_t i = 0;
   for (; i + 4 * V::lanes <= count; i += 4 * V::lanes) {
-    a = a + V::load(x + i) * zero;
-    b = b + V::load(x + i + V::lanes) * zero;
-    c = c + V::load(x + i + 2 * V::lanes) * zero;
-    d = d + V::load(x + i + 3 * V::lanes) * zero;
+    a = multiplied_and_added(V::load(x + i), zero, a);
+    b = multiplied_and_added(V::load(x + i + V::lanes), zero, b);
+    c = multiplied_and_added(V::load(x + i + 2 * V::lanes), zero, c);
+    d = multiplied_and_added(V::load(x + i + 3 * V::lanes), zero, d);
   }
   alignas(64) T sums[V::lanes];
   ((a + b) + (c + d)).store(sums);

@@ -430,10 +430,39 @@ Scalar number_of(const KernelScalar& scalar) {
 
 }  // namespace
 
+namespace {
+
+// Tells the watcher if the result is not finite. What it is told is put together only then.
+void look_at_pointwise(const PointwiseFunction& function, std::span<const Operand> inputs,
+                       std::span<const KernelScalar> scalars, const Tensor& result,
+                       const PointwiseLook& look = {}) {
+  if (thread_mode.abstract || !gave_nonfinite(function, inputs, result, look)) return;
+  PointwiseAttributes attributes{&function, {}};
+  for (const KernelScalar& scalar : scalars) attributes.scalars.push_back(number_of(scalar));
+  look_at_results({pointwise_primitive, inputs, &attributes, {&result, 1}}, look);
+}
+
+Tensor apply_watched(const PointwiseFunction& function, std::span<const Operand> inputs,
+                     std::span<const KernelScalar> scalars) {
+  Tensor result;
+  PointwiseLook look;
+  {
+    const Unwatched unwatched;
+    const PointwiseLookScope looking(look);
+    result = apply_pointwise(function, inputs, scalars);
+  }
+  look_at_pointwise(function, inputs, scalars, result, look);
+  if (!thread_mode.abstract) note_watched({&result, 1});
+  return result;
+}
+
+}  // namespace
+
 Tensor apply_pointwise(const PointwiseFunction& function, std::span<const Operand> inputs,
                        std::span<const KernelScalar> scalars) {
   if (has_complex_form(function, inputs)) return function.traits->complex_form(inputs[0].tensor());
   if (thread_mode.interpreter_count) [[unlikely]] {
+    if (!interpreters()) return apply_watched(function, inputs, scalars);
     PointwiseAttributes attributes{&function, {}};
     for (const KernelScalar& scalar : scalars) attributes.scalars.push_back(number_of(scalar));
     return interpret(pointwise_primitive, inputs, &attributes)[0];
@@ -463,15 +492,6 @@ Tensor apply_pointwise(const PointwiseFunction& function, std::span<const Operan
 
 namespace {
 
-void watch_in_place(const PointwiseFunction& function, std::span<const Operand> inputs,
-                    std::span<const KernelScalar> scalars, const Tensor& target,
-                    const PointwiseLook& look = {}) {
-  if (thread_mode.abstract) return;
-  PointwiseAttributes attributes{&function, {}};
-  for (const KernelScalar& scalar : scalars) attributes.scalars.push_back(number_of(scalar));
-  look_at_results({pointwise_primitive, inputs, &attributes, {&target, 1}}, look);
-}
-
 const Tensor& write_pointwise(const PointwiseFunction& function, std::span<const Operand> inputs,
                               std::span<const KernelScalar> scalars, const Tensor& target, bool in_place) {
   if (has_complex_form(function, inputs)) {
@@ -491,7 +511,7 @@ const Tensor& write_pointwise(const PointwiseFunction& function, std::span<const
     direct.run(scalars, target.impl());
     bump_version(target);
     if (is_watched()) [[unlikely]]
-      watch_in_place(function, inputs, scalars, target);
+      look_at_pointwise(function, inputs, scalars, target);
     return target;
   }
   const Shape shape = broadcast_all(function, inputs);
@@ -542,7 +562,7 @@ const Tensor& write_pointwise(const PointwiseFunction& function, std::span<const
     run(function, inputs, scalars, compute, value);
     device_kernels(target.device()).convert(*value.impl(), *target.impl());
     if (is_watched()) [[unlikely]]
-      watch_in_place(function, inputs, scalars, target);
+      look_at_pointwise(function, inputs, scalars, target);
   } else if (is_watched()) {
     PointwiseLook look;
     {
@@ -550,7 +570,7 @@ const Tensor& write_pointwise(const PointwiseFunction& function, std::span<const
       run(function, inputs, scalars, compute, target);
     }
     bump_version(target);
-    watch_in_place(function, inputs, scalars, target, look);
+    look_at_pointwise(function, inputs, scalars, target, look);
     return target;
   } else {
     run(function, inputs, scalars, compute, target);

@@ -73,13 +73,22 @@ bool only_moves(const Primitive& primitive) {
 
 }  // namespace
 
-bool needs_look(const WatchedCall& call) {
+bool gave_nonfinite(const PointwiseFunction& function, std::span<const Operand> inputs, const Tensor& result,
+                    const PointwiseLook& look) {
+  if (look.looked) return look.found;
+  const bool all_tensors =
+      std::all_of(inputs.begin(), inputs.end(), [](const Operand& input) { return input.is_tensor(); });
+  if (result.numel() > looked_at_block && all_tensors && stays_finite(*function.program)) return false;
+  return has_nonfinite(*result.impl());
+}
+
+bool needs_look(const WatchedCall& call, bool cheap) {
   if (only_moves(call.primitive) || call.results.empty()) return false;
   static const Primitive *const pointwise = find_primitive("pointwise"), *const convert =
                                                                              find_primitive("convert");
   if (&call.primitive == convert)
     return element_size(call.results[0].dtype()) < element_size(call.inputs[0].tensor().dtype());
-  if (&call.primitive != pointwise || call.results[0].numel() <= looked_at_block) return true;
+  if (&call.primitive != pointwise || (cheap && call.results[0].numel() <= looked_at_block)) return true;
   for (const Operand& input : call.inputs)
     if (!input.is_tensor()) return true;
   return !stays_finite(*static_cast<const PointwiseAttributes*>(call.attributes)->function->program);
@@ -95,8 +104,12 @@ TensorList run_watched(const Primitive& primitive, std::span<const Operand> inpu
   }
   if (thread_mode.abstract) return results;
   look_at_results({primitive, inputs, attributes, results}, look);
-  if (!origin_of_node) note_origin(results);
+  note_watched(results);
   return results;
+}
+
+void note_watched(std::span<const Tensor> results) {
+  if (!origin_of_node) note_origin(results);
 }
 
 void look_at_results(const WatchedCall& call, const PointwiseLook& look) {

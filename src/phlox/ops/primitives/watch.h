@@ -14,6 +14,8 @@
 
 namespace phlox {
 
+struct PointwiseFunction;
+
 // A primitive that has run. Results that lie where an input lay have overwritten it.
 struct WatchedCall {
   const Primitive& primitive;
@@ -88,9 +90,19 @@ class PointwiseLookScope {
 bool may_be_nonfinite(const TensorImpl& tensor);
 extern bool (*const has_nonfinite_on_cpu)(const TensorImpl& tensor);  // in device/cpu
 bool has_nonfinite(const TensorImpl& tensor);
+// The same for elements that lie one after the other in memory of the CPU; null for dtypes that are never looked at.
+using NonfiniteScan = bool (*)(const void* elements, std::int64_t count);
+extern NonfiniteScan (*const nonfinite_scan_on_cpu)(DType dtype);  // in device/cpu
+
 // Whether the call can give something else than finite numbers for finite inputs. Those have been looked at before, or
-// come from outside. Large results of functions such as relu and tanh need no look, nor does what only moves elements.
-bool needs_look(const WatchedCall& call);
+// come from outside. What only moves elements needs no look, nor do functions such as relu and tanh: where that is to be
+// `cheap` to say, only for large results, as small ones are looked at sooner.
+bool needs_look(const WatchedCall& call, bool cheap = true);
+// Whether the result of a pointwise call is not finite. `look` holds what was seen of it.
+bool gave_nonfinite(const PointwiseFunction& function, std::span<const Operand> inputs, const Tensor& result,
+                    const PointwiseLook& look);
+// Keeps where results come from, so that their gradients can tell.
+void note_watched(std::span<const Tensor> results);
 
 TensorList run_watched(const Primitive& primitive, std::span<const Operand> inputs, const void* attributes);
 // Tells the watcher where a result is not finite. `look` holds what was seen of the only result.
