@@ -257,7 +257,7 @@ class Jitted:
         batch, given = None, tensors[0].shape[0]
         with suppress(PhloxError):
             batch = largest_batch(self, *args, **kwargs)
-        if batch is None or batch == given:
+        if batch is None or batch >= given:
             return
         text = str(error)
         place = text.find("\n  try ") if "\n  try " in text else len(text)

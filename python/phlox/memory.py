@@ -39,12 +39,12 @@ def plan(function: Any, *args: Any, **kwargs: Any) -> MemoryPlan:
     return _phlox._memory_plan(captured.optimize(None), tensors)
 
 
-def largest_batch(function: Any, *args: Any, limit: int | str | None = None, **kwargs: Any) -> int | None:
-    """The largest batch, up to that of these arguments, for which a call fits into `limit` bytes, or "2GB", without running it.
+def largest_batch(function: Any, *args: Any, limit: float | str | None = None, **kwargs: Any) -> int | None:
+    """The largest batch for which a call fits into `limit` bytes, or "2GB", without running it.
 
-    A batch is the size of the first dimension of the first tensor, which others that begin with this size share. Without a
-    limit it is what that of `set_limit()`, or the memory of the machine, leaves beside the tensors that live now. None where
-    a batch of 1 does not fit.
+    A batch is the size of the first dimension of the first tensor, which others that begin with this size share; it may be
+    larger than that of these arguments. Without a limit it is what that of `set_limit()`, or the memory of the machine, leaves
+    beside the tensors that live now. None where a batch of 1 does not fit.
 
         >>> px.memory.largest_batch(step, images, labels, limit=2 << 30)
         192
@@ -52,6 +52,7 @@ def largest_batch(function: Any, *args: Any, limit: int | str | None = None, **k
     from . import _phlox
     from ._graph_tools import bytes_of, captured_for
 
-    limit = bytes_of(limit) if isinstance(limit, str) else limit
+    if limit is not None:
+        limit = bytes_of(limit) if isinstance(limit, str) else max(0, int(limit))
     capture, tensors = captured_for(function, args, kwargs)
     return _phlox._largest_batch(lambda given: capture(given).optimize(None), tensors, limit)

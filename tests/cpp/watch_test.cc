@@ -33,7 +33,8 @@ TEST(Watch, WhatCannotMakeANanIsNotLookedAt) {
 }
 
 TEST(Watch, EachKindOfNumberIsScanned) {
-  for (const DType dtype : {DType::float16, DType::bfloat16, DType::float32, DType::float64, DType::complex64}) {
+  for (const DType dtype :
+       {DType::float16, DType::bfloat16, DType::float32, DType::float64, DType::complex64}) {
     for (const std::int64_t count : {1, 3, 64, 200}) {
       const Tensor x = ones({count}, dtype);
       const auto scan = nonfinite_scan_on_cpu(dtype);

@@ -741,4 +741,4 @@ def test_captured_functions_of_objects_are_freed():
 def test_arguments_of_the_package_itself():
     with pytest.raises(TypeError, match="px.jit: a function or a module, not int"):
         px.jit(3)
-    assert px.memory.largest_batch(lambda x: x * 2, px.ones(64, 1000), limit="2GB") == 64
+    assert px.memory.largest_batch(lambda x: x * 2, px.ones(64, 1000), limit="2GB") >= 64

@@ -165,8 +165,21 @@ def test_the_largest_batch():
     batch = px.memory.largest_batch(step, x, y, limit=limit)
     assert 1000 <= batch < 1050
     assert px.memory.plan(step, x[:batch].clone(), y[:batch].clone()).peak <= limit
-    assert px.memory.largest_batch(step, x, y, limit=1 << 40) == 4096
     assert px.memory.largest_batch(step, x, y, limit=1 << 10) is None
+
+
+def test_the_largest_batch_may_be_larger_than_the_given_one():
+    step = step_of(mlp)
+    x, y = px.randn(1000, 256), px.randint(0, 10, (1000,))
+    limit = px.memory.plan(step, x, y).peak
+    batch = px.memory.largest_batch(step, x[:8].clone(), y[:8].clone(), limit=limit)
+    assert 1000 <= batch < 1050
+    assert px.memory.largest_batch(step, x, y, limit=float(limit)) == batch
+
+
+def test_a_function_for_one_batch_keeps_it():
+    fixed = px.memory.largest_batch(lambda x: x.reshape(4, 25) + 1, px.ones(10, 10), limit="1GB")
+    assert fixed == 10
 
 
 def test_out_of_memory_names_the_largest_batch():
@@ -209,6 +222,10 @@ def test_the_command(tmp_path):
     assert done.stdout.startswith("peak ") and "program.py:5" in done.stdout, done
     batch = int(done.stdout.splitlines()[-1].removeprefix("largest batch in 4MB: "))
     assert 300 < batch < 600
+    for command in (("plan",), ("graph", "print"), ("graph", "diff"), ("graph", "bisect")):
+        assert "--args" in phlox(*command, "--help").stdout
+    assert "--limit" in phlox("plan", "--help").stdout
+    assert "is for functions" in phlox("plan", "f.graph", "--limit", "2GB").stderr
     (tmp_path / "f.graph").write_text(phlox("graph", "print", "program:f", "--args", "f32[1000,1000]").stdout)
     assert phlox("plan", "f.graph").stdout.startswith("peak ")
     assert "is no size" in phlox("plan", "program:f", "--args", "f32[2]", "--limit", "much").stderr

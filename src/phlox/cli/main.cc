@@ -15,6 +15,17 @@
 
 namespace {
 
+// `--args` and the like, which the Python package takes out of the words where a function is named.
+void add_option_of_functions(CLI::App& command, const char* name, const char* about) {
+  command.add_option_function<std::string>(
+      name,
+      [name](const std::string&) {
+        throw CLI::ValidationError(name, "is for functions of Python programs, module:function");
+      },
+      about);
+}
+constexpr const char* about_args = "what module:function is called with, such as \"f32[32,64], i64[32]\"";
+
 // Adds `phlox graph ...`. Differences end with 1, as `diff` does.
 void add_graph_commands(CLI::App& app, std::string& page, int& status) {
   // The options live as long as the program.
@@ -34,6 +45,7 @@ void add_graph_commands(CLI::App& app, std::string& page, int& status) {
 
   CLI::App* print = graph->add_subcommand("print", "the text of a graph, or its picture");
   print->add_option("graph", o.file, about_files)->required();
+  add_option_of_functions(*print, "--args", about_args);
   print->add_flag("--locations", o.locations, "where in the program each line comes from");
   CLI::Option* dot = print->add_flag("--dot", o.dot, "a picture in the language of Graphviz");
   CLI::Option* passes =
@@ -55,6 +67,7 @@ void add_graph_commands(CLI::App& app, std::string& page, int& status) {
   CLI::App* diff = graph->add_subcommand("diff", "what differs in two graphs, whatever their numbers");
   diff->add_option("first", o.file, about_files)->required();
   diff->add_option("second", o.other, about_files)->required();
+  add_option_of_functions(*diff, "--args", about_args);
   diff->callback([&page, &status] {
     page = phlox::graph::diff(*phlox::cli::load_graph(o.file).graph, *phlox::cli::load_graph(o.other).graph);
     status = page.starts_with("the graphs are equal") ? 0 : 1;
@@ -65,6 +78,7 @@ void add_graph_commands(CLI::App& app, std::string& page, int& status) {
       "the first pass or node where results differ: run as a plan, after passes, or in another graph");
   bisect->add_option("first", o.file, about_files)->required();
   bisect->add_option("second", o.other, "another graph with the same inputs");
+  add_option_of_functions(*bisect, "--args", about_args);
   bisect->add_option("--inputs", o.inputs, "safetensors with the inputs by name; otherwise random numbers");
   bisect->add_option("--seed", o.seed, "of the random numbers");
   bisect->add_option("--tolerance", o.tolerance, "errors up to this are none; 0 compares bits");
@@ -88,6 +102,9 @@ void add_plan_command(CLI::App& app, std::string& page) {
   CLI::App* plan = app.add_subcommand("plan", "the memory that a graph takes, before it runs");
   plan->add_option("graph", file, "a file with the text of a graph; or module:function of a Python program")
       ->required();
+  add_option_of_functions(*plan, "--args", about_args);
+  add_option_of_functions(*plan, "--limit",
+                          "adds the largest batch of module:function that fits, into \"2GB\"");
   plan->callback([&page] {
     const phlox::cli::GraphFile loaded = phlox::cli::load_graph(file);
     page = to_string(

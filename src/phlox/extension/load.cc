@@ -114,7 +114,8 @@ int add_kernel(const phlox_kernel* given) {
       fail<ValueError>(ErrorCode::invalid_value, "{}: a kernel has inputs, results, `types` and `run`",
                        given->name)
           .raise();
-    note(add_kernel_operation(kernel_of(*given), given->signature, given->doc, given->results, given->inputs));
+    note(
+        add_kernel_operation(kernel_of(*given), given->signature, given->doc, given->results, given->inputs));
   });
 }
 

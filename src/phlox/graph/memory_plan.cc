@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <exception>
 
 #include "phlox/core/allocator.h"
 #include "phlox/core/charged_bytes.h"
@@ -34,6 +35,7 @@ std::string to_string(const MemoryPlan& plan) {
 
 std::optional<std::int64_t> largest_batch(const std::function<Captured(const TensorList&)>& capture,
                                           const TensorList& arguments, std::optional<std::size_t> limit) {
+  constexpr std::int64_t largest_asked = 1 << 30;
   if (arguments.empty() || arguments[0].rank() == 0) return std::nullopt;
   const std::int64_t given = arguments[0].size(0);
   const auto needed = [&](std::int64_t batch) {
@@ -46,15 +48,26 @@ std::optional<std::int64_t> largest_batch(const std::function<Captured(const Ten
     }
     return capture(examples).memory_plan(examples);
   };
-  // What is needed grows with the batch, nearly in proportion: between a batch that fits and one that does not, the next to
-  // look at lies where the line through both crosses the limit.
   const MemoryPlan first = needed(given);
   const auto living = static_cast<std::size_t>(memory_statistics().allocated_bytes);
   const std::size_t others = living - std::min(living, first.inputs + first.constants);
   const std::size_t most = limit.value_or(memory_limit() - std::min(memory_limit(), others));
   std::int64_t fits = 0, beyond = given;
   std::size_t at_fits = 0, at_beyond = first.peak();
-  if (at_beyond <= most) return given;
+  // From the given batch upwards, to one that does not fit. A function that does not take another batch keeps its own.
+  while (at_beyond <= most) {
+    fits = beyond, at_fits = at_beyond;
+    if (fits > largest_asked / 2) return fits;
+    beyond = 2 * fits;
+    try {
+      at_beyond = needed(beyond).peak();
+    } catch (const std::exception&) {
+      return fits;
+    }
+    if (at_beyond <= at_fits) return fits;
+  }
+  // What is needed grows with the batch, nearly in proportion: between a batch that fits and one that does not, the next to
+  // look at lies where the line through both crosses the limit.
   for (int turn = 0; beyond - fits > 1 && turn < 24; ++turn) {
     const double share = turn % 3 == 2 || at_beyond <= at_fits
                              ? 0.5

@@ -37,10 +37,11 @@ struct MemoryPlan {
 std::string to_string(const MemoryPlan& plan);
 
 struct Captured;
-// The largest batch, up to that of the arguments, for which the memory of a call stays within `limit` bytes, or within what
-// the limit of memory leaves beside the tensors that live now. A batch is the size of the first dimension of the first
-// argument, which others that begin with this size share. `capture` gives the function captured for arguments without data.
-// Nothing where a batch of 1 does not fit, or the first argument has no dimensions.
+// The largest batch for which the memory of a call stays within `limit` bytes, or within what the limit of memory leaves
+// beside the tensors that live now. A batch is the size of the first dimension of the first argument, which others that begin
+// with this size share. `capture` gives the function captured for arguments without data; where it throws for a larger batch
+// than that of the arguments, these are the largest. Nothing where a batch of 1 does not fit, or the first argument has no
+// dimensions.
 std::optional<std::int64_t> largest_batch(const std::function<Captured(const TensorList&)>& capture,
                                           const TensorList& arguments, std::optional<std::size_t> limit = {});
 

@@ -61,4 +61,4 @@ bool has_nonfinite(const TensorImpl& tensor) {
 namespace phlox {
 bool (*const has_nonfinite_on_cpu)(const TensorImpl& tensor) = cpu::has_nonfinite;
 NonfiniteScan (*const nonfinite_scan_on_cpu)(DType dtype) = cpu::scan_of;
-}
+}  // namespace phlox

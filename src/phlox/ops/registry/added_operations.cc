@@ -263,16 +263,13 @@ void check_parameters_of_kernel(const Added& operation, std::optional<int> input
   if (numbers == kinds.begin() || !std::all_of(numbers, kinds.end(), is_number))
     refuse(operation.name_text, "a kernel takes tensors first, then numbers", signature_hint);
   if (const auto tensors = numbers - kinds.begin(); inputs && tensors != *inputs)
-    refuse(operation.name_text,
-           fmt::format("its signature has {} tensors, its kernel {}", tensors, *inputs),
+    refuse(operation.name_text, fmt::format("its signature has {} tensors, its kernel {}", tensors, *inputs),
            "declare the tensors that the kernel takes");
 }
 
 }  // namespace
 
-const Operation& add_operation(NewOperation operation) {
-  return put_added(make_added(std::move(operation)));
-}
+const Operation& add_operation(NewOperation operation) { return put_added(make_added(std::move(operation))); }
 
 const Operation& add_kernel_operation(CustomKernel kernel, const std::string& signature,
                                       const std::string& doc, int results, std::optional<int> inputs) {
