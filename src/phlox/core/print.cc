@@ -192,14 +192,16 @@ void set_print_options(const PrintOptions& options) {
 
 std::string to_string(const Tensor& tensor, const PrintOptions& options) {
   if (!tensor.defined()) return "tensor(undefined)";
-  if (!is_computable(tensor.dtype()) || tensor.device().type != DeviceType::cpu)
+  const bool few_bits = tensor.dtype() >= DType::float8_e4m3fn && tensor.dtype() <= DType::uint2;
+  if (!(is_computable(tensor.dtype()) || few_bits) || tensor.device().type != DeviceType::cpu)
     return fmt::format("tensor({})", describe(tensor));
   std::string text = "tensor(";
   if (tensor.numel() == 0) {
     text += "[]";
     if (tensor.rank() != 1) text += fmt::format(", shape=({})", to_string(tensor.shape()));
   } else {
-    text += Printer(tensor, options).body(text.size());
+    const DType shown = tensor.dtype() >= DType::int4 ? DType::int64 : DType::float32;
+    text += Printer(few_bits ? tensor.to(shown) : tensor, options).body(text.size());
   }
   if (!is_implied(tensor.dtype()) || (tensor.numel() == 0 && tensor.dtype() != default_dtype()))
     text += fmt::format(", dtype={}", info(tensor.dtype()).name);

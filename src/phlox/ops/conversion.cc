@@ -1,5 +1,6 @@
 // Other dtypes, as values and as bits.
 #include "phlox/ops/functions.h"
+#include "phlox/ops/primitives/convert.h"
 #include "phlox/ops/registry/operation.h"
 #include "phlox/ops/view.h"
 
@@ -20,7 +21,8 @@ PHLOX_OPERATION(
     .family = Family::view, .method = false, .example = "px.tensor([1.0, -1.0]).view(px.int32)",
     .differentiable = false, .complex = true, .overload_of = "view") {
   const std::int64_t from = info(input.dtype()).bits / 8, to = info(dtype).bits / 8;
-  if (!is_computable(dtype) || !is_computable(input.dtype()))
+  const auto has_bytes = [](DType d) { return is_castable(d) && info(d).bits >= 8; };
+  if (!has_bytes(dtype) || !has_bytes(input.dtype()))
     fail<DTypeError>(ErrorCode::wrong_dtype, "view: the bits of {} cannot be read as {}",
                      info(input.dtype()).name, info(dtype).name)
         .detail("input", describe(input))

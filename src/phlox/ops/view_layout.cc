@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "phlox/ops/primitives/convert.h"
+
 namespace phlox {
 namespace {
 
@@ -251,8 +253,8 @@ void check_view_of(const PrimitiveCall& call, const Tensor& input, const ViewAtt
       call.require(rank > 0 && input.size(-1) == 2, "the last dimension does not hold pairs");
       return;
     case ViewKind::bits: {
-      call.require(is_computable(v.from) && is_computable(v.to) && input.dtype() == v.from,
-                   "the dtypes do not fit");
+      const auto has_bytes = [](DType dtype) { return is_castable(dtype) && info(dtype).bits >= 8; };
+      call.require(has_bytes(v.from) && has_bytes(v.to) && input.dtype() == v.from, "the dtypes do not fit");
       const int had = info(v.from).bits, has = info(v.to).bits;
       call.require(had == has || (rank > 0 && (has < had || input.size(-1) % (has / had) == 0)),
                    "the last dimension does not fill elements of {} bits", has);

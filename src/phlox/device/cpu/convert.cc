@@ -7,6 +7,7 @@
 
 #include "phlox/core/parallel.h"
 #include "phlox/device/cpu/device.h"
+#include "phlox/device/cpu/few_bits.h"
 #include "phlox/device/cpu/processor.h"
 
 namespace phlox::cpu {
@@ -214,8 +215,9 @@ DType storage_dtype(DType dtype) {
 
 ConvertRun convert_run(DType from, DType to) {
   if (from == to) from = to = storage_dtype(from);
-  require_computable(from, "to");
-  require_computable(to, "to");
+  if (!has_few_bits(from)) require_computable(from, "to");
+  if (!has_few_bits(to)) require_computable(to, "to");
+  if (has_few_bits(from) || has_few_bits(to)) return few_bits_run(kernels(), from, to);
   return kernels().runs[static_cast<int>(from)][static_cast<int>(to)];
 }
 
@@ -261,20 +263,29 @@ void convert(const TensorImpl& source, TensorImpl& target) {
       64);
 }
 
+// One element of the dtype.
+void store(const Scalar& value, DType dtype, void* target) {
+  if (!has_few_bits(dtype)) return value.store(dtype, target);
+  const DType wide = value.kind() <= Scalar::Kind::integer ? DType::int64 : DType::float64;
+  alignas(8) char stage[8];
+  value.store(wide, stage);
+  convert_run(wide, dtype)(stage, 8, target, 1, 1);
+}
+
 void fill(TensorImpl& target, const Scalar& value) {
   const std::int64_t count = target.count;
   if (count == 0) return;
-  require_computable(target.dtype, "fill");
+  if (!has_few_bits(target.dtype)) require_computable(target.dtype, "fill");
   const std::int64_t bytes = element_size(target.dtype);
   if (target.contiguous && count * bytes <= stage_bytes) {
     auto* out = static_cast<char*>(target.address());
-    value.store(target.dtype, out);
+    store(value, target.dtype, out);
     for (std::int64_t done = 1; done < count; done *= 2)
       std::memcpy(out + done * bytes, out, static_cast<std::size_t>(std::min(done, count - done) * bytes));
     return;
   }
   alignas(64) char pattern[stage_bytes];
-  value.store(target.dtype, pattern);
+  store(value, target.dtype, pattern);
   const ConvertRun run = convert_run(target.dtype, target.dtype);
   // A page of the value, so that the rest is copying.
   const std::int64_t repeats = std::min(stage_bytes / bytes, count);

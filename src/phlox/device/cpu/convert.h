@@ -7,7 +7,7 @@
 
 namespace phlox::cpu {
 
-// The loop that casts `from` to `to`, both computable. Floats become integers by truncation, saturating, NaN
+// The loop that casts `from` to `to`, which are computable or of few bits (few_bits.h). Floats become integers by truncation, saturating, NaN
 // as 0; anything but zero is true; complex numbers lose their imaginary part; halves are rounded once, ties
 // to even.
 ConvertRun convert_run(DType from, DType to);

@@ -20,10 +20,9 @@ PHLOX_PRIMITIVE(convert, 2, evaluate_convert, ConvertAttributes);
 void check_convert(const PrimitiveCall& call) {
   call.takes(1);
   const auto& a = call.attributes<ConvertAttributes>();
-  if (a.dtype != call.tensor(0).dtype()) {
-    call.require_computable(a.dtype);
-    call.require_computable(call.tensor(0).dtype());
-  }
+  if (a.dtype == call.tensor(0).dtype()) return;
+  for (const DType dtype : {a.dtype, call.tensor(0).dtype()})
+    if (!is_castable(dtype)) call.require_computable(dtype);
 }
 PHLOX_PRIMITIVE_RULE(convert, check_convert);
 

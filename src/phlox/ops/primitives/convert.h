@@ -23,6 +23,11 @@ struct ConvertAttributes {
   }
 };
 
+// Whether there are casts to and from the dtype: also where nothing else can be computed with it.
+constexpr bool is_castable(DType dtype) {
+  return is_computable(dtype) || (dtype >= DType::float8_e4m3fn && dtype <= DType::uint2);
+}
+
 // A copy, even when nothing changes. `channels_last` needs four or five dimensions.
 Tensor apply_convert(const Tensor& input, DType dtype, MemoryOrder order = MemoryOrder::keep);
 // Uninitialised memory in the given order; `like` is asked for MemoryOrder::keep.
