@@ -227,7 +227,18 @@ void add_ragged(PyObject* module) {
       .def("__len__", &RaggedTensor::size)
       .def(
           "__getitem__", [](const RaggedTensor& r, std::int64_t i) { return r.row(i); }, nb::is_operator())
-      .def("__getitem__", rows_between, nb::is_operator())
+      .def(
+          "__getitem__",
+          [](const RaggedTensor& r, nb::handle index) -> nb::object {
+            if (PySlice_Check(index.ptr())) return nb::cast(rows_between(r, nb::borrow<nb::slice>(index)));
+            std::int64_t position = 0;
+            if (!integer_from_python(index.ptr(), position))
+              fail<TypeError>(ErrorCode::wrong_argument_type, "index: takes a row or a slice of rows, not {}",
+                              Py_TYPE(index.ptr())->tp_name)
+                  .raise();
+            return nb::cast(r.row(position));
+          },
+          nb::sig("def __getitem__(self, index: Any) -> Any"))
       .def("__repr__", &RaggedTensor::to_string)
       .def("_parts", [](const RaggedTensor& r) { return nb::make_tuple(r.values(), r.offsets()); })
       .def_static(
