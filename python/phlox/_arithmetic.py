@@ -25,7 +25,7 @@ def fill(input: Tensor, value: Tensor | Number) -> Tensor:
         px.fill(px.zeros(2), 7)  # tensor([7., 7.])
     """
     if not isinstance(value, Tensor):
-        return _phlox.full_like(input, value)
+        return input.clone().fill_(value)
     if value.numel() != 1:
         fail(
             "ShapeError",
@@ -34,7 +34,7 @@ def fill(input: Tensor, value: Tensor | Number) -> Tensor:
             "copy_() writes a whole tensor",
             value=value,
         )
-    return value.reshape(()).to(input.dtype).expand(input.shape).clone()
+    return input.clone().fill_(value.reshape(()).to(input.dtype))
 
 
 def scalar_tensor(

@@ -152,6 +152,14 @@ class _Methods(Tensor):
         """The tensor in the dtype and on the device of another."""
         return self.to(other)
 
+    def polygamma(self, n):
+        """Derivative number `n` of digamma."""
+        return _phlox.polygamma(n, self)
+
+    def polygamma_(self, n):
+        """polygamma() in place."""
+        return self.digamma_() if n == 0 else self.polygamma_of_order_(n)
+
     def is_nonzero(self):
         """Whether the only element is not zero."""
         return bool(self)

@@ -135,7 +135,9 @@ def pointwise_samples(operation):
                 low = traits["sample_low"] if first else traits["other_low"]
                 high = traits["sample_high"] if first else traits["other_high"]
                 sampler = Sampler(text + name, low, high)
-                args.append(sampler.B(*chosen[operand]) if mask else sampler.A(*chosen[operand]))
+                underived = traits["underived"] >> operand & 1
+                sample = sampler.B if mask else sampler.C if underived else sampler.A
+                args.append(sample(*chosen[operand]))
                 args[-1].natural = not first
                 operand += 1
             elif required:

@@ -76,6 +76,7 @@ const char* accepted_types(const Operation& operation) {
     case PointwiseTypes::numeric: return "floating and integers";
     case PointwiseTypes::any: return "floating, integers and bool";
     case PointwiseTypes::integral: return "integers and bool";
+    case PointwiseTypes::counting: return "floating and integers; bool is taken as int64";
   }
   return "";
 }

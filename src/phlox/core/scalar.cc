@@ -53,6 +53,11 @@ DType Scalar::promote_with(DType dtype) const {
 }
 
 void Scalar::check_fits(DType dtype) const {
+  if (imaginary_ != 0 && !is_complex(dtype))
+    fail<DTypeError>(ErrorCode::wrong_dtype, "the number {}{:+}j does not fit {}", real_, imaginary_,
+                     info(dtype).name)
+        .hint("give a complex dtype, or the real part")
+        .raise();
   if (kind_ != Kind::integer || !is_integer(dtype) || fits(dtype, integer_, large_unsigned_)) return;
   std::string text =
       large_unsigned_ ? std::to_string(static_cast<std::uint64_t>(integer_)) : std::to_string(integer_);

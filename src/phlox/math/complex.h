@@ -67,6 +67,16 @@ inline Complex tanh(Complex z) {
   return std::isinf(z.real) && std::isfinite(z.imag) ? Complex(y.real, std::copysign(0.0, z.imag)) : y;
 }
 
+// With the digits of the real part.
+inline Complex sinpi(Complex z) {
+  const double pi = 3.14159265358979323846, turn = pi * std::remainder(z.real, 2.0), height = pi * z.imag;
+  return {std::sin(turn) * std::cosh(height), std::cos(turn) * std::sinh(height)};
+}
+inline Complex cospi(Complex z) {
+  const double pi = 3.14159265358979323846, turn = pi * std::remainder(z.real, 2.0), height = pi * z.imag;
+  return {std::cos(turn) * std::cosh(height), -std::sin(turn) * std::sinh(height)};
+}
+
 inline Complex rsqrt(Complex z) { return 1.0 / sqrt(z); }
 inline Complex exp2(Complex z) {
   const double ln2 = 0.69314718055994530942;

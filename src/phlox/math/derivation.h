@@ -198,6 +198,11 @@ consteval GradientProgram derive_gradient() {
     if constexpr (requires { result.mask; }) {
       return {};
     } else {
+      GradientProgram gradient;
+      if (arena.unknown_derivative) {
+        gradient.form = GradientForm::unknown;
+        return gradient;
+      }
       int value = result.value.in(&arena);
       return detail::extract(arena, result.tangent, value, B::tensors, B::masks);
     }

@@ -24,6 +24,7 @@ struct ExpressionArena {
   int capacity;
   int count = 0;
   bool simplify = false;
+  bool unknown_derivative = false;  // a derivative was asked for that nobody has written
 
   constexpr ExpressionArena(ExpressionNode* storage, int room) : nodes(storage), capacity(room) {}
 
@@ -94,6 +95,11 @@ constexpr Expression node2(Opcode opcode, Expression a, Expression b) {
   int i = a.in(arena), j = b.in(arena);
   return {arena, arena->intern(opcode, 0, i, j)};
 }
+constexpr Expression node3(Opcode opcode, Expression a, Expression b, Expression c) {
+  ExpressionArena* arena = a.arena ? a.arena : arena_of(b, c);
+  int i = a.in(arena), j = b.in(arena), k = c.in(arena);
+  return {arena, arena->intern(opcode, 0, i, j, k)};
+}
 }  // namespace detail
 
 constexpr Expression operator-(Expression a) {
@@ -145,10 +151,16 @@ constexpr Expression operator/(Expression a, Expression b) {
   constexpr Expression name(Expression a) { return detail::node1(Opcode::name, a); }
 #define PHLOX_PLAIN_BINARY(name, cost) \
   constexpr Expression name(Expression a, Expression b) { return detail::node2(Opcode::name, a, b); }
+#define PHLOX_PLAIN_TERNARY(name, cost)                                 \
+  constexpr Expression name(Expression a, Expression b, Expression c) { \
+    return detail::node3(Opcode::name, a, b, c);                        \
+  }
 PHLOX_UNARY_FUNCTIONS(PHLOX_PLAIN_UNARY)
 PHLOX_BINARY_FUNCTIONS(PHLOX_PLAIN_BINARY)
+PHLOX_TERNARY_FUNCTIONS(PHLOX_PLAIN_TERNARY)
 #undef PHLOX_PLAIN_UNARY
 #undef PHLOX_PLAIN_BINARY
+#undef PHLOX_PLAIN_TERNARY
 
 constexpr ExpressionMask operator<(Expression a, Expression b) { return {detail::node2(Opcode::lt, a, b)}; }
 constexpr ExpressionMask operator<=(Expression a, Expression b) { return {detail::node2(Opcode::le, a, b)}; }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "phlox/math/domain.h"
+#include "phlox/math/elementwise.h"
 
 namespace phlox::math {
 inline namespace PHLOX_ISA {
@@ -35,6 +36,25 @@ PHLOX_INLINE D pow(D x, D exponent) {
   } else {
     return result;
   }
+}
+
+// The greatest common divisor, not negative; gcd(x, 0) == |x|.
+template <LoweredInteger D>
+PHLOX_INLINE D gcd(D x, D y) {
+  using E = typename D::Element;
+  using U = typename IntegerOfSize<sizeof(E)>::Unsigned;
+  return by_element(
+      [](E s, E t) {
+        U a = s < 0 ? static_cast<U>(U(0) - static_cast<U>(s)) : static_cast<U>(s);
+        U b = t < 0 ? static_cast<U>(U(0) - static_cast<U>(t)) : static_cast<U>(t);
+        while (b != 0) {
+          const U rest = static_cast<U>(a % b);
+          a = b;
+          b = rest;
+        }
+        return static_cast<E>(a);
+      },
+      x, y);
 }
 
 }  // namespace PHLOX_ISA

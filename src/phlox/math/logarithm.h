@@ -131,6 +131,24 @@ PHLOX_INLINE D log1p(D x) {
   return log1p_extended(x, D(0.0));
 }
 
+// log(x / (1 - x)), from the nearer end, whose digits are all there; NaN outside of [0, 1].
+template <LoweredFloat D>
+PHLOX_INLINE D logit(D x) {
+  if constexpr (is_f32<D>) {
+    return in_double([](auto v) __attribute__((always_inline)) { return logit(v); }, x);
+  } else {
+    const D near = select(x < 0.5, x, 1.0 - x);
+    const auto small = near < 0.25;
+    // near / (1 - near) = u + lost, which is close to 1 where near is not small.
+    const D from_one = (2.0 * near - 1.0) / (1.0 - near);
+    const D u = select(small, near / (1.0 - near), 1.0 + from_one);
+    const D lost = select(small, D(0.0), from_one - (u - 1.0));
+    const auto parts = logarithm_parts(u);
+    const D result = log_edges(u, log_of_parts(parts.k, parts.f, lost / u));
+    return select(x < 0.5, result, 0.0 - result);
+  }
+}
+
 // log(1 + e^x) without overflow: softplus.
 template <LoweredFloat D>
 PHLOX_INLINE D log1pexp(D x) {

@@ -198,6 +198,26 @@ PHLOX_INLINE D floor_divide(A dividend, B divisor) {
   }
 }
 
+// x = mantissa 2^exponent with 1/2 <= |mantissa| < 1; zeros, infinities and NaN are their own mantissa, exponent 0.
+template <LoweredFloat D>
+PHLOX_INLINE D frexp_mantissa(D x) {
+  using Bits = typename D::Bits;
+  using F = Format<D>;
+  const D scaled = select(abs(x) < F::smallest_normal, x * (is_f32<D> ? 0x1p24 : 0x1p54), x);
+  const Bits fraction = bits(scaled) & ((Bits(1) << F::mantissa_bits) - 1);
+  const D mantissa = D::from_bits((bits(scaled) & F::sign_mask) | bits(D(0.5)) | fraction);
+  return select((x == 0.0) | !isfinite(x), x, mantissa);
+}
+template <LoweredFloat D>
+PHLOX_INLINE D frexp_exponent(D x) {
+  using F = Format<D>;
+  const auto tiny = abs(x) < F::smallest_normal;
+  const D scaled = abs(select(tiny, x * (is_f32<D> ? 0x1p24 : 0x1p54), x));
+  const D exponent = small_to_float<D>((bits(scaled) >> F::mantissa_bits) - (F::exponent_bias - 1));
+  const D result = exponent - select(tiny, D(is_f32<D> ? 24.0 : 54.0), D(0.0));
+  return select((x == 0.0) | !isfinite(x), D(0.0), result);
+}
+
 // The neighbour of x in the direction of y.
 template <class A, class B, LoweredFloat D = Common<A, B>>
 PHLOX_INLINE D nextafter(A from, B to) {

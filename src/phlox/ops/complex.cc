@@ -149,6 +149,16 @@ PHLOX_OPERATION(Tensor, isreal, (const Tensor& input), .doc = "Whether the imagi
 Tensor complex_abs(const Tensor& input) { return hypot(part(input, 0), part(input, 1)); }
 Tensor complex_softsign(const Tensor& input) { return div(input, add(complex_abs(input), 1.0)); }
 
+// log(exp(a) + exp(b)) without overflow.
+Tensor complex_logaddexp(const Tensor& a, const Tensor& b) {
+  const Tensor first = ge(real(a.detach()), real(b.detach()));
+  const Tensor large = where(first, a, b), small = where(first, b, a);
+  // Two infinities of one sign would differ by NaN.
+  const Tensor same = logical_and(eq(small, large), logical_not(isfinite(real(large.detach()))));
+  const Tensor apart = where(same, 0, sub(small, large));
+  return add(large, phlox::log(add(exp(apart), 1)));
+}
+
 Tensor complex_isinf(const Tensor& input) { return any(isinf(view_as_real(input)), -1); }
 Tensor complex_isfinite(const Tensor& input) { return all(isfinite(view_as_real(input)), -1); }
 

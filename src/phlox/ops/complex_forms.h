@@ -9,5 +9,6 @@ Tensor complex_abs(const Tensor& input);       // the length, of the real dtype
 Tensor complex_isinf(const Tensor& input);     // a part is infinite
 Tensor complex_isfinite(const Tensor& input);  // both parts are finite
 Tensor complex_softsign(const Tensor& input);  // input / (1 + its length)
+Tensor complex_logaddexp(const Tensor& input, const Tensor& other);
 
 }  // namespace phlox

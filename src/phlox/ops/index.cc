@@ -345,6 +345,12 @@ PHLOX_OPERATION(Tensor, masked_fill, (const Tensor& input, const Tensor& mask, c
   if (!value.is_tensor() && value.scalar().promote_with(input.dtype()) == input.dtype())
     return where(mask, value, input);
   const Tensor tensor = as_tensor(value, input);
+  if (tensor.rank() > 0)
+    fail<ShapeError>(ErrorCode::wrong_rank, "masked_fill: the value has {} dimensions; it must be one number",
+                     tensor.rank())
+        .detail("value", describe(tensor))
+        .hint("px.where(mask, value, input) takes values that broadcast")
+        .raise();
   check_kind_kept(tensor.dtype(), input, "masked_fill");
   return where(mask, tensor.to(input.dtype()), input);
 }

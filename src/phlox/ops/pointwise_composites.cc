@@ -1,8 +1,22 @@
 // Operations that choose among pointwise ones by their arguments.
+#include <limits>
+
 #include "phlox/ops/functions.h"
 #include "phlox/ops/registry/operation.h"
 
 namespace phlox {
+namespace {
+
+double largest_number(DType dtype) {
+  switch (dtype) {
+    case DType::float16: return 65504;
+    case DType::bfloat16: return 0x1.fep127;
+    case DType::float32: return std::numeric_limits<float>::max();
+    default: return std::numeric_limits<double>::max();
+  }
+}
+
+}  // namespace
 
 PHLOX_OPERATION(
     Tensor, clamp, (const Tensor& input, const OptionalOperand& min = {}, const OptionalOperand& max = {}),
@@ -16,6 +30,21 @@ PHLOX_OPERATION(
       .detail("input", describe(input))
       .hint("<input>.clamp(min=0)")
       .raise();
+}
+
+PHLOX_OPERATION(
+    Tensor, nan_to_num,
+    (const Tensor& input, OptionalDouble nan = {}, OptionalDouble posinf = {}, OptionalDouble neginf = {}),
+    .doc =
+        "Replaces NaN by `nan`, or 0, and the infinities by `posinf` and `neginf`, or the largest and the least "
+        "number of the dtype. Of complex numbers both parts; integers and bool stay.",
+    .samples = "nan_to_num(A(3, 4)); nan_to_num(A(3, 4), nan=1.5, posinf=2.0, neginf=-2.0); nan_to_num(Z(3))",
+    .reference = "np.nan_to_num(input, nan=0.0 if nan is None else nan, posinf=posinf, neginf=neginf)",
+    .in_place = true, .complex = true) {
+  if (is_complex(input.dtype())) return view_as_complex(nan_to_num(view_as_real(input), nan, posinf, neginf));
+  if (!is_floating(input.dtype())) return clone(input);
+  const double largest = largest_number(input.dtype());
+  return replace_nonfinite(input, nan.value_or(0), posinf.value_or(largest), neginf.value_or(-largest));
 }
 
 PHLOX_OPERATION(Tensor, glu, (const Tensor& input, std::int64_t dim = -1),

@@ -1,4 +1,5 @@
 // Running sums, products and extrema along a dimension.
+#include "phlox/ops/complex_forms.h"
 #include "phlox/ops/functions.h"
 #include "phlox/ops/registry/operation.h"
 #include "phlox/ops/primitives/order.h"
@@ -26,16 +27,6 @@ Tensor scan_by_doubling(Tensor x, std::int64_t dim, const Join& join) {
     x = cat({narrow(x, dim, 0, step), joined}, dim);
   }
   return x;
-}
-
-// log(exp(a) + exp(b)) of complex numbers, without overflow.
-Tensor complex_logaddexp(const Tensor& a, const Tensor& b) {
-  const Tensor first = ge(real(a.detach()), real(b.detach()));
-  const Tensor large = where(first, a, b), small = where(first, b, a);
-  // Two infinities of one sign would differ by NaN.
-  const Tensor same = logical_and(eq(small, large), logical_not(isfinite(real(large.detach()))));
-  const Tensor apart = where(same, 0, sub(small, large));
-  return add(large, phlox::log(add(exp(apart), 1)));
 }
 
 // Sums and products of integers and bool are int64.

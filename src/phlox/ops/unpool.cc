@@ -5,7 +5,7 @@
 #include "phlox/ops/functions.h"
 #include "phlox/ops/operators.h"
 #include "phlox/ops/registry/operation.h"
-#include "phlox/ops/window_arguments.h"
+#include "phlox/ops/signal/window_arguments.h"
 
 namespace phlox {
 namespace {

@@ -80,6 +80,7 @@ const char* types_text(PointwiseTypes types) {
     case PointwiseTypes::numeric: return "floating dtypes and integers";
     case PointwiseTypes::any: return "all dtypes";
     case PointwiseTypes::integral: return "integers and bool";
+    case PointwiseTypes::counting: return "floating dtypes and integers; bool becomes int64";
   }
   return "";
 }
@@ -186,7 +187,8 @@ nb::object attribute(PyObject* self, std::string_view name) {
     // What moves elements without looking at them takes all dtypes.
     const bool moves = o.traits.family == Family::view || o.traits.family == Family::join ||
                        o.traits.family == Family::index;
-    return nb::cast(p ? p->complex || p->complex_form : o.traits.complex || (moves && o.traits.integers));
+    return nb::cast(p ? p->complex || p->complex_form || p->complex_form_of_two
+                      : o.traits.complex || (moves && o.traits.integers));
   }
   if (name == "reads_values") return nb::cast(o.traits.reads_values);
   if (name == "tolerance") return nb::cast(p ? 1e-5 : o.traits.tolerance);
@@ -207,6 +209,10 @@ nb::object attribute(PyObject* self, std::string_view name) {
     d["gradient_tolerance"] = p->gradient_tolerance;
     d["derivative_orders"] = p->derivative_orders;
     d["operator"] = p->python_operator;
+    int underived = 0;  // inputs with respect to which no derivative is known
+    for (int k = 0; k < o.pointwise->tensors; ++k)
+      underived |= static_cast<int>(gradient_rule(*o.pointwise, k).form == math::GradientForm::unknown) << k;
+    d["underived"] = underived;
     d["masks"] = static_cast<int>(o.pointwise->masks);
     d["operands"] = static_cast<int>(o.pointwise->tensors);
     d["predicate"] = o.pointwise->predicate();

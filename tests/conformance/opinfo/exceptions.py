@@ -92,6 +92,18 @@ DIFFERENCES = [
         "the edges of bins, counts and ends are numbers, which may not differ between samples",
     ),
     (
+        r"complex",
+        r"errors",
+        r"Expected (both inputs to be|object of scalar type)",
+        "parts of two dtypes promote",
+    ),
+    (
+        r"special\.bessel_(j0|y1)",
+        r"forward",
+        r"float32 \d+: values differ by up to [1-4](\.\d)?e-07",
+        "PyTorch computes these in f32 and is off by that much, which docs/accuracy.md excludes here",
+    ),
+    (
         r"istft",
         r"gradient",
         r"complex128 [89]: values differ",

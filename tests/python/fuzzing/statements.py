@@ -35,7 +35,7 @@ def statement(weight):
 
 OPERATIONS = [o for o in px.operations() if not o.reads_values and o.result in ("tensor", "tensors", "tuple")]
 POINTWISE = [o for o in OPERATIONS if o.is_pointwise]
-IN_PLACE = [o for o in POINTWISE if hasattr(px.Tensor, o.__name__ + "_")]
+IN_PLACE = [o for o in POINTWISE if hasattr(px.Tensor, o.__name__ + "_") and not o.pointwise["underived"] & 1]
 SAMPLED = [o for o in OPERATIONS if o.samples and not o.is_pointwise]
 SAMPLES = {}
 
@@ -127,6 +127,8 @@ def pointwise(d):
             text = first if operand == 0 else d.operand(shape)
             if operation.pointwise["masks"] >> operand & 1:
                 text = f"({d.tensor()} > 0)" if d.chance(0.3) else f"(fit({d.real()}, {shape}) > 0)"
+            elif operation.pointwise["underived"] >> operand & 1 and text[0].isalpha():
+                text += ".detach()"
             arguments.append(text)
             operand += 1
         elif required:

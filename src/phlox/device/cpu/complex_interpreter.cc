@@ -90,6 +90,11 @@ void run_block(const ExpressionProgram& program, unsigned mask_inputs, const voi
         PHLOX_BINARY_FUNCTIONS(PHLOX_BINARY)
 #undef PHLOX_UNARY
 #undef PHLOX_BINARY
+// None of these has a complex meaning.
+#define PHLOX_TERNARY(f, cost) \
+  case Opcode::f: apply(node.opcode, 0, v, x, y); break;
+        PHLOX_TERNARY_FUNCTIONS(PHLOX_TERNARY)
+#undef PHLOX_TERNARY
     }
   }
 }

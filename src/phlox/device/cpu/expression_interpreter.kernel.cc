@@ -76,11 +76,14 @@ void run_block(const ExpressionProgram& program, unsigned mask_inputs, const voi
       case Opcode::bitwise_xor:
       case Opcode::bitwise_not:
       case Opcode::shift_left:
-      case Opcode::shift_right: break;
+      case Opcode::shift_right:
+      case Opcode::gcd: break;
 #define PHLOX_UNARY(f, cost) PHLOX_LOOP(f, v, f(x[j]))
 #define PHLOX_BINARY(f, cost) PHLOX_LOOP(f, v, f(x[j], y[j]))
+#define PHLOX_TERNARY(f, cost) PHLOX_LOOP(f, v, f(x[j], y[j], z[j]))
         PHLOX_UNARY_FLOAT_FUNCTIONS(PHLOX_UNARY)
         PHLOX_BINARY_FLOAT_FUNCTIONS(PHLOX_BINARY)
+        PHLOX_TERNARY_FUNCTIONS(PHLOX_TERNARY)
     }
   }
 }

@@ -12,6 +12,7 @@
 #include "phlox/math/functions.h"
 #include "phlox/math/integer.h"
 #include "phlox/ops/complex_forms.h"
+#include "phlox/ops/parameter_checks.h"
 #include "phlox/ops/registry/pointwise_traits.h"
 
 namespace phlox {
@@ -73,10 +74,16 @@ PHLOX_INLINE void evaluate_node(D* v, typename D::Mask* m, const D* inputs, cons
   else if constexpr (n.opcode == Opcode::name) { \
     v[i] = name(v[a], v[b]);                     \
   }
+#define PHLOX_CASE_TERNARY(name, cost)           \
+  else if constexpr (n.opcode == Opcode::name) { \
+    v[i] = name(v[a], v[b], v[c]);               \
+  }
   PHLOX_UNARY_FLOAT_FUNCTIONS(PHLOX_CASE_UNARY)
   PHLOX_BINARY_FLOAT_FUNCTIONS(PHLOX_CASE_BINARY)
+  PHLOX_TERNARY_FUNCTIONS(PHLOX_CASE_TERNARY)
 #undef PHLOX_CASE_UNARY
 #undef PHLOX_CASE_BINARY
+#undef PHLOX_CASE_TERNARY
 }
 
 template <const ExpressionProgram& program, class D, int... i>

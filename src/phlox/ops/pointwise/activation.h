@@ -169,6 +169,7 @@ PHLOX_POINTWISE(hardsigmoid, Hardsigmoid, (const Tensor& input))
 
 struct Hardtanh : Unary<2> {
   static constexpr PointwiseTraits traits{.doc = "The element, kept between `min_val` and `max_val`.",
+                                          .check = check_interval,
                                           .reference = "np.clip(input, min_val, max_val)"};
   PHLOX_INLINE static constexpr auto body(auto x, auto low, auto high) {
     return select(x <= low, low, select(x >= high, high, x));
@@ -188,6 +189,7 @@ PHLOX_POINTWISE(hardshrink, Hardshrink, (const Tensor& input, double lambd = 0.5
 struct Softshrink : Unary<1> {
   static constexpr PointwiseTraits traits{
       .doc = "Moved towards zero by `lambd`, 0 within.",
+      .check = check_not_negative,
       .reference =
           "np.where(input > lambd, input - lambd, np.where(input < -lambd, input + lambd, input * 0))"};
   PHLOX_INLINE static constexpr auto body(auto x, auto lambd) {

@@ -101,8 +101,8 @@ PHLOX_POINTWISE(abs, Abs, (const Tensor& input))
 
 struct Sign : Unary<> {
   static constexpr PointwiseTraits traits{.doc = "-1, 0 or 1 by the sign; NaN stays.",
-                                          .types = PointwiseTypes::numeric,
-                                          .reference = "np.sign(input)",
+                                          .types = PointwiseTypes::any,
+                                          .reference = "input if input.dtype == bool else np.sign(input)",
                                           .alias = "sgn"};
   PHLOX_INLINE static constexpr auto body(auto x) {
     return select(x > 0.0, decltype(x)(1.0), select(x < 0.0, decltype(x)(-1.0), x));
@@ -112,7 +112,7 @@ PHLOX_POINTWISE(sign, Sign, (const Tensor& input))
 
 struct Square : Unary<> {
   static constexpr PointwiseTraits traits{.doc = "The square.",
-                                          .types = PointwiseTypes::numeric,
+                                          .types = PointwiseTypes::counting,
                                           .complex = true,
                                           .reference = "np.square(input)"};
   PHLOX_INLINE static constexpr auto body(auto x) { return x * x; }
@@ -203,6 +203,7 @@ PHLOX_POINTWISE(clamp_range, ClampRange, (const Tensor& input, const Operand& mi
 
 struct Addcmul : Ternary<1> {
   static constexpr PointwiseTraits traits{.doc = "`input + value * tensor1 * tensor2`.",
+                                          .types = PointwiseTypes::numeric,
                                           .complex = true,
                                           .reference = "input + value * tensor1 * tensor2"};
   PHLOX_INLINE static constexpr auto body(auto x, auto y, auto z, auto value) { return x + y * z * value; }
@@ -261,17 +262,16 @@ struct Where : Selection<> {
 };
 PHLOX_POINTWISE(where, Where, (const Tensor& condition, const Operand& input, const Operand& other))
 
-struct NanToNum : Unary<3> {
+struct ReplaceNonfinite : Unary<3> {
   static constexpr PointwiseTraits traits{
-      .doc = "Replaces NaN and the infinities by numbers.",
+      .doc = "nan_to_num() of real numbers with all three numbers given.",
       .reference = "np.nan_to_num(input, nan=nan, posinf=posinf, neginf=neginf)"};
   PHLOX_INLINE static constexpr auto body(auto x, auto nan, auto posinf, auto neginf) {
     return select(x != x, nan,
                   select(x == __builtin_inf(), posinf, select(x == -__builtin_inf(), neginf, x)));
   }
 };
-PHLOX_POINTWISE(nan_to_num, NanToNum,
-                (const Tensor& input, double nan = 0, double posinf = 3.4028234663852886e38,
-                 double neginf = -3.4028234663852886e38))
+PHLOX_POINTWISE(replace_nonfinite, ReplaceNonfinite,
+                (const Tensor& input, double nan, double posinf, double neginf))
 
 PHLOX_END_POINTWISE

@@ -68,4 +68,24 @@ struct BitwiseInvert : Unary<> {
 };
 PHLOX_POINTWISE(bitwise_invert, BitwiseInvert, (const Tensor& input))
 
+struct Gcd : Binary<> {
+  static constexpr PointwiseTraits traits{
+      .doc = "The greatest common divisor, never negative; `gcd(x, 0)` is `abs(x)`.",
+      .types = PointwiseTypes::integral,
+      .differentiable = false,
+      .reference = "np.gcd(input * 1, other * 1)"};
+  PHLOX_INLINE static constexpr auto body(auto x, auto y) { return gcd(x, y); }
+};
+PHLOX_POINTWISE(gcd, Gcd, (const Operand& input, const Operand& other))
+
+struct Lcm : Binary<> {
+  static constexpr PointwiseTraits traits{
+      .doc = "The least common multiple, never negative; 0 where an element is 0.",
+      .types = PointwiseTypes::integral,
+      .differentiable = false,
+      .reference = "np.lcm(input * 1, other * 1)"};
+  PHLOX_INLINE static constexpr auto body(auto x, auto y) { return abs(x / gcd(x, y) * y); }
+};
+PHLOX_POINTWISE(lcm, Lcm, (const Operand& input, const Operand& other))
+
 PHLOX_END_POINTWISE

@@ -125,6 +125,7 @@ PHLOX_POINTWISE(signbit, Signbit, (const Tensor& input))
 struct Isclose : Binary<2> {
   static constexpr PointwiseTraits traits{.doc = "Whether within `atol + rtol * |other|`.",
                                           .complex = true,
+                                          .check = check_tolerances,
                                           .differentiable = false,
                                           .reference = "np.isclose(input, other, rtol=rtol, atol=atol)"};
   PHLOX_INLINE static constexpr auto body(auto x, auto y, auto rtol, auto atol) {

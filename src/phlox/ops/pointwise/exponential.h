@@ -122,7 +122,10 @@ struct Logaddexp : Binary<> {
   static constexpr PointwiseTraits traits{
       .doc = "The logarithm of the sum of exponentials, without overflow.",
       .tolerance_ulp = 4,
-      .reference = "np.logaddexp(input, other)"};
+      .complex_form_of_two = complex_logaddexp,
+      .reference =
+          "np.maximum(input, other) + np.log1p(np.exp(np.minimum(input, other) - np.maximum(input, other))) "
+          "if np.iscomplexobj(input) or np.iscomplexobj(other) else np.logaddexp(input, other)"};
   PHLOX_INLINE static constexpr auto body(auto x, auto y) {
     const auto larger = max(x, y);
     const auto smaller = min(x, y);
@@ -182,12 +185,12 @@ struct Sigmoid : Unary<> {
 PHLOX_POINTWISE(sigmoid, Sigmoid, (const Tensor& input))
 
 struct Logit : Unary<> {
-  static constexpr PointwiseTraits traits{.doc = "The inverse of sigmoid, `log(x / (1 - x))`.",
-                                          .sample_low = 0.05,
-                                          .sample_high = 0.95,
-                                          .tolerance_ulp = 16,
-                                          .reference = "scipy.special.logit(input)"};
-  PHLOX_INLINE static constexpr auto body(auto x) { return log(x / (1.0 - x)); }
+  static constexpr PointwiseTraits traits{
+      .doc = "The inverse of sigmoid, `log(x / (1 - x))`; NaN outside of [0, 1].",
+      .sample_low = 0.05,
+      .sample_high = 0.95,
+      .reference = "scipy.special.logit(input)"};
+  PHLOX_INLINE static constexpr auto body(auto x) { return logit(x); }
 };
 PHLOX_POINTWISE(logit, Logit, (const Tensor& input))
 

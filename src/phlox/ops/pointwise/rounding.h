@@ -42,6 +42,21 @@ struct Frac : Unary<> {
 };
 PHLOX_POINTWISE(frac, Frac, (const Tensor& input))
 
+struct FrexpMantissa : Unary<> {
+  static constexpr PointwiseTraits traits{.doc = "The first result of frexp().",
+                                          .reference = "np.frexp(input)[0]"};
+  PHLOX_INLINE static constexpr auto body(auto x) { return frexp_mantissa(x); }
+};
+PHLOX_POINTWISE(frexp_mantissa, FrexpMantissa, (const Tensor& input))
+
+struct FrexpExponent : Unary<> {
+  static constexpr PointwiseTraits traits{.doc = "The second result of frexp(), as a floating-point number.",
+                                          .differentiable = false,
+                                          .reference = "np.frexp(input)[1]"};
+  PHLOX_INLINE static constexpr auto body(auto x) { return frexp_exponent(x); }
+};
+PHLOX_POINTWISE(frexp_exponent, FrexpExponent, (const Tensor& input))
+
 struct Copysign : Binary<> {
   static constexpr PointwiseTraits traits{.doc = "The size of `input` with the sign of `other`.",
                                           .reference = "np.copysign(input, other)"};
@@ -51,7 +66,6 @@ PHLOX_POINTWISE(copysign, Copysign, (const Operand& input, const Operand& other)
 
 struct Nextafter : Binary<> {
   static constexpr PointwiseTraits traits{.doc = "The next number from `input` towards `other`.",
-                                          .differentiable = false,
                                           .reference = "np.nextafter(input, other)"};
   PHLOX_INLINE static constexpr auto body(auto x, auto y) { return nextafter(x, y); }
 };
@@ -59,14 +73,15 @@ PHLOX_POINTWISE(nextafter, Nextafter, (const Operand& input, const Operand& othe
 
 struct Ldexp : Binary<> {
   static constexpr PointwiseTraits traits{.doc = "`input` times 2 to the power of `other`.",
+                                          .complex = true,
                                           .reference = "input * np.exp2(other)"};
   PHLOX_INLINE static constexpr auto body(auto x, auto y) { return x * exp2(y); }
 };
 PHLOX_POINTWISE(ldexp, Ldexp, (const Operand& input, const Operand& other))
 
 struct Heaviside : Binary<> {
-  static constexpr PointwiseTraits traits{.doc = "0 where negative, 1 where positive, `other` where zero.",
-                                          .types = PointwiseTypes::numeric,
+  static constexpr PointwiseTraits traits{.doc = "0 where negative, 1 where positive, `values` where zero.",
+                                          .types = PointwiseTypes::any,
                                           .differentiable = false,
                                           .reference = "np.heaviside(input, values)"};
   PHLOX_INLINE static constexpr auto body(auto x, auto y) {

@@ -95,8 +95,9 @@ class PointwiseNode final : public GradientNode {
       const GradientRule& rule = gradient_rule(function_, k);
       if (rule.form == math::GradientForm::none) continue;
       if (rule.form == math::GradientForm::unknown)
-        fail<NotSupportedError>(ErrorCode::not_supported, "{}: a derivative of this order is not known",
-                                name())
+        fail<NotSupportedError>(ErrorCode::not_supported,
+                                "{}: no derivative of this order with respect to argument {} is known",
+                                name(), k)
             .raise();
       Tensor part = gradient;
       if (rule.form == math::GradientForm::computed) {
@@ -154,7 +155,10 @@ class PointwiseNode final : public GradientNode {
   error.hint(hint).raise();
 }
 
-DType promoted_dtype(const PointwiseFunction& function, std::span<const Operand> inputs) {
+bool is_whole(const KernelScalar& scalar) { return scalar.floating == static_cast<double>(scalar.integer); }
+
+DType promoted_dtype(const PointwiseFunction& function, std::span<const Operand> inputs,
+                     std::span<const KernelScalar> scalars) {
   bool any = false;
   DType dtype = DType::bool_;
   for (std::size_t i = 0; i < inputs.size(); ++i) {
@@ -181,8 +185,13 @@ DType promoted_dtype(const PointwiseFunction& function, std::span<const Operand>
       if (is_floating(dtype) || is_complex(dtype))
         throw_wrong_dtype(function, inputs, dtype, "integers and bool", "x.to(px.int64)");
       break;
+    case PointwiseTypes::counting:
+      if (dtype == DType::bool_) dtype = DType::int64;
+      break;
     case PointwiseTypes::any: break;
   }
+  // Parameters promote as numbers do: half of an integer is a float.
+  if (is_integer(dtype) && !std::all_of(scalars.begin(), scalars.end(), is_whole)) dtype = default_dtype();
   if (is_complex(dtype) && !function.traits->complex)
     throw_wrong_dtype(function, inputs, dtype, "real numbers", "px.view_as_real(x)");
   for (const Operand& input : inputs)
@@ -319,8 +328,8 @@ class DirectCall {
     const TensorImpl* first = like_->impl();
     if (pointwise_look && first->count > looked_at_block) return false;
     kernel_ = function.kernels[static_cast<int>(first->dtype)].load(std::memory_order_relaxed);
-    if (!kernel_ || thread_mode.abstract || interpreters() || first->count > small || !first->contiguous ||
-        first->device.type != DeviceType::cpu)
+    if (!kernel_ || (function.scalars > 0 && is_integer(first->dtype)) || thread_mode.abstract ||
+        interpreters() || first->count > small || !first->contiguous || first->device.type != DeviceType::cpu)
       return false;
     bool used = false;
     for (std::size_t i = 0; i < inputs.size(); ++i) {
@@ -376,10 +385,24 @@ class DirectCall {
   alignas(64) char repeated_[small_with_numbers * 8];
 };
 
-// True for what is not analytic, on complex numbers: it is written with their parts.
-bool has_complex_form(const PointwiseFunction& function, std::span<const Operand> inputs) {
-  return function.traits->complex_form && function.gradient_of < 0 && inputs[0].is_tensor() &&
-         is_complex(inputs[0].tensor().dtype());
+bool has_complex_form(const PointwiseFunction& function) {
+  return (function.traits->complex_form || function.traits->complex_form_of_two) && function.gradient_of < 0;
+}
+// What is not analytic is written with the parts of complex numbers. Empty where no input is complex.
+Tensor complex_form(const PointwiseFunction& function, std::span<const Operand> inputs) {
+  const PointwiseTraits& traits = *function.traits;
+  const Tensor* like = nullptr;
+  bool complex = false;
+  for (const Operand& input : inputs) {
+    if (input.is_tensor() && !like) like = &input.tensor();
+    complex |= is_complex(input.is_tensor() ? input.tensor().dtype() : input.scalar().dtype());
+  }
+  if (!like || !complex) return {};
+  if (traits.complex_form) return traits.complex_form(*like);
+  const auto tensor = [&](const Operand& operand) {
+    return operand.is_tensor() ? operand.tensor() : Tensor(operand.scalar(), {.device = like->device()});
+  };
+  return traits.complex_form_of_two(tensor(inputs[0]), tensor(inputs[1]));
 }
 
 TensorList evaluate_pointwise(std::span<const Operand> inputs, const void* attributes) {
@@ -424,8 +447,7 @@ PHLOX_BATCHING_RULE(pointwise, batch_pointwise);
 
 // The number that kernel_scalar() would make this from.
 Scalar number_of(const KernelScalar& scalar) {
-  const bool whole = scalar.floating == static_cast<double>(scalar.integer);
-  return whole ? Scalar(scalar.integer) : Scalar(scalar.floating);
+  return is_whole(scalar) ? Scalar(scalar.integer) : Scalar(scalar.floating);
 }
 
 }  // namespace
@@ -460,7 +482,10 @@ Tensor apply_watched(const PointwiseFunction& function, std::span<const Operand>
 
 Tensor apply_pointwise(const PointwiseFunction& function, std::span<const Operand> inputs,
                        std::span<const KernelScalar> scalars) {
-  if (has_complex_form(function, inputs)) return function.traits->complex_form(inputs[0].tensor());
+  if (has_complex_form(function)) {
+    if (Tensor result = complex_form(function, inputs); result.defined()) return result;
+  }
+  if (function.traits->check) function.traits->check(function.name, scalars.data());
   if (thread_mode.interpreter_count) [[unlikely]] {
     if (!interpreters()) return apply_watched(function, inputs, scalars);
     PointwiseAttributes attributes{&function, {}};
@@ -475,7 +500,7 @@ Tensor apply_pointwise(const PointwiseFunction& function, std::span<const Operan
   } else {
     const Device device = common_device(function, inputs);
     const Shape shape = broadcast_all(function, inputs);
-    const DType compute = promoted_dtype(function, inputs);
+    const DType compute = promoted_dtype(function, inputs, scalars);
     const DType result = function.predicate() ? DType::bool_ : compute;
     const Tensor* like = nullptr;
     for (const Operand& input : inputs)
@@ -494,10 +519,13 @@ namespace {
 
 const Tensor& write_pointwise(const PointwiseFunction& function, std::span<const Operand> inputs,
                               std::span<const KernelScalar> scalars, const Tensor& target, bool in_place) {
-  if (has_complex_form(function, inputs)) {
-    copy_(target, function.traits->complex_form(inputs[0].tensor()));
-    return target;
+  if (has_complex_form(function)) {
+    if (const Tensor result = complex_form(function, inputs); result.defined()) {
+      copy_(target, result);
+      return target;
+    }
   }
+  if (function.traits->check) function.traits->check(function.name, scalars.data());
   const bool recorded = wants_record(function, inputs);
   check_in_place_allowed(target, function.name, recorded);
   if (!in_place && (recorded || target.requires_grad()) && gradients_enabled())
@@ -526,7 +554,7 @@ const Tensor& write_pointwise(const PointwiseFunction& function, std::span<const
     }
     error.hint("use the form that returns a new tensor").raise();
   }
-  const DType compute = promoted_dtype(function, inputs);
+  const DType compute = promoted_dtype(function, inputs, scalars);
   const DType result = function.predicate() ? DType::bool_ : compute;
   check_kind_kept(result, target, function.name);
 
@@ -662,9 +690,13 @@ std::optional<Dual> run_dual(const PointwiseFunction& function, int k, Expressio
         PHLOX_BINARY_FUNCTIONS(PHLOX_DUAL_BINARY)
 #undef PHLOX_DUAL_UNARY
 #undef PHLOX_DUAL_BINARY
+#define PHLOX_DUAL_TERNARY(f, cost) \
+  case Opcode::f: values[i] = f(values[a], values[b], values[c]); break;
+        PHLOX_TERNARY_FUNCTIONS(PHLOX_DUAL_TERNARY)
+#undef PHLOX_DUAL_TERNARY
     }
   }
-  if (!known) return std::nullopt;
+  if (!known || arena.unknown_derivative) return std::nullopt;
   return values[program.result];
 }
 
@@ -693,6 +725,10 @@ const GradientRule* derive_rules(const PointwiseFunction& function) {
     rules[k].form = derived->gradient.form;
     rules[k].saved = derived->gradient.saved;
     if (derived->gradient.form != math::GradientForm::computed) continue;
+    if (derived->gradient.inputs > max_pointwise_inputs) {  // each order reads one tensor more
+      rules[k].form = math::GradientForm::unknown;
+      continue;
+    }
     PointwiseFunction& f = derived->function;
     f.name = function.name;
     f.program = &derived->gradient.program;

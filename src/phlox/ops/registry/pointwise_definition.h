@@ -4,6 +4,7 @@
 
 #include "phlox/math/derivation.h"
 #include "phlox/ops/complex_forms.h"
+#include "phlox/ops/parameter_checks.h"
 #include "phlox/ops/functions.h"
 #include "phlox/ops/registry/operation.h"
 #include "phlox/ops/primitives/pointwise.h"

@@ -5,6 +5,7 @@
 
 namespace phlox {
 
+struct KernelScalar;
 class Tensor;
 
 // The dtypes that a body is defined on. Integers given to a `floating` operation become the default dtype.
@@ -13,6 +14,7 @@ enum class PointwiseTypes : std::uint8_t {
   numeric,   // and all integers
   any,       // and bool
   integral,  // integers and bool
+  counting,  // floating and integers; bool is taken as int64
 };
 
 enum class AutocastClass : std::uint8_t { follow, lower_precision, full_precision, widest };
@@ -29,6 +31,9 @@ struct PointwiseTraits {
   bool complex = false;
   // What is not analytic: the function for a complex tensor, written with its parts. Implies `complex`.
   Tensor (*complex_form)(const Tensor& input) = nullptr;
+  Tensor (*complex_form_of_two)(const Tensor& input, const Tensor& other) = nullptr;
+  // Raises where the parameters beside the tensors make no sense.
+  void (*check)(const char* operation, const KernelScalar* scalars) = nullptr;
   bool differentiable = true;
   int derivative_orders = 99;  // how often it can be differentiated
   AutocastClass autocast = AutocastClass::follow;

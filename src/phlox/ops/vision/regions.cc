@@ -8,7 +8,7 @@
 #include "phlox/ops/operators.h"
 #include "phlox/ops/registry/operation.h"
 #include "phlox/ops/vision/sampling.h"
-#include "phlox/ops/window_arguments.h"
+#include "phlox/ops/signal/window_arguments.h"
 
 namespace phlox {
 namespace {

@@ -1,7 +1,7 @@
 // Short-time Fourier transforms, as PyTorch has them.
 #include <cmath>
 
-#include "phlox/ops/frames.h"
+#include "phlox/ops/signal/frames.h"
 #include "phlox/ops/functions.h"
 #include "phlox/ops/primitives/check.h"
 #include "phlox/ops/registry/operation.h"

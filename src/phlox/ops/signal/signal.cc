@@ -1,7 +1,7 @@
 // Cosine transforms, and what speech recognition makes of spectra.
 #include <cmath>
 
-#include "phlox/ops/frames.h"
+#include "phlox/ops/signal/frames.h"
 #include "phlox/ops/functions.h"
 #include "phlox/ops/registry/operation.h"
 

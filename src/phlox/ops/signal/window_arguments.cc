@@ -1,4 +1,4 @@
-#include "phlox/ops/window_arguments.h"
+#include "phlox/ops/signal/window_arguments.h"
 
 #include "phlox/ops/functions.h"
 

@@ -1,4 +1,4 @@
-#include "phlox/ops/frames.h"
+#include "phlox/ops/signal/frames.h"
 
 #include "phlox/ops/functions.h"
 #include "phlox/ops/registry/operation.h"
