@@ -8,7 +8,56 @@ from typing import Any
 from . import _phlox
 from ._failure import fail
 from ._phlox import Tensor
-from ._trace import flatten, unflatten
+from ._structures import flatten, same, unflatten
+
+
+def _with_tensors(value: Any) -> Any:
+    """Numbers in lists, tuples and dicts become tensors, as what goes round in a loop may change."""
+    if isinstance(value, (bool, int, float, complex)):
+        return _phlox.as_tensor(value)
+    if type(value) in (list, tuple):
+        return type(value)(_with_tensors(part) for part in value)
+    if type(value) is dict:
+        return {key: _with_tensors(part) for key, part in value.items()}
+    return value
+
+
+def _in_order_of(reference: Any, value: Any) -> Any:
+    """The value with its dicts in the order of those of a flat structure."""
+    if type(value) is not type(reference):
+        return value
+    if type(value) is dict and value.keys() == reference.keys():
+        return {key: _in_order_of(part, value[key]) for key, part in reference.items()}
+    if type(value) in (list, tuple) and len(value) == len(reference):
+        return type(value)(_in_order_of(a, b) for a, b in zip(reference, value))
+    return value
+
+
+class _Structure:
+    """The structure of the first of several values; the tensors of the others must lie in the same one."""
+
+    def __init__(self, what: str) -> None:
+        self._what = what
+        self.flat: Any = None
+        self._is_known = False
+
+    def tensors_of(self, value: Any) -> list[Tensor]:
+        tensors: list[Tensor] = []
+        if not self._is_known:
+            self._is_known, self.flat = True, flatten(value, tensors)
+            return tensors
+        flat = flatten(_in_order_of(self.flat, value), tensors)
+        if not same(flat, self.flat):
+            fail(
+                "GraphError",
+                "not_capturable",
+                f"{self._what} differ in structure, or in what is no tensor",
+                hint="give tensors in the same lists, tuples and dicts",
+            )
+        return tensors
+
+    def filled(self, tensors: Sequence[Tensor]) -> Any:
+        return unflatten(self.flat, list(tensors))
 
 
 def truth(value: Any) -> Tensor:
@@ -48,20 +97,15 @@ def cond(
     GraphError (E1002) where the two sides differ.
     """
     operands = _operands("cond", "operands", operands)
-    structures: list[Any] = []
-
-    def side(function: Callable[..., Any]) -> Callable[[], list[Tensor]]:
-        def run() -> list[Tensor]:
-            tensors: list[Tensor] = []
-            structures.append(flatten(function(*operands), tensors))
-            return tensors
-
-        return run
-
+    structure = _Structure("cond: the results of the two sides")
     if not isinstance(pred, Tensor):
         return true_fn(*operands) if pred else false_fn(*operands)
-    results = _phlox._cond(truth(pred), side(true_fn), side(false_fn))
-    return unflatten(structures[0], results)
+    results = _phlox._cond(
+        truth(pred),
+        lambda: structure.tensors_of(true_fn(*operands)),
+        lambda: structure.tensors_of(false_fn(*operands)),
+    )
+    return structure.filled(results)
 
 
 def while_loop(
@@ -69,22 +113,22 @@ def while_loop(
 ) -> Any:
     """While `cond_fn(*state)` holds, `state = body_fn(*state)`; the last state, a tuple. The first is `carried_inputs`.
 
-    In a captured function the tensors of the state keep their shapes and dtypes. Gradients flow through: the states of
-    all turns are kept for them.
+    Numbers in the state become tensors. The state keeps its structure, and in a captured function its tensors keep
+    their shapes and dtypes. Gradients flow through: the states of all turns are kept for them. Raises GraphError
+    (E1002) where the structure changes.
     """
-    tensors: list[Tensor] = []
-    structure = flatten(_operands("while_loop", "carried_inputs", carried_inputs), tensors)
+    structure = _Structure("while_loop: the state before and after a turn")
+    first = structure.tensors_of(_with_tensors(_operands("while_loop", "carried_inputs", carried_inputs)))
 
     def test(state: list[Tensor]) -> Tensor:
-        return truth(cond_fn(*unflatten(structure, state)))
+        return truth(cond_fn(*structure.filled(state)))
 
     def body(state: list[Tensor]) -> list[Tensor]:
-        new: list[Tensor] = []
-        result = body_fn(*unflatten(structure, state))
-        flatten(tuple(result) if isinstance(result, (list, tuple)) else (result,), new)
-        return new
+        result = body_fn(*structure.filled(state))
+        state_after = tuple(result) if isinstance(result, (list, tuple)) else (result,)
+        return structure.tensors_of(_with_tensors(state_after))
 
-    return unflatten(structure, _phlox._while_loop(test, body, tensors))
+    return structure.filled(_phlox._while_loop(test, body, first))
 
 
 def scan(body: Callable[..., Any], init: Any, xs: Any, reverse: bool = False) -> tuple[Any, Any]:
@@ -99,23 +143,19 @@ def scan(body: Callable[..., Any], init: Any, xs: Any, reverse: bool = False) ->
     >>> sums
     tensor([1., 3., 6.])
 
-    Raises ShapeError where the numbers of rows differ.
+    Numbers in the carry and in y become tensors. Raises ShapeError where the numbers of rows differ, GraphError (E1002)
+    where the structure of the carry or of y changes.
     """
-    carry: list[Tensor] = []
-    rows: list[Tensor] = []
-    of_carry, of_rows = flatten(init, carry), flatten(xs, rows)
-    of_output: list[Any] = []
+    of_carry, of_rows = _Structure("scan: the carry before and after a turn"), _Structure("")
+    of_output = _Structure("scan: the outputs of two turns")
+    carry, rows = of_carry.tensors_of(_with_tensors(init)), of_rows.tensors_of(xs)
 
     def turn(state: list[Tensor], row: list[Tensor]) -> tuple[list[Tensor], list[Tensor]]:
-        new: list[Tensor] = []
-        output: list[Tensor] = []
-        after, y = body(unflatten(of_carry, state), unflatten(of_rows, row))
-        flatten(after, new)
-        of_output.append(flatten(y, output))
-        return new, output
+        after, y = body(of_carry.filled(state), of_rows.filled(row))
+        return of_carry.tensors_of(_with_tensors(after)), of_output.tensors_of(_with_tensors(y))
 
     last, outputs = _phlox._scan(turn, carry, rows, reverse)
-    return unflatten(of_carry, last), unflatten(of_output[-1], outputs)
+    return of_carry.filled(last), of_output.filled(outputs)
 
 
 def map(function: Callable[..., Any], xs: Any) -> Any:

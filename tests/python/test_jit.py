@@ -707,3 +707,35 @@ def test_structures_made_in_branches_one_after_the_other(kind):
     captured = px.jit(f)
     for x in (px.ones(3), -px.ones(3), px.full((3,), 2.0)):
         assert captured(x).tolist() == f(x).tolist()
+
+
+def both(function, *args):
+    return function(*args), px.jit(function)(*args)
+
+
+def test_sides_of_a_condition_have_one_structure():
+    x = px.tensor(1.0)
+    f = px.jit(lambda c: px.cond(c, lambda a: {"u": a, "v": a * 10}, lambda a: {"v": a * 10, "u": a}, (x,)))
+    for c in (True, False):
+        result = f(px.tensor(c))
+        assert (result["u"].item(), result["v"].item()) == (1, 10)
+    for a, b in ((1, 2), ("yes", "no"), ((x, None), (None, x)), ([x], (x,))):
+        with pytest.raises(px.GraphError, match="differ in structure"):
+            px.jit(lambda c, a=a, b=b: px.cond(c, lambda: a, lambda: b))(px.tensor(True))
+        assert repr(px.cond(px.tensor(False), lambda a=a: a, lambda b=b: b)) == repr(b)
+
+
+def test_numbers_go_round_in_loops():
+    x = px.tensor(1.0)
+    for count, last in both(
+        lambda x: px.while_loop(lambda i, x: x < 5, lambda i, x: (i + 1, x * 2), (0, x)), x
+    ):
+        assert (count.item(), last.item()) == (3, 8)
+    for count, ys in both(lambda x: px.scan(lambda c, v: (c + 1, v * c), 0, x), px.ones(3)):
+        assert (count.item(), ys.tolist()) == (3, [0, 1, 2])
+    start = {"a": px.tensor(0.0), "b": px.tensor(0.0)}
+    turn = lambda c, v: ({"b": c["b"] + 100, "a": c["a"] + v}, v)  # noqa: E731
+    for carry, _ in both(lambda x: px.scan(turn, start, x), px.ones(3)):
+        assert (carry["a"].item(), carry["b"].item()) == (3, 300)
+    with pytest.raises(px.GraphError, match="the state before and after a turn"):
+        px.while_loop(lambda x: x < 5, lambda x: (x, x), (x,))

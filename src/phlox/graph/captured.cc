@@ -220,18 +220,26 @@ TensorList Captured::run_on(const TensorList& given, TensorList inputs) const {
 
 namespace {
 
+[[noreturn]] void refuse_own_gradient(const std::string& what) {
+  fail<GraphError>(ErrorCode::not_capturable, "gradients of a captured function do not go through {}", what)
+      .hint("call backward() inside of the captured function")
+      .raise();
+}
+
 // A captured function in the tape.
 class CallNode final : public GraphNode {
  public:
   CallNode(GraphPointer graph, std::vector<int> outputs, const TensorList& inputs,
-           std::span<const Edge> edges_of_inputs)
+           std::span<const Edge> edges_of_inputs, bool through_vmap)
       : GraphNode("captured function", inputs, edges_of_inputs, static_cast<int>(outputs.size())),
         graph_(std::move(graph)),
-        outputs_(std::move(outputs)) {}
+        outputs_(std::move(outputs)),
+        through_vmap_(through_vmap) {}
 
  private:
   TensorList gradients(const TensorList& inputs, const std::vector<bool>& wanted,
                        std::span<const Tensor> output_gradients) override {
+    if (through_vmap_) refuse_own_gradient("vmap()");
     TensorList seeds(graph_->outputs().size());
     for (std::size_t i = 0; i < outputs_.size(); ++i)
       seeds[static_cast<std::size_t>(outputs_[i])] = output_gradients[i];
@@ -240,6 +248,7 @@ class CallNode final : public GraphNode {
 
   GraphPointer graph_;
   std::vector<int> outputs_;
+  bool through_vmap_;
 };
 
 }  // namespace
@@ -269,11 +278,7 @@ std::optional<Captured::Operands> Captured::operands_for(const TensorList& given
     any = true;
   }
   if (!any) return {};
-  if (!own_gradient.empty())
-    fail<GraphError>(ErrorCode::not_capturable, "gradients of a captured function do not go through {}",
-                     own_gradient)
-        .hint("call backward() inside of the captured function")
-        .raise();
+  if (!own_gradient.empty()) refuse_own_gradient(own_gradient);
   for (std::size_t i = 0; i < operands.size(); ++i)
     if (overwritten_[i]) operands[i] = operands[i].clone();
   return Operands{std::move(operands), std::move(edges)};
@@ -289,7 +294,7 @@ std::vector<int> Captured::differentiable_outputs() const {
 
 void Captured::record(const Operands& operands, const TensorList& given, const TensorList& returned) const {
   const auto node = Reference<GradientNode>::adopt(
-      new CallNode(graph, differentiable_outputs(), operands.tensors, operands.edges));
+      new CallNode(graph, differentiable_outputs(), operands.tensors, operands.edges, through_vmap));
   int next = 0;
   for (std::size_t i = 0; i < results.size(); ++i)
     if (results[i].differentiable) set_history(returned[i], node, next++);

@@ -97,6 +97,8 @@ struct Captured {
   std::vector<int> required;  // outputs that are computed for the checks in them only
   // What gives results gradients that the graph does not know: "the function Twice", "a hook"; empty if nothing does.
   std::string own_gradient = {};
+  bool through_vmap =
+      false;  // results come out of vmap(), whose gradients are refused when they are asked for
   // Leaves whose gradient was looked at: it matters to what the function does whether there is one.
   struct ExpectedGradient {
     Tensor leaf;

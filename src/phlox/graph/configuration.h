@@ -21,14 +21,20 @@ namespace phlox::graph {
 
 class Configuration {
  public:
-  explicit Configuration(bool mode = false) : state_(std::make_shared<State>(mode ? mode_bit : 0)) {}
+  explicit Configuration(bool mode = false)
+      : state_(std::make_shared<State>(mode ? mode_bit : 0)), made_in_(thread_mode.capture) {}
   Configuration(const Configuration&) = delete;
   Configuration& operator=(const Configuration&) = delete;
 
-  // Settings, parts or hooks are no longer what they were.
+  // Settings, parts or hooks are no longer what they were. Throws GraphError while a function is captured, since a run of
+  // the graph would not change them, unless the function has made the object.
   void change();
+  // The same where it cannot be refused: a part was destroyed.
+  void renew() noexcept;
   // One of two modes, such as training; who goes back to the other finds what was captured there.
   void set_mode(bool on) {
+    if (thread_mode.capture) [[unlikely]]
+      note_mode();
     if (on) state_->fetch_or(mode_bit, std::memory_order_acq_rel);
     else state_->fetch_and(~mode_bit, std::memory_order_acq_rel);
   }
@@ -61,20 +67,23 @@ class Configuration {
     ~Collector();
     Collector(const Collector&) = delete;
     Collector& operator=(const Collector&) = delete;
-    // What was used, as it is now.
+    // What was used, as it is now. Throws GraphError where a mode is not what it was in the beginning.
     std::vector<Used> used() const;
 
    private:
     friend class Configuration;
     std::vector<Used> used_;
+    std::vector<Used> modes_;  // that were set, as they were before
     Collector* outer_;
   };
 
  private:
   static constexpr std::uint64_t mode_bit = 1;
   void note(const char* what) const;
+  void note_mode() const;
 
   std::shared_ptr<State> state_;
+  std::uint32_t made_in_;  // the number of the capture, 0 outside of all
 };
 
 }  // namespace phlox::graph

@@ -215,6 +215,7 @@ class Tracer final : public Interpreter, public GeneratorStates {
   Tracer* parent_;
   std::uint32_t number_;
   bool restored_ = false;
+  bool through_vmap_ = false;  // gradients of results would meet one
 };
 
 // Throws the GraphError of what cannot be captured.

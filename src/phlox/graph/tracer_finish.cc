@@ -92,6 +92,7 @@ std::string Tracer::find_own_gradient(const TensorList& differentiable) {
     next.pop_back();
     const GradientNode::Hooks* hooks = node->existing_hooks();
     if (!own.empty()) continue;
+    if (node->name() == std::string_view("vmap")) through_vmap_ = true;
     if (autograd::is_custom_function(*node)) own = fmt::format("the function {}", node->name());
     else if (hooks && (!hooks->before.empty() || !hooks->after.empty())) own = "a hook";
     for (const Edge& edge : node->edges()) visit(edge.node.get());
@@ -228,6 +229,7 @@ void Tracer::Ending::add_histories() {
     followed_back_.push_back(tensor);
   }
   captured.own_gradient = tracer_.find_own_gradient(followed_back_);
+  captured.through_vmap = tracer_.through_vmap_;
 }
 
 void Tracer::Ending::note_state_around() {

@@ -87,7 +87,7 @@ Module::~Module() {
 }
 
 void Module::forget(const Module* part) {
-  configuration_.change();
+  configuration_.renew();
   std::erase_if(parts_, [&](const Part& known) { return known.module == part && !known.owner; });
 }
 
@@ -238,6 +238,7 @@ void Module::register_module(const std::string& name, std::shared_ptr<Module> pa
 void Module::set_parameter(const std::string& name, const Tensor& value) {
   auto slot = find_named(parameters_, name);
   if (slot == parameters_.end()) raise_unknown(*this, name);
+  if (slot->tensor().unsafe_impl() == value.unsafe_impl()) return;  // self.count += 1
   configuration_.change();
   slot->tensor() = value;
 }
@@ -245,6 +246,7 @@ void Module::set_parameter(const std::string& name, const Tensor& value) {
 void Module::set_buffer(const std::string& name, const Tensor& value) {
   auto slot = find_named(buffers_, name);
   if (slot == buffers_.end()) raise_unknown(*this, name);
+  if (slot->tensor().unsafe_impl() == value.unsafe_impl()) return;  // self.count += 1
   configuration_.change();
   slot->tensor() = value;
 }

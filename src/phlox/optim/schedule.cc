@@ -25,6 +25,11 @@ std::vector<double> Schedule::learning_rates() const { return rates_of(optimizer
 std::vector<double> ReduceLROnPlateau::learning_rates() const { return rates_of(optimizer_); }
 
 void Schedule::step() {
+  if (thread_mode.capture)
+    fail<GraphError>(ErrorCode::not_capturable,
+                     "a schedule steps in a captured function, which would happen once")
+        .hint("scheduler.step() after the call: the captured step reads the rate anew each time")
+        .raise();
   ++last_epoch_;
   apply();
 }
