@@ -345,7 +345,10 @@ class EntryCheck:
 
 
 def as_torch(value) -> torch.Tensor:
-    return value if isinstance(value, torch.Tensor) else torch.from_numpy(np.array(value.detach().numpy()))
+    if isinstance(value, torch.Tensor):
+        return value
+    name, array = as_array(value)
+    return torch.from_numpy(np.array(array)).to(getattr(torch, name))
 
 
 def filled(gradients, leaves):

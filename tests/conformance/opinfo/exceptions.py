@@ -141,6 +141,12 @@ NOT_ASKED = [
         "PyTorch computes the gradient with the loss, which has no derivative then",
     ),
     (
+        r"cholesky_inverse",
+        r"forward_mode",
+        r"differ by up to .*e-05$",
+        "PyTorch's error: 3e-5 where ours is 2e-10",
+    ),
+    (
         r"logcumsumexp",
         r"forward_mode",
         r"differ by up to .*e-0[67]$",
