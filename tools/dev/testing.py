@@ -24,7 +24,7 @@ from .shell import ROOT, Stop, processors, read, run, say
 
 SHARDS = {
     "foundation": ["base", "core", "math"],
-    "tensors": ["ops", "autograd", "device", "sparse", "ragged"],
+    "tensors": ["ops", "autograd", "device", "sparse", "ragged", "extension"],
     "graph": ["graph"],
     "compiler": ["compiler"],
     "files": ["io", "cli"],
