@@ -26,8 +26,7 @@ namespace {
 Tensor input_from(const Source& source, const TensorList& arguments) {
   if (source.generator) return state_tensor(source.generator->state());
   if (source.effects) return Tensor(Scalar(std::int64_t{0}));
-  const Tensor& tensor =
-      source.argument >= 0 ? arguments[static_cast<std::size_t>(source.argument)] : source.tensor;
+  const Tensor& tensor = given_or_around(arguments, source.argument, source.tensor);
   if (!source.gradient) return source.flat ? flat_view(tensor) : tensor;
   const Tensor gradient = tensor.grad();
   return source.flat && gradient.defined() ? flat_view(gradient) : gradient;
@@ -205,8 +204,7 @@ TensorList Captured::run_on(const TensorList& given, TensorList inputs) const {
     return view;
   };
   for (const Gradient& gradient : gradients) {
-    const Tensor& leaf =
-        gradient.argument < 0 ? gradient.leaf : given[static_cast<std::size_t>(gradient.argument)];
+    const Tensor& leaf = given_or_around(given, gradient.argument, gradient.leaf);
     leaf.set_grad(gradient.after ? place(*gradient.after) : Tensor());
   }
   TensorList returned;
@@ -255,7 +253,7 @@ class CallNode final : public GraphNode {
 
 std::optional<Captured::Operands> Captured::operands_for(const TensorList& given,
                                                          const TensorList& inputs) const {
-  if (differentiable_outputs().empty()) return {};
+  if (!has_differentiable_outputs()) return {};
   TensorList operands;
   for (const Tensor& input : inputs)
     operands.push_back(input.impl()->autograd ? shallow_alias(input) : input);
@@ -264,8 +262,7 @@ std::optional<Captured::Operands> Captured::operands_for(const TensorList& given
   for (std::size_t i = 0; i < sources.size(); ++i) {
     const Source& source = sources[i];
     if (source.is_state() || source.gradient) continue;
-    const Tensor& original =
-        source.argument >= 0 ? given[static_cast<std::size_t>(source.argument)] : source.tensor;
+    const Tensor& original = given_or_around(given, source.argument, source.tensor);
     if (!needs_gradient(original)) continue;
     if (source.flat)
       fail<GraphError>(ErrorCode::not_capturable,
@@ -282,6 +279,12 @@ std::optional<Captured::Operands> Captured::operands_for(const TensorList& given
   for (std::size_t i = 0; i < operands.size(); ++i)
     if (overwritten_[i]) operands[i] = operands[i].clone();
   return Operands{std::move(operands), std::move(edges)};
+}
+
+bool Captured::has_differentiable_outputs() const {
+  return !written_histories.empty() || std::any_of(results.begin(), results.end(), [](const Result& result) {
+    return result.differentiable;
+  });
 }
 
 std::vector<int> Captured::differentiable_outputs() const {

@@ -40,6 +40,11 @@ class Workspace;
 struct Donation;
 struct MemoryPlan;
 
+// The argument of this number, or where there is none (-1) the tensor around the function.
+inline const Tensor& given_or_around(const TensorList& given, int argument, const Tensor& around) {
+  return argument < 0 ? around : given[static_cast<std::size_t>(argument)];
+}
+
 struct Captured {
   GraphPointer graph;
 
@@ -83,9 +88,7 @@ struct Captured {
     Tensor tensor;
     int argument = -1;  // it is this argument
     int output;         // its value
-    const Tensor& of(const TensorList& given) const {
-      return argument < 0 ? tensor : given[static_cast<std::size_t>(argument)];
-    }
+    const Tensor& of(const TensorList& given) const { return given_or_around(given, argument, tensor); }
   };
   std::vector<WrittenHistory> written_histories;
   struct Gradient {
@@ -172,6 +175,7 @@ struct Captured {
   void record(const Operands& operands, const TensorList& given, const TensorList& returned) const;
   // The outputs that gradients flow to from outside.
   std::vector<int> differentiable_outputs() const;
+  bool has_differentiable_outputs() const;
   std::shared_ptr<Plan> plan_for(const TensorList& inputs) const;
 
   // Plans for the layouts of inputs that the last runs had; one for others takes the place of the oldest.

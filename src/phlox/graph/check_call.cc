@@ -148,8 +148,7 @@ std::optional<Captured::Misfit> Captured::find_misfit(const TensorList& given,
                       layout(source.tensor.strides(), source.tensor.storage_offset())};
     }
     if (source.gradient && (source.exact || source.flat)) {
-      const Tensor& leaf =
-          source.argument < 0 ? source.tensor : given[static_cast<std::size_t>(source.argument)];
+      const Tensor& leaf = given_or_around(given, source.argument, source.tensor);
       const Tensor gradient = leaf.grad();
       if (!same_strides(gradient, source.strides) ||
           (source.flat && gradient.storage_offset() != source.offset))
@@ -170,8 +169,7 @@ std::optional<Captured::Misfit> Captured::find_misfit(const TensorList& given,
     slot = {inputs[i].impl()->storage, i, written_[i] != 0};
   }
   for (const ExpectedGradient& expected : expected_gradients) {
-    const Tensor& leaf =
-        expected.argument < 0 ? expected.leaf : given[static_cast<std::size_t>(expected.argument)];
+    const Tensor& leaf = given_or_around(given, expected.argument, expected.leaf);
     const Tensor now = leaf.grad();
     if (now.defined() != expected.present)
       return Misfit{leaf, expected.present ? "a gradient" : "no gradient",
@@ -180,8 +178,7 @@ std::optional<Captured::Misfit> Captured::find_misfit(const TensorList& given,
       return Misfit{leaf, "a gradient that is also used in another way", "another gradient"};
   }
   for (const ExpectedHooks& expected : expected_hooks) {
-    const Tensor& leaf =
-        expected.argument < 0 ? expected.leaf : given[static_cast<std::size_t>(expected.argument)];
+    const Tensor& leaf = given_or_around(given, expected.argument, expected.leaf);
     if (number_of_hooks(leaf) != expected.hooks)
       return Misfit{leaf, expected.hooks ? "its hooks" : "no hooks", "other hooks"};
   }

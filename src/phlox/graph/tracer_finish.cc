@@ -273,11 +273,10 @@ Captured Tracer::finish(const TensorList& results, bool by_value) {
   captured.arguments = argument_looks_;
   std::vector<bool> carrying;  // inputs of the graph
   for (const Source& source : sources_) {
-    const Tensor& tensor =
-        source.argument >= 0 ? arguments_[static_cast<std::size_t>(source.argument)] : source.tensor;
+    const Tensor& tensor = given_or_around(arguments_, source.argument, source.tensor);
     carrying.push_back(tensor.defined() && !source.gradient && tensor.requires_grad());
   }
-  const bool followed = by_value || !captured.differentiable_outputs().empty();
+  const bool followed = by_value || captured.has_differentiable_outputs();
   const GraphPointer graph = builder_.finish(std::move(ending.outputs));
   captured.set_graph(followed ? drop_detach(graph, carrying) : drop_detach(graph));
   return captured;

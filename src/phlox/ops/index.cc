@@ -73,8 +73,8 @@ Slices slices_from(const Tensor& input, std::int64_t dim, const Tensor& index, c
 }
 
 Tensor put_slices(const Tensor& input, const Slices& slices, ScatterMode mode, const char* operation) {
-  return reshape(apply_index_put(slices.target, slices.places, slices.source, mode, operation),
-                 input.shape());
+  const Tensor result = apply_index_put(slices.target, slices.places, slices.source, mode, operation);
+  return input.rank() == 0 ? reshape(result, {}) : result;
 }
 
 Tensor scaled(const Tensor& source, const Scalar& alpha) {
