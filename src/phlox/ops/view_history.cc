@@ -102,7 +102,8 @@ void write_through_view(const Tensor& view, const Edge& written) {
   Place place;
   if (!place_in_base(*view.impl(), place)) return;  // nobody else sees the memory through its base
   const Tensor base(Reference<TensorImpl>::share(view.impl()->base));
-  const Edge before = gradient_edge(base);
+  // Of a base that is written as a whole, nothing is left.
+  const Edge before = view.numel() == base.numel() ? Edge{} : gradient_edge(base);
   replace_history(base, Reference<GradientNode>::adopt(new WrittenViewNode(place, before, written)));
 }
 
