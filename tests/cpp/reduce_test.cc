@@ -55,6 +55,7 @@ std::vector<Tensor> layouts(const Tensor& x) {
   relayout(spaced, 0, 2 * x.numel());
   if (shape.size() == 4)
     relayout({shape[1] * shape[2] * shape[3], 1, shape[3] * shape[1], shape[1]}, 0, x.numel());
+  if (shape.size() == 3) relayout({shape[1] * shape[2], 1, shape[1]}, 0, x.numel());  // matrices transposed
   return all;
 }
 
@@ -118,6 +119,15 @@ const Case cases[] = {
     {{6, 1, 5}, {1}},
     {{4, 300, 3}, {0, 1}},
     {{4, 3, 300}, {0, 2}},
+    // Whole blocks along the last dimension, and two or four of its lines in one block.
+    {{17, 512}, {0, 1}},
+    {{20, 1536}, {0, 1}},
+    {{270, 256}, {0, 1}},
+    {{68, 128}, {0, 1}},
+    {{33, 256}, {0, 1}},
+    {{3, 20, 512}, {1, 2}},
+    {{3, 40, 256}, {0, 1, 2}},
+    {{3, 33, 256}, {0, 1, 2}},
 };
 
 TEST(ReduceTest, SumsEveryLayout) {
@@ -186,8 +196,8 @@ TEST(ReduceTest, FollowsTheStatedOrder) {
 
 TEST(ReduceTest, ThreadsChangeNoBit) {
   const int before = thread_count();
-  for (const Case& c :
-       {Case{{3000000}, {0}}, Case{{9000, 300}, {0}}, Case{{30000, 7}, {0}}, Case{{11, 100003}, {1}}}) {
+  for (const Case& c : {Case{{3000000}, {0}}, Case{{9000, 300}, {0}}, Case{{30000, 7}, {0}},
+                        Case{{11, 100003}, {1}}, Case{{600, 1536}, {0, 1}}, Case{{3, 520, 256}, {1, 2}}}) {
     const Tensor x = random_tensor(c.shape);
     for (const Tensor& y : layouts(x)) {
       set_thread_count(1);
@@ -199,6 +209,24 @@ TEST(ReduceTest, ThreadsChangeNoBit) {
     }
   }
   set_thread_count(before);
+}
+
+TEST(ReduceTest, BlocksSideBySideInOtherDtypes) {
+  const Tensor x = mul(random_tensor({40, 256}), 1000);
+  for (DType dtype :
+       {DType::float16, DType::float64, DType::int32, DType::int64, DType::uint8, DType::bool_}) {
+    const Tensor y = x.to(dtype), turned = y.t().contiguous().t();
+    ASSERT_FALSE(turned.is_contiguous());
+    EXPECT_TRUE(same_bits(sum(turned), sum(y)));
+    EXPECT_TRUE(same_bits(amax(turned), amax(y)));
+    EXPECT_TRUE(same_bits(amin(turned), amin(y)));
+  }
+  Tensor with_nan = x.clone();
+  with_nan.data<float>()[777] = std::numeric_limits<float>::quiet_NaN();
+  for (const Tensor& y : layouts(with_nan)) {
+    EXPECT_TRUE(std::isnan(sum(y).item<float>()));
+    EXPECT_TRUE(std::isnan(amax(y).item<float>()));
+  }
 }
 
 TEST(ReduceTest, OtherDtypes) {

@@ -1,6 +1,8 @@
 // Parts of tensors: positions, ranges, diagonals, windows, and the operations that turn or cut along
 // dimensions.
 #include <algorithm>
+#include <cstdlib>
+#include <limits>
 
 #include "phlox/core/recording.h"
 #include "phlox/ops/functions.h"
@@ -27,12 +29,21 @@ void require_rank(const Tensor& input, int least, const char* operation) {
       .raise();
 }
 
-// True where column <= row + shift, for the last two dimensions.
+// True where column <= row + shift, for the last two dimensions, which lie in memory as those of the input.
 Tensor lower_mask(const Tensor& input, std::int64_t shift, const char* operation) {
   require_rank(input, 2, operation);
-  const Tensor rows = arange(input.size(-2), {}, 1, DType::int64, input.device());
-  const Tensor columns = arange(input.size(-1), {}, 1, DType::int64, input.device());
-  return le(columns, unsqueeze(add(rows, shift), -1));
+  const std::int64_t height = input.size(-2), width = input.size(-1);
+  shift = std::clamp(shift, -height, width);
+  const bool is_small = std::max(height, width) <= std::numeric_limits<std::int32_t>::max() / 4;
+  const DType dtype = is_small ? DType::int32 : DType::int64;
+  const Tensor rows = arange(shift, height + shift, 1, dtype, input.device());
+  const Tensor columns = arange(width, {}, 1, dtype, input.device());
+  const Strides strides = input.strides();
+  const auto lies_across = [&](int rank) {
+    return std::abs(strides[rank - 2]) < std::abs(strides[rank - 1]);
+  };
+  if (lies_across(input.rank())) return transpose(le(unsqueeze(columns, -1), rows), -2, -1);
+  return le(columns, unsqueeze(rows, -1));
 }
 
 // As many parts of equal size as asked for.
@@ -48,7 +59,8 @@ TensorList equal_parts(const Tensor& input, std::int64_t sections, std::int64_t 
   return tensor_split_sections(input, sections, dim);
 }
 
-Tensor zero_like(const Tensor& input) { return zeros({}, input.dtype(), input.device()); }
+// A zero that promotes no dtype.
+Scalar zero_for(const Tensor& input) { return input.dtype() == DType::bool_ ? Scalar(false) : Scalar(0); }
 
 }  // namespace
 
@@ -336,14 +348,14 @@ PHLOX_OPERATION(Tensor, tril, (const Tensor& input, std::int64_t diagonal = 0),
                 .doc = "The lower triangle of the last two dimensions; zeros above the diagonal.",
                 .family = Family::view, .samples = "tril(A(3, 4)); tril(A(2, 4, 3), -1); tril(A(3, 3), 1)",
                 .reference = "np.tril(input, diagonal)", .in_place = true) {
-  return where(lower_mask(input, diagonal, "tril"), input, zero_like(input));
+  return where(lower_mask(input, diagonal, "tril"), input, zero_for(input));
 }
 
 PHLOX_OPERATION(Tensor, triu, (const Tensor& input, std::int64_t diagonal = 0),
                 .doc = "The upper triangle of the last two dimensions; zeros below the diagonal.",
                 .family = Family::view, .samples = "triu(A(3, 4)); triu(A(2, 4, 3), -1); triu(A(3, 3), 1)",
                 .reference = "np.triu(input, diagonal)", .in_place = true) {
-  return where(lower_mask(input, diagonal - 1, "triu"), zero_like(input), input);
+  return where(lower_mask(input, diagonal - 1, "triu"), zero_for(input), input);
 }
 
 PHLOX_OPERATION(Tensor, trace, (const Tensor& input), .doc = "The sum of the diagonal of a matrix.",

@@ -12,8 +12,13 @@
 
 #include "phlox/core/parallel.h"
 #include "phlox/device/cpu/device.h"
+#include "phlox/device/cpu/indexing_kernel.h"
+#include "phlox/device/cpu/processor.h"
 
 namespace phlox::cpu {
+
+PHLOX_TABLE(IndexingKernels, phlox_indexing_kernels);
+
 namespace {
 
 constexpr std::int64_t parallel_elements = 16384;
@@ -66,6 +71,88 @@ bool indexed_along(const IndexedLoop& loop, int d) {
   return false;
 }
 
+// How far apart in memory neighbours along a dimension lie, counted no further than a cache line for each operand.
+std::int64_t distance_along(const IndexedLoop& loop, int d) {
+  const std::int64_t line = 64, bytes = element_size(loop.dtype);
+  const auto apart = [&](std::int64_t stride, std::int64_t size) {
+    return std::min(line, std::abs(stride) * size);
+  };
+  std::int64_t sum = apart(loop.data_strides[d], bytes) + apart(loop.other_strides[d], bytes);
+  for (int k = 0; k < loop.index_count; ++k) {
+    if (loop.indices[k].strides[d] == 0) continue;
+    sum += apart(loop.indices[k].strides[d], 8);
+    if (loop.data_strides[d] == 0) sum += apart(loop.indices[k].step, bytes);
+  }
+  return sum;
+}
+
+// Along such a dimension of the data places differ whatever the indices are, so it may change places with others.
+bool is_free(const IndexedLoop& loop, int d) { return loop.data_strides[d] != 0; }
+
+void move_dim(IndexedLoop& to, int d, const IndexedLoop& from, int source) {
+  to.sizes[d] = from.sizes[source];
+  to.data_strides[d] = from.data_strides[source];
+  to.other_strides[d] = from.other_strides[source];
+  for (int k = 0; k < from.index_count; ++k) to.indices[k].strides[d] = from.indices[k].strides[source];
+}
+
+// The loop with dimensions whose neighbours lie close to each other inside of those where they lie far apart.
+IndexedLoop ordered(const IndexedLoop& loop) {
+  IndexedLoop plan = loop;
+  std::int64_t distances[max_rank];
+  for (int d = 0; d < plan.rank; ++d) distances[d] = distance_along(plan, d);
+  for (int end = plan.rank - 1; end > 0; --end) {
+    for (int d = 0; d < end; ++d) {
+      if (distances[d] >= distances[d + 1] || (!is_free(plan, d) && !is_free(plan, d + 1))) continue;
+      const IndexedLoop before = plan;
+      move_dim(plan, d, before, d + 1);
+      move_dim(plan, d + 1, before, d);
+      std::swap(distances[d], distances[d + 1]);
+    }
+  }
+  return plan;
+}
+
+// Calls body with parts of the loop. Where the indices jump from line to line of much memory, and neighbours of the inner
+// dimension share these lines, its elements are taken in strips: the lines of one strip stay in the cache.
+template <class Body>
+void for_strips(const IndexedLoop& loop, const Body& body) {
+  constexpr std::int64_t strip = 64, line = 64, much = std::int64_t{1} << 20;
+  const int inner = loop.rank - 1, outer = inner - 1;
+  const std::int64_t bytes = element_size(loop.dtype);
+  bool jumps = false;
+  for (int k = 0; k < loop.index_count && inner > 0; ++k)
+    jumps = jumps || (loop.indices[k].strides[outer] != 0 && loop.indices[k].strides[inner] != 0 &&
+                      std::abs(loop.indices[k].step) * bytes >= line &&
+                      loop.indices[k].bound * std::abs(loop.indices[k].step) * bytes >= much);
+  if (!jumps || !is_free(loop, inner) || loop.rank == max_rank || loop.sizes[inner] < 2 * strip ||
+      std::abs(loop.data_strides[inner]) * bytes >= line) {
+    body(loop);
+    return;
+  }
+  IndexedLoop strips = loop, rest = loop;
+  strips.rank = loop.rank + 1;
+  move_dim(strips, inner, loop, outer);
+  move_dim(strips, inner + 1, loop, inner);
+  move_dim(strips, outer, loop, inner);
+  const std::int64_t whole = loop.sizes[inner] / strip;
+  strips.sizes[outer] = whole;
+  strips.sizes[inner + 1] = strip;
+  strips.data_strides[outer] *= strip;
+  strips.other_strides[outer] *= strip;
+  for (int k = 0; k < loop.index_count; ++k) strips.indices[k].strides[outer] *= strip;
+  strips.count = loop.count / loop.sizes[inner] * (whole * strip);
+  body(strips);
+  rest.sizes[inner] = loop.sizes[inner] - whole * strip;
+  if (rest.sizes[inner] == 0) return;
+  rest.count = loop.count - strips.count;
+  rest.data += whole * strip * loop.data_strides[inner] * bytes;
+  rest.other += whole * strip * loop.other_strides[inner] * bytes;
+  for (int k = 0; k < loop.index_count; ++k)
+    rest.indices[k].values += whole * strip * loop.indices[k].strides[inner];
+  body(rest);
+}
+
 // A row: the inner dimension at one place of the outer ones.
 struct Row {
   std::int64_t data;  // in elements
@@ -86,6 +173,8 @@ struct RowPlaces {
   PHLOX_INLINE std::int64_t operator[](std::int64_t i) const {
     return from_front(values[i * stride], bound) * step;
   }
+  // Places that follow one another, along consecutive elements: worth a loop of its own.
+  bool simple() const { return stride == 1 && step == 1; }
   const std::int64_t* values;
   std::int64_t stride, bound, step;
 };
@@ -163,10 +252,12 @@ void gather_as(const IndexedLoop& loop) {
       } else if (loop.index_count == 1) {
         const RowPlaces places(loop, row, inner);
         const T* in = data + row.data;
-        if (places.stride == 1 && places.step == 1 && other_stride == 1 && data_stride == 0)
+        if (places.simple() && other_stride == 1 && data_stride == 0) {
+#pragma GCC unroll 8
           for (std::int64_t i = 0; i < n; ++i) out[i] = in[from_front(places.values[i], places.bound)];
-        else
+        } else {
           for (std::int64_t i = 0; i < n; ++i) out[i * other_stride] = in[i * data_stride + places[i]];
+        }
       } else {
         for (std::int64_t i = 0; i < n; ++i)
           out[i * other_stride] = data[row.data + i * data_stride + place(loop, row.indices, i, inner)];
@@ -196,6 +287,14 @@ void scatter_part(const IndexedLoop& loop, bool all, std::int64_t low, std::int6
     if (all && loop.index_count == 1) {
       const RowPlaces places(loop, row, inner);
       T* target = data + row.data;
+      if (places.simple() && other_stride == 1 && data_stride == 0) {
+#pragma GCC unroll 8
+        for (std::int64_t i = 0; i < n; ++i) {
+          T& element = target[from_front(places.values[i], places.bound)];
+          element = store(element, in[i]);
+        }
+        return;
+      }
       for (std::int64_t i = 0; i < n; ++i) {
         T& element = target[i * data_stride + places[i]];
         element = store(element, in[i * other_stride]);
@@ -273,33 +372,29 @@ void scatter_as(const IndexedLoop& loop, ScatterMode mode) {
 
 void gather(const IndexedLoop& loop) {
   if (loop.count == 0) return;
-  const IndexedLoop plan = simplified(loop);
-  visit_bytes(element_size(loop.dtype), [&]<class T>() { gather_as<T>(plan); });
+  for_strips(ordered(simplified(loop)), [&](const IndexedLoop& plan) {
+    visit_bytes(element_size(loop.dtype), [&]<class T>() { gather_as<T>(plan); });
+  });
 }
 
 void scatter(const IndexedLoop& loop, ScatterMode mode) {
   if (loop.count == 0) return;
-  const IndexedLoop plan = simplified(loop);
-  if (mode == ScatterMode::assign) {
-    visit_bytes(element_size(loop.dtype),
-                [&]<class T>() { scatter_with<T>(plan, [](T, T value) { return value; }); });
-    return;
-  }
-  visit_dtype(loop.dtype, [&]<class T>() { scatter_as<T>(plan, mode); });
+  for_strips(ordered(simplified(loop)), [&](const IndexedLoop& plan) {
+    if (mode == ScatterMode::assign)
+      visit_bytes(element_size(loop.dtype),
+                  [&]<class T>() { scatter_with<T>(plan, [](T, T value) { return value; }); });
+    else visit_dtype(loop.dtype, [&]<class T>() { scatter_as<T>(plan, mode); });
+  });
 }
 
 std::int64_t find_outside(const TensorImpl& indices, std::int64_t lowest, std::int64_t bound) {
   // Almost always none is outside: the first pass only asks whether.
+  static const IndexingKernels& kernels = best_of(PHLOX_TABLE_SPAN(phlox_indexing_kernels));
   std::atomic<bool> any{false};
   const auto* values = static_cast<const std::int64_t*>(indices.address());
   parallel_for(0, indices.count, parallel_elements, [&](std::int64_t first, std::int64_t last) {
-    // The sign of a difference tells, also where it wraps round.
-    std::uint64_t signs = 0;
-    for (std::int64_t i = first; i < last; ++i) {
-      const auto value = static_cast<std::uint64_t>(values[i]);
-      signs |= (value - static_cast<std::uint64_t>(lowest)) | (static_cast<std::uint64_t>(bound) - 1 - value);
-    }
-    if (signs >> 63) any.store(true, std::memory_order_relaxed);
+    if (kernels.any_outside(values + first, last - first, lowest, bound))
+      any.store(true, std::memory_order_relaxed);
   });
   if (!any.load()) return -1;
   std::int64_t i = 0;

@@ -192,6 +192,11 @@ struct Position {
   void advance(const Loop& loop, std::int64_t steps) {
     index[loop.rank - 1] += steps;
     for (int d = loop.rank - 1; d > 0 && index[d] >= loop.sizes[d]; --d) {
+      if (index[d] == loop.sizes[d]) {  // the end of a row, most of the time: without a division
+        index[d] = 0;
+        ++index[d - 1];
+        continue;
+      }
       index[d - 1] += index[d] / loop.sizes[d];
       index[d] %= loop.sizes[d];
     }
@@ -215,12 +220,6 @@ struct Buffers {
   alignas(64) char bytes[max_operands][block_bytes];
 };
 
-void splat(char* buffer, int bytes, std::int64_t count) {
-  for (std::int64_t filled = 1; filled < count; filled *= 2)
-    std::memcpy(buffer + filled * bytes, buffer,
-                static_cast<std::size_t>(std::min(filled, count - filled) * bytes));
-}
-
 void run_part(const Loop& loop, const Runner& run, const KernelScalar* scalars, bool buffered, bool streamed,
               DType dtype, PointwiseLook* look, std::int64_t begin, std::int64_t end) {
   Buffers buffers;
@@ -230,9 +229,8 @@ void run_part(const Loop& loop, const Runner& run, const KernelScalar* scalars, 
   const char* splatted[max_operands] = {};
   for (int k = 0; k < inputs; ++k) {
     if (!loop.operands[k].weak) continue;
-    std::memcpy(buffers.bytes[k], loop.operands[k].base,
-                static_cast<std::size_t>(loop.operands[k].kernel_bytes));
-    splat(buffers.bytes[k], loop.operands[k].kernel_bytes, std::min(step, end - begin));
+    const LoopOperand& operand = loop.operands[k];
+    operand.load(operand.base, 0, buffers.bytes[k], operand.kernel_bytes, std::min(step, end - begin));
   }
 
   Position position(loop, begin);
@@ -260,8 +258,7 @@ void run_part(const Loop& loop, const Runner& run, const KernelScalar* scalars, 
           addresses[k] = p;
         } else if (operand.strides[inner] == 0) {
           if (splatted[k] == p) continue;
-          operand.load(p, operand.bytes, buffer, operand.kernel_bytes, 1);
-          splat(buffer, operand.kernel_bytes, std::min(step, std::max(n, row)));
+          operand.load(p, 0, buffer, operand.kernel_bytes, std::min(step, std::max(n, row)));
           splatted[k] = p;
         } else {
           operand.load(p, operand.strides[inner], buffer, operand.kernel_bytes, n);
@@ -325,6 +322,7 @@ void pointwise(const PointwiseCall& call) {
     operand.weak = true;
     operand.bytes = operand.kernel_bytes = element_size(wanted);
     operand.base = weak_values[k];
+    operand.load = convert_run(wanted, wanted);
     std::fill_n(operand.strides, max_rank, 0);
     call.weak[k].store(wanted, weak_values[k]);
   }

@@ -65,10 +65,16 @@ struct Loop {
 class Reduction {
  public:
   explicit Reduction(const ReduceCall& call);
+  // Whether neighbours in memory belong to blocks side by side; else run() may have to gather the elements of a block.
+  bool has_blocks_side_by_side() const { return across_ >= 0; }
   void run();
 
  private:
   void choose_columns();
+  void choose_blocks_side_by_side();
+  void run_blocks_side_by_side();
+  void row_addresses(const char* base, int from, std::int64_t first, std::int64_t rows,
+                     const void** addresses) const;
   void run_blocks(std::int64_t tile, std::int64_t first, std::int64_t last, char* levels);
   void run_block(const char* base, std::int64_t block, std::int64_t columns, char* result);
   void gather_run(const char* base, std::int64_t first, std::int64_t count, char* target) const;
@@ -79,6 +85,7 @@ class Reduction {
   int bytes_;  // of an element that the kernels see
   ConvertRun load_;
   ConvertRun save_;
+  ConvertRun copy_;
   const char* input_;
   char* output_;
   Loop kept_;                // without the columns
@@ -87,6 +94,8 @@ class Reduction {
   std::int64_t width_ = 1;   // of them at a time
   bool direct_ = false;      // kernels can read the input where it lies
   bool whole_rows_ = false;  // each result is made of consecutive elements: columns are rows of memory
+  int across_ = -1;          // the reduced dimension whose neighbours in memory belong to blocks side by side
+  std::int64_t step_ = 1;    // its indices that make one block
 };
 
 Reduction::Reduction(const ReduceCall& call)
@@ -105,6 +114,7 @@ Reduction::Reduction(const ReduceCall& call)
   }
   load_ = convert_run(from, call.compute);
   save_ = convert_run(call.compute, to);
+  copy_ = convert_run(call.compute, call.compute);
   direct_ = from == call.compute;
   int k = 0;
   for (int d = 0; d < call.input->rank; ++d) {
@@ -123,6 +133,7 @@ Reduction::Reduction(const ReduceCall& call)
                    [](const Dim& a, const Dim& b) { return std::abs(a.input) > std::abs(b.input); });
   for (const Dim& dim : kept) kept_.add(dim);
   choose_columns();
+  choose_blocks_side_by_side();
 }
 
 void Reduction::choose_columns() {
@@ -176,6 +187,28 @@ void Reduction::gather_run(const char* base, std::int64_t first, std::int64_t co
   }
 }
 
+// Where elements [first, first + rows) of the reduced dimensions lie, without those before `from`.
+void Reduction::row_addresses(const char* base, int from, std::int64_t first, std::int64_t rows,
+                              const void** addresses) const {
+  std::int64_t index[max_rank + 1] = {};
+  const char* address = base;
+  std::int64_t rest = first;
+  for (int d = reduced_.rank - 1; d >= from; --d) {
+    index[d] = rest % reduced_.dims[d].size;
+    rest /= reduced_.dims[d].size;
+    address += index[d] * reduced_.dims[d].input;
+  }
+  for (std::int64_t r = 0; r < rows; ++r) {
+    addresses[r] = address;
+    for (int d = reduced_.rank - 1; d >= from; --d) {
+      address += reduced_.dims[d].input;
+      if (++index[d] < reduced_.dims[d].size) break;
+      address -= index[d] * reduced_.dims[d].input;
+      index[d] = 0;
+    }
+  }
+}
+
 void Reduction::run_block(const char* base, std::int64_t block, std::int64_t columns, char* result) {
   const std::int64_t first = block * reduction_block;
   const std::int64_t rows = std::min<std::int64_t>(reduction_block, reduced_.count - first);
@@ -199,25 +232,7 @@ void Reduction::run_block(const char* base, std::int64_t block, std::int64_t col
     return;
   }
   const void* addresses[reduction_block];
-  std::int64_t index[max_rank + 1] = {};
-  const char* address = base;
-  {
-    std::int64_t rest = first;
-    for (int d = reduced_.rank - 1; d >= 0; --d) {
-      index[d] = rest % reduced_.dims[d].size;
-      rest /= reduced_.dims[d].size;
-      address += index[d] * reduced_.dims[d].input;
-    }
-  }
-  for (std::int64_t r = 0; r < rows; ++r) {
-    addresses[r] = address;
-    for (int d = reduced_.rank - 1; d >= 0; --d) {
-      address += reduced_.dims[d].input;
-      if (++index[d] < reduced_.dims[d].size) break;
-      address -= index[d] * reduced_.dims[d].input;
-      index[d] = 0;
-    }
-  }
+  row_addresses(base, 0, first, rows, addresses);
   if (direct_) {
     functions_.spread_block(addresses, rows, columns, result);
     return;
@@ -258,7 +273,71 @@ void Reduction::store(std::int64_t tile, const char* values) const {
   save_(values, bytes_, output_ + output, column_.output, columns);
 }
 
+// In transposed memory the elements of one block lie far apart, but neighbours in memory are at the same place of blocks
+// side by side: these are computed like columns, where blocks begin at whole indices of that dimension.
+void Reduction::choose_blocks_side_by_side() {
+  constexpr std::int64_t worthwhile = 16, most_indices = 4;
+  if (!direct_ || column_.size > 1 || reduced_.count == 0) return;
+  std::int64_t inner = 1;
+  for (int d = reduced_.rank - 1; d >= 0; inner *= reduced_.dims[d--].size) {
+    const Dim& dim = reduced_.dims[d];
+    if (dim.input != bytes_ || d == reduced_.rank - 1) continue;
+    const std::int64_t indices = inner < reduction_block ? reduction_block / inner : 1;
+    const bool begins_at_index = inner * indices % reduction_block == 0 && dim.size % indices == 0;
+    if (!begins_at_index || indices > most_indices || dim.size < worthwhile * indices) return;
+    across_ = d;
+    step_ = indices;
+    return;
+  }
+}
+
+// With several indices to a block, sums are begun at each index, and those that begin between two blocks are dropped:
+// that costs less than bringing the others together.
+void Reduction::run_blocks_side_by_side() {
+  const std::int64_t rows = reduced_.dims[across_].size, blocks = reduced_.count / reduction_block;
+  std::int64_t inner = 1, outer = 1;
+  for (int d = across_ + 1; d < reduced_.rank; ++d) inner *= reduced_.dims[d].size;
+  for (int d = 0; d < across_; ++d) outer *= reduced_.dims[d].size;
+  const std::int64_t deep = std::max<std::int64_t>(1, inner / reduction_block);  // blocks at one index
+  const std::int64_t wide = rows / step_;                                        // blocks along the dimension
+  const std::int64_t tile = (reduce_columns - 1) / step_ + 1, tiles = (wide + tile - 1) / tile;
+  std::vector<char> partial(static_cast<std::size_t>(kept_.count * blocks * bytes_));
+  const std::int64_t grain =
+      std::max<std::int64_t>(1, parallel_elements / (reduction_block * std::min(tile, wide)));
+  parallel_for(0, kept_.count * outer * deep * tiles, grain, [&](std::int64_t begin, std::int64_t end) {
+    alignas(64) char results[reduce_columns * 8];
+    const void* addresses[reduction_block];
+    for (std::int64_t i = begin; i < end; ++i) {
+      const std::int64_t first = i % tiles * tile, level = i / tiles % deep, row = i / tiles / deep;
+      std::int64_t offset = first * step_ * bytes_, unused = 0;
+      kept_.offsets(row / outer, offset, unused);
+      std::int64_t rest = row % outer;
+      for (int d = across_ - 1; d >= 0; --d) {
+        offset += rest % reduced_.dims[d].size * reduced_.dims[d].input;
+        rest /= reduced_.dims[d].size;
+      }
+      const std::int64_t count = std::min(tile, wide - first);
+      row_addresses(input_ + offset, step_ > 1 ? across_ : across_ + 1, level * reduction_block,
+                    reduction_block, addresses);
+      functions_.spread_block(addresses, reduction_block, (count - 1) * step_ + 1, results);
+      char* target = partial.data() + ((row * wide + first) * deep + level) * bytes_;
+      copy_(results, step_ * bytes_, target, deep * bytes_, count);
+    }
+  });
+  for (std::int64_t k = 0; k < kept_.count; ++k) {
+    char* values = partial.data() + k * blocks * bytes_;
+    functions_.fold(values, blocks);
+    std::int64_t unused = 0, output = 0;
+    kept_.offsets(k, unused, output);
+    save_(values, bytes_, output_ + output, bytes_, 1);
+  }
+}
+
 void Reduction::run() {
+  if (across_ >= 0) {
+    run_blocks_side_by_side();
+    return;
+  }
   const std::int64_t tiles = kept_.count * ((column_.size + width_ - 1) / width_);
   const std::int64_t blocks = (reduced_.count + reduction_block - 1) / reduction_block;
   std::int64_t part = 1;  // blocks that one thread takes at a time: a power of two
@@ -315,7 +394,9 @@ bool lies_across(const TensorImpl& input) {
 }  // namespace
 
 void reduce(const ReduceCall& call) {
-  if (call.output->count == 1 && lies_across(*call.input)) {  // copying in tiles first is faster
+  Reduction reduction(call);
+  // Copying in tiles first is faster than gathering.
+  if (!reduction.has_blocks_side_by_side() && call.output->count == 1 && lies_across(*call.input)) {
     Shape shape;
     for (int d = 0; d < call.input->rank; ++d) shape.push_back(call.input->sizes[d]);
     const Tensor copy = make_tensor(shape, call.input->dtype, call.input->device);
@@ -325,7 +406,7 @@ void reduce(const ReduceCall& call) {
     Reduction(ordered).run();
     return;
   }
-  Reduction(call).run();
+  reduction.run();
 }
 
 }  // namespace phlox::cpu

@@ -46,6 +46,17 @@ void combine_rows(void* left, const void* right, std::int64_t count) {
 }
 
 template <class Op, class T>
+void fold_blocks(void* blocks, std::int64_t count) {
+  using S = math::Scalar<T>;
+  T* values = static_cast<T*>(blocks);
+  for (; count > 1; count = (count + 1) / 2) {
+    for (std::int64_t i = 0; i < count / 2; ++i)
+      values[i] = Op::combine(S(values[2 * i]), S(values[2 * i + 1])).value;
+    if (count % 2) values[count / 2] = values[count - 1];
+  }
+}
+
+template <class Op, class T>
 void whole_rows(const void* elements, std::int64_t count, std::int64_t row_count, std::int64_t stride,
                 void* results) {
   const char* row = static_cast<const char*>(elements);
@@ -62,7 +73,8 @@ void whole_rows(const void* elements, std::int64_t count, std::int64_t row_count
 
 template <class Op, class T>
 constexpr ReduceFunctions functions_of() {
-  return {dense_block<Op, T>, spread_block<Op, T>, whole_rows<Op, T>, combine_rows<Op, T>};
+  return {dense_block<Op, T>, spread_block<Op, T>, whole_rows<Op, T>, combine_rows<Op, T>,
+          fold_blocks<Op, T>};
 }
 
 #define PHLOX_REDUCE_TYPES(Op)                                                              \

@@ -114,36 +114,41 @@ PHLOX_INLINE void store_part(V value, T* target, std::int64_t count) {
   }
 }
 
+// target[i] = step(target[i], sources[i]...). What is left over behind the last whole vector is computed, before anything
+// is written, as part of a vector that begins earlier.
+template <class T, class Step, class... Sources>
+PHLOX_INLINE void update_row(std::int64_t count, const Step& step, T* target, const Sources*... sources) {
+  using V = Vector<T>;
+  if (count < V::lanes) {
+    using S = math::Scalar<T>;
+    for (std::int64_t i = 0; i < count; ++i) target[i] = step(S(target[i]), S(sources[i])...).value;
+    return;
+  }
+  const std::int64_t last = count - V::lanes;
+  const V end = step(V::load(target + last), V::load(sources + last)...);
+  for (std::int64_t i = 0; i < last; i += V::lanes)
+    step(V::load(target + i), V::load(sources + i)...).store(target + i);
+  end.store(target + last);
+}
+
 // target[i] = combine(target[i], source[i])
 template <class Op, class T>
 PHLOX_INLINE void add_row(T* target, const T* source, std::int64_t count) {
-  using V = Vector<T>;
-  std::int64_t i = 0;
-  for (; i + V::lanes <= count; i += V::lanes)
-    Op::combine(V::load(target + i), V::load(source + i)).store(target + i);
-  for (; i < count; ++i)
-    target[i] = Op::combine(math::Scalar<T>(target[i]), math::Scalar<T>(source[i])).value;
+  update_row(
+      count, [](auto sum, auto x) __attribute__((always_inline)) { return Op::combine(sum, x); }, target,
+      source);
 }
 
 // Four rows that go to the same lane, in order: the accumulator passes through a register only once.
 template <class Op, class T>
 PHLOX_INLINE void add_four_rows(T* target, const T* a, const T* b, const T* c, const T* d,
                                 std::int64_t count) {
-  using V = Vector<T>;
-  std::int64_t i = 0;
-  for (; i + V::lanes <= count; i += V::lanes) {
-    V sum = Op::combine(V::load(target + i), V::load(a + i));
-    sum = Op::combine(sum, V::load(b + i));
-    sum = Op::combine(sum, V::load(c + i));
-    Op::combine(sum, V::load(d + i)).store(target + i);
-  }
-  for (; i < count; ++i) {
-    using S = math::Scalar<T>;
-    S sum = Op::combine(S(target[i]), S(a[i]));
-    sum = Op::combine(sum, S(b[i]));
-    sum = Op::combine(sum, S(c[i]));
-    target[i] = Op::combine(sum, S(d[i])).value;
-  }
+  update_row(
+      count,
+      [](auto sum, auto w, auto x, auto y, auto z) __attribute__((always_inline)) {
+        return Op::combine(Op::combine(Op::combine(Op::combine(sum, w), x), y), z);
+      },
+      target, a, b, c, d);
 }
 
 template <class Op, class T>

@@ -26,6 +26,8 @@ struct ReduceFunctions {
                      void* results);
   // left[i] = combine(left[i], right[i])
   void (*combine)(void* left, const void* right, std::int64_t count);
+  // Combines the results of `count` blocks, which follow one another, into the first.
+  void (*fold)(void* blocks, std::int64_t count);
 };
 
 enum class ReduceType : std::uint8_t { float32, float64, int64, uint64, uint8 };

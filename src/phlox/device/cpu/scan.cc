@@ -12,16 +12,28 @@ bool is_nan(T x) {
   return x != x;
 }
 
-template <class T>
-void scan_sum(const T* x, T* y, std::int64_t count) {
-  math::Scalar<T> sum(0);
-  for (std::int64_t i = 0; i < count; ++i) y[i] = (sum = sum + math::Scalar<T>(x[i])).value;
+// Rows side by side: each step waits for the one before it, and those of several rows do so at the same time.
+template <int rows, class T, class Combine>
+void scan_side_by_side(const T* const* x, T* const* y, std::int64_t count, T start, const Combine& combine) {
+  using S = math::Scalar<T>;
+  S total[rows];
+  for (S& t : total) t = S(start);
+  for (std::int64_t i = 0; i < count; ++i)
+#pragma GCC unroll 4
+    for (int r = 0; r < rows; ++r) y[r][i] = (total[r] = combine(total[r], S(x[r][i]))).value;
 }
 
+constexpr int most_side_by_side = 4;
+
+// Sums or products of one row, or of most_side_by_side rows.
 template <class T>
-void scan_product(const T* x, T* y, std::int64_t count) {
-  math::Scalar<T> product(1);
-  for (std::int64_t i = 0; i < count; ++i) y[i] = (product = product * math::Scalar<T>(x[i])).value;
+void scan_arithmetic(ScanKind kind, int rows, const T* const* x, T* const* y, std::int64_t count) {
+  const auto scan = [&](T start, const auto& combine) {
+    if (rows == 1) scan_side_by_side<1>(x, y, count, start, combine);
+    else scan_side_by_side<most_side_by_side>(x, y, count, start, combine);
+  };
+  if (kind == ScanKind::sum) scan(T(0), [](auto a, auto b) { return a + b; });
+  else scan(T(1), [](auto a, auto b) { return a * b; });
 }
 
 // Equal elements move the position on, as in PyTorch; nothing follows a NaN but another one.
@@ -67,23 +79,28 @@ void scan_rows(const ScanCall& call) {
   const bool extremum = call.kind == ScanKind::minimum || call.kind == ScanKind::maximum;
   const RowOperand indices = extremum ? RowOperand(*call.indices, call.dim, DType::int64) : output;
   for_row_ranges(input.rows(), 2 * length, [&](std::int64_t first, std::int64_t last) {
-    const Scratch scratch(2 * row_bytes + (extremum ? length * 8 : 0));
-    for (std::int64_t row = first; row < last; ++row) {
-      const T* x = input.read(row, reinterpret_cast<T*>(scratch.at(0)));
-      T* y = output.target(row, reinterpret_cast<T*>(scratch.at(row_bytes)));
-      switch (call.kind) {
-        case ScanKind::sum: scan_sum(x, y, length); break;
-        case ScanKind::product: scan_product(x, y, length); break;
-        case ScanKind::log_sum_exp:
-          if constexpr (std::is_same_v<T, double>) scan_log_sum_exp(x, y, length);
-          break;
-        default: {
-          auto* at = indices.target(row, reinterpret_cast<std::int64_t*>(scratch.at(2 * row_bytes)));
-          scan_extremum(call.kind == ScanKind::maximum, x, y, at, length);
-          indices.write(row, at);
-        }
+    const bool arithmetic = call.kind == ScanKind::sum || call.kind == ScanKind::product;
+    const int most = arithmetic ? most_side_by_side : 1;
+    const Scratch scratch(2 * most * row_bytes + (extremum ? length * 8 : 0));
+    for (std::int64_t row = first; row < last;) {
+      const int rows = last - row < most ? 1 : most;
+      const T* x[most_side_by_side];
+      T* y[most_side_by_side];
+      for (int r = 0; r < rows; ++r) {
+        x[r] = input.read(row + r, reinterpret_cast<T*>(scratch.at(2 * r * row_bytes)));
+        y[r] = output.target(row + r, reinterpret_cast<T*>(scratch.at((2 * r + 1) * row_bytes)));
       }
-      output.write(row, y);
+      if (arithmetic) {
+        scan_arithmetic(call.kind, rows, x, y, length);
+      } else if (call.kind == ScanKind::log_sum_exp) {
+        if constexpr (std::is_same_v<T, double>) scan_log_sum_exp(x[0], y[0], length);
+      } else {
+        auto* at = indices.target(row, reinterpret_cast<std::int64_t*>(scratch.at(2 * row_bytes)));
+        scan_extremum(call.kind == ScanKind::maximum, x[0], y[0], at, length);
+        indices.write(row, at);
+      }
+      for (int r = 0; r < rows; ++r) output.write(row + r, y[r]);
+      row += rows;
     }
   });
   result.finish();

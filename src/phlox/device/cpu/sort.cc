@@ -118,6 +118,38 @@ void select_few(const T* x, std::int64_t count, std::int64_t wanted, Key flip, I
   std::sort(items, items + wanted);
 }
 
+// Up to so many are kept in order while reading.
+constexpr std::int64_t very_few = 16;
+
+// The first `wanted` items in order, `wanted` up to very_few.
+template <class T, class Key>
+void insert_few(const T* x, std::int64_t count, std::int64_t wanted, Key flip, Item<Key>* items) {
+  std::int64_t kept = 0;
+  const auto insert = [&](Key key, std::int64_t index) {  // behind its equals
+    std::int64_t to = kept < wanted ? kept++ : wanted - 1;
+    for (; to > 0 && items[to - 1].key > key; --to) items[to] = items[to - 1];
+    items[to] = {key, static_cast<Key>(index)};
+  };
+  const auto key_at = [&](std::int64_t i) { return static_cast<Key>(key_of(x[i]) ^ flip); };
+  std::int64_t i = 0;
+  for (; i < wanted; ++i) insert(key_at(i), i);
+  constexpr int side_by_side = 16;
+  for (; i + side_by_side <= count; i += side_by_side) {
+    const Key last = items[wanted - 1].key;
+    Key keys[side_by_side];
+    Key any = 0;
+    for (int k = 0; k < side_by_side; ++k) {
+      keys[k] = key_at(i + k);
+      any |= static_cast<Key>(keys[k] < last);
+    }
+    if (!any) continue;
+    for (int k = 0; k < side_by_side; ++k)
+      if (keys[k] < items[wanted - 1].key) insert(keys[k], i + k);
+  }
+  for (; i < count; ++i)
+    if (key_at(i) < items[wanted - 1].key) insert(key_at(i), i);
+}
+
 template <class T, class Key>
 void sort_rows(const SortCall& call, DType compute) {
   const RowsLast source(*call.input, call.dim, RowsLast::Use::read);
@@ -139,7 +171,7 @@ void sort_rows(const SortCall& call, DType compute) {
       auto* at = indices.target(row, reinterpret_cast<std::int64_t*>(scratch.at(0)));
       const Item<Key>* sorted = items.get();
       if (is_few(wanted, count)) {
-        select_few(x, count, wanted, flip, items.get());
+        (wanted <= very_few ? insert_few<T, Key> : select_few<T, Key>)(x, count, wanted, flip, items.get());
       } else {
         for (std::int64_t i = 0; i < count; ++i)
           items[static_cast<std::size_t>(i)] = {static_cast<Key>(key_of(x[i]) ^ flip), static_cast<Key>(i)};

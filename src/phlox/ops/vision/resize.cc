@@ -78,14 +78,14 @@ Tensor resample(const Tensor& input, int dim, std::int64_t target, const Stencil
     const auto first = static_cast<std::size_t>(tap * target), count = static_cast<std::size_t>(target);
     const Tensor positions =
         from_values<std::int64_t>(std::span(s.positions).subspan(first, count), {target});
-    Tensor part = index_select(input, dim, positions.to(input.device()));
-    if (s.taps > 1) {
-      Shape shape(static_cast<std::size_t>(input.rank()), 1);
-      shape[static_cast<std::size_t>(dim)] = target;
-      const Tensor weights = from_values<double>(std::span(s.weights).subspan(first, count), shape);
-      part = mul(part, weights.to(input.dtype()).to(input.device()));
-    }
-    result = result.defined() ? add(result, part) : part;
+    const Tensor part = index_select(input, dim, positions.to(input.device()));
+    if (s.taps == 1) return part;
+    Shape shape(static_cast<std::size_t>(input.rank()), 1);
+    shape[static_cast<std::size_t>(dim)] = target;
+    const Tensor weights = from_values<double>(std::span(s.weights).subspan(first, count), shape)
+                               .to(input.dtype())
+                               .to(input.device());
+    result = result.defined() ? addcmul(result, part, weights) : mul(part, weights);
   }
   return result;
 }
@@ -246,7 +246,16 @@ PHLOX_OPERATION(
                        : adaptive_avg_pool3d(input, targets);
   const auto resize = [&](const Tensor& image) {
     Tensor result = image;
-    for (int d = 0; d < dims; ++d) {
+    // Shrinking first, and among equals the dimension of neighbours in memory, whose elements are picked one by one: while
+    // there are few of them.
+    std::vector<int> order(static_cast<std::size_t>(dims));
+    for (int d = 0; d < dims; ++d) order[static_cast<std::size_t>(d)] = dims - 1 - d;
+    const Strides strides = image.strides();
+    std::stable_sort(order.begin(), order.end(), [&](int a, int b) {
+      const std::int64_t left = targets[a] * input.size(2 + b), right = targets[b] * input.size(2 + a);
+      return left != right ? left < right : std::abs(strides[2 + a]) < std::abs(strides[2 + b]);
+    });
+    for (int d : order) {
       const std::int64_t from = input.size(2 + d), to = targets[d];
       const bool use_scale = scale_factor && !recompute_scale_factor.value_or(false);
       const double step = use_scale ? 1 / (*scale_factor)[given == 1 ? 0 : static_cast<std::size_t>(d)]
