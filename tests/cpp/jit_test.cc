@@ -165,12 +165,37 @@ TEST(Jit, FollowsSettingsAndLoadedStatesOfOptimizers) {
       for (const auto& [name, tensor] : optimizer.state_dict()) copy.set(name, tensor.clone());
       return copy;
     }();
-    optimizer.options().weight_decay = 0.3;
+    optim::SGDOptions decayed = optimizer.options();
+    decayed.weight_decay = 0.3;
+    optimizer.set_options(decayed);
     twice();
     optimizer.set_momentum(0.9, 0);
     twice();
     optimizer.load_state_dict(state);
     twice();
+    return seen;
+  };
+  EXPECT_EQ(run(true), run(false));
+}
+
+TEST(Jit, SchedulesStepInside) {
+  const auto run = [](bool captured) {
+    const Tensor p = ones({2}).set_requires_grad();
+    optim::AdamW optimizer({p}, {.lr = 0.1});
+    optim::OneCycleLR schedule(optimizer, {.max_lr = 0.1, .total_steps = 6});
+    const auto step = [&] {
+      optimizer.zero_grad();
+      sum(p * p).backward();
+      optimizer.step();
+      schedule.step();
+      return p.detach().clone();
+    };
+    auto fast = jit(step);
+    std::vector<double> seen;
+    for (int i = 0; i < 6; ++i) {
+      seen.push_back((captured ? fast() : step()).select(0, 0).template item<float>());
+      seen.insert(seen.end(), {optimizer.lr(), optimizer.momentum(), double(schedule.last_epoch())});
+    }
     return seen;
   };
   EXPECT_EQ(run(true), run(false));

@@ -48,7 +48,9 @@ void Adam::add_param_group(const std::vector<Tensor>& parameters, const AdamOpti
 void Adam::update_parameter(std::size_t group, std::size_t index, const Tensor& parameter,
                             const Tensor& gradient) {
   const AdamOptions& o = options_[group];
-  const auto [beta1, beta2] = o.betas;
+  const Tensor& beta1 = momentum_tensor(group);
+  const double beta2 = o.betas.second;
+  const DType dtype = parameter.dtype();
   AdamState& state = states_[index];
   if (!state.step.defined()) {
     const OutsideCapture outside;
@@ -61,7 +63,7 @@ void Adam::update_parameter(std::size_t group, std::size_t index, const Tensor& 
 
   const Tensor g = o.maximize ? neg(gradient) : gradient;
   const double penalty = decoupled_ ? 0 : o.weight_decay;
-  update(update_first_moment, state.exp_avg, {g, parameter}, {1 - beta1, penalty});
+  update(update_first_moment, state.exp_avg, {g, parameter, complement_in_dtype(beta1, dtype)}, {penalty});
   update(update_second_moment, state.exp_avg_sq, {g, parameter}, {beta2, 1 - beta2, penalty});
   if (o.amsgrad) state.max_exp_avg_sq.maximum_(state.exp_avg_sq);
 
@@ -71,7 +73,6 @@ void Adam::update_parameter(std::size_t group, std::size_t index, const Tensor& 
   const Tensor rate = div(lr, sub(1.0, pow(beta1, step)));
   const Tensor correction = sqrt(sub(1.0, pow(beta2, step)));
   const Tensor kept = sub(1.0, mul(lr, decoupled_ ? o.weight_decay : 0.0));
-  const DType dtype = parameter.dtype();
   update(update_adam_step, parameter,
          {state.exp_avg, o.amsgrad ? state.max_exp_avg_sq : state.exp_avg_sq, rate.to(dtype),
           correction.to(dtype), kept.to(dtype)},

@@ -20,6 +20,11 @@ struct AdamOptions {
     f("amsgrad", self.amsgrad);
     f("maximize", self.maximize);
   }
+  template <class Self>
+  static auto& momentum_of(Self& self) {
+    return self.betas.first;
+  }
+  bool operator==(const AdamOptions&) const = default;
 };
 
 struct AdamWOptions {
@@ -52,10 +57,6 @@ class Adam : public OptimizerOf<AdamOptions, AdamState> {
   explicit Adam(const std::vector<Tensor>& parameters, const AdamOptions& options = {});
   explicit Adam(ParameterGroups groups);
   void add_param_group(const std::vector<Tensor>& parameters, const AdamOptions& options) override;
-  double momentum(std::size_t group) const override { return options_[group].betas.first; }
-  void set_momentum(double momentum, std::size_t group) override {
-    set(options_[group].betas.first, momentum);
-  }
 
  protected:
   explicit Adam(bool decoupled) : decoupled_(decoupled) {}

@@ -13,12 +13,14 @@ namespace {
 constexpr const char* groups_key = "param_groups.";
 constexpr const char* state_key = "state.";
 
+Tensor number_tensor(double value) { return from_values<double>(std::span(&value, 1), {}); }
+
 std::string group_prefix(std::size_t group) { return fmt::format("{}{}.", groups_key, group); }
 std::string parameter_prefix(std::size_t index) { return fmt::format("{}{}.", state_key, index); }
 
 }  // namespace
 
-void Optimizer::add_group(const std::vector<Tensor>& parameters, double lr) {
+void Optimizer::add_group(const std::vector<Tensor>& parameters, double lr, std::optional<double> momentum) {
   std::unordered_set<const TensorImpl*> known;
   for (const Group& group : groups_) {
     for (const Tensor& parameter : group.parameters) known.insert(parameter.unsafe_impl());
@@ -44,12 +46,13 @@ void Optimizer::add_group(const std::vector<Tensor>& parameters, double lr) {
     }
   }
   configuration_.change();
-  groups_.push_back({parameters, from_values<double>(std::span(&lr, 1), {}), lr});
+  groups_.push_back({parameters, lr, number_tensor(lr), momentum ? number_tensor(*momentum) : Tensor()});
 }
 
 void Optimizer::step() {
   configuration_.note_use("an optimizer");
   NoGrad guard;
+  converted_.clear();
   std::size_t index = 0;
   for (std::size_t group = 0; group < groups_.size(); ++group) {
     for (const Tensor& parameter : groups_[group].parameters) {
@@ -59,6 +62,16 @@ void Optimizer::step() {
       ++index;
     }
   }
+  converted_.clear();
+}
+
+Tensor Optimizer::converted(const Tensor& number, DType dtype, bool complement) {
+  for (const auto& [known, result, is_complement] : converted_)
+    if (known.unsafe_impl() == number.unsafe_impl() && is_complement == complement && result.dtype() == dtype)
+      return result;
+  const Tensor result = (complement ? sub(1.0, number) : number).to(dtype);
+  converted_.push_back({number, result, complement});
+  return result;
 }
 
 void Optimizer::zero_grad(bool set_to_none) {
@@ -75,12 +88,16 @@ void Optimizer::set_lr(double lr) {
   for (std::size_t group = 0; group < groups_.size(); ++group) set_lr(lr, group);
 }
 
-double Optimizer::momentum(std::size_t) const {
-  fail<NotSupportedError>(ErrorCode::not_supported, "optimizer: there is no momentum to read").raise();
+const Tensor& Optimizer::momentum_tensor(std::size_t group) const {
+  const Tensor& momentum = groups_[group].momentum;
+  if (!momentum.defined())
+    fail<NotSupportedError>(ErrorCode::not_supported, "optimizer: there is no momentum").raise();
+  return momentum;
 }
 
-void Optimizer::set_momentum(double, std::size_t) {
-  fail<NotSupportedError>(ErrorCode::not_supported, "optimizer: there is no momentum to set").raise();
+void Optimizer::set_momentum(double momentum, std::size_t group) {
+  NoGrad guard;
+  fill_(momentum_tensor(group), momentum);
 }
 
 StateDict Optimizer::state_dict() const {

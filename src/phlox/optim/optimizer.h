@@ -13,6 +13,7 @@
 
 #include <cstdint>
 #include <initializer_list>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -45,9 +46,10 @@ class Optimizer {
   const Tensor& lr_tensor(std::size_t group = 0) const { return groups_[group].lr; }
   // The learning rate before any schedule changed it.
   double initial_lr(std::size_t group) const { return groups_[group].initial_lr; }
-  // Momentum or the first beta. Throws NotSupportedError for optimisers without.
-  virtual double momentum(std::size_t group) const;
+  // Momentum or the first beta, kept in the same way. Throws NotSupportedError for optimisers without.
+  double momentum(std::size_t group = 0) const { return momentum_tensor(group).item<double>(); }
   virtual void set_momentum(double momentum, std::size_t group);
+  const Tensor& momentum_tensor(std::size_t group = 0) const;
 
   // PyTorch's structure with dotted names: "state.0.exp_avg", "param_groups.0.lr", "param_groups.0.params".
   // Parameters are numbered through all groups.
@@ -59,12 +61,12 @@ class Optimizer {
  protected:
   struct Group {
     std::vector<Tensor> parameters;
-    Tensor lr;
     double initial_lr;
+    Tensor lr, momentum;  // f64[], and undefined where there is none
   };
   Optimizer() = default;
   // Throws ValueError: no parameters, one that is no leaf, one that is there twice, a negative learning rate.
-  void add_group(const std::vector<Tensor>& parameters, double lr);
+  void add_group(const std::vector<Tensor>& parameters, double lr, std::optional<double> momentum);
 
   // Changes parameter `index` (through all groups) by its gradient.
   virtual void update_parameter(std::size_t group, std::size_t index, const Tensor& parameter,
@@ -75,16 +77,20 @@ class Optimizer {
   virtual void load_parameter(std::size_t index, const std::string& prefix, const StateDict& state,
                               const Tensor& parameter) = 0;
 
-  // Sets what the update depends on, which captured steps notice.
-  template <class Setting>
-  void set(Setting& setting, const Setting& value) {
-    if (setting == value) return;
-    setting = value;
-    configuration_.change();
-  }
+  // A number of a group in the dtype of a parameter, and 1 minus it, computed once in a step.
+  Tensor in_dtype(const Tensor& number, DType dtype) { return converted(number, dtype, false); }
+  Tensor complement_in_dtype(const Tensor& number, DType dtype) { return converted(number, dtype, true); }
 
   std::vector<Group> groups_;
   graph::Configuration configuration_;
+
+ private:
+  struct Converted {
+    Tensor number, result;
+    bool is_complement;
+  };
+  Tensor converted(const Tensor& number, DType dtype, bool complement);
+  std::vector<Converted> converted_;  // in the present step
 };
 
 namespace detail {
@@ -110,40 +116,65 @@ bool load_tensor(Tensor& tensor, const Tensor* stored, const Tensor& parameter, 
 }  // namespace detail
 
 // An optimiser with settings `Options` for each group and tensors `State` for each parameter. Both list their
-// members by a static function visit(self, f) that calls f(name, member).
+// members by a static function visit(self, f) that calls f(name, member). Options with a momentum say which member it is
+// by a static function momentum_of(self).
 template <class Options, class State>
 class OptimizerOf : public Optimizer {
  public:
   using ParameterGroups = std::initializer_list<std::pair<std::vector<Tensor>, Options>>;
 
-  const Options& options(std::size_t group = 0) const { return options_[group]; }
-  // To change settings at once: a captured step does not notice what is written through the reference later. The
-  // learning rate in it is the initial one; set_lr() changes the present one.
-  Options& options(std::size_t group = 0) {
+  // The settings of a group. The learning rate in them is the initial one, the momentum the present one.
+  Options options(std::size_t group = 0) const {
+    Options options = options_[group];
+    if constexpr (has_momentum) Options::momentum_of(options) = momentum(group);
+    return options;
+  }
+  // Captured steps notice the change, and are captured again; but a momentum, like lr, they read each time.
+  void set_options(const Options& options, std::size_t group = 0) {
+    Options changed = options;
+    if constexpr (has_momentum) {
+      set_momentum(Options::momentum_of(options), group);
+      Options::momentum_of(changed) = Options::momentum_of(options_[group]);
+    }
+    if (changed == options_[group]) return;
     configuration_.change();
-    return options_[group];
+    options_[group] = changed;
+  }
+  void set_momentum(double momentum, std::size_t group) override {
+    Optimizer::set_momentum(momentum, group);
+    if constexpr (has_momentum) {
+      double& known = Options::momentum_of(options_[group]);
+      // Without momentum a step is another one.
+      if ((known == 0) != (momentum == 0)) configuration_.change();
+      known = momentum;
+    }
   }
   // Adds parameters with settings of their own. Throws ValueError for settings out of range.
   virtual void add_param_group(const std::vector<Tensor>& parameters, const Options& options) = 0;
 
  protected:
+  static constexpr bool has_momentum = requires(Options& options) { Options::momentum_of(options); };
+
   void add(const std::vector<Tensor>& parameters, const Options& options) {
-    add_group(parameters, options.lr);
+    std::optional<double> momentum;
+    if constexpr (has_momentum) momentum = Options::momentum_of(options);
+    add_group(parameters, options.lr, momentum);
     options_.push_back(options);
     states_.resize(states_.size() + parameters.size());
   }
 
   void save_group(std::size_t group, const std::string& prefix, StateDict& state) const override {
-    Options::visit(options_[group], [&](const char* name, const auto& value) {
+    const Options saved = options(group);
+    Options::visit(saved, [&](const char* name, const auto& value) {
       detail::save_setting(state, prefix + name, value);
     });
   }
   void load_group(std::size_t group, const std::string& prefix, const StateDict& state) override {
-    Options::visit(options_[group], [&](const char* name, auto& setting) {
-      auto value = setting;
-      detail::load_setting(state, prefix + name, value);
-      set(setting, value);
+    Options loaded = options(group);
+    Options::visit(loaded, [&](const char* name, auto& setting) {
+      detail::load_setting(state, prefix + name, setting);
     });
+    set_options(loaded, group);
   }
   void save_parameter(std::size_t index, const std::string& prefix, StateDict& state) const override {
     State::visit(states_[index], [&](const char* name, const Tensor& tensor) {

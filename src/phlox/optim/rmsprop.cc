@@ -23,6 +23,7 @@ void RMSprop::add_param_group(const std::vector<Tensor>& parameters, const RMSpr
 void RMSprop::update_parameter(std::size_t group, std::size_t index, const Tensor& parameter,
                                const Tensor& gradient) {
   const RMSpropOptions& o = options_[group];
+  const DType dtype = parameter.dtype();
   RMSpropState& state = states_[index];
   if (!state.step.defined()) {
     const OutsideCapture outside;
@@ -35,12 +36,14 @@ void RMSprop::update_parameter(std::size_t group, std::size_t index, const Tenso
 
   const Tensor g = o.maximize ? neg(gradient) : gradient;
   update(update_second_moment, state.square_avg, {g, parameter}, {o.alpha, 1 - o.alpha, o.weight_decay});
-  if (o.centered) update(update_first_moment, state.grad_avg, {g, parameter}, {1 - o.alpha, o.weight_decay});
+  if (o.centered)
+    update(update_first_moment, state.grad_avg, {g, parameter, 1 - o.alpha}, {o.weight_decay});
   const Operand mean = o.centered ? Operand(state.grad_avg) : Operand(0.0);
-  const Tensor rate = lr_tensor(group).to(parameter.dtype());
+  const Tensor rate = in_dtype(lr_tensor(group), dtype);
   if (o.momentum > 0) {
-    update(update_scaled_momentum, state.momentum_buffer, {g, parameter, state.square_avg, mean},
-           {o.momentum, o.eps, o.weight_decay});
+    update(update_scaled_momentum, state.momentum_buffer,
+           {g, parameter, state.square_avg, mean, in_dtype(momentum_tensor(group), dtype)},
+           {o.eps, o.weight_decay});
     update(update_gradient_step, parameter, {state.momentum_buffer, rate}, {0.0});
   } else {
     update(update_scaled_step, parameter, {g, state.square_avg, mean, rate}, {o.eps, o.weight_decay});

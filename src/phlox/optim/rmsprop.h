@@ -22,6 +22,11 @@ struct RMSpropOptions {
     f("centered", self.centered);
     f("maximize", self.maximize);
   }
+  template <class Self>
+  static auto& momentum_of(Self& self) {
+    return self.momentum;
+  }
+  bool operator==(const RMSpropOptions&) const = default;
 };
 
 struct RMSpropState {
@@ -45,8 +50,6 @@ class RMSprop : public OptimizerOf<RMSpropOptions, RMSpropState> {
   explicit RMSprop(const std::vector<Tensor>& parameters, const RMSpropOptions& options = {});
   explicit RMSprop(ParameterGroups groups);
   void add_param_group(const std::vector<Tensor>& parameters, const RMSpropOptions& options) override;
-  double momentum(std::size_t group) const override { return options_[group].momentum; }
-  void set_momentum(double momentum, std::size_t group) override { set(options_[group].momentum, momentum); }
 
  protected:
   void update_parameter(std::size_t group, std::size_t index, const Tensor& parameter,
@@ -69,6 +72,7 @@ struct AdagradOptions {
     f("eps", self.eps);
     f("maximize", self.maximize);
   }
+  bool operator==(const AdagradOptions&) const = default;
 };
 
 struct AdagradState {

@@ -3,15 +3,28 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <cmath>
 #include <numbers>
+
+#include "phlox/graph/control_flow.h"
+#include "phlox/ops/functions.h"
+#include "phlox/ops/operators.h"
 
 namespace phlox::optim {
 namespace {
 
+constexpr double infinity = std::numeric_limits<double>::infinity();
+
 void check(bool fits, const char* schedule, const char* rule) {
   if (!fits) fail<ValueError>(ErrorCode::invalid_value, "{}: {}", schedule, rule).raise();
 }
+
+void set(const Tensor& number, double value) {
+  NoGrad guard;
+  fill_(number, value);
+}
+
+// In f64, which holds every step exactly.
+Tensor as_real(const Tensor& epoch) { return epoch.to(DType::float64); }
 
 std::vector<double> rates_of(const Optimizer& optimizer) {
   std::vector<double> rates;
@@ -24,30 +37,28 @@ std::vector<double> rates_of(const Optimizer& optimizer) {
 std::vector<double> Schedule::learning_rates() const { return rates_of(optimizer_); }
 std::vector<double> ReduceLROnPlateau::learning_rates() const { return rates_of(optimizer_); }
 
+Schedule::Schedule(Optimizer& optimizer) : optimizer_(optimizer), epoch_(zeros({}, DType::int64)) {}
+
 void Schedule::step() {
-  if (thread_mode.capture)
-    fail<GraphError>(ErrorCode::not_capturable,
-                     "a schedule steps in a captured function, which would happen once")
-        .hint("scheduler.step() after the call: the captured step reads the rate anew each time")
-        .raise();
-  ++last_epoch_;
+  NoGrad guard;
+  epoch_.add_(1);
   apply();
 }
 
 void Schedule::apply() {
-  for (std::size_t group = 0; group < optimizer_.group_count(); ++group) {
-    optimizer_.set_lr(value(optimizer_.initial_lr(group), last_epoch_), group);
-  }
+  NoGrad guard;
+  for (std::size_t group = 0; group < optimizer_.group_count(); ++group)
+    copy_(optimizer_.lr_tensor(group), value(optimizer_.initial_lr(group), epoch_));
 }
 
 StateDict Schedule::state_dict() const {
   StateDict state;
-  state.set_integer("last_epoch", last_epoch_);
+  state.set_integer("last_epoch", last_epoch());
   return state;
 }
 
 void Schedule::load_state_dict(const StateDict& state) {
-  last_epoch_ = state.integer("last_epoch");
+  set(epoch_, static_cast<double>(state.integer("last_epoch")));
   apply();
 }
 
@@ -57,8 +68,8 @@ StepLR::StepLR(Optimizer& optimizer, std::int64_t step_size, double gamma)
   StepLR::apply();
 }
 
-double StepLR::value(double base, std::int64_t epoch) const {
-  return base * std::pow(gamma_, static_cast<double>(epoch / step_size_));
+Tensor StepLR::value(double base, const Tensor& epoch) const {
+  return mul(base, pow(gamma_, floor(div(as_real(epoch), static_cast<double>(step_size_)))));
 }
 
 MultiStepLR::MultiStepLR(Optimizer& optimizer, std::vector<std::int64_t> milestones, double gamma)
@@ -67,17 +78,18 @@ MultiStepLR::MultiStepLR(Optimizer& optimizer, std::vector<std::int64_t> milesto
   MultiStepLR::apply();
 }
 
-double MultiStepLR::value(double base, std::int64_t epoch) const {
-  const auto passed = std::upper_bound(milestones_.begin(), milestones_.end(), epoch) - milestones_.begin();
-  return base * std::pow(gamma_, static_cast<double>(passed));
+Tensor MultiStepLR::value(double base, const Tensor& epoch) const {
+  Tensor passed = zeros({}, DType::float64);
+  for (std::int64_t milestone : milestones_) passed = passed + ge(epoch, milestone);
+  return mul(base, pow(gamma_, passed));
 }
 
 ExponentialLR::ExponentialLR(Optimizer& optimizer, double gamma) : Schedule(optimizer), gamma_(gamma) {
   ExponentialLR::apply();
 }
 
-double ExponentialLR::value(double base, std::int64_t epoch) const {
-  return base * std::pow(gamma_, static_cast<double>(epoch));
+Tensor ExponentialLR::value(double base, const Tensor& epoch) const {
+  return mul(base, pow(gamma_, as_real(epoch)));
 }
 
 CosineAnnealingLR::CosineAnnealingLR(Optimizer& optimizer, std::int64_t steps, double minimum)
@@ -86,9 +98,9 @@ CosineAnnealingLR::CosineAnnealingLR(Optimizer& optimizer, std::int64_t steps, d
   CosineAnnealingLR::apply();
 }
 
-double CosineAnnealingLR::value(double base, std::int64_t epoch) const {
-  const double angle = std::numbers::pi * static_cast<double>(epoch) / static_cast<double>(steps_);
-  return minimum_ + (base - minimum_) * (1 + std::cos(angle)) / 2;
+Tensor CosineAnnealingLR::value(double base, const Tensor& epoch) const {
+  const Tensor angle = as_real(epoch) * (std::numbers::pi / static_cast<double>(steps_));
+  return minimum_ + (base - minimum_) * (1 + cos(angle)) / 2;
 }
 
 LinearLR::LinearLR(Optimizer& optimizer, LinearOptions options) : Schedule(optimizer), options_(options) {
@@ -97,9 +109,9 @@ LinearLR::LinearLR(Optimizer& optimizer, LinearOptions options) : Schedule(optim
   LinearLR::apply();
 }
 
-double LinearLR::value(double base, std::int64_t epoch) const {
-  const double part =
-      static_cast<double>(std::min(epoch, options_.steps)) / static_cast<double>(options_.steps);
+Tensor LinearLR::value(double base, const Tensor& epoch) const {
+  const double steps = static_cast<double>(options_.steps);
+  const Tensor part = minimum(as_real(epoch), steps) / steps;
   return base * (options_.start_factor + (options_.end_factor - options_.start_factor) * part);
 }
 
@@ -108,38 +120,52 @@ LambdaLR::LambdaLR(Optimizer& optimizer, std::function<double(std::int64_t)> fac
   LambdaLR::apply();
 }
 
+Tensor LambdaLR::value(double base, const Tensor& epoch) const {
+  if (thread_mode.capture)
+    fail<GraphError>(ErrorCode::not_capturable,
+                     "LambdaLR steps in a captured function, which would call its function once")
+        .hint("scheduler.step() after the call: the captured step reads the rate anew each time")
+        .raise();
+  const double rate = base * factor_(epoch.item<std::int64_t>());
+  return from_values<double>(std::span(&rate, 1), {});
+}
+
 OneCycleLR::OneCycleLR(Optimizer& optimizer, OneCycleOptions options)
     : Schedule(optimizer), options_(options) {
   check(options.total_steps > 0, "OneCycleLR", "total_steps must be positive");
   check(options.rising_part >= 0 && options.rising_part <= 1, "OneCycleLR",
         "rising_part must lie between 0 and 1");
+  if (options.cycle_momentum)
+    for (std::size_t group = 0; group < optimizer.group_count(); ++group)
+      optimizer.set_momentum(options.max_momentum, group);
   OneCycleLR::apply();
 }
 
-double OneCycleLR::interpolate(double start, double peak, double end, std::int64_t epoch) const {
+Tensor OneCycleLR::interpolate(double start, double peak, double end, const Tensor& epoch) const {
   const double total = static_cast<double>(options_.total_steps);
   const double top = options_.rising_part * total - 1, last = total - 1;
-  const double at = std::min(static_cast<double>(epoch), last);
-  const auto between = [&](double from, double to, double part) {
+  const Tensor at = minimum(as_real(epoch), last);
+  const auto between = [&](double from, double to, const Tensor& part) {
     if (options_.linear) return from + (to - from) * part;
-    return to + (from - to) / 2 * (1 + std::cos(std::numbers::pi * part));
+    return to + (from - to) / 2 * (1 + cos(std::numbers::pi * part));
   };
-  if (at <= top) return between(start, peak, top > 0 ? at / top : 1);
-  return between(peak, end, last > top ? (at - top) / (last - top) : 1);
+  const auto part = [](const Tensor& done, double all) { return all > 0 ? done / all : ones_like(done); };
+  return where(le(at, top), between(start, peak, part(at, top)), between(peak, end, part(at - top, last - top)));
 }
 
-double OneCycleLR::value(double, std::int64_t epoch) const {
+Tensor OneCycleLR::value(double, const Tensor& epoch) const {
   const double start = options_.max_lr / options_.start_division;
   return interpolate(start, options_.max_lr, start / options_.final_division, epoch);
 }
 
 void OneCycleLR::apply() {
+  NoGrad guard;
   Schedule::apply();
   if (!options_.cycle_momentum) return;
-  const double momentum =
-      interpolate(options_.max_momentum, options_.base_momentum, options_.max_momentum, last_epoch_);
+  const Tensor momentum =
+      interpolate(options_.max_momentum, options_.base_momentum, options_.max_momentum, epoch_);
   for (std::size_t group = 0; group < optimizer_.group_count(); ++group)
-    optimizer_.set_momentum(momentum, group);
+    copy_(optimizer_.momentum_tensor(group), momentum);
 }
 
 SequentialLR::SequentialLR(Optimizer& optimizer, std::vector<std::shared_ptr<Schedule>> schedules,
@@ -151,42 +177,53 @@ SequentialLR::SequentialLR(Optimizer& optimizer, std::vector<std::shared_ptr<Sch
   SequentialLR::apply();
 }
 
-double SequentialLR::value(double base, std::int64_t epoch) const {
-  const auto index = static_cast<std::size_t>(
-      std::upper_bound(milestones_.begin(), milestones_.end(), epoch) - milestones_.begin());
-  return schedules_[index]->value(base, index == 0 ? epoch : epoch - milestones_[index - 1]);
+Tensor SequentialLR::value(double base, const Tensor& epoch) const {
+  const std::function<Tensor(std::size_t)> from = [&](std::size_t i) -> Tensor {
+    const auto rate = [&] {
+      return schedules_[i]->value(base, i == 0 ? epoch : epoch - milestones_[i - 1]);
+    };
+    if (i == milestones_.size()) return rate();
+    return cond(
+        lt(epoch, milestones_[i]), [&] { return TensorList{rate()}; },
+        [&] { return TensorList{from(i + 1)}; })[0];
+  };
+  return from(0);
 }
 
 ReduceLROnPlateau::ReduceLROnPlateau(Optimizer& optimizer, PlateauOptions options)
     : optimizer_(optimizer),
       options_(options),
-      best_(options.maximize ? -std::numeric_limits<double>::infinity()
-                             : std::numeric_limits<double>::infinity()) {
+      best_(full({}, options.maximize ? -infinity : infinity, DType::float64)),
+      bad_steps_(zeros({}, DType::int64)),
+      cooling_(zeros({}, DType::int64)),
+      epoch_(zeros({}, DType::int64)) {
   check(options.factor < 1, "ReduceLROnPlateau", "the factor must be less than 1");
 }
 
-void ReduceLROnPlateau::step(double metric) {
-  ++last_epoch_;
+void ReduceLROnPlateau::step(double metric) { step(from_values<double>(std::span(&metric, 1), {})); }
+
+void ReduceLROnPlateau::step(const Tensor& metric) {
+  NoGrad guard;
+  epoch_.add_(1);
   const double sign = options_.maximize ? -1 : 1;
-  const double margin = options_.relative ? options_.threshold * std::abs(best_) : options_.threshold;
-  const bool first = std::isinf(best_);
-  if (first ? sign * metric < sign * best_ : sign * metric < sign * best_ - margin) {
-    best_ = metric;
-    bad_steps_ = 0;
-  } else {
-    ++bad_steps_;
-  }
-  if (cooling_ > 0) {
-    --cooling_;
-    bad_steps_ = 0;
-  }
-  if (bad_steps_ <= options_.patience) return;
+  const Tensor value = metric.detach().to(DType::float64).reshape({});
+  const Tensor margin = options_.relative ? options_.threshold * abs(best_) : full_like(best_, options_.threshold);
+  const Tensor needed = where(isinf(best_), sign * best_, sign * best_ - margin);
+  const Tensor is_better = lt(sign * value, needed);
+  copy_(best_, where(is_better, value, best_));
+  // While it cools down, bad steps are not counted.
+  const Tensor is_cooling = gt(cooling_, 0);
+  cooling_.sub_(is_cooling);
+  copy_(bad_steps_, where(logical_or(is_better, is_cooling), 0, bad_steps_ + 1));
+
+  const Tensor is_due = gt(bad_steps_, options_.patience);
   for (std::size_t group = 0; group < optimizer_.group_count(); ++group) {
-    const double old = optimizer_.lr(group), smaller = std::max(old * options_.factor, options_.min_lr);
-    if (old - smaller > options_.eps) optimizer_.set_lr(smaller, group);
+    const Tensor& rate = optimizer_.lr_tensor(group);
+    const Tensor smaller = maximum(rate * options_.factor, options_.min_lr);
+    copy_(rate, where(logical_and(is_due, gt(rate - smaller, options_.eps)), smaller, rate));
   }
-  cooling_ = options_.cooldown;
-  bad_steps_ = 0;
+  copy_(cooling_, where(is_due, options_.cooldown, cooling_));
+  copy_(bad_steps_, where(is_due, 0, bad_steps_));
 }
 
 std::string StepLR::settings() const { return fmt::format("step_size={}, gamma={}", step_size_, gamma_); }
@@ -221,18 +258,18 @@ std::string ReduceLROnPlateau::settings() const {
 
 StateDict ReduceLROnPlateau::state_dict() const {
   StateDict state;
-  state.set_number("best", best_);
-  state.set_integer("num_bad_epochs", bad_steps_);
-  state.set_integer("cooldown_counter", cooling_);
-  state.set_integer("last_epoch", last_epoch_);
+  state.set_number("best", best_.item<double>());
+  state.set_integer("num_bad_epochs", bad_steps_.item<std::int64_t>());
+  state.set_integer("cooldown_counter", cooling_.item<std::int64_t>());
+  state.set_integer("last_epoch", epoch_.item<std::int64_t>());
   return state;
 }
 
 void ReduceLROnPlateau::load_state_dict(const StateDict& state) {
-  best_ = state.number("best");
-  bad_steps_ = state.integer("num_bad_epochs");
-  cooling_ = state.integer("cooldown_counter");
-  last_epoch_ = state.integer("last_epoch");
+  set(best_, state.number("best"));
+  set(bad_steps_, static_cast<double>(state.integer("num_bad_epochs")));
+  set(cooling_, static_cast<double>(state.integer("cooldown_counter")));
+  set(epoch_, static_cast<double>(state.integer("last_epoch")));
 }
 
 }  // namespace phlox::optim

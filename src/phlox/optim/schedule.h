@@ -8,7 +8,8 @@
 //                                            {100});
 //
 // The rate at a step is a function of the step and of the optimiser's initial rate alone, so a schedule that
-// is restored from its state continues exactly.
+// is restored from its state continues exactly. Steps and rates are tensors, so that a captured training step may call
+// schedule.step() too.
 #pragma once
 
 #include <functional>
@@ -30,11 +31,11 @@ class Schedule {
   // Goes on by one step and sets the learning rates.
   void step();
   // The steps taken so far.
-  std::int64_t last_epoch() const { return last_epoch_; }
+  std::int64_t last_epoch() const { return epoch_.item<std::int64_t>(); }
   // The present learning rates of the optimiser's groups.
   std::vector<double> learning_rates() const;
-  // The rate of a group at a step, for an initial rate `base`.
-  virtual double value(double base, std::int64_t epoch) const = 0;
+  // The rate, f64[], of a group at a step, i64[], for an initial rate `base`.
+  virtual Tensor value(double base, const Tensor& epoch) const = 0;
   // "step_size=30, gamma=0.1": what it was made with, by PyTorch's names.
   virtual std::string settings() const { return {}; }
 
@@ -43,19 +44,19 @@ class Schedule {
   void load_state_dict(const StateDict& state);
 
  protected:
-  explicit Schedule(Optimizer& optimizer) : optimizer_(optimizer) {}
+  explicit Schedule(Optimizer& optimizer);
   // Sets the learning rates of the present step. Constructors call it last.
   virtual void apply();
 
   Optimizer& optimizer_;
-  std::int64_t last_epoch_ = 0;
+  Tensor epoch_;  // i64[]
 };
 
 // Times gamma every step_size steps.
 class StepLR : public Schedule {
  public:
   StepLR(Optimizer& optimizer, std::int64_t step_size, double gamma = 0.1);
-  double value(double base, std::int64_t epoch) const override;
+  Tensor value(double base, const Tensor& epoch) const override;
   std::string settings() const override;
 
  private:
@@ -67,7 +68,7 @@ class StepLR : public Schedule {
 class MultiStepLR : public Schedule {
  public:
   MultiStepLR(Optimizer& optimizer, std::vector<std::int64_t> milestones, double gamma = 0.1);
-  double value(double base, std::int64_t epoch) const override;
+  Tensor value(double base, const Tensor& epoch) const override;
   std::string settings() const override;
 
  private:
@@ -79,7 +80,7 @@ class MultiStepLR : public Schedule {
 class ExponentialLR : public Schedule {
  public:
   ExponentialLR(Optimizer& optimizer, double gamma);
-  double value(double base, std::int64_t epoch) const override;
+  Tensor value(double base, const Tensor& epoch) const override;
   std::string settings() const override;
 
  private:
@@ -91,7 +92,7 @@ class ExponentialLR : public Schedule {
 class CosineAnnealingLR : public Schedule {
  public:
   CosineAnnealingLR(Optimizer& optimizer, std::int64_t steps, double minimum = 0);
-  double value(double base, std::int64_t epoch) const override;
+  Tensor value(double base, const Tensor& epoch) const override;
   std::string settings() const override;
 
  private:
@@ -109,18 +110,19 @@ struct LinearOptions {
 class LinearLR : public Schedule {
  public:
   explicit LinearLR(Optimizer& optimizer, LinearOptions options = {});
-  double value(double base, std::int64_t epoch) const override;
+  Tensor value(double base, const Tensor& epoch) const override;
   std::string settings() const override;
 
  private:
   LinearOptions options_;
 };
 
-// A factor of one's own: base * factor(step).
+// A factor of one's own: base * factor(step). Throws GraphError where a captured function steps it, since `factor` is a
+// function of the program.
 class LambdaLR : public Schedule {
  public:
   LambdaLR(Optimizer& optimizer, std::function<double(std::int64_t)> factor);
-  double value(double base, std::int64_t epoch) const override { return base * factor_(epoch); }
+  Tensor value(double base, const Tensor& epoch) const override;
 
  private:
   std::function<double(std::int64_t)> factor_;
@@ -143,12 +145,12 @@ struct OneCycleOptions {
 class OneCycleLR : public Schedule {
  public:
   OneCycleLR(Optimizer& optimizer, OneCycleOptions options);
-  double value(double base, std::int64_t epoch) const override;
+  Tensor value(double base, const Tensor& epoch) const override;
   std::string settings() const override;
 
  private:
   void apply() override;
-  double interpolate(double start, double peak, double end, std::int64_t epoch) const;
+  Tensor interpolate(double start, double peak, double end, const Tensor& epoch) const;
   OneCycleOptions options_;
 };
 
@@ -157,7 +159,7 @@ class SequentialLR : public Schedule {
  public:
   SequentialLR(Optimizer& optimizer, std::vector<std::shared_ptr<Schedule>> schedules,
                std::vector<std::int64_t> milestones);
-  double value(double base, std::int64_t epoch) const override;
+  Tensor value(double base, const Tensor& epoch) const override;
   std::string settings() const override;
 
  private:
@@ -180,6 +182,8 @@ struct PlateauOptions {
 class ReduceLROnPlateau {
  public:
   explicit ReduceLROnPlateau(Optimizer& optimizer, PlateauOptions options = {});
+  // The metric is a single number.
+  void step(const Tensor& metric);
   void step(double metric);
   // The present learning rates of the optimiser's groups.
   std::vector<double> learning_rates() const;
@@ -190,8 +194,8 @@ class ReduceLROnPlateau {
  private:
   Optimizer& optimizer_;
   PlateauOptions options_;
-  double best_;
-  std::int64_t bad_steps_ = 0, cooling_ = 0, last_epoch_ = 0;
+  Tensor best_;                         // f64[]
+  Tensor bad_steps_, cooling_, epoch_;  // i64[]
 };
 
 }  // namespace phlox::optim

@@ -35,11 +35,12 @@ void SGD::update_parameter(std::size_t group, std::size_t index, const Tensor& p
                            const Tensor& gradient) {
   const SGDOptions& o = options_[group];
   const Tensor g = o.maximize ? neg(gradient) : gradient;
-  const Tensor rate = lr_tensor(group).to(parameter.dtype());
+  const Tensor rate = in_dtype(lr_tensor(group), parameter.dtype());
   if (o.momentum == 0) {
     update(update_gradient_step, parameter, {g, rate}, {o.weight_decay});
     return;
   }
+  const Tensor momentum = in_dtype(momentum_tensor(group), parameter.dtype());
   Tensor& buffer = states_[index].momentum_buffer;
   if (!buffer.defined()) {
     if (interpreters())
@@ -50,10 +51,10 @@ void SGD::update_parameter(std::size_t group, std::size_t index, const Tensor& p
     buffer = clone(g);
     update(update_decayed_gradient, buffer, {parameter}, {o.weight_decay});
   } else {
-    update(update_momentum_buffer, buffer, {g, parameter}, {o.momentum, 1 - o.dampening, o.weight_decay});
+    update(update_momentum_buffer, buffer, {g, parameter, momentum}, {1 - o.dampening, o.weight_decay});
   }
   if (o.nesterov) {
-    update(update_nesterov_step, parameter, {g, buffer, rate}, {o.momentum, o.weight_decay});
+    update(update_nesterov_step, parameter, {g, buffer, rate, momentum}, {o.weight_decay});
   } else {
     update(update_gradient_step, parameter, {buffer, rate}, {0.0});
   }

@@ -20,6 +20,11 @@ struct SGDOptions {
     f("nesterov", self.nesterov);
     f("maximize", self.maximize);
   }
+  template <class Self>
+  static auto& momentum_of(Self& self) {
+    return self.momentum;
+  }
+  bool operator==(const SGDOptions&) const = default;
 };
 
 struct SGDState {
@@ -40,8 +45,6 @@ class SGD : public OptimizerOf<SGDOptions, SGDState> {
   explicit SGD(const std::vector<Tensor>& parameters, const SGDOptions& options = {});
   explicit SGD(ParameterGroups groups);
   void add_param_group(const std::vector<Tensor>& parameters, const SGDOptions& options) override;
-  double momentum(std::size_t group) const override { return options_[group].momentum; }
-  void set_momentum(double momentum, std::size_t group) override { set(options_[group].momentum, momentum); }
 
  protected:
   void update_parameter(std::size_t group, std::size_t index, const Tensor& parameter,

@@ -1,6 +1,6 @@
 // The arithmetic of optimisers, element by element, written once as pointwise bodies: each is one pass over
 // memory. The file is compiled for each instruction set (update_rules.kernel.cc) and once for its definitions
-// (update_rules.cc). Learning rates and what follows from the step are 0-d tensors, hence inputs.
+// (update_rules.cc). Learning rates, momenta and what follows from the step are 0-d tensors, hence inputs.
 
 PHLOX_BEGIN_POINTWISE
 
@@ -15,7 +15,7 @@ struct DecayedGradient : Body<2, 1> {
 };
 PHLOX_POINTWISE(update_decayed_gradient, DecayedGradient)
 
-struct MomentumBuffer : Body<3, 3> {
+struct MomentumBuffer : Body<4, 2> {
   static constexpr PointwiseTraits traits = update_traits;
   PHLOX_INLINE static constexpr auto body(auto buffer, auto gradient, auto parameter, auto momentum,
                                           auto weight, auto weight_decay) {
@@ -32,7 +32,7 @@ struct GradientStep : Body<3, 1> {
 };
 PHLOX_POINTWISE(update_gradient_step, GradientStep)
 
-struct NesterovStep : Body<4, 2> {
+struct NesterovStep : Body<5, 1> {
   static constexpr PointwiseTraits traits = update_traits;
   PHLOX_INLINE static constexpr auto body(auto parameter, auto gradient, auto buffer, auto rate,
                                           auto momentum, auto weight_decay) {
@@ -42,7 +42,7 @@ struct NesterovStep : Body<4, 2> {
 PHLOX_POINTWISE(update_nesterov_step, NesterovStep)
 
 // Running mean of gradients: average + (1 - beta) (g - average).
-struct FirstMoment : Body<3, 2> {
+struct FirstMoment : Body<4, 1> {
   static constexpr PointwiseTraits traits = update_traits;
   PHLOX_INLINE static constexpr auto body(auto average, auto gradient, auto parameter, auto weight,
                                           auto weight_decay) {
@@ -73,7 +73,7 @@ struct AdamStep : Body<6, 1> {
 PHLOX_POINTWISE(update_adam_step, AdamStep)
 
 // g / (sqrt(square - mean^2) + eps), added to a momentum buffer.
-struct ScaledMomentum : Body<5, 3> {
+struct ScaledMomentum : Body<6, 2> {
   static constexpr PointwiseTraits traits = update_traits;
   PHLOX_INLINE static constexpr auto body(auto buffer, auto gradient, auto parameter, auto square, auto mean,
                                           auto momentum, auto eps, auto weight_decay) {

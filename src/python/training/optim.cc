@@ -127,17 +127,6 @@ Options options_from(const std::string& name, Options options, const nb::args& p
   return options;
 }
 
-void append_number(std::vector<double>& numbers, double value) { numbers.push_back(value); }
-void append_number(std::vector<double>& numbers, const std::pair<double, double>& value) {
-  numbers.insert(numbers.end(), {value.first, value.second});
-}
-template <class Options>
-std::vector<double> numbers_of(const Options& options) {
-  std::vector<double> numbers;
-  visit_settings(options, [&](const char*, const auto& value) { append_number(numbers, value); });
-  return numbers;
-}
-
 std::string default_text(bool value) { return value ? "True" : "False"; }
 std::string default_text(double value) { return nb::cast<std::string>(nb::repr(nb::float_(value))); }
 std::string default_text(const std::pair<double, double>& value) {
@@ -185,21 +174,23 @@ void add_optimizer(nb::module_& m, const char* name, const char* documentation, 
       "add_param_group",
       [name](Class& self, nb::dict group) {
         for (const auto& [parameters, options] :
-             groups_from(name, nb::list(nb::make_tuple(group)), Options(std::as_const(self).options(0))))
+             groups_from(name, nb::list(nb::make_tuple(group)), self.options(0)))
           self.add_param_group(parameters, options);
       },
       nb::sig("def add_param_group(self, param_group: dict[str, Any]) -> None"), "param_group"_a,
       "Adds parameters with settings of their own; the rest is as in the first group.");
   type.def("_setting_names", [](Class& self) {
     nb::list names;
-    visit_settings(std::as_const(self).options(0), [&](const char* known, auto&) { names.append(known); });
+    const Options options = self.options(0);
+    visit_settings(options, [&](const char* known, auto&) { names.append(known); });
     return names;
   });
   type.def("_get_setting", [name](Class& self, std::size_t group, const std::string& setting) -> nb::object {
     if (setting == "lr") return nb::cast(self.lr(group));
     if (setting == "initial_lr") return nb::cast(self.initial_lr(group));
     nb::object found;
-    Options::visit(std::as_const(self).options(group), [&](const char* known, const auto& value) {
+    const Options options = self.options(group);
+    Options::visit(options, [&](const char* known, const auto& value) {
       if (setting == known) found = nb::cast(value);
     });
     if (!found.is_valid()) throw nb::key_error(setting.c_str());
@@ -212,10 +203,9 @@ void add_optimizer(nb::module_& m, const char* name, const char* documentation, 
                set_setting(one, name, setting, value);
                self.set_lr(one.lr, group);
              } else {
-               const Options before = std::as_const(self).options(group);
-               Options changed = before;
+               Options changed = self.options(group);
                set_setting(changed, name, setting, value);
-               if (numbers_of(changed) != numbers_of(before)) self.options(group) = changed;
+               self.set_options(changed, group);
              }
            });
 }
@@ -353,7 +343,8 @@ void add_schedules(nb::module_& m) {
       .def(
           "step",
           [](optim::ReduceLROnPlateau& self, nb::handle metric) {
-            self.step(nb::cast<double>(is_tensor(metric.ptr()) ? metric.attr("item")() : nb::borrow(metric)));
+            if (is_tensor(metric.ptr())) self.step(tensor_of(metric.ptr()));
+            else self.step(nb::cast<double>(metric));
           },
           nb::sig("def step(self, metrics: float | Tensor) -> None"), "metrics"_a,
           "Takes up the metric of an epoch: a number or a 0-d tensor.")
