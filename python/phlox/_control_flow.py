@@ -188,13 +188,19 @@ def switch(index: Any, branches: Sequence[Callable[..., Any]], *operands: Any) -
     if not isinstance(index, Tensor):
         return branches[min(max(int(index), 0), len(branches) - 1)](*operands)
 
-    def among(low: int, high: int) -> Any:
-        if high - low == 1:
-            return branches[low](*operands)
-        middle = (low + high) // 2
-        return cond(index < middle, lambda: among(low, middle), lambda: among(middle, high))
+    return _branch_among(index, branches, operands, 0, len(branches))
 
-    return among(0, len(branches))
+
+def _branch_among(index: Tensor, branches: Sequence[Callable[..., Any]], operands: Any, low: int, high: int) -> Any:
+    """By halves, from number `low` to the one before `high`."""
+    if high - low == 1:
+        return branches[low](*operands)
+    middle = (low + high) // 2
+    return cond(
+        index < middle,
+        lambda: _branch_among(index, branches, operands, low, middle),
+        lambda: _branch_among(index, branches, operands, middle, high),
+    )
 
 
 def foldl(function: Callable[..., Any], xs: Any, init: Any = None) -> Any:

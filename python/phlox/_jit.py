@@ -132,6 +132,9 @@ def capture_converted(function: Callable[..., Any], structure: Any, tensors: lis
                 result = converted_callable(function)(*args, **kwargs)
                 known = [*parts_of((args, kwargs)), *(read[3] for read in backend.reads)]
                 finished = Results(session, known).finished(result)
+                tensors: list[Tensor] = []
+                flatten(finished, tensors)
+                _phlox._follow_back(tensors)
             _note_modules(function, backend.reads)
             return finished
         finally:

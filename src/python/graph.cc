@@ -272,6 +272,9 @@ void add_graph(PyObject* module) {
       },
       "function"_a, "examples"_a);
 
+  // For functions that are watched: it runs code of theirs.
+  m.def("_follow_back", [](const TensorList& results) { tracer_or_throw().follow_back(results); });
+
   // Control flow. A function that is captured by itself takes and gives lists of tensors.
   const auto list_function = [](nb::callable f) {
     return [f](const TensorList& tensors) { return nb::cast<TensorList>(f(nb::cast(tensors))); };

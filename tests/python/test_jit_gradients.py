@@ -2,6 +2,8 @@
 
 # shard: graph
 
+from functools import partial
+
 import pytest
 from jit_helpers import same, t
 
@@ -151,38 +153,173 @@ def test_arguments_that_want_gradients_are_captured_for_them():
         assert same(traced(t(1, 2).requires_grad_()), t(2, 4))
 
 
-def test_gradients_of_the_programs_own_are_not_followed():
-    """A custom function or a hook takes part in backward() inside; who follows the graph from outside is told."""
+class Twice(px.autograd.Function):
+    @staticmethod
+    def forward(ctx, x):
+        return x * 2
 
-    class Twice(px.autograd.Function):
-        @staticmethod
-        def forward(ctx, x):
-            return x * 2
+    @staticmethod
+    def backward(ctx, gradient):
+        return gradient * FACTOR
 
-        @staticmethod
-        def backward(ctx, gradient):
-            return gradient * 100
 
-    def custom(x):
-        return Twice.apply(x) * 1
+FACTOR = 100.0
+WEIGHT = px.nn.Parameter(t(1, 2))
 
-    def hooked(x):
+
+def custom(x):
+    return Twice.apply(x) * 1
+
+
+def hooked(x):
+    y = x * 2
+    y.register_hook(lambda g: g * 50)
+    return y * 1
+
+
+def mapped(x):
+    return px.vmap(lambda row: (row * row * WEIGHT).sum().tanh())(x.reshape(-1, 2))
+
+
+def mapped_with_noise(x):
+    return px.vmap(lambda row: px.dropout(row * WEIGHT, 0.5, True), randomness="different")(x.expand(6, 2))
+
+
+def gradient(function, x):
+    x = x.detach().requires_grad_()
+    return px.autograd.grad(function(x).sum(), [x])[0]
+
+
+OWN = {
+    custom: "the function Twice",
+    hooked: "a hook",
+    mapped: r"vmap\(\)",
+    mapped_with_noise: r"vmap\(\)",
+}
+
+
+@pytest.mark.parametrize("function", OWN)
+def test_gradients_of_the_programs_own(function):
+    """Custom functions, hooks and vmap take part in backward(), inside and from outside."""
+    for jitted in (px.jit(lambda x: gradient(function, x)), partial(gradient, px.jit(function))):
+        px.manual_seed(1)
+        expected = [gradient(function, t(1, i)) for i in range(3)]
+        px.manual_seed(1)
+        assert all(same(jitted(t(1, i)), e) for i, e in enumerate(expected))
+    if function is hooked:  # which needs gradients
+        return
+    with px.no_grad():
+        px.manual_seed(1)
+        expected = function(t(1, 2))
+        px.manual_seed(1)
+        assert same(px.jit(function)(t(1, 2)), expected)
+
+
+@pytest.mark.parametrize("function", OWN)
+def test_gradients_of_the_programs_own_that_are_not_followed(function):
+    x = t(1, 2).requires_grad_()
+    first = px.autograd.grad(px.jit(function)(x).sum(), [x], retain_graph=True)[0]
+    assert same(first, gradient(function, x)) or function is mapped_with_noise
+    with pytest.raises(px.GraphError, match=f"gradients of gradients .* do not go through {OWN[function]}"):
+        px.autograd.grad(px.jit(function)(x).sum(), [x], create_graph=True)
+    with pytest.raises(px.GraphError, match=f"do not go through {OWN[function]}"):
+        branch = px.jit(
+            lambda x: gradient(lambda v: px.cond(v.sum() > 0, lambda: function(v).sum(), lambda: v.sum()), x)
+        )
+        branch(t(1, 2))
+
+
+def test_own_gradients_read_what_is_around(monkeypatch):
+    around, inside = px.jit(custom), px.jit(lambda x: gradient(custom, x))
+    for factor in (100.0, 7.0):
+        monkeypatch.setitem(globals(), "FACTOR", factor)
+        assert same(gradient(around, t(1, 2)), t(factor, factor))
+        assert same(inside(t(1, 2)), t(factor, factor))
+
+
+def test_own_gradients_of_one_result_leave_the_other_alone():
+    other = px.nn.Parameter(t(3, 4))
+
+    def both(x):
+        return px.vmap(lambda r: (r * WEIGHT).sum())(x), px.vmap(lambda r: (r * other).sum())(x)
+
+    for function in (both, px.jit(both)):
+        WEIGHT.grad = None
+        function(px.ones(3, 2))[0].sum().backward()
+        assert same(WEIGHT.grad, t(3, 3))
+        assert other.grad is None
+    WEIGHT.grad = None
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda x: x.register_hook(lambda g: g * 2),
+        lambda x: WEIGHT.register_hook(lambda g: g * 2),
+        lambda x: WEIGHT.register_post_accumulate_grad_hook(lambda p: None),
+        lambda x: x.retain_grad(),
+    ],
+)
+def test_hooks_of_tensors_around_are_refused(change):
+    def function(x):
+        change(x)
+        return (x * WEIGHT).sum()
+
+    with pytest.raises(px.GraphError, match="changes what backward.. does at a tensor around it"):
+        px.jit(function)(WEIGHT * 1)
+    WEIGHT.grad = None
+    (WEIGHT * 1).sum().backward()
+    assert same(WEIGHT.grad, t(1, 1))
+
+
+def test_hooks_of_parameters_run_once():
+    parameter = px.nn.Parameter(t(1, 2))
+    parameter.register_hook(lambda g: g * 3)
+
+    def function(x):
+        return px.vmap(lambda r: (r * parameter).sum())(x).sum()
+
+    found = []
+    for f in (function, px.jit(function)):
+        parameter.grad = None
+        f(px.ones(3, 2)).backward()
+        found.append(parameter.grad)
+    assert same(found[0], t(9, 9)) and same(found[1], t(9, 9))
+
+
+def test_what_hooks_change_around_them_is_refused():
+    seen = []
+
+    def logging(x):
         y = x * 2
-        y.register_hook(lambda g: g * 50)
+        y.register_hook(lambda g: seen.append(1))
         return y * 1
 
-    def gradient(function, x):
-        x = x.detach().requires_grad_()
-        return px.autograd.grad(function(x).sum(), [x])[0]
+    result = px.jit(logging)(t(1, 2).requires_grad_())
+    with pytest.raises(px.GraphError, match="do not go through a hook"):
+        result.sum().backward()
+    assert not seen
 
-    for function, name in ((custom, "the function Twice"), (hooked, "a hook")):
-        assert same(px.jit(lambda x, f=function: gradient(f, x))(t(1, 2)), t(100, 100))
-        with pytest.raises(px.GraphError, match=f"do not go through {name}"):
-            gradient(px.jit(function), t(1, 2))
-        with pytest.raises(px.GraphError, match=f"do not go through {name}"):
-            branch = px.jit(
-                lambda x, f=function: gradient(lambda v: px.cond(v.sum() > 0, lambda: f(v), lambda: v), x)
-            )
-            branch(t(1, 2))
-    with px.no_grad():
-        assert same(px.jit(custom)(t(1, 2)), t(2, 4))
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda x: px.vmap(scaled)(x),
+        lambda x: px.func.vjp(scaled, x)[0],
+        lambda x: px.func.jacrev(scaled)(x),
+        lambda x: px.utils.checkpoint.checkpoint(scaled, x),
+        lambda x: px.map(scaled, x),
+        lambda x: px.cond(x.sum() > 0, scaled, scaled, (x,)),
+        lambda x: px.switch(x.sum().long(), [scaled, scaled, scaled], x),
+        lambda x: px.vmap(partial(scaled, power=2))(x),
+    ],
+)
+def test_functions_that_functions_of_phlox_call_are_watched(call, monkeypatch):
+    jitted = px.jit(call)
+    for factor in (100.0, 7.0):
+        monkeypatch.setitem(globals(), "FACTOR", factor)
+        assert same(jitted(t(1, 2)), call(t(1, 2)))
+
+
+def scaled(x, power=1):
+    return x**power * FACTOR

@@ -47,6 +47,15 @@ class FunctionContext:
         self._materialize = value
 
 
+def _watched(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The function; while one is captured, with its control flow and what it reads open to the capture."""
+    if not _phlox._is_capturing():
+        return function
+    from ..capture._conversion import converted_callable
+
+    return converted_callable(function)
+
+
 class Function:
     """Base class of operations with a gradient of their own:
 
@@ -90,15 +99,15 @@ class Function:
         def forward():
             nonlocal single
             if cls.setup_context is None:
-                result = cls.forward(ctx, *arguments, **keywords)
+                result = _watched(cls.forward)(ctx, *arguments, **keywords)
             else:
-                result = cls.forward(*arguments, **keywords)
-                cls.setup_context(ctx, arguments, result)
+                result = _watched(cls.forward)(*arguments, **keywords)
+                _watched(cls.setup_context)(ctx, arguments, result)
             single = isinstance(result, Tensor)
             return result
 
         def backward(context, *gradients):
-            result = cls.backward(context, *gradients)
+            result = _watched(cls.backward)(context, *gradients)
             result = result if isinstance(result, tuple) else (result,)
             if len(result) != len(arguments) and len(result) != len(positions):
                 _phlox._fail(
@@ -130,12 +139,12 @@ def custom_gradient(function: Callable[..., Any]) -> Callable[..., Any]:
     class Custom(Function):
         @staticmethod
         def forward(ctx, *arguments, **keywords):
-            result, ctx.pull = function(*arguments, **keywords)
+            result, ctx.pull = _watched(function)(*arguments, **keywords)
             return result
 
         @staticmethod
         def backward(ctx, *gradients):
-            return ctx.pull(*gradients)
+            return _watched(ctx.pull)(*gradients)
 
     Custom.__name__ = Custom.__qualname__ = getattr(function, "__name__", "custom_gradient")
 

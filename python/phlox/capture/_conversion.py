@@ -14,8 +14,8 @@ from .. import _phlox
 from ._backend import current
 from ._compilation import bind, compile_function, future_flags, is_converted
 from ._impure import check
-from ._interception import intercept, intercept_other
-from ._libraries import is_left_alone
+from ._interception import intercept, intercept_other, with_functions
+from ._libraries import is_left_alone, is_of_phlox
 from ._plan import Plan
 from ._refusals import refuse
 from ._runtime import Unit
@@ -63,14 +63,15 @@ def converted_callable(target: Any) -> Any:
         if is_users(target):
             return _noted(target)
         check(target)
-        return intercept_other(target)
+        made = intercept_other(target)
+        return with_functions(made) if is_of_phlox(target) else made
     if kind is MethodType:
         function = target.__func__
         if type(function) is _phlox.OperationMethod:
             return _of_backend(target)
         if type(function) is not FunctionType or not is_users(function):
             check(target)
-            return target
+            return with_functions(target) if is_of_phlox(function) else target
         return MethodType(_noted(function), target.__self__)
     if kind is BuiltinMethodType or kind is type:
         check(target)
@@ -88,9 +89,9 @@ def converted_callable(target: Any) -> Any:
     if type(method) is FunctionType and is_users(method):
         return MethodType(_noted(method), target)
     check(target)
-    return intercept_other(
-        target
-    )  # a phlox module among others: its forward() is converted when the module calls it
+    # A module of Phlox among others: its forward() is converted when the module calls it.
+    made = intercept_other(target)
+    return with_functions(made) if is_of_phlox(target) else made
 
 
 def _of_backend(target: Any) -> Any:

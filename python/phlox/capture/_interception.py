@@ -182,18 +182,40 @@ _CALLING = (
 )
 
 
-def _with_functions(function: Any) -> Any:
+_FUNCTIONS = (FunctionType, MethodType, functools.partial)
+
+
+def _converted_argument(value: Any) -> Any:
+    """A function, or the functions in a list, tuple or dict, converted; anything else as it is."""
+    from ._conversion import converted_callable
+
+    kind = type(value)
+    if kind in _FUNCTIONS:
+        return converted_callable(value)
+    if kind in (list, tuple) and any(type(part) in _FUNCTIONS for part in value):
+        return kind(map(_converted_argument, value))
+    if kind is dict and any(type(part) in _FUNCTIONS for part in value.values()):
+        return {key: _converted_argument(part) for key, part in value.items()}
+    return value
+
+
+def with_functions(function: Any) -> Any:
     """A function that calls functions, with these converted."""
 
-    def converted(value: Any) -> Any:
-        from ._conversion import converted_callable
+    def call(*arguments: Any, **keywords: Any) -> Any:
+        named = {key: _converted_argument(value) for key, value in keywords.items()}
+        return function(*map(_converted_argument, arguments), **named)
 
-        return converted_callable(value) if type(value) in (FunctionType, MethodType) else value
+    return call
+
+
+def _caller(function: Any) -> Any:
+    """The same of Python's, whose lists and iterators belong to the captured call."""
 
     def call(*arguments: Any, **keywords: Any) -> Any:
         session = current.session
         target = function if session is None else session.backend.callee(function)
-        made = target(*map(converted, arguments), **{k: converted(v) for k, v in keywords.items()})
+        made = with_functions(target)(*arguments, **keywords)
         return (
             session.add_new(made)
             if session and (type(made) is list or hasattr(type(made), "__next__"))
@@ -204,7 +226,7 @@ def _with_functions(function: Any) -> Any:
 
 
 def _host_only(function: Any) -> Any:
-    inner = _with_functions(function) if function in _CALLING else function
+    inner = _caller(function) if function in _CALLING else function
 
     def call(*arguments: Any, **keywords: Any) -> Any:
         if any(isinstance(a, Zip) for a in arguments):
@@ -359,6 +381,6 @@ _SPECIAL.update(
         )
     }
 )
-_SPECIAL.update({f: _with_functions(f) for f in _CALLING if f not in (map, filter, sorted)})
+_SPECIAL.update({f: _caller(f) for f in _CALLING if f not in (map, filter, sorted)})
 _SPECIAL.update({range: _range, enumerate: _enumerate, zip: _zip, len: _len})
 _SPECIAL.update({f: _host_only(f) for f in (list, tuple, sum, sorted, map, filter, any, all, reversed, iter)})

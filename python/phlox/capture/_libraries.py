@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sysconfig
 from os import path
-from types import ModuleType
+from types import FunctionType, ModuleType
+from typing import Any
 
 import numpy
 
@@ -18,6 +19,13 @@ def is_left_alone(file: str) -> bool:
     """Whether functions of the file are called as they are: those of the standard library, NumPy and Phlox."""
     library = file.startswith(_LIBRARY) and not file.startswith(_PACKAGES)
     return library or file.startswith((_PACKAGE, _NUMPY, "<frozen"))
+
+
+def is_of_phlox(function: Any) -> bool:
+    """Whether a function or method is Phlox's, in Python or bound."""
+    if type(function) is FunctionType:
+        return function.__code__.co_filename.startswith(_PACKAGE)
+    return type(function).__module__ == "nanobind"
 
 
 def is_library(module: ModuleType) -> bool:

@@ -134,6 +134,7 @@ struct NodeState {
   bool needed = false;    // leads to something that was asked for
   bool leads_on = false;  // has an input that is needed
   bool is_target = false;
+  bool passed_on = false;  // whose hooks run in another pass
   Tensor gradient;              // of the only output,
   std::vector<Tensor> several;  // or of each of several
 
@@ -200,7 +201,8 @@ class BackwardPass {
   }
 
   // The gradient of `input` is wanted as result `position`; leaves are left alone from now on.
-  void add_target(Edge edge, std::size_t position) {
+  void add_target(Edge edge, std::size_t position, bool passed_on = false) {
+    if (passed_on) table_[table_.insert(edge.node.get()).first].passed_on = true;
     targets_.push_back({std::move(edge), position});
     results_.resize(std::max(results_.size(), position + 1));
     reached_.resize(results_.size(), false);
@@ -304,7 +306,7 @@ class BackwardPass {
         several.empty() ? std::span<Tensor>(&gradient, 1) : std::span<Tensor>(several);
     bool any = std::any_of(outputs.begin(), outputs.end(), [](const Tensor& t) { return t.defined(); });
 
-    if (any) run_hooks_before(node, outputs);
+    if (any && !state.passed_on) run_hooks_before(node, outputs);
     if (state.is_target) {
       for (const Target& target : targets_)
         if (target.edge.node.get() == &node) {
@@ -475,9 +477,9 @@ Gradients grad(std::span<const Tensor> outputs, std::span<const Tensor> inputs,
 }
 
 Gradients grad_between(std::span<const Edge> roots, std::span<const Tensor> gradients,
-                       std::span<const Edge> targets) {
+                       std::span<const Edge> targets, const std::vector<bool>& passed_on) {
   BackwardPass pass(true, true);
-  for (std::size_t i = 0; i < targets.size(); ++i) pass.add_target(targets[i], i);
+  for (std::size_t i = 0; i < targets.size(); ++i) pass.add_target(targets[i], i, passed_on[i]);
   for (std::size_t i = 0; i < roots.size(); ++i)
     if (gradients[i].defined()) pass.add_root(roots[i], gradients[i]);
   return pass.run();

@@ -35,9 +35,10 @@ Gradients grad(std::span<const Tensor> outputs, std::span<const Tensor> inputs,
 
 // The gradients along edges: of what `roots` lead to, weighted with `gradients`, with respect to `targets`. What lies
 // behind a target is left alone, so that a target behind another gets only what comes to it directly. The graph is
-// kept. Undefined where nothing comes.
+// kept. Undefined where nothing comes. Hooks of a target that is `passed_on`, which meets its gradient again on the way
+// beyond, are left for then.
 Gradients grad_between(std::span<const Edge> roots, std::span<const Tensor> gradients,
-                       std::span<const Edge> targets);
+                       std::span<const Edge> targets, const std::vector<bool>& passed_on);
 
 // Whether gradients of `outputs` flow to anything but `leaves`.
 bool depends_on_others(std::span<const Tensor> outputs, std::span<const Tensor> leaves);

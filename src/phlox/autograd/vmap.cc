@@ -141,11 +141,15 @@ class VmapNode final : public GradientNode {
                             : Tensor());
     }
     std::vector<Edge> inner;
-    for (const Target& target : targets_) inner.push_back(target.inner);
+    std::vector<bool> is_shared;
+    for (const Target& target : targets_) {
+      inner.push_back(target.inner);
+      is_shared.push_back(!target.dim);
+    }
     TensorList found;
     {
       Vmap::Scope scope(*vmap, run);
-      found = grad_between(roots_, samples, inner);
+      found = grad_between(roots_, samples, inner, is_shared);
     }
     TensorList given;
     BatchDims places{std::initializer_list<OptionalDim>{}};

@@ -13,6 +13,7 @@
 
 #include "phlox/base/reference_count.h"
 #include "phlox/core/allocator.h"
+#include "phlox/core/mode.h"
 
 namespace phlox {
 
@@ -108,6 +109,7 @@ struct AutogradRecord {
   Reference<GradientNode> accumulator;  // adds into `gradient`, for a leaf
   TensorImpl* gradient = nullptr;       // owned
   std::uint32_t output = 0;
+  std::uint32_t capture = thread_mode.capture;  // in which the tensor came into gradients
   bool requires_grad = false;
   std::shared_ptr<Tensor> retained;  // the gradient kept by retain_grad(), for a tensor that is not a leaf
 

@@ -441,12 +441,23 @@ void Tensor::set_grad(const Tensor& gradient) const {
 
 Tensor Tensor::detach() const { return shallow_alias(*this); }
 
+// While a function is captured, hooks of tensors around it would change once, and not at each call.
+static void refuse_lasting_change(const Tensor& tensor, const char* change) {
+  if (!thread_mode.capture || tensor.impl()->autograd->capture == thread_mode.capture) return;
+  fail<GraphError>(ErrorCode::not_capturable,
+                   "{}: a captured function changes what backward() does at a tensor around it", change)
+      .detail("tensor", describe(tensor))
+      .hint("call it before the captured function, or on a tensor that the function computes")
+      .raise();
+}
+
 const Tensor& Tensor::retain_grad() const {
   if (!requires_grad())
     fail<GradientError>(ErrorCode::no_gradient_path, "retain_grad: the tensor does not require gradients")
         .detail("tensor", describe(*this))
         .raise();
   if (is_leaf()) return *this;
+  refuse_lasting_change(*this, "retain_grad");
   AutogradRecord* record = impl()->autograd;  // not before: a view may have got another just now
   if (record->retained) return *this;
   record->retained = std::make_shared<Tensor>();
@@ -459,6 +470,7 @@ std::int64_t Tensor::register_hook(std::function<Tensor(const Tensor&)> hook) co
     fail<GradientError>(ErrorCode::no_gradient_path, "register_hook: the tensor does not require gradients")
         .detail("tensor", describe(*this))
         .raise();
+  refuse_lasting_change(*this, "register_hook");
   Edge edge = gradient_edge(*this);
   std::int64_t number = next_hook_number();
   edge.node->hooks().before.emplace_back(
@@ -476,6 +488,7 @@ std::int64_t Tensor::register_post_accumulate_grad_hook(std::function<void(const
                         "register_post_accumulate_grad_hook: only a leaf that requires gradients keeps them")
         .detail("tensor", describe(*this))
         .raise();
+  refuse_lasting_change(*this, "register_post_accumulate_grad_hook");
   const std::int64_t number = next_hook_number();
   gradient_edge(*this).node->hooks().after.emplace_back(
       number, [hook = std::move(hook)](std::span<Tensor> leaf) { hook(leaf[0]); });
@@ -484,6 +497,7 @@ std::int64_t Tensor::register_post_accumulate_grad_hook(std::function<void(const
 
 void Tensor::remove_hook(std::int64_t number) const {
   if (!requires_grad()) return;
+  refuse_lasting_change(*this, "remove_hook");
   GradientNode::Hooks* hooks = gradient_edge(*this).node->existing_hooks();
   if (!hooks) return;
   std::erase_if(hooks->before, [&](const auto& entry) { return entry.first == number; });

@@ -15,6 +15,7 @@
 #include "phlox/graph/graph_gradient.h"
 #include "phlox/graph/plan.h"
 #include "phlox/graph/tracer.h"
+#include "phlox/ops/effects.h"
 #include "phlox/ops/functions.h"
 #include "phlox/ops/in_place.h"
 #include "phlox/ops/primitives/random.h"
@@ -218,35 +219,59 @@ TensorList Captured::run_on(const TensorList& given, TensorList inputs) const {
 
 namespace {
 
-[[noreturn]] void refuse_own_gradient(const std::string& what) {
-  fail<GraphError>(ErrorCode::not_capturable, "gradients of a captured function do not go through {}", what)
-      .hint("call backward() inside of the captured function")
-      .raise();
-}
-
 // A captured function in the tape.
 class CallNode final : public GraphNode {
  public:
-  CallNode(GraphPointer graph, std::vector<int> outputs, const TensorList& inputs,
-           std::span<const Edge> edges_of_inputs, bool through_vmap)
+  CallNode(const Captured& captured, std::vector<int> outputs, const TensorList& inputs,
+           std::span<const Edge> edges_of_inputs)
       : GraphNode("captured function", inputs, edges_of_inputs, static_cast<int>(outputs.size())),
-        graph_(std::move(graph)),
+        graph_(captured.graph),
         outputs_(std::move(outputs)),
-        through_vmap_(through_vmap) {}
+        own_gradient_(captured.own_gradient),
+        gradient_graph_(captured.gradient_graph) {}
 
  private:
   TensorList gradients(const TensorList& inputs, const std::vector<bool>& wanted,
                        std::span<const Tensor> output_gradients) override {
-    if (through_vmap_) refuse_own_gradient("vmap()");
+    if (!own_gradient_.empty()) return own_gradients(inputs, wanted, output_gradients);
     TensorList seeds(graph_->outputs().size());
     for (std::size_t i = 0; i < outputs_.size(); ++i)
       seeds[static_cast<std::size_t>(outputs_[i])] = output_gradients[i];
     return gradients_of(*graph_, inputs, wanted, seeds);
   }
 
+  TensorList own_gradients(const TensorList& inputs, const std::vector<bool>& wanted,
+                           std::span<const Tensor> output_gradients) const {
+    if (!gradient_graph_ || gradients_enabled())
+      fail<GraphError>(ErrorCode::not_capturable, "{} of a captured function do not go through {}",
+                       gradient_graph_ ? "gradients of gradients" : "gradients", own_gradient_)
+          .hint("call backward() inside of the captured function")
+          .raise();
+    const WithoutEffects again_for_gradients;
+    TensorList given = inputs;
+    for (std::size_t i = 0; i < outputs_.size(); ++i) {
+      const Value& output = graph_->outputs()[static_cast<std::size_t>(outputs_[i])];
+      // Where nothing comes from an output, what depends on it alone is left out below.
+      given.push_back(output_gradients[i].defined() ? output_gradients[i]
+                                                      : zeros(output.type().shape, output.type().dtype));
+    }
+    const TensorList found = execute(*gradient_graph_->graph, given);
+    TensorList of_inputs(inputs.size());
+    for (std::size_t k = 0; k < found.size(); ++k) {
+      const auto& [source, needs] = gradient_graph_->outputs[k];
+      for (std::size_t i = 0; i < needs.size(); ++i)
+        if (needs[i] && output_gradients[i].defined()) of_inputs[static_cast<std::size_t>(source)] = found[k];
+    }
+    TensorList result;
+    for (std::size_t i = 0; i < inputs.size(); ++i)
+      if (wanted[i]) result.push_back(of_inputs[i]);
+    return result;
+  }
+
   GraphPointer graph_;
   std::vector<int> outputs_;
-  bool through_vmap_;
+  std::string own_gradient_;
+  std::shared_ptr<const Captured::GradientGraph> gradient_graph_;
 };
 
 }  // namespace
@@ -275,7 +300,6 @@ std::optional<Captured::Operands> Captured::operands_for(const TensorList& given
     any = true;
   }
   if (!any) return {};
-  if (!own_gradient.empty()) refuse_own_gradient(own_gradient);
   for (std::size_t i = 0; i < operands.size(); ++i)
     if (overwritten_[i]) operands[i] = operands[i].clone();
   return Operands{std::move(operands), std::move(edges)};
@@ -297,7 +321,7 @@ std::vector<int> Captured::differentiable_outputs() const {
 
 void Captured::record(const Operands& operands, const TensorList& given, const TensorList& returned) const {
   const auto node = Reference<GradientNode>::adopt(
-      new CallNode(graph, differentiable_outputs(), operands.tensors, operands.edges, through_vmap));
+      new CallNode(*this, differentiable_outputs(), operands.tensors, operands.edges));
   int next = 0;
   for (std::size_t i = 0; i < results.size(); ++i)
     if (results[i].differentiable) set_history(returned[i], node, next++);
@@ -311,27 +335,6 @@ Captured Captured::with_graph(GraphPointer other) const {
   return result;
 }
 
-namespace {
-
-// Which inputs of a graph these outputs depend on.
-std::vector<bool> needed_for(const Graph& graph, const std::vector<int>& outputs) {
-  std::vector<bool> needed(graph.nodes().size(), false);
-  const auto need = [&](const Value& value) {
-    needed[static_cast<std::size_t>(value.node->number())] = true;
-  };
-  for (const int output : outputs) need(graph.outputs()[static_cast<std::size_t>(output)]);
-  for (auto node = graph.nodes().rbegin(); node != graph.nodes().rend(); ++node)
-    if (needed[static_cast<std::size_t>((*node)->number())])
-      for (const Input& input : (*node)->inputs())
-        if (const auto* value = std::get_if<Value>(&input)) need(*value);
-  std::vector<bool> inputs;
-  for (const Value& input : graph.inputs())
-    inputs.push_back(needed[static_cast<std::size_t>(input.node->number())]);
-  return inputs;
-}
-
-}  // namespace
-
 void Captured::use_workspace(std::shared_ptr<Workspace> workspace) {
   workspace_ = std::move(workspace);
   plans_ = watched_plans_ = nullptr;
@@ -344,7 +347,8 @@ void Captured::set_graph(GraphPointer other) {
   add_constants(*graph, constants_);
   written_.assign(sources.size(), 0);
   for (const Write& write : writes) written_[static_cast<std::size_t>(write.source)] = 1;
-  const std::vector<bool> needed = needed_for(*graph, differentiable_outputs());
+  std::vector<bool> needed = inputs_needed(*graph, differentiable_outputs());
+  if (gradient_graph) needed.assign(sources.size(), true);
   overwritten_.assign(sources.size(), 0);
   for (std::size_t i = 0; i < sources.size(); ++i)
     overwritten_[i] = written_[i] && !sources[i].is_state() && needed[i];
@@ -366,6 +370,7 @@ Captured trace(const std::function<TensorList(const TensorList&)>& function, con
       InterpreterScope active(tracer);
       thread_mode.capture = tracer.number();
       results = function(tracer.arguments());
+      tracer.follow_back(results);
     }
     captured = tracer.finish(results);
     captured.configurations = collector.used();

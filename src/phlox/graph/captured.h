@@ -98,10 +98,20 @@ struct Captured {
   };
   std::vector<Gradient> gradients;
   std::vector<int> required;  // outputs that are computed for the checks in them only
-  // What gives results gradients that the graph does not know: "the function Twice", "a hook"; empty if nothing does.
+  // What gives results gradients that the graph does not know: "the function Twice", "a hook", "vmap()"; empty if nothing
+  // does.
   std::string own_gradient = {};
-  bool through_vmap =
-      false;  // results come out of vmap(), whose gradients are refused when they are asked for
+  // The gradients that the program gives itself then. From the inputs of the graph, and a gradient for each
+  // differentiable output, it computes those of some inputs. None where that cannot be captured.
+  struct GradientGraph {
+    GraphPointer graph;
+    struct Output {
+      int source;               // whose gradient it is
+      std::vector<bool> needs;  // which gradients of outputs it depends on
+    };
+    std::vector<Output> outputs;
+  };
+  std::shared_ptr<const GradientGraph> gradient_graph = {};
   // Leaves whose gradient was looked at: it matters to what the function does whether there is one.
   struct ExpectedGradient {
     Tensor leaf;

@@ -203,4 +203,20 @@ GraphPointer GraphBuilder::finish(std::vector<Value> outputs) {
   return std::exchange(graph_, std::make_shared<Graph>());
 }
 
+std::vector<bool> inputs_needed(const Graph& graph, const std::vector<int>& outputs) {
+  std::vector<bool> needed(graph.nodes().size(), false);
+  const auto need = [&](const Value& value) {
+    needed[static_cast<std::size_t>(value.node->number())] = true;
+  };
+  for (const int output : outputs) need(graph.outputs()[static_cast<std::size_t>(output)]);
+  for (auto node = graph.nodes().rbegin(); node != graph.nodes().rend(); ++node)
+    if (needed[static_cast<std::size_t>((*node)->number())])
+      for (const Input& input : (*node)->inputs())
+        if (const auto* value = std::get_if<Value>(&input)) need(*value);
+  std::vector<bool> inputs;
+  for (const Value& input : graph.inputs())
+    inputs.push_back(needed[static_cast<std::size_t>(input.node->number())]);
+  return inputs;
+}
+
 }  // namespace phlox::graph

@@ -160,6 +160,9 @@ class GraphBuilder {
 std::vector<Type> infer_types(const Primitive& primitive, std::span<const Input> inputs,
                               const Attributes& attributes, std::span<const GraphPointer> regions = {});
 
+// Which inputs of a graph these outputs depend on.
+std::vector<bool> inputs_needed(const Graph& graph, const std::vector<int>& outputs);
+
 // Throws GraphError (E1003) when a graph breaks a rule: values used before they are made or with other types than
 // their primitives give, outputs that do not exist.
 void verify(const Graph& graph);

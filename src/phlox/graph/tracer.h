@@ -36,6 +36,9 @@ class Tracer final : public Interpreter, public GeneratorStates {
   const TensorList& arguments() const { return arguments_; }
   // What thread_mode.capture is to be while the function runs.
   std::uint32_t number() const { return number_; }
+  // Where the program gives results gradients of its own (custom functions, hooks, vmap), captures these too. The last
+  // thing that the function does; only once.
+  void follow_back(const TensorList& results);
   // Ends the capture; the tracer must not be active any more. Gradients and versions of the tensors around are as
   // they were before it.
   // With `by_value`, results are outputs even where they look at memory around the function.
@@ -197,6 +200,9 @@ class Tracer final : public Interpreter, public GeneratorStates {
   // that the graph cannot tell from others in the same memory are refused.
   std::string find_own_gradient(const TensorList& differentiable);
   void refuse_hidden_leaf(const Tensor& leaf);
+  bool has_history(const Tensor& result);
+  void run_backwards(const TensorList& followed);
+  std::vector<Value> current_values_around() const;
   void turn_literals_into_constants();
   void restore();
 
@@ -215,7 +221,12 @@ class Tracer final : public Interpreter, public GeneratorStates {
   Tracer* parent_;
   std::uint32_t number_;
   bool restored_ = false;
-  bool through_vmap_ = false;  // gradients of results would meet one
+  struct OwnGradient {
+    Value value;
+    int source;  // whose gradient it is
+  };
+  std::vector<OwnGradient> own_gradients_;
+  bool followed_back_ = false;
 };
 
 // Throws the GraphError of what cannot be captured.

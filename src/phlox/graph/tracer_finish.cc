@@ -4,11 +4,13 @@
 #include <algorithm>
 #include <unordered_set>
 
+#include "phlox/autograd/engine.h"
 #include "phlox/autograd/function.h"
 #include "phlox/core/history_journal.h"
 #include "phlox/core/recording.h"
 #include "phlox/graph/passes/passes.h"
 #include "phlox/graph/tracer.h"
+#include "phlox/ops/functions.h"
 #include "phlox/ops/primitives/convert.h"
 
 namespace phlox::graph {
@@ -92,12 +94,84 @@ std::string Tracer::find_own_gradient(const TensorList& differentiable) {
     next.pop_back();
     const GradientNode::Hooks* hooks = node->existing_hooks();
     if (!own.empty()) continue;
-    if (node->name() == std::string_view("vmap")) through_vmap_ = true;
-    if (autograd::is_custom_function(*node)) own = fmt::format("the function {}", node->name());
+    if (node->name() == std::string_view("vmap")) own = "vmap()";
+    else if (autograd::is_custom_function(*node)) own = fmt::format("the function {}", node->name());
     else if (hooks && (!hooks->before.empty() || !hooks->after.empty())) own = "a hook";
     for (const Edge& edge : node->edges()) visit(edge.node.get());
   }
   return own;
+}
+
+// A result whose tape was used up inside is a number from now on.
+bool Tracer::has_history(const Tensor& result) {
+  const AutogradRecord* record = result.impl()->autograd;
+  return record && record->requires_grad && (record->node ? !record->node->released() : is_linked(result));
+}
+
+void Tracer::follow_back(const TensorList& results) {
+  if (parent_ || std::exchange(followed_back_, true)) return;
+  turn_literals_into_constants();
+  const TensorList written = find_new_histories();
+  TensorList followed;
+  for (const Tensor& result : results) {
+    memory_of(result);
+    const bool is_written = std::any_of(written.begin(), written.end(), [&](const Tensor& tensor) {
+      return tensor.unsafe_impl() == result.unsafe_impl();
+    });
+    if (!is_written && has_history(result)) followed.push_back(result);
+  }
+  followed.insert(followed.end(), written.begin(), written.end());
+  if (find_own_gradient(followed).empty()) return;
+
+  const std::size_t source_count = sources_.size();
+  std::vector<Value> values_around = current_values_around();
+  try {
+    run_backwards(followed);
+  } catch (const std::exception&) {
+    own_gradients_.clear();  // who asks for them is told
+  }
+  turn_literals_into_constants();
+  // They are computed by later calls of backward(), which leave what is around as it is.
+  if (sources_.size() != source_count || current_values_around() != values_around) own_gradients_.clear();
+  sources_.erase(sources_.begin() + static_cast<std::ptrdiff_t>(source_count), sources_.end());
+  for (auto& [storage, memory] : memories_)
+    if (memory->source >= static_cast<int>(source_count)) memory->source = -1;
+  std::erase_if(streams_, [&](const Stream& stream) { return stream.source >= static_cast<int>(source_count); });
+}
+
+// What memory and generators around the function hold now.
+std::vector<Value> Tracer::current_values_around() const {
+  std::vector<Value> values(sources_.size());
+  for (const auto& [storage, memory] : memories_)
+    if (memory->source >= 0) values[static_cast<std::size_t>(memory->source)] = memory->looks[0].value;
+  for (const Stream& stream : streams_) values[static_cast<std::size_t>(stream.source)] = stream.state;
+  return values;
+}
+
+void Tracer::run_backwards(const TensorList& followed) {
+  const EnableGrad enable;
+  std::vector<Edge> roots, targets;
+  TensorList output_gradients;
+  for (const Tensor& tensor : followed) {
+    roots.push_back(gradient_edge(tensor));
+    const Value input =
+        builder_.input(type_of(tensor), fmt::format("output_gradient{}", output_gradients.size()));
+    carries_[input.node] = false;
+    output_gradients.push_back(stand_for(input));
+  }
+  std::vector<int> numbers;
+  for (std::size_t i = 0; i < sources_.size(); ++i) {
+    const Source& source = sources_[i];
+    if (source.is_state() || source.gradient) continue;
+    const Tensor& tensor = given_or_around(arguments_, source.argument, source.tensor);
+    if (!tensor.requires_grad()) continue;
+    targets.push_back(gradient_edge(tensor));
+    numbers.push_back(static_cast<int>(i));
+  }
+  const TensorList found = autograd::grad_between(
+      roots, output_gradients, targets, std::vector<bool>(targets.size(), true));
+  for (std::size_t i = 0; i < found.size(); ++i)
+    if (found[i].defined()) own_gradients_.push_back({value_of(found[i]), numbers[i]});
 }
 
 // Gathers the outputs of the graph, and what is to be done with each.
@@ -115,6 +189,8 @@ class Tracer::Ending {
   void add_writes();
   void add_histories();
   void note_state_around();
+  // The graph. The part that computes the program's own gradients becomes captured.gradient_graph.
+  GraphPointer build();
 
  private:
   int add_output(const Value& value) {
@@ -175,10 +251,7 @@ void Tracer::Ending::add_results() {
       captured.results.push_back({.written_history = static_cast<int>(written - new_histories_.begin())});
       continue;
     }
-    // A result whose tape was used up inside is a number from now on.
-    const AutogradRecord* record = result.impl()->autograd;
-    const bool differentiable = record && record->requires_grad &&
-                                (record->node ? !record->node->released() : tracer_.is_linked(result));
+    const bool differentiable = tracer_.has_history(result);
     Captured::Result r = place(result, by_value_ || differentiable);
     r.differentiable = differentiable && r.output >= 0;
     if (r.differentiable && !by_value_) followed_back_.push_back(result);
@@ -229,7 +302,6 @@ void Tracer::Ending::add_histories() {
     followed_back_.push_back(tensor);
   }
   captured.own_gradient = tracer_.find_own_gradient(followed_back_);
-  captured.through_vmap = tracer_.through_vmap_;
 }
 
 void Tracer::Ending::note_state_around() {
@@ -244,6 +316,37 @@ void Tracer::Ending::note_state_around() {
     captured.expected_hooks.push_back(
         {slot.leaf, tracer_.argument_of(slot.leaf), number_of_hooks(slot.leaf)});
   captured.expected_flags = tracer_.expected_flags_;
+}
+
+GraphPointer Tracer::Ending::build() {
+  const std::vector<OwnGradient>& own_gradients = tracer_.own_gradients_;
+  const std::size_t count = outputs.size();
+  for (const OwnGradient& gradient : own_gradients) outputs.push_back(gradient.value);
+  const GraphPointer joint = tracer_.builder_.finish(std::move(outputs));
+  const std::size_t sources = tracer_.sources_.size(), all = joint->inputs().size();
+  if (all == sources) return joint;
+  const auto part = [&](std::size_t inputs, std::size_t first, std::size_t last) {
+    GraphBuilder builder;
+    std::vector<Value> values;
+    for (std::size_t i = 0; i < all; ++i) {
+      const Type& type = joint->inputs()[i].type();
+      values.push_back(i < inputs ? builder.input(type, joint->input_name(static_cast<int>(i)))
+                                  : builder.constant(zeros({}, type.dtype).expand(type.shape)));
+    }
+    const std::vector<Value> results = builder.add_graph(*joint, values);
+    return builder.finish({results.begin() + static_cast<std::ptrdiff_t>(first),
+                           results.begin() + static_cast<std::ptrdiff_t>(last)});
+  };
+  if (!own_gradients.empty()) {
+    Captured::GradientGraph backward{drop_detach(part(all, count, joint->outputs().size())), {}};
+    for (std::size_t k = 0; k < own_gradients.size(); ++k) {
+      const std::vector<bool> needed = inputs_needed(*backward.graph, {static_cast<int>(k)});
+      backward.outputs.push_back(
+          {own_gradients[k].source, {needed.begin() + static_cast<std::ptrdiff_t>(sources), needed.end()}});
+    }
+    captured.gradient_graph = std::make_shared<Captured::GradientGraph>(std::move(backward));
+  }
+  return part(sources, 0, count);
 }
 
 Captured Tracer::finish(const TensorList& results, bool by_value) {
@@ -268,7 +371,7 @@ Captured Tracer::finish(const TensorList& results, bool by_value) {
   ending.add_histories();
   ending.note_state_around();
   restore();
-  Captured captured = std::move(ending.captured);
+  Captured& captured = ending.captured;
   captured.sources = sources_;
   captured.arguments = argument_looks_;
   std::vector<bool> carrying;  // inputs of the graph
@@ -276,10 +379,10 @@ Captured Tracer::finish(const TensorList& results, bool by_value) {
     const Tensor& tensor = given_or_around(arguments_, source.argument, source.tensor);
     carrying.push_back(tensor.defined() && !source.gradient && tensor.requires_grad());
   }
-  const bool followed = by_value || captured.has_differentiable_outputs();
-  const GraphPointer graph = builder_.finish(std::move(ending.outputs));
+  const GraphPointer graph = ending.build();
+  const bool followed = by_value || (captured.has_differentiable_outputs() && !captured.gradient_graph);
   captured.set_graph(followed ? drop_detach(graph, carrying) : drop_detach(graph));
-  return captured;
+  return std::move(captured);
 }
 
 }  // namespace phlox::graph
