@@ -191,7 +191,9 @@ def switch(index: Any, branches: Sequence[Callable[..., Any]], *operands: Any) -
     return _branch_among(index, branches, operands, 0, len(branches))
 
 
-def _branch_among(index: Tensor, branches: Sequence[Callable[..., Any]], operands: Any, low: int, high: int) -> Any:
+def _branch_among(
+    index: Tensor, branches: Sequence[Callable[..., Any]], operands: Any, low: int, high: int
+) -> Any:
     """By halves, from number `low` to the one before `high`."""
     if high - low == 1:
         return branches[low](*operands)

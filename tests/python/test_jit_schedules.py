@@ -51,7 +51,15 @@ def train(make_schedule, make_optimizer, captured, steps=9):
         loss = run(px.full((4, 3), 1.0 + i % 3))
         group = optimizer.param_groups[0]
         momentum = group["betas"] if "betas" in group.keys() else group["momentum"]
-        seen.append((loss.item(), net.weight.tolist(), group["lr"], momentum, schedule.state_dict()["last_epoch"].item()))
+        seen.append(
+            (
+                loss.item(),
+                net.weight.tolist(),
+                group["lr"],
+                momentum,
+                schedule.state_dict()["last_epoch"].item(),
+            )
+        )
     if captured:
         assert run.capture_count <= 2  # an optimiser's first step may differ from the others
     return seen

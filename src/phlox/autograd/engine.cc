@@ -134,7 +134,7 @@ struct NodeState {
   bool needed = false;    // leads to something that was asked for
   bool leads_on = false;  // has an input that is needed
   bool is_target = false;
-  bool passed_on = false;  // whose hooks run in another pass
+  bool passed_on = false;       // whose hooks run in another pass
   Tensor gradient;              // of the only output,
   std::vector<Tensor> several;  // or of each of several
 

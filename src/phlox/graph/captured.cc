@@ -253,7 +253,7 @@ class CallNode final : public GraphNode {
       const Value& output = graph_->outputs()[static_cast<std::size_t>(outputs_[i])];
       // Where nothing comes from an output, what depends on it alone is left out below.
       given.push_back(output_gradients[i].defined() ? output_gradients[i]
-                                                      : zeros(output.type().shape, output.type().dtype));
+                                                    : zeros(output.type().shape, output.type().dtype));
     }
     const TensorList found = execute(*gradient_graph_->graph, given);
     TensorList of_inputs(inputs.size());

@@ -210,7 +210,7 @@ Value Tracer::add_source(Source source, const Type& type) {
   const bool carries = source.tensor.defined() && !source.gradient && !is_literal &&
                        (argument_of(source.tensor) < 0 || source.tensor.requires_grad());
   sources_.push_back(std::move(source));
-  const Value value = builder_.input(type, fmt::format("{}{}", kind, sources_.size() - 1));
+  const Value value = builder_.input(type, fmt::format("{}{}", kind, source_names_++));
   carries_[value.node] = carries;
   return value;
 }

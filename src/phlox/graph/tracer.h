@@ -198,7 +198,7 @@ class Tracer final : public Interpreter, public GeneratorStates {
   TensorList find_new_histories() const;
   // What gradients of these meet in the tape of this capture: nodes that belong to the program itself are noted, leaves
   // that the graph cannot tell from others in the same memory are refused.
-  std::string find_own_gradient(const TensorList& differentiable);
+  std::string find_own_gradient(const TensorList& differentiable, bool has_ended);
   void refuse_hidden_leaf(const Tensor& leaf);
   bool has_history(const Tensor& result);
   void run_backwards(const TensorList& followed);
@@ -210,6 +210,7 @@ class Tracer final : public Interpreter, public GeneratorStates {
   TensorList arguments_;
   std::vector<Captured::Argument> argument_looks_;
   std::vector<Source> sources_;
+  int source_names_ = 0;  // given so far
   std::unordered_map<const Storage*, std::unique_ptr<Memory>> memories_;
   std::vector<GradientSlot> gradients_;
   std::vector<Stream> streams_;

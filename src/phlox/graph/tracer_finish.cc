@@ -77,13 +77,13 @@ void Tracer::refuse_hidden_leaf(const Tensor& leaf) {
 }
 
 // Who follows the graph backwards does not meet what the program put into the tape by itself.
-std::string Tracer::find_own_gradient(const TensorList& differentiable) {
+std::string Tracer::find_own_gradient(const TensorList& differentiable, bool has_ended) {
   std::string own;
   std::unordered_set<GradientNode*> seen;
   std::vector<GradientNode*> next;
   const auto visit = [&](GradientNode* node) {
     if (!node || !seen.insert(node).second) return;
-    if (TensorImpl* leaf = node->leaf(); leaf && !parent_)
+    if (TensorImpl* leaf = node->leaf(); leaf && has_ended && !parent_)
       refuse_hidden_leaf(Tensor(Reference<TensorImpl>::share(leaf)));
     else if (!leaf && node->sequence() >= first_sequence_) next.push_back(node);
   };
@@ -110,7 +110,6 @@ bool Tracer::has_history(const Tensor& result) {
 
 void Tracer::follow_back(const TensorList& results) {
   if (parent_ || std::exchange(followed_back_, true)) return;
-  turn_literals_into_constants();
   const TensorList written = find_new_histories();
   TensorList followed;
   for (const Tensor& result : results) {
@@ -121,8 +120,10 @@ void Tracer::follow_back(const TensorList& results) {
     if (!is_written && has_history(result)) followed.push_back(result);
   }
   followed.insert(followed.end(), written.begin(), written.end());
-  if (find_own_gradient(followed).empty()) return;
+  // Leaves of the function go when it ends.
+  if (find_own_gradient(followed, false).empty()) return;
 
+  turn_literals_into_constants();
   const std::size_t source_count = sources_.size();
   std::vector<Value> values_around = current_values_around();
   try {
@@ -136,7 +137,8 @@ void Tracer::follow_back(const TensorList& results) {
   sources_.erase(sources_.begin() + static_cast<std::ptrdiff_t>(source_count), sources_.end());
   for (auto& [storage, memory] : memories_)
     if (memory->source >= static_cast<int>(source_count)) memory->source = -1;
-  std::erase_if(streams_, [&](const Stream& stream) { return stream.source >= static_cast<int>(source_count); });
+  std::erase_if(streams_,
+                [&](const Stream& stream) { return stream.source >= static_cast<int>(source_count); });
 }
 
 // What memory and generators around the function hold now.
@@ -168,8 +170,8 @@ void Tracer::run_backwards(const TensorList& followed) {
     targets.push_back(gradient_edge(tensor));
     numbers.push_back(static_cast<int>(i));
   }
-  const TensorList found = autograd::grad_between(
-      roots, output_gradients, targets, std::vector<bool>(targets.size(), true));
+  const TensorList found =
+      autograd::grad_between(roots, output_gradients, targets, std::vector<bool>(targets.size(), true));
   for (std::size_t i = 0; i < found.size(); ++i)
     if (found[i].defined()) own_gradients_.push_back({value_of(found[i]), numbers[i]});
 }
@@ -301,7 +303,7 @@ void Tracer::Ending::add_histories() {
     captured.written_histories.push_back({tensor, tracer_.argument_of(tensor), output});
     followed_back_.push_back(tensor);
   }
-  captured.own_gradient = tracer_.find_own_gradient(followed_back_);
+  captured.own_gradient = tracer_.find_own_gradient(followed_back_, true);
 }
 
 void Tracer::Ending::note_state_around() {

@@ -36,8 +36,7 @@ void RMSprop::update_parameter(std::size_t group, std::size_t index, const Tenso
 
   const Tensor g = o.maximize ? neg(gradient) : gradient;
   update(update_second_moment, state.square_avg, {g, parameter}, {o.alpha, 1 - o.alpha, o.weight_decay});
-  if (o.centered)
-    update(update_first_moment, state.grad_avg, {g, parameter, 1 - o.alpha}, {o.weight_decay});
+  if (o.centered) update(update_first_moment, state.grad_avg, {g, parameter, 1 - o.alpha}, {o.weight_decay});
   const Operand mean = o.centered ? Operand(state.grad_avg) : Operand(0.0);
   const Tensor rate = in_dtype(lr_tensor(group), dtype);
   if (o.momentum > 0) {

@@ -150,7 +150,8 @@ Tensor OneCycleLR::interpolate(double start, double peak, double end, const Tens
     return to + (from - to) / 2 * (1 + cos(std::numbers::pi * part));
   };
   const auto part = [](const Tensor& done, double all) { return all > 0 ? done / all : ones_like(done); };
-  return where(le(at, top), between(start, peak, part(at, top)), between(peak, end, part(at - top, last - top)));
+  return where(le(at, top), between(start, peak, part(at, top)),
+               between(peak, end, part(at - top, last - top)));
 }
 
 Tensor OneCycleLR::value(double, const Tensor& epoch) const {
@@ -179,9 +180,7 @@ SequentialLR::SequentialLR(Optimizer& optimizer, std::vector<std::shared_ptr<Sch
 
 Tensor SequentialLR::value(double base, const Tensor& epoch) const {
   const std::function<Tensor(std::size_t)> from = [&](std::size_t i) -> Tensor {
-    const auto rate = [&] {
-      return schedules_[i]->value(base, i == 0 ? epoch : epoch - milestones_[i - 1]);
-    };
+    const auto rate = [&] { return schedules_[i]->value(base, i == 0 ? epoch : epoch - milestones_[i - 1]); };
     if (i == milestones_.size()) return rate();
     return cond(
         lt(epoch, milestones_[i]), [&] { return TensorList{rate()}; },
@@ -207,7 +206,8 @@ void ReduceLROnPlateau::step(const Tensor& metric) {
   epoch_.add_(1);
   const double sign = options_.maximize ? -1 : 1;
   const Tensor value = metric.detach().to(DType::float64).reshape({});
-  const Tensor margin = options_.relative ? options_.threshold * abs(best_) : full_like(best_, options_.threshold);
+  const Tensor margin =
+      options_.relative ? options_.threshold * abs(best_) : full_like(best_, options_.threshold);
   const Tensor needed = where(isinf(best_), sign * best_, sign * best_ - margin);
   const Tensor is_better = lt(sign * value, needed);
   copy_(best_, where(is_better, value, best_));
