@@ -24,6 +24,7 @@ LINKED = [
     "examples/digits.py",
     "examples/digits.cc",
     "tests/conformance/floors.json",
+    "tests/python/provided_names.txt",
     "tests/python/scripts/spirals.py",
 ]
 

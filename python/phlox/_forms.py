@@ -4,6 +4,7 @@ An operation has one signature, in C++ and in Python. The extension sends a call
 below, or a tensor where the signature has a list of tensors; all others never come by.
 """
 
+from . import _phlox
 from ._failure import fail
 from ._phlox import (
     Tensor,
@@ -170,6 +171,10 @@ def _gradient_with_spacing(input, *, spacing, dim=None, edge_order=1):
     if spacing is None or isinstance(spacing, (int, float)):
         return _gradient(input, None if spacing is None else [float(spacing)], dim, edge_order)
     spacing = [spacing] if isinstance(spacing, Tensor) and spacing.ndim else list(spacing)
+    count = input.ndim if dim is None else 1 if isinstance(dim, int) else len(dim)
+    if len(spacing) != count:
+        message = f"gradient: {len(spacing)} spacings for {count} dimensions"
+        fail("ShapeError", "sizes_differ", message, "one for each dimension, or a number for all")
     if any(isinstance(part, Tensor) and part.ndim for part in spacing):
         return _gradient_at(input, spacing, dim, edge_order)
     return _gradient(input, [float(part) for part in spacing], dim, edge_order)
@@ -265,3 +270,34 @@ def _each_of_several(operation):
 
 for _widening in (atleast_1d, atleast_2d, atleast_3d):
     _each_of_several(_widening)
+
+
+# What is said of the memory of new tensors in PyTorch, and has one answer here.
+_LAYOUTS = ("layout", "pin_memory", "memory_format")
+_MAKERS = """arange empty empty_like empty_strided eye full full_like linspace logspace new_empty new_full
+    new_ones new_zeros normal ones ones_like rand rand_like randint randint_like randn randn_like randperm scalar_tensor
+    tril_indices triu_indices zeros zeros_like""".split()
+
+
+def _plain(name, layout=None, pin_memory=False, memory_format=None):
+    del pin_memory  # memory of the CPU is all there is
+    if layout not in (None, "strided"):
+        fail("NotSupportedError", "not_supported", f"{name}: makes no {layout} tensors", "x.to_sparse()")
+    return memory_format if memory_format not in (None, "preserve") else None
+
+
+def _takes_layout(name):
+    make = getattr(_phlox, name)
+
+    def form(*arguments, **keywords):
+        wanted = _plain(name, **{key: keywords.pop(key) for key in _LAYOUTS if key in keywords})
+        made = make(*arguments, **keywords)
+        return made if wanted is None else made.contiguous(memory_format=wanted)
+
+    _on_keyword("layout", name)(form)
+    _on_keyword("pin_memory", name)(form)
+    _on_keyword("memory_format", name)(form)
+
+
+for _maker in _MAKERS:
+    _takes_layout(_maker)

@@ -215,16 +215,33 @@ def coalesce(input: SparseTensor) -> SparseTensor:
     return input.coalesce()
 
 
-def mm(mat1: Any, mat2: Any) -> Any:
+def mm(mat1: Any, mat2: Any, reduce: str = "sum") -> Any:
     """The product of matrices of which one or both are sparse: dense where one is dense. Gradients flow to the values of
     the sparse ones and to the dense one.
+
+    With a sparse mat1 and a dense mat2, `reduce` takes something else than the sum over the products with the elements
+    that a row stores: their "mean", the largest, "amax", or the least, "amin". A row that stores nothing gives zeros.
 
     >>> a = px.sparse_csr_tensor([0, 1, 2], [1, 0], [2.0, 3.0], (2, 2))
     >>> px.sparse.mm(a, px.tensor([[1.0, 2.0], [3.0, 4.0]]))
     tensor([[6., 8.],
             [3., 6.]])
     """
-    return mat1 @ mat2
+    if reduce == "sum":
+        return mat1 @ mat2
+    if reduce not in ("mean", "amax", "amin"):
+        fail("ValueError", "invalid_value", f"mm: reduce is {reduce!r}", '"sum", "mean", "amax" or "amin"')
+    if not isinstance(mat1, SparseTensor) or isinstance(mat2, SparseTensor):
+        fail("TypeError", "wrong_argument_type", f'mm: reduce="{reduce}" takes a sparse mat1 and a dense mat2')
+    if mat1.ndim != 2 or mat2.ndim != 2 or mat1.shape[1] != mat2.shape[0]:
+        summary = f"mm: shapes {list(mat1.shape)} and {list(mat2.shape)} do not multiply"
+        fail("ShapeError", "inner_sizes_differ", summary, mat2=mat2)
+    stored = mat1 if mat1.layout == "sparse_coo" else mat1.to_sparse("sparse_coo")
+    rows, columns = stored.indices()
+    products = stored.values().unsqueeze(1) * mat2[columns]
+    index = rows.unsqueeze(1).expand(products.shape)
+    nothing = products.new_zeros((mat1.shape[0], mat2.shape[1]))
+    return nothing.scatter_reduce(0, index, products, reduce, include_self=False)
 
 
 def addmm(input: Tensor, mat1: SparseTensor, mat2: Tensor, *, beta: Any = 1, alpha: Any = 1) -> Tensor:

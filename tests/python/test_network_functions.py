@@ -504,3 +504,22 @@ def test_morphology():
             window = x[:, r : r + 2, c : c + 3]
             np.testing.assert_allclose(dilated[:, r, c], (window + w).max((1, 2)))
             np.testing.assert_allclose(eroded[:, r, c], (window - w[:, ::-1, ::-1]).min((1, 2)))
+
+
+# --- edges
+
+
+def test_images_that_are_not_there_have_windows_of_random_sizes():
+    x = px.zeros(0, 2, 5, 5, 5, requires_grad=True)
+    y, places = F.fractional_max_pool3d(x, 2, output_size=2, return_indices=True)
+    assert y.shape == places.shape == (0, 2, 2, 2, 2) and places.dtype == px.int64
+    y.sum().backward()
+    assert x.grad.shape == x.shape
+    assert F.fractional_max_pool2d(px.zeros(0, 6, 6), 2, output_size=3).shape == (0, 3, 3)
+
+
+def test_dropout_of_features_outside_of_training_gives_its_input():
+    for x in (px.ones(3), px.tensor(2), px.zeros(0)):
+        assert px.equal(F.feature_alpha_dropout(x), x)
+    with pytest.raises(px.ShapeError, match="2 dimensions or more"):
+        F.feature_alpha_dropout(px.ones(3), training=True)

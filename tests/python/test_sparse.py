@@ -142,6 +142,35 @@ def test_dtypes(dtype):
     assert x.to(px.float64).dtype is px.float64
 
 
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("reduce", ["sum", "mean", "amax", "amin"])
+def test_products_that_take_something_else_than_the_sum(layout, reduce):
+    array = dense_matrix(4)
+    array[1] = 0
+    other = np.random.default_rng(1).normal(size=(6, 3))
+    a = sparse(array, layout)
+    stored = a.with_values(px.ones_like(a.values())).to_dense().numpy() > 0  # zeros of blocks count
+    want = np.zeros((4, 3))
+    for row in range(4):
+        products = [array[row, k] * other[k] for k in range(6) if stored[row, k]]
+        if products:
+            want[row] = {"sum": np.sum, "mean": np.mean, "amax": np.max, "amin": np.min}[reduce](products, 0)
+    assert_equal(px.sparse.mm(a, px.from_numpy(other), reduce), want)
+
+
+def test_reduced_products_have_gradients_and_refuse_what_does_not_fit():
+    a = px.sparse_csr_tensor([0, 2, 2], [0, 2], [2.0, 3.0], (2, 3), requires_grad=True)
+    b = px.tensor([[1.0], [5.0], [4.0]], requires_grad=True)
+    px.sparse.mm(a, b, "amax").sum().backward()
+    assert a.values().grad.tolist() == [0.0, 4.0] and b.grad.tolist() == [[0.0], [0.0], [3.0]]
+    with pytest.raises(px.errors.ValueError, match="reduce is 'prod'"):
+        px.sparse.mm(a, b, "prod")
+    with pytest.raises(px.ShapeError, match=r"\[2, 3\] and \[2, 1\]"):
+        px.sparse.mm(a, px.ones(2, 1), "mean")
+    with pytest.raises(px.errors.TypeError, match="a sparse mat1"):
+        px.sparse.mm(px.ones(1, 3), b, "mean")
+
+
 def test_products_in_half_precision_add_in_single():
     row = px.ones(1, 4096, dtype=px.float16).to_sparse_csr()
     assert (row @ px.ones(4096, 1, dtype=px.float16)).item() == 4096

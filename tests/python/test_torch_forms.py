@@ -15,6 +15,25 @@ import phlox as px
 SCRIPT = Path(__file__).parent / "scripts" / "spirals.py"
 
 
+def test_what_is_said_of_the_memory_of_new_tensors():
+    x = px.ones(1, 2, 3, 4)
+    assert px.zeros_like(x, memory_format=px.preserve_format).stride() == x.stride()
+    assert px.empty_like(x, memory_format=px.channels_last).stride() == (24, 1, 8, 2)
+    assert px.zeros(2, 3, layout=px.strided, pin_memory=True).tolist() == [[0.0] * 3] * 2
+    assert x.new_full((2,), 7.0, pin_memory=False).tolist() == [7.0, 7.0]
+    assert px.normal(0.0, 1.0, (2, 3), layout=px.strided).shape == (2, 3)
+    with pytest.raises(px.NotSupportedError, match="no sparse_coo tensors"):
+        px.zeros(3, layout=px.sparse_coo)
+
+
+def test_gradient_takes_one_spacing_for_each_dimension():
+    x = px.arange(12.0).reshape(3, 4)
+    assert px.gradient(x, spacing=0.5)[0].tolist() == [[8.0] * 4] * 3
+    assert [g.tolist() for g in px.gradient(x, spacing=[2.0, 0.5])] == [[[2.0] * 4] * 3, [[2.0] * 4] * 3]
+    with pytest.raises(px.ShapeError, match="1 spacings for 2 dimensions"):
+        px.gradient(x, spacing=[0.5])
+
+
 def test_alpha_scales_the_second_operand():
     x, y = px.tensor([1.0, 2.0], requires_grad=True), px.tensor([10, 20])
     total = px.add(x, y, alpha=0.5)

@@ -24,6 +24,8 @@ from .container import ModuleList as ModuleList  # isort: skip
 from .container import ParameterDict as ParameterDict  # isort: skip
 from .container import ParameterList as ParameterList  # isort: skip
 from .container import Sequential as Sequential  # isort: skip
+from .distance import CosineSimilarity as CosineSimilarity  # isort: skip
+from .distance import PairwiseDistance as PairwiseDistance  # isort: skip
 from .upsampling import PixelShuffle as PixelShuffle  # isort: skip
 from .upsampling import PixelUnshuffle as PixelUnshuffle  # isort: skip
 from .upsampling import Upsample as Upsample  # isort: skip

@@ -144,8 +144,8 @@ Tensor alpha_dropped(const Tensor& input, double p, const Shape& mask, Generator
   return where(kept, input, saturation) * scale - scale * saturation * p;
 }
 
-void check_dropout(const Tensor& input, double p, const char* operation) {
-  require_floating(input, operation);
+void check_dropout(const Tensor& input, double p, bool training, const char* operation) {
+  if (training) require_floating(input, operation);
   if (p >= 0 && p <= 1) return;
   fail<ValueError>(ErrorCode::invalid_value, "{}: {} is not a probability", operation, p)
       .hint("a number from 0 to 1")
@@ -163,7 +163,7 @@ PHLOX_OPERATION(
     .source = "Klambauer et al. 2017, arXiv:1706.02515", .family = Family::random, .home = "nn.functional",
     .method = false, .samples = "alpha_dropout(A(3, 4)); alpha_dropout(A(3, 4), 0.0, True)",
     .reference = "input", .integers = false) {
-  check_dropout(input, p, "alpha_dropout");
+  check_dropout(input, p, training, "alpha_dropout");
   if (!training || p == 0) return input;
   const Tensor result = alpha_dropped(input, p, input.shape(), generator);
   return inplace ? assign_in_place(input, result, "alpha_dropout") : result;
@@ -177,13 +177,13 @@ PHLOX_OPERATION(Tensor, feature_alpha_dropout,
                 .home = "nn.functional", .method = false,
                 .samples = "feature_alpha_dropout(A(2, 3, 4), 0.0, True)", .reference = "input",
                 .integers = false) {
-  check_dropout(input, p, "feature_alpha_dropout");
+  check_dropout(input, p, training, "feature_alpha_dropout");
+  if (!training || p == 0) return input;
   if (input.rank() < 2)
     fail<ShapeError>(ErrorCode::wrong_rank, "feature_alpha_dropout: needs 2 dimensions or more, not {}",
                      input.rank())
         .detail("input", describe(input))
         .raise();
-  if (!training || p == 0) return input;
   Shape mask(static_cast<std::size_t>(input.rank()), 1);
   mask[0] = input.size(0);
   mask[1] = input.size(1);

@@ -7,6 +7,7 @@
 #include "phlox/ops/primitives/check.h"
 #include "phlox/ops/primitives/gather.h"
 #include "phlox/ops/registry/operation.h"
+#include "phlox/ops/widened.h"
 
 namespace phlox {
 namespace {
@@ -155,9 +156,9 @@ PHLOX_OPERATION(
         .detail("offsets", describe(*offsets))
         .raise();
   const std::int64_t padding = padding_row(padding_idx, weight, "embedding_bag");
-  const Tensor rows =
-      look_up(input, weight, {padding_idx, max_norm, norm_type, scale_grad_by_freq}, "embedding_bag");
-  const DType dtype = weight.dtype();
+  const Tensor rows = widened(
+      look_up(input, weight, {padding_idx, max_norm, norm_type, scale_grad_by_freq}, "embedding_bag"));
+  const DType dtype = rows.dtype();
   const Tensor counts =
       padding < 0 ? ones(input.shape(), dtype, input.device()) : ne(input, padding).to(dtype);
   Tensor weighted = per_sample_weights ? mul(rows, unsqueeze(*per_sample_weights, -1)) : rows;
@@ -189,8 +190,11 @@ PHLOX_OPERATION(
     }
     bags = narrow(bags, 0, 0, bag_count);
   }
-  if (mode == "mean") return div(bags, unsqueeze(clamp_min(sizes, 1.0), 1));
-  return mode == "max" ? where(gt(unsqueeze(sizes, 1), 0), bags, 0) : bags;
+  if (mode == "mean") bags = div(bags, unsqueeze(clamp_min(sizes, 1.0), 1));
+  if (mode == "max") bags = where(gt(unsqueeze(sizes, 1), 0), bags, 0);
+  return is_half(weight.dtype()) && (!per_sample_weights || is_half(per_sample_weights->dtype()))
+             ? bags.to(weight.dtype())
+             : bags;
 }
 
 }  // namespace phlox

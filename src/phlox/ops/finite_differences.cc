@@ -1,6 +1,7 @@
 // Derivatives of sampled functions along dimensions: gradient() of NumPy and PyTorch.
 #include "phlox/ops/functions.h"
 #include "phlox/ops/registry/operation.h"
+#include "phlox/ops/widened.h"
 
 namespace phlox {
 namespace {
@@ -91,7 +92,12 @@ Tensor uneven_gradient(const Tensor& x, std::int64_t dim, const Tensor& places, 
 
 Tensor floating_input(const Tensor& input) {
   const DType dtype = input.dtype();
-  return is_floating(dtype) || is_complex(dtype) ? input : input.to(default_dtype());
+  return is_floating(dtype) || is_complex(dtype) ? widened(input) : input.to(default_dtype());
+}
+
+// In the dtype that the input has as a floating tensor.
+Tensor rounded(const Tensor& result, const Tensor& input) {
+  return is_half(input.dtype()) ? result.to(input.dtype()) : result;
 }
 
 }  // namespace
@@ -114,8 +120,9 @@ PHLOX_OPERATION(
   const Tensor x = floating_input(input);
   TensorList results;
   for (std::size_t i = 0; i < dims.size(); ++i)
-    results.push_back(
-        even_gradient(x, dims[i], spacing ? (*spacing)[spacing->size() == 1 ? 0 : i] : 1.0, edge_order));
+    results.push_back(rounded(
+        even_gradient(x, dims[i], spacing ? (*spacing)[spacing->size() == 1 ? 0 : i] : 1.0, edge_order),
+        input));
   return results;
 }
 
@@ -140,7 +147,7 @@ PHLOX_OPERATION(
           .detail("input", describe(input))
           .detail("spacing", describe(places[i]))
           .raise();
-    results.push_back(uneven_gradient(x, dims[i], places[i], edge_order));
+    results.push_back(rounded(uneven_gradient(x, dims[i], widened(places[i]), edge_order), input));
   }
   return results;
 }

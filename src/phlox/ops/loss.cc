@@ -9,6 +9,7 @@
 #include "phlox/ops/loss_reduction.h"
 #include "phlox/ops/primitives/check.h"
 #include "phlox/ops/registry/operation.h"
+#include "phlox/ops/widened.h"
 
 namespace phlox {
 
@@ -170,14 +171,15 @@ PHLOX_OPERATION(
     .family = Family::loss, .home = "nn.functional", .method = false,
     .samples = "poisson_nll_loss(A(3, 4), P(3, 4)); poisson_nll_loss(P(3), P(3), log_input=False, full=True)",
     .integers = false) {
-  Tensor losses =
-      log_input ? sub(exp(input), mul(target, input)) : sub(input, mul(target, phlox::log(add(input, eps))));
+  const Tensor x = widened(input), y = widened(target);
+  Tensor losses = log_input ? sub(exp(x), mul(y, x)) : sub(x, mul(y, phlox::log(add(x, eps))));
   if (full) {
-    const Tensor stirling =
-        add(sub(xlogy(target, target), target), mul(phlox::log(mul(target, 2 * std::numbers::pi)), 0.5));
-    losses = add(losses, phlox::where(gt(target, 1), stirling, 0));
+    const Tensor stirling = add(sub(xlogy(y, y), y), mul(phlox::log(mul(y, 2 * std::numbers::pi)), 0.5));
+    losses = add(losses, phlox::where(gt(y, 1), stirling, 0));
   }
-  return reduce_loss(losses, reduction, "poisson_nll_loss");
+  const Tensor result = reduce_loss(losses, reduction, "poisson_nll_loss");
+  return is_half(input.dtype()) && is_half(target.dtype()) ? result.to(promote(input.dtype(), target.dtype()))
+                                                           : result;
 }
 
 PHLOX_OPERATION(

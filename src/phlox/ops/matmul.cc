@@ -5,6 +5,7 @@
 #include "phlox/ops/primitives/contraction.h"
 #include "phlox/ops/functions.h"
 #include "phlox/ops/registry/operation.h"
+#include "phlox/ops/widened.h"
 
 namespace phlox {
 namespace {
@@ -309,7 +310,9 @@ PHLOX_OPERATION(Tensor, addr,
                 .samples = "addr(A(3, 4), A(3), A(4), alpha=2)",
                 .reference = "beta * input + alpha * np.outer(vec1, vec2)", .in_place = true, .complex = true,
                 .tolerance = 1e-4) {
-  return combine(input, outer(vec1, vec2), beta, alpha);
+  const DType dtype = promote(promote(input.dtype(), vec1.dtype()), vec2.dtype());
+  const Tensor result = combine(widened(input), outer(widened(vec1), widened(vec2)), beta, alpha);
+  return is_half(dtype) ? result.to(dtype) : result;
 }
 
 PHLOX_OPERATION(Tensor, baddbmm,
@@ -373,8 +376,11 @@ PHLOX_OPERATION(
     .samples = "bilinear(A(3, 4), A(3, 5), A(2, 4, 5), A(2))",
     .reference = "np.einsum('...i,oij,...j->...o', input1, weight, input2) + bias", .tolerance = 1e-4,
     .autocast = AutocastClass::lower_precision) {
-  const Tensor product = einsum("...i,oij,...j->...o", {input1, weight, input2});
-  return bias ? add(product, *bias) : product;
+  DType dtype = promote(promote(input1.dtype(), input2.dtype()), weight.dtype());
+  if (bias) dtype = promote(dtype, bias->dtype());
+  Tensor result = einsum("...i,oij,...j->...o", {widened(input1), widened(weight), widened(input2)});
+  if (bias) result = add(result, *bias);
+  return is_half(dtype) ? result.to(dtype) : result;
 }
 
 PHLOX_OPERATION(

@@ -4,6 +4,7 @@
 #include "phlox/ops/functions.h"
 #include "phlox/ops/primitives/check.h"
 #include "phlox/ops/registry/operation.h"
+#include "phlox/ops/widened.h"
 
 namespace phlox {
 
@@ -22,12 +23,6 @@ std::int64_t reduced_count(const Tensor& input, const OptionalDims& dim, const c
   for (std::int64_t d : normalize_dims(dim ? Dims(*dim) : Dims(), input.rank(), operation))
     count *= input.size(d);
   return count;
-}
-
-// Halves are widened, as squares and sums of them overflow early.
-Tensor widened(const Tensor& input) {
-  return input.dtype() == DType::float16 || input.dtype() == DType::bfloat16 ? input.to(DType::float32)
-                                                                             : input;
 }
 
 struct Moments {
@@ -243,7 +238,7 @@ PHLOX_OPERATION(
     fail<ShapeError>(ErrorCode::wrong_rank, "cov: needs at most 2 dimensions, not {}", input.rank())
         .detail("input", describe(input))
         .raise();
-  const Tensor x = input.rank() == 2 ? input : reshape(input, {1, input.numel()});
+  const Tensor x = widened(input.rank() == 2 ? input : reshape(input, {1, input.numel()}));
   for (const OptionalTensor* given : {&fweights, &aweights})
     if (*given && (*given)->shape() != Shape{x.size(1)})
       fail<ShapeError>(ErrorCode::sizes_differ, "cov: one weight for each of {} observations is needed",
@@ -274,7 +269,9 @@ PHLOX_OPERATION(
     denominator = full({}, std::max(0.0, observations - static_cast<double>(correction)), number);
   }
   const Tensor scaled = weights.defined() ? mul(centered, weights) : centered;
-  const Tensor product = div(matmul(scaled, conj(transpose(centered, 0, 1))), denominator);
+  Tensor product = div(matmul(scaled, conj(transpose(centered, 0, 1))), denominator);
+  if (is_half(input.dtype()))
+    product = product.to(aweights ? promote(input.dtype(), aweights->dtype()) : input.dtype());
   return x.size(0) == 1 ? reshape(product, {}) : product;
 }
 

@@ -138,6 +138,12 @@ TensorPair fractional_max(const char* operation, int dims, const Tensor& input, 
     fail<ShapeError>(ErrorCode::sizes_differ, "{}: the random samples have the shape [{}], not [{}, {}, {}]",
                      operation, to_string(u.shape()), batch, channels, dims)
         .raise();
+  if (batched.numel() == 0) {  // no images or no channels
+    Shape shape{batch, channels};
+    for (std::int64_t n : count) shape.push_back(n);
+    if (added) shape.erase(0);
+    return {reshape(input, shape), zeros(shape, DType::int64, input.device())};
+  }
   // Row-major position of each element of each window: [batch, channels, windows..., kernel...].
   Tensor positions;
   for (int d = 0; d < dims; ++d) {

@@ -191,6 +191,8 @@ class EntryCheck:
         )
         if dtype == torch.int64 and isinstance(wide[0], torch.Tensor):
             wide[0] = wide[0].double()
+        if wide[2].get("dtype") in floats:  # of what is made from numbers
+            wide[2] = {**wide[2], "dtype": torch.float64}
         try:
             exact = self.entry(wide[0], *wide[1], **wide[2])
         except Exception:
@@ -247,8 +249,12 @@ class EntryCheck:
 
     def same_second(self, sample, first, our_first, inputs, our_inputs):
         chosen = [i for i, g in enumerate(first) if g is not None and g.requires_grad]
-        if not chosen:
-            return "nothing to compare"
+        if not chosen:  # constant gradients: ours have no derivative but zeros either
+            ours = [g for g in our_first if g is not None and g.requires_grad]
+            if not ours:
+                return None
+            found = self.gradients(ours, our_inputs, [g.detach() + 1 for g in ours])
+            return None if all(g is None or not g.any() for g in found) else "second derivatives of constants"
         weights = self.along_matrices(sample, [torch.randn_like(x) for x in inputs[: len(first)]])
         weights = [weights[i] for i in chosen]
         second = torch.autograd.grad([first[i] for i in chosen], inputs, weights, allow_unused=True)

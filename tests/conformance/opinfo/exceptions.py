@@ -18,6 +18,12 @@ DIFFERENCES = [
         r"(int64|bool) \d+: dtype",
         "factors promote: half of an integer is a float, where PyTorch cuts the factor off",
     ),
+    (
+        r"cat|take",
+        r"errors",
+        r"unsupported operation|refer to a single memory location",
+        "`out` may be one of the inputs: the result is what it is without `out`",
+    ),
     (r"mean", r"errors", r"could not infer output dtype", "the mean of integers is a float"),
     (
         r"nonzero|argwhere|masked_select|masked_scatter|unique|unique_consecutive|index_put",
@@ -30,18 +36,6 @@ DIFFERENCES = [
         r"errors",
         r"expects float32 or float64 dtypes",
         "windows are computed in f64 and rounded to any floating dtype",
-    ),
-    (
-        r"masked\.(argmax|argmin)",
-        r"forward|reduced",
-        r"dtype int64, not",
-        "positions are integers, where PyTorch gives them in the dtype of the input",
-    ),
-    (
-        r"masked\.(var|std)",
-        r"forward|gradient",
-        r"dtype float64, not complex128|must have the shape and dtype of its tensor",
-        "the variance of complex numbers is real, as everywhere else in PyTorch",
     ),
     (
         r"cov",
@@ -60,12 +54,6 @@ DIFFERENCES = [
         r"gradient|double_backward|forward_mode",
         r"values differ by up to (nan|.*e-1[678])$",
         "zero where PyTorch has NaN: second derivatives at zero, and logarithms of masked elements",
-    ),
-    (
-        r"masked\.logsumexp|nn\.functional\.(hardtanh|threshold)",
-        r"forward",
-        r"int64 \d+: dtype float32, not int64",
-        "functions of real numbers give floats, where PyTorch cuts them off",
     ),
     (
         r"logcumsumexp|masked\.logsumexp",
@@ -100,8 +88,8 @@ DIFFERENCES = [
     (
         r"special\.bessel_(j0|y1)",
         r"forward",
-        r"float32 \d+: values differ by up to [1-4](\.\d)?e-07",
-        "PyTorch computes these in f32 and is off by that much, which docs/accuracy.md excludes here",
+        r"float(32|64) \d+: values differ by up to [1-4](\.\d)?e-07",
+        "PyTorch is off by that much, in f64 too; here the error is below 8 ULP (docs/accuracy.md)",
     ),
     (
         r"istft",
@@ -113,7 +101,12 @@ DIFFERENCES = [
 
 # What is lost on the way into another library, through NumPy.
 NOT_ASKED = [
-    (r"sparse\..*|to_sparse", r".*", r".*", "sparse tensors"),
+    (
+        r"sparse\..*|to_sparse",
+        r"gradient|vmap|reduced|forward",
+        r"not convertible|SparseTensor|SparseCPU|_to_sparse does not support",
+        "gradients of sparse leaves, which are of values here; sparse tensors in vmap",
+    ),
     (r"as_strided\.partial_views", r".*", r".*", "offsets into a storage that is larger than the tensor"),
     (
         r"nn\.functional\.scaled_dot_product_attention",

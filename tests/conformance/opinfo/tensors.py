@@ -18,6 +18,33 @@ TOLERANCES = {  # relative, absolute: those of torch.testing.assert_close
     torch.bfloat16: (1.6e-2, 1e-5),
 }
 
+
+
+def in_their_dtype(name: str, convert):
+    """Results of which the dtype differs on purpose (docs/differences.md), in PyTorch's dtype: their values are compared."""
+
+    def call(module):
+        function = module
+        for part in name.split("."):
+            function = getattr(function, part)
+        return lambda x, *a, **k: convert(module, x, function(x, *a, **k), k)
+
+    return call
+
+
+def in_dtype_of_input(module, x, result, options):
+    return result if options.get("dtype") else result.to(x.dtype)
+
+
+def whole_for_integers(module, x, result, options):
+    integers = not (x.is_floating_point() or x.is_complex()) and not options.get("dtype")
+    return result.to(x.dtype if x.dtype != module.bool else module.int64) if integers else result
+
+
+def complex_for_complex(module, x, result, options):
+    return result.to(x.dtype) if x.is_complex() and not options.get("dtype") else result
+
+
 # Entries that are not the function of their name but a call of it, such as one with the arguments in another order.
 CALLS = {
     "einsum": lambda m: lambda operands, equation: m.einsum(equation, *operands),
@@ -33,6 +60,13 @@ CALLS = {
     "normal.in_place": lambda m: lambda x, *a, **k: x.clone().normal_(*a, **k),
     "svd_lowrank": lambda m: lambda a, b, **k: m.svd_lowrank(a @ b.mT, **k),
     "pca_lowrank": lambda m: lambda a, b, **k: m.pca_lowrank(a @ b.mT, **k),
+    # Positions; logarithms of sums, and bounds of integers, which PyTorch cuts off; variances of complex numbers.
+    **{name: in_their_dtype(name, in_dtype_of_input) for name in ("masked.argmax", "masked.argmin")},
+    **{
+        name: in_their_dtype(name, whole_for_integers)
+        for name in ("masked.logsumexp", "nn.functional.hardtanh", "nn.functional.threshold")
+    },
+    **{name: in_their_dtype(name, complex_for_complex) for name in ("masked.var", "masked.std")},
     # Methods in PyTorch; Phlox's functions of these names make new tensors.
     **{
         name: lambda m, name=name: lambda x, *a, **k: getattr(x.clone(), name + "_")(*a, **k)
@@ -80,8 +114,10 @@ class Library:
     def leaf(self, value):
         """One argument. Tensors share their memory, so strides and overlaps stay as they are."""
         if isinstance(value, torch.Tensor):
-            if value.layout != torch.strided or value.dtype == torch.complex32 or value.is_quantized:
-                raise NotConvertible(f"{value.layout} {value.dtype}")
+            if value.dtype == torch.complex32 or value.is_quantized:
+                raise NotConvertible(f"{value.dtype}")
+            if value.layout != torch.strided:
+                return self.sparse(value)
             made = self.module.from_numpy(to_numpy(value))
             if value.dtype == torch.bfloat16:
                 made = made.to(self.module.bfloat16)
@@ -91,6 +127,22 @@ class Library:
         if callable(value) and getattr(value, "__module__", "").startswith("torch."):
             return self.counterpart(value)
         return str(value) if isinstance(value, torch.device) else value
+
+    def sparse(self, value: torch.Tensor):
+        """A matrix in the same layout with the same elements stored. Gradients of sparse leaves have no common form."""
+        if value.requires_grad or value.dtype == torch.bfloat16:
+            raise NotConvertible(f"{value.layout} {value.dtype}, requires_grad={value.requires_grad}")
+        layout = str(value.layout).removeprefix("torch.")
+        if layout == "sparse_coo":
+            parts = (value._indices(), value._values())
+        elif layout in ("sparse_csr", "sparse_bsr"):
+            parts = (value.crow_indices(), value.col_indices(), value.values())
+        else:
+            parts = (value.ccol_indices(), value.row_indices(), value.values())
+        if value.dense_dim() or len(value.shape) != 2 and layout != "sparse_coo":
+            raise NotConvertible(f"{layout} with more dimensions than two")
+        make = getattr(self.module, f"{layout}_tensor")
+        return make(*(self.module.from_numpy(to_numpy(part)) for part in parts), tuple(value.shape))
 
     def counterpart(self, function):
         """A function or layer of PyTorch that is an argument, such as a distance."""
@@ -127,7 +179,9 @@ def dtype_name(value) -> str:
 def as_array(value) -> tuple[str, np.ndarray]:
     """The dtype's name and the values of a result, of either library."""
     if isinstance(value, torch.Tensor):
-        return dtype_name(value), to_numpy(value)
+        return dtype_name(value), to_numpy(value if value.layout == torch.strided else value.to_dense())
+    if hasattr(value, "to_dense") and not hasattr(value, "numpy"):
+        value = value.to_dense()
     if hasattr(value, "numpy"):
         name = dtype_name(value)
         value = value.detach()

@@ -4,6 +4,7 @@
 #include "phlox/ops/operators.h"
 #include "phlox/ops/registry/operation.h"
 #include "phlox/ops/vision/sampling.h"
+#include "phlox/ops/widened.h"
 
 namespace phlox {
 namespace {
@@ -83,7 +84,7 @@ PHLOX_OPERATION(
   Shape spatial;
   for (int d = 0; d < dims; ++d) spatial.push_back(grid.size(1 + d));
   const Tensor coordinates = reshape(grid.to(exact), {grid.size(0), -1, dims});
-  const GridRows images = grid_rows(input);
+  const GridRows images = grid_rows(widened(input));
   std::vector<Tensor> positions;
   for (int d = 0; d < dims; ++d)
     positions.push_back(
@@ -91,7 +92,8 @@ PHLOX_OPERATION(
   if (!cubic) {
     const Outside outside = padding_mode == "zeros" ? Outside::zero : Outside::nearest;
     const Tensor result =
-        images_from_samples(sample_grid(images, positions, mode == "bilinear" ? 1 : 0, outside), spatial);
+        images_from_samples(sample_grid(images, positions, mode == "bilinear" ? 1 : 0, outside), spatial)
+            .to(input.dtype());
     if (mode == "bilinear" || !needs_gradient(grid)) return result;
     // The nearest element does not depend on the position nearby: a gradient of zeros, not none.
     const Tensor still = unsqueeze(select(grid, -1, 0), 1);
@@ -101,7 +103,7 @@ PHLOX_OPERATION(
                           : padding_mode == "border" ? Outside::nearest
                           : align                    ? Outside::mirror
                                                      : Outside::reflect;
-  return images_from_samples(sample_grid_cubic(images, positions, outside), spatial);
+  return images_from_samples(sample_grid_cubic(images, positions, outside), spatial).to(input.dtype());
 }
 
 PHLOX_OPERATION(

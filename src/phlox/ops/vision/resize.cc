@@ -6,6 +6,7 @@
 #include "phlox/ops/functions.h"
 #include "phlox/ops/operators.h"
 #include "phlox/ops/registry/operation.h"
+#include "phlox/ops/widened.h"
 
 namespace phlox {
 namespace {
@@ -161,10 +162,10 @@ void need_rank(const char* operation, const Tensor& input, int rank) {
       .raise();
 }
 
-// Integers are resized as numbers and rounded, kept within their dtype.
+// Halves are resized in f32. Integers are resized as numbers and rounded, kept within their dtype.
 template <class Resize>
 Tensor with_integers(const Tensor& input, const Resize& resize) {
-  if (is_floating(input.dtype())) return resize(input);
+  if (is_floating(input.dtype())) return resize(widened(input)).to(input.dtype());
   const Tensor result = round(resize(input.to(DType::float32)));
   const auto limits = [&](const Tensor& x) {
     const int bits = std::min(info(input.dtype()).bits - (is_unsigned(input.dtype()) ? 0 : 1), 31);
