@@ -89,11 +89,12 @@ def main():
         {"Control flow": "docs/tutorials/control_flow.md"},
         {"Graph mode for TensorFlow users": "docs/tutorials/graph_mode.md"},
         {"Coming from PyTorch": "docs/coming-from-pytorch.md"},
+        {"Coming from NumPy": "docs/coming-from-numpy.md"},
     ]
     nav.append({"Operations": [{title: file} for title, file in write_reference(pages)]})
     errors = sorted(path.name for path in (pages / "docs" / "errors").glob("*.md"))
     nav.append({"Errors": [{Path(name).stem: f"docs/errors/{name}"} for name in errors]})
-    listed = {"docs/coming-from-pytorch.md"}
+    listed = {"docs/coming-from-pytorch.md", "docs/coming-from-numpy.md"}
     nav += [f"docs/{p.name}" for p in sorted((pages / "docs").glob("*.md")) if f"docs/{p.name}" not in listed]
     nav += ["CONTRIBUTING.md", "CHANGELOG.md"]
     (folder / "mkdocs.yml").write_text(

@@ -232,7 +232,9 @@ def mm(mat1: Any, mat2: Any, reduce: str = "sum") -> Any:
     if reduce not in ("mean", "amax", "amin"):
         fail("ValueError", "invalid_value", f"mm: reduce is {reduce!r}", '"sum", "mean", "amax" or "amin"')
     if not isinstance(mat1, SparseTensor) or isinstance(mat2, SparseTensor):
-        fail("TypeError", "wrong_argument_type", f'mm: reduce="{reduce}" takes a sparse mat1 and a dense mat2')
+        fail(
+            "TypeError", "wrong_argument_type", f'mm: reduce="{reduce}" takes a sparse mat1 and a dense mat2'
+        )
     if mat1.ndim != 2 or mat2.ndim != 2 or mat1.shape[1] != mat2.shape[0]:
         summary = f"mm: shapes {list(mat1.shape)} and {list(mat2.shape)} do not multiply"
         fail("ShapeError", "inner_sizes_differ", summary, mat2=mat2)

@@ -19,7 +19,6 @@ TOLERANCES = {  # relative, absolute: those of torch.testing.assert_close
 }
 
 
-
 def in_their_dtype(name: str, convert):
     """Results of which the dtype differs on purpose (docs/differences.md), in PyTorch's dtype: their values are compared."""
 
