@@ -150,7 +150,9 @@ def main() -> int:
     )
     added.add_argument("shards", nargs="*", metavar="SHARD", help="only these parts, without sanitizers")
     added.add_argument(
-        "--all", action="store_true", help="slow tests too, all C++ tests under sanitizers, and the fuzzers"
+        "--all",
+        action="store_true",
+        help="slow tests too, all C++ tests under sanitizers, the fuzzers, and the outside judges",
     )
 
     added = command(

@@ -18,6 +18,7 @@ from pathlib import Path
 from check_layers import ORDER
 
 from .building import build
+from .conformance import JUDGES, conformance
 from .environment import PYTHON, commit, python_environment
 from .fuzzing import fuzz
 from .shell import ROOT, Stop, processors, read, run, say
@@ -184,5 +185,9 @@ def test(shards: list[str], everything: bool, sanitize: bool) -> bool:
             total += run_sanitizer("tsan", ["foundation"], everything)
             passed, failed = fuzz([], seconds=20)
             total += Counts(passed, failed)
+    if everything:
+        started = time.monotonic()
+        held = conformance([], raise_floor=False)
+        total += timed("outside judges", Counts(len(JUDGES)) if held else Counts(failed=1), started)
     say(str(total))
     return total.failed == 0 and total.passed > 0
