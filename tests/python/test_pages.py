@@ -2,6 +2,7 @@
 
 # shard: networks
 import re
+from functools import reduce
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +27,13 @@ def test_programs(name):
             expected.append(line)
             printed.append(line)
     assert printed == expected and expected
+
+
+def test_names_of_the_page_are_there():
+    names = set(re.findall(r"\bpx((?:\.[A-Za-z_]\w*)+)", (DOCS / "coming-from-numpy.md").read_text()))
+    for name in names:
+        reduce(getattr, name[1:].split("."), px)
+    assert len(names) > 40
 
 
 def examples_of_differences():
