@@ -11,6 +11,7 @@
 #include "phlox/core/tensor.h"
 #include "phlox/device/cpu/reduction_order.h"
 #include "phlox/ops/functions.h"
+#include "phlox/ops/primitives/reduce.h"
 
 namespace phlox {
 namespace {
@@ -209,6 +210,21 @@ TEST(ReduceTest, ThreadsChangeNoBit) {
     }
   }
   set_thread_count(before);
+}
+
+TEST(ReduceTest, SumsOfSquaresAreSumsOfTheSquares) {
+  const auto in_one_pass = [](const Tensor& x, const DimList& dims) {
+    return apply_reduce(ReduceKind::sum_of_squares, x, normalize_dims(dims, x.rank(), "sum"), false,
+                        x.dtype(), x.dtype(), "sum");
+  };
+  for (const Case& c : cases) {
+    const Tensor x = random_tensor(c.shape);
+    const Tensor expected = sum(square(x), c.dims), wide = x.to(DType::float64);
+    for (const Tensor& y : layouts(x))
+      EXPECT_TRUE(same_bits(in_one_pass(y, c.dims), expected)) << describe(x);
+    EXPECT_TRUE(same_bits(in_one_pass(wide, c.dims), sum(square(wide), c.dims)));
+  }
+  EXPECT_EQ(in_one_pass(zeros({0}), {0}).item<float>(), 0);
 }
 
 TEST(ReduceTest, BlocksSideBySideInOtherDtypes) {

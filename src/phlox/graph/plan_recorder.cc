@@ -174,6 +174,7 @@ constexpr DeviceKernels recording_kernels = {
         [](const MatrixCall& call) {
           record<&DeviceKernels::linear_algebra>(call, &MatrixCall::inputs, &MatrixCall::results);
         },
+    .sparse_product = [](const SparseProductCall&) { needs_values(); },
 };
 
 }  // namespace

@@ -3,6 +3,7 @@
 
 #include "phlox/ops/functions.h"
 #include "phlox/ops/primitives/check.h"
+#include "phlox/ops/primitives/reduce.h"
 #include "phlox/ops/registry/operation.h"
 #include "phlox/ops/widened.h"
 
@@ -25,6 +26,13 @@ std::int64_t reduced_count(const Tensor& input, const OptionalDims& dim, const c
   return count;
 }
 
+// Of float32 and float64, in one pass.
+Tensor sum_of_squares(const Tensor& x, const OptionalDims& dim, bool keepdim, const char* operation) {
+  return apply_reduce(ReduceKind::sum_of_squares, x,
+                      normalize_dims(dim ? Dims(*dim) : Dims(), x.rank(), operation), keepdim, x.dtype(),
+                      x.dtype(), operation);
+}
+
 struct Moments {
   Tensor variance;
   Tensor mean;
@@ -42,7 +50,7 @@ Moments moments(const Tensor& input, const OptionalDims& dim, OptionalDouble cor
   const double count = static_cast<double>(reduced_count(input, dim, operation));
   const Tensor x = widened(input);
   const Tensor center = mean(x, dim, true);
-  const Tensor squares = sum(square(sub(x, center)), dim, keepdim);
+  const Tensor squares = sum_of_squares(sub(x, center), dim, keepdim, operation);
   return {div(squares, std::max(0.0, count - correction.value_or(1.0))),
           keepdim ? center : reshape(center, squares.shape())};
 }
@@ -160,10 +168,8 @@ PHLOX_OPERATION(
     const Tensor none = eq(x, 0);
     return where(none, 0, pow(abs(where(none, 1, x)), p));
   };
-  const Tensor powers = sum(p == 2           ? square(x)
-                            : p > 0 && p < 1 ? steep_powers()
-                                             : pow(abs(x), p),
-                            dim, keepdim);
+  const Tensor powers = p == 2 ? sum_of_squares(x, dim, keepdim, "norm")
+                               : sum(p > 0 && p < 1 ? steep_powers() : pow(abs(x), p), dim, keepdim);
   // The root is taken of 1 where the sum is 0, so that no gradient is infinite or NaN.
   const Tensor is_zero = eq(powers, 0);
   const Tensor safe = where(is_zero, 1, powers);

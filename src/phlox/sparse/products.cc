@@ -1,6 +1,7 @@
 #include "phlox/sparse/products.h"
 
 #include "phlox/ops/functions.h"
+#include "phlox/ops/primitives/sparse_product.h"
 
 namespace phlox {
 namespace {
@@ -14,6 +15,8 @@ Tensor sparse_product(const Tensor& positions, const Tensor& values, const Tenso
   const DType dtype = promote(values.dtype(), matrix.dtype());
   if (is_half(dtype))
     return sparse_product(positions, values.to(DType::float32), matrix.to(DType::float32), rows).to(dtype);
+  if (dtype == DType::float32 || dtype == DType::float64)
+    return apply_sparse_product(positions, values.to(dtype), matrix.to(dtype), rows);
   const Tensor picked = index_select(matrix, 0, select(positions, 0, 1));
   return segment_sum(mul(picked, unsqueeze(values, 1)), select(positions, 0, 0), rows);
 }

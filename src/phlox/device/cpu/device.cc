@@ -35,6 +35,7 @@ const DeviceKernels cpu_device_kernels = {
     .sample = cpu::sample,
     .gamma_gradient = cpu::gamma_gradient,
     .linear_algebra = cpu::linear_algebra,
+    .sparse_product = cpu::sparse_product,
 };
 
 }  // namespace phlox

@@ -35,5 +35,6 @@ void normalize(const NormalizationCall& call);
 void normalize_gradient(const NormalizationGradientCall& call);
 void fft(const FftCall& call);
 void linear_algebra(const MatrixCall& call);
+void sparse_product(const SparseProductCall& call);
 
 }  // namespace phlox::cpu

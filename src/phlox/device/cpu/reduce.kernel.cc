@@ -14,10 +14,10 @@ void dense_block(const void* rows, std::int64_t row_count, std::int64_t columns,
   std::int64_t s = 0;
   for (; s + 4 <= steps; s += 4) {
     const T* a = source + s * wide;
-    add_four_rows<Op>(accumulators, a, a + wide, a + 2 * wide, a + 3 * wide, wide);
+    take_four_rows<Op>(accumulators, a, a + wide, a + 2 * wide, a + 3 * wide, wide);
   }
-  for (; s < steps; ++s) add_row<Op>(accumulators, source + s * wide, wide);
-  add_row<Op>(accumulators, source + steps * wide, (row_count - steps * lanes) * columns);
+  for (; s < steps; ++s) take_row<Op>(accumulators, source + s * wide, wide);
+  take_row<Op>(accumulators, source + steps * wide, (row_count - steps * lanes) * columns);
   fold_lanes<Op>(accumulators, row_count < lanes ? row_count : lanes, columns);
   __builtin_memcpy(result, accumulators, static_cast<std::size_t>(columns) * sizeof(T));
 }
@@ -31,11 +31,11 @@ void spread_block(const void* const* rows, std::int64_t row_count, std::int64_t 
   std::int64_t first = 0;
   for (; first + 4 * lanes <= row_count; first += 4 * lanes)
     for (std::int64_t j = first; j < first + lanes; ++j)
-      add_four_rows<Op>(accumulators + (j - first) * columns, row(j), row(j + lanes), row(j + 2 * lanes),
-                        row(j + 3 * lanes), columns);
+      take_four_rows<Op>(accumulators + (j - first) * columns, row(j), row(j + lanes), row(j + 2 * lanes),
+                         row(j + 3 * lanes), columns);
   for (; first < row_count; first += lanes)
     for (std::int64_t j = first; j < first + lanes && j < row_count; ++j)
-      add_row<Op>(accumulators + (j - first) * columns, row(j), columns);
+      take_row<Op>(accumulators + (j - first) * columns, row(j), columns);
   fold_lanes<Op>(accumulators, used, columns);
   __builtin_memcpy(result, accumulators, static_cast<std::size_t>(columns) * sizeof(T));
 }
@@ -85,7 +85,7 @@ constexpr ReduceFunctions functions_of() {
 static constexpr ReduceKernels entry PHLOX_TABLE_ENTRY(phlox_reduce_kernels) = {
     PHLOX_STRINGIFY(PHLOX_ISA),
     {PHLOX_REDUCE_TYPES(Sum), PHLOX_REDUCE_TYPES(Product), PHLOX_REDUCE_TYPES(Minimum),
-     PHLOX_REDUCE_TYPES(Maximum)}};
+     PHLOX_REDUCE_TYPES(Maximum), PHLOX_REDUCE_TYPES(SumOfSquares)}};
 
 }  // namespace PHLOX_ISA
 }  // namespace phlox

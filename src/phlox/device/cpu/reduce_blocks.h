@@ -12,6 +12,7 @@ using namespace cpu;
 
 constexpr int lanes = reduction_lanes;
 
+// Each function: how two results are combined, and how a result takes in an element, which is the same for most.
 struct Sum {
   template <class D>
   PHLOX_INLINE static D combine(D a, D b) {
@@ -20,6 +21,12 @@ struct Sum {
   template <class T>
   static constexpr T identity() {
     return T(0);
+  }
+};
+struct SumOfSquares : Sum {
+  template <class D>
+  PHLOX_INLINE static D take(D sum, D element) {
+    return sum + element * element;
   }
 };
 struct Product {
@@ -73,6 +80,12 @@ struct Maximum {
       return static_cast<T>(std::is_signed_v<T> ? std::uint64_t{1} << (8 * sizeof(T) - 1) : std::uint64_t{0});
   }
 };
+
+template <class Op, class D>
+PHLOX_INLINE D take(D result, D element) {
+  if constexpr (requires { Op::take(result, element); }) return Op::take(result, element);
+  else return Op::combine(result, element);
+}
 
 // The vector for rows of T: no wider than the lanes of a block.
 template <class T>
@@ -139,15 +152,22 @@ PHLOX_INLINE void add_row(T* target, const T* source, std::int64_t count) {
       source);
 }
 
-// Four rows that go to the same lane, in order: the accumulator passes through a register only once.
+// The same with elements.
 template <class Op, class T>
-PHLOX_INLINE void add_four_rows(T* target, const T* a, const T* b, const T* c, const T* d,
-                                std::int64_t count) {
+PHLOX_INLINE void take_row(T* target, const T* source, std::int64_t count) {
+  update_row(
+      count, [](auto sum, auto x) __attribute__((always_inline)) { return take<Op>(sum, x); }, target,
+      source);
+}
+
+// Four rows of elements that go to the same lane, in order: the accumulator passes through a register only once.
+template <class Op, class T>
+PHLOX_INLINE void take_four_rows(T* target, const T* a, const T* b, const T* c, const T* d,
+                                 std::int64_t count) {
   update_row(
       count,
-      [](auto sum, auto w, auto x, auto y, auto z) __attribute__((always_inline)) {
-        return Op::combine(Op::combine(Op::combine(Op::combine(sum, w), x), y), z);
-      },
+      [](auto sum, auto w, auto x, auto y, auto z)
+          __attribute__((always_inline)) { return take<Op>(take<Op>(take<Op>(take<Op>(sum, w), x), y), z); },
       target, a, b, c, d);
 }
 
@@ -216,7 +236,7 @@ PHLOX_INLINE void blocks_in_registers(const T* source, T* results) {
       __builtin_prefetch(source + (b + blocks) * reduction_block + i);
 #pragma GCC unroll 16
       for (int k = 0; k < vectors; ++k)
-        sums[b][k] = Op::combine(sums[b][k], V::load(source + b * reduction_block + i + k * V::lanes));
+        sums[b][k] = take<Op>(sums[b][k], V::load(source + b * reduction_block + i + k * V::lanes));
     }
   }
   for (int b = 0; b < blocks; ++b) results[b] = fold_vectors<Op>(sums[b]);
@@ -232,7 +252,7 @@ PHLOX_INLINE T block_in_registers(const T* source, std::int64_t count) {
   std::int64_t i = 0;
   for (; i + lanes <= count; i += lanes) {
 #pragma GCC unroll 16
-    for (int k = 0; k < vectors; ++k) sums[k] = Op::combine(sums[k], V::load(source + i + k * V::lanes));
+    for (int k = 0; k < vectors; ++k) sums[k] = take<Op>(sums[k], V::load(source + i + k * V::lanes));
   }
   if (i < count) {  // filled up with the identity, which changes no lane
 #pragma GCC unroll 16
@@ -241,7 +261,7 @@ PHLOX_INLINE T block_in_registers(const T* source, std::int64_t count) {
       const std::int64_t left = count - i - k * V::lanes;
       if (left <= 0) break;
       const T* from = source + i + k * V::lanes;
-      sums[k] = Op::combine(sums[k], left < V::lanes ? load_part(from, left, none) : V::load(from));
+      sums[k] = take<Op>(sums[k], left < V::lanes ? load_part(from, left, none) : V::load(from));
     }
   }
   return fold_vectors<Op>(sums);

@@ -15,7 +15,8 @@ inline constexpr int reduce_columns = 256;
 // Levels of the tree over blocks: enough for any tensor.
 inline constexpr int reduce_levels = 56;
 
-// The steps of reduction_order.h for one function and one dtype. Elements and results have this dtype.
+// The steps of reduction_order.h for one function and one dtype. Elements and results have this dtype. Only what is made
+// of elements takes their squares where the function does; combine() and fold() are given results.
 struct ReduceFunctions {
   // One block of rows that follow one another: result[c] is made of rows[i * columns + c]. Up to reduction_block rows.
   void (*dense_block)(const void* rows, std::int64_t row_count, std::int64_t columns, void* result);
@@ -45,7 +46,7 @@ PHLOX_INLINE ReduceType reduce_type(DType compute) {
   }
 }
 
-inline constexpr int reduce_kind_count = 4;
+inline constexpr int reduce_kind_count = 5;
 
 struct ReduceKernels {
   const char* instruction_set;

@@ -12,6 +12,9 @@ PHLOX_TABLE(SoftmaxKernels, phlox_softmax_kernels);
 namespace {
 
 constexpr std::int64_t cost_of_element = 2;
+// Rows whose logarithms are taken together; long ones, and those that must be converted, one by one, so that they are
+// read once.
+constexpr std::int64_t short_row = 256, most_together = 64;
 
 const SoftmaxFunctions& functions(DType working) {
   static const SoftmaxKernels& best = best_of(PHLOX_TABLE_SPAN(phlox_softmax_kernels));
@@ -40,17 +43,36 @@ CrossEntropyRow describe_row(const CrossEntropyCall& call, std::int64_t target, 
 void softmax(const SoftmaxCall& call) {
   const DType working = working_dtype(call.input->dtype);
   const SoftmaxFunctions& f = functions(working);
-  const auto run = call.log ? f.log_softmax : f.softmax;
   const RowsLast source(*call.input, call.dim, RowsLast::Use::read);
   RowsLast result(*call.output, call.dim, RowsLast::Use::write);
   const RowOperand input(source.impl(), source.dim(), working), output(result.impl(), result.dim(), working);
-  const std::int64_t length = input.length(), row_bytes = length * element_size(working);
+  const std::int64_t length = input.length(), bytes = element_size(working), row_bytes = length * bytes;
+  const std::int64_t together = call.log && input.direct() && length <= short_row ? most_together : 1;
   for_row_ranges(input.rows(), length * cost_of_element, [&](std::int64_t first, std::int64_t last) {
-    const Scratch scratch(2 * row_bytes);
-    for (std::int64_t row = first; row < last; ++row) {
-      char* target = output.target(row, scratch.at(row_bytes));
-      run(input.read(row, scratch.at(0)), target, length);
-      output.write(row, target);
+    const Scratch scratch(2 * row_bytes), statistics(2 * together * bytes), sums(together * bytes);
+    for (std::int64_t begin = first; begin < last; begin += together) {
+      const std::int64_t end = std::min(begin + together, last);
+      const auto statistics_of = [&](std::int64_t row) { return statistics.at(2 * (row - begin) * bytes); };
+      const void* values = nullptr;
+      if (call.log) {
+        for (std::int64_t row = begin; row < end; ++row) {
+          values = input.read(row, scratch.at(0));
+          f.log_softmax_sum(values, statistics_of(row), length);
+          std::copy_n(statistics_of(row) + bytes, bytes, sums.at((row - begin) * bytes));
+        }
+        f.logarithms(sums.at(0), end - begin);
+      }
+      for (std::int64_t row = begin; row < end; ++row) {
+        char* target = output.target(row, scratch.at(row_bytes));
+        if (together > 1 || !call.log) values = input.read(row, scratch.at(0));
+        if (call.log) {
+          std::copy_n(sums.at((row - begin) * bytes), bytes, statistics_of(row) + bytes);
+          f.log_softmax(values, statistics_of(row), target, length);
+        } else {
+          f.softmax(values, target, length);
+        }
+        output.write(row, target);
+      }
     }
   });
   result.finish();
@@ -87,9 +109,6 @@ void cross_entropy(const CrossEntropyCall& call) {
   const void* weights = call.weight ? call.weight->address() : nullptr;
   char* losses = static_cast<char*>(call.losses->address());
   char* statistics = static_cast<char*>(call.statistics->address());
-  // Rows whose logarithms are taken together; long ones, and those that must be converted, one by one, so that they are
-  // read once.
-  constexpr std::int64_t short_row = 256, most_together = 64;
   const std::int64_t together = logits.direct() && classes <= short_row ? most_together : 1;
   for_row_ranges(logits.rows(), classes * cost_of_element, [&](std::int64_t first, std::int64_t last) {
     const Scratch scratch(2 * row_bytes), sums(together * bytes);

@@ -7,11 +7,6 @@ namespace phlox {
 namespace PHLOX_ISA {
 
 template <class T>
-PHLOX_INLINE T logarithm(T x) {
-  return math::log(math::Scalar<T>(x)).value;
-}
-
-template <class T>
 void softmax(const void* input, void* output, std::int64_t count) {
   using V = math::Native<T>;
   const T* x = static_cast<const T*>(input);
@@ -22,23 +17,32 @@ void softmax(const void* input, void* output, std::int64_t count) {
   map_rows(y, count, [=](V v) __attribute__((always_inline)) { return v / total; }, y);
 }
 
+// The exponentials are needed for their sum only: block by block, without a row of scratch.
 template <class T>
-void log_softmax(const void* input, void* output, std::int64_t count) {
+void log_softmax_sum(const void* input, void* statistics, std::int64_t count) {
   using V = math::Native<T>;
   const T* x = static_cast<const T*>(input);
-  T* y = static_cast<T*>(output);
-  const V largest(reduce_whole<Maximum>(x, count));
-  // The exponentials are needed for their sum only: block by block, so that x may be y.
+  const T largest = reduce_whole<Maximum>(x, count);
+  const V shift(largest);
   BlockTree<Sum, T> tree;
   alignas(64) T exponentials[reduction_block];
   for (std::int64_t i = 0; i < count; i += reduction_block) {
     const std::int64_t n = count - i < reduction_block ? count - i : reduction_block;
-    map_rows(exponentials, n, [=](V v) __attribute__((always_inline)) { return exp(v - largest); }, x + i);
+    map_rows(exponentials, n, [=](V v) __attribute__((always_inline)) { return exp(v - shift); }, x + i);
     tree.push(block_in_registers<Sum>(exponentials, n));
   }
-  const T sum = tree.result();
-  const V shift(logarithm(sum));
-  map_rows(y, count, [=](V v) __attribute__((always_inline)) { return (v - largest) - shift; }, x);
+  static_cast<T*>(statistics)[0] = largest;
+  static_cast<T*>(statistics)[1] = tree.result();
+}
+
+template <class T>
+void log_softmax(const void* input, const void* statistics, void* output, std::int64_t count) {
+  using V = math::Native<T>;
+  const V largest(static_cast<const T*>(statistics)[0]), log_sum(static_cast<const T*>(statistics)[1]);
+  map_rows(
+      static_cast<T*>(output), count,
+      [=](V v) __attribute__((always_inline)) { return (v - largest) - log_sum; },
+      static_cast<const T*>(input));
 }
 
 template <class T>
@@ -130,8 +134,9 @@ void cross_entropy_gradient(const void* input, const CrossEntropyRow& row, const
 
 template <class T>
 constexpr SoftmaxFunctions softmax_functions() {
-  return {softmax<T>,           log_softmax<T>, softmax_gradient<T>, log_softmax_gradient<T>,
-          cross_entropy_sum<T>, logarithms<T>,  cross_entropy<T>,    cross_entropy_gradient<T>};
+  return {softmax<T>,          log_softmax<T>,          log_softmax_sum<T>,
+          softmax_gradient<T>, log_softmax_gradient<T>, cross_entropy_sum<T>,
+          logarithms<T>,       cross_entropy<T>,        cross_entropy_gradient<T>};
 }
 
 #define PHLOX_STRINGIFY_(x) #x

@@ -18,11 +18,14 @@ struct CrossEntropyRow {
 // On rows of consecutive elements of one dtype.
 struct SoftmaxFunctions {
   void (*softmax)(const void* input, void* output, std::int64_t count);
-  void (*log_softmax)(const void* input, void* output, std::int64_t count);
+  // input - maximum - logarithm of the sum, from the statistics of log_softmax_sum; in place or not.
+  void (*log_softmax)(const void* input, const void* statistics, void* output, std::int64_t count);
+  // As `statistics` the maximum and the sum of exp(input - maximum).
+  void (*log_softmax_sum)(const void* input, void* statistics, std::int64_t count);
   // From the result and the gradient of a row.
   void (*softmax_gradient)(const void* result, const void* gradient, void* output, std::int64_t count);
   void (*log_softmax_gradient)(const void* result, const void* gradient, void* output, std::int64_t count);
-  // As `statistics` the maximum and the sum of exp(input - maximum); `scratch` has room for a row.
+  // The same statistics; `scratch` has room for a row.
   void (*cross_entropy_sum)(const void* input, void* scratch, void* statistics, std::int64_t count);
   // In place. Many at once take not much longer than one.
   void (*logarithms)(void* values, std::int64_t count);

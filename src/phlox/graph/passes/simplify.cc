@@ -182,12 +182,13 @@ Replacement simplify_convert(Rebuilder& to, const Candidate& c) {
 
 // --- reductions, joins, checks
 
-// Over dimensions of size 1: the elements themselves. Not sums, which turn -0 into 0.
+// Over dimensions of size 1: the elements themselves. Not sums, which turn -0 into 0, nor sums of squares.
 Replacement simplify_reduce(Rebuilder& to, const Candidate& c) {
   const auto& reduce = c.attributes_as<ReduceAttributes>();
   const Value value = *c.value(0);
   const DType dtype = value.type().dtype;
   if (reduce.kind == ReduceKind::sum && !is_integer(dtype)) return std::nullopt;
+  if (reduce.kind == ReduceKind::sum_of_squares) return std::nullopt;
   if (reduce.result != dtype || !holds(reduce.compute, dtype) || is_complex(dtype)) return std::nullopt;
   for (std::int64_t d : reduce.dims)
     if (value.type().shape[static_cast<std::size_t>(d)] != 1) return std::nullopt;

@@ -43,6 +43,7 @@ constexpr DeviceKernels kernels = {
     .sample = [](const SampleCall&) {},
     .gamma_gradient = [](const TensorImpl&, const TensorImpl&, TensorImpl&) {},
     .linear_algebra = [](const MatrixCall&) {},
+    .sparse_product = [](const SparseProductCall&) {},
 };
 
 }  // namespace

@@ -16,6 +16,7 @@
 #include "phlox/ops/primitives/sampling.h"
 #include "phlox/ops/primitives/reduce.h"
 #include "phlox/ops/primitives/softmax.h"
+#include "phlox/ops/primitives/sparse_product.h"
 
 namespace phlox {
 
@@ -71,6 +72,8 @@ struct DeviceKernels {
   void (*gamma_gradient)(const TensorImpl& shape_parameter, const TensorImpl& sample, TensorImpl& target);
   // Factorisations, equations and functions of matrices.
   void (*linear_algebra)(const MatrixCall& call);
+  // Sparse times dense.
+  void (*sparse_product)(const SparseProductCall& call);
 };
 
 // Throws DeviceError when the device is not there, and GraphError outside of primitives while an interpreter is active.

@@ -58,6 +58,8 @@ void check_reduce(const PrimitiveCall& call) {
   }
   if (is_complex(input.dtype()) && a.compute != DType::bool_)
     call.require(a.kind == ReduceKind::sum && is_complex(a.result), "complex numbers have sums only");
+  if (a.kind == ReduceKind::sum_of_squares)
+    call.require(is_floating(input.dtype()) && is_floating(a.result), "sums of squares are those of floats");
 }
 PHLOX_PRIMITIVE_RULE(reduce, check_reduce);
 
@@ -85,7 +87,8 @@ class ReduceNode final : public GradientNode {
     if (attributes.kind != ReduceKind::sum) input_ = SavedTensor(input, this);
   }
   void save_result(const Tensor& result) {
-    if (attributes_.kind != ReduceKind::sum) result_ = SavedTensor(result, this, true);
+    if (attributes_.kind != ReduceKind::sum && attributes_.kind != ReduceKind::sum_of_squares)
+      result_ = SavedTensor(result, this, true);
   }
 
   void backward(std::span<const Tensor> output_gradients, std::span<Tensor> input_gradients) override {
@@ -93,6 +96,9 @@ class ReduceNode final : public GradientNode {
     const Tensor gradient = spread(output_gradients[0]);
     switch (attributes_.kind) {
       case ReduceKind::sum: input_gradients[0] = gradient.to(dtype_); break;
+      case ReduceKind::sum_of_squares:
+        input_gradients[0] = mul(gradient, mul(input_.get(*this), 2)).to(dtype_);
+        break;
       case ReduceKind::product: input_gradients[0] = product_gradient(gradient).to(dtype_); break;
       default: input_gradients[0] = extremum_gradient(gradient).to(dtype_);
     }
@@ -169,7 +175,7 @@ class ReduceNode final : public GradientNode {
 }
 
 Scalar identity_of(ReduceKind kind, const Tensor& input, DType compute, const char* operation) {
-  if (kind == ReduceKind::sum) return 0;
+  if (kind == ReduceKind::sum || kind == ReduceKind::sum_of_squares) return 0;
   if (kind == ReduceKind::product) return 1;
   if (compute != DType::bool_) throw_empty(input, operation);
   return kind == ReduceKind::minimum;

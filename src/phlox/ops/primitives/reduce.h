@@ -5,13 +5,13 @@
 
 namespace phlox {
 
-enum class ReduceKind : std::uint8_t { sum, product, minimum, maximum };
+enum class ReduceKind : std::uint8_t { sum, product, minimum, maximum, sum_of_squares };
 inline std::span<const char* const> names_of(ReduceKind) {
-  static constexpr const char* names[] = {"sum", "product", "minimum", "maximum"};
+  static constexpr const char* names[] = {"sum", "product", "minimum", "maximum", "sum_of_squares"};
   return names;
 }
 
-// What a device must do: combine the elements over the reduced dimensions, in the order of
+// What a device must do: combine the elements over the reduced dimensions, or add up their squares, in the order of
 // device/cpu/reduction_order.h. There is at least one element for each result.
 struct ReduceCall {
   ReduceKind kind;
@@ -35,7 +35,7 @@ struct ReduceAttributes {
   }
 };
 
-// Reduces without gradient; `result` is the dtype of the result. Over no elements sum gives 0, product 1; the others
+// Reduces; `result` is the dtype of the result. Over no elements sums give 0, product 1; the others
 // throw ShapeError naming `operation`. With `compute` bool, maximum is "any" and minimum "all".
 Tensor apply_reduce(ReduceKind kind, const Tensor& input, const Dims& dims, bool keepdim, DType compute,
                     DType result, const char* operation);
