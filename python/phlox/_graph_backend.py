@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
+from types import BuiltinMethodType, MethodType
 from typing import Any
 
 from . import _phlox
@@ -11,10 +12,13 @@ from ._control_flow import truth
 from ._exact_numbers import Number, call, rank
 from ._failure import fail
 from ._phlox import Tensor
-from ._structures import REGISTERED, bits, text_of
+from ._structures import REGISTERED, bits, frozen, is_container, text_of
 from .capture import ANYTHING, Backend, Place, Undefined
 
 MOST_ATTEMPTS = 6  # at finding types of loop variables that no longer change
+
+
+_METHODS = (MethodType, BuiltinMethodType, type(_phlox.Generator().manual_seed))
 
 
 class _Leaf:
@@ -154,6 +158,7 @@ class GraphBackend(Backend):
     def __init__(self) -> None:
         self.reads: list[tuple[str, Any, Any, Any, Place]] = []
         self.numbers = Numbers()
+        self._held: list[tuple[Any, Any, Place]] = []  # containers that were read, and what they held then
 
     # --- what is symbolic
 
@@ -292,8 +297,23 @@ class GraphBackend(Backend):
     def observe(self, kind: str, owner: Any, name: Any, value: Any, place: Place) -> None:
         if isinstance(owner, tuple) or type(owner) in REGISTERED:  # never changes
             return
-        if getattr(value, "__self__", None) is not owner:  # methods are the program's text
-            self.reads.append((kind, owner, name, value, place))
+        if isinstance(value, _METHODS) and value.__self__ is owner:  # the program's text
+            return
+        self.reads.append((kind, owner, name, value, place))
+        if kind != "contents" and is_container(value):
+            self._held.append((value, frozen(value), place))
+
+    def check_unchanged(self) -> None:
+        """Refuses changes of containers that nobody reported, such as those that reading a defaultdict makes."""
+        for value, before, place in self._held:
+            if frozen(value) != before:
+                fail(
+                    "GraphError",
+                    "not_capturable",
+                    f"{_name_of(value)}, which line {place.line} of {place.function}() reads, is changed by the captured function, "
+                    "though it exists outside",
+                    hint=_INSTEAD_OF_CHANGES,
+                )
 
     def observe_function(self, function: Any, place: Place) -> None:
         self.reads.append(("function", function, function.__name__, text_of(function), place))
@@ -301,6 +321,13 @@ class GraphBackend(Backend):
     def mutate(self, kind: str, owner: Any, name: Any, value: Any, place: Place) -> None:
         if isinstance(owner, Tensor) and name == "grad":
             return  # part of the graph
+        if isinstance(owner, Tensor) and kind == "attribute" and not _phlox._is_around(owner):
+            fail(
+                "GraphError",
+                "not_capturable",
+                f"line {place.line} of {place.function}() sets `.{name}` of a tensor, which a graph does not keep",
+                hint="a variable of the function, or set it after the call",
+            )
         what = {"attribute": f"`.{name}` of {_name_of(owner)}", "item": f"an item of {_name_of(owner)}"}.get(
             kind, f"{_name_of(owner)} by {name}()" if kind == "method" else f"the variable `{name}`"
         )
@@ -308,12 +335,16 @@ class GraphBackend(Backend):
             "GraphError",
             "not_capturable",
             f"line {place.line} of {place.function}() changes {what}, which exists outside of the captured function",
-            hint="return the new value; or keep it in a tensor and write into that: state.copy_(value)",
+            hint=_INSTEAD_OF_CHANGES,
         )
 
 
+_INSTEAD_OF_CHANGES = "return the new value; or keep it in a tensor and write into that: state.copy_(value)"
+
+
 def _name_of(owner: Any) -> str:
-    return f"a {type(owner).__name__}"
+    name = type(owner).__name__
+    return f"{'an' if name[0] in 'aeiouAEIO' else 'a'} {name}"
 
 
 class _LoopState:

@@ -10,6 +10,7 @@ from types import MethodType
 from typing import TYPE_CHECKING, Any
 
 from . import _phlox
+from ._contents import contents
 from ._failure import fail
 from ._modes import is_grad_enabled
 from ._phlox import Graph, Module, SymbolicGraph, Tensor, get_default_dtype
@@ -62,6 +63,17 @@ class _Guard:
     def current(self) -> Any:
         if self.kind == "attribute":
             return getattr(self.owner, self.name, _MISSING)
+        if self.kind == "class":
+            return type(self.owner)
+        if self.kind == "contents":
+            return contents(self.owner)
+        if self.kind == "tensor":
+            return self.owner.dtype, self.owner.shape, self.owner.device
+        if self.kind == "call":
+            try:
+                return self.owner(*self.name[0], **self.name[1])
+            except Exception:  # the captured function meets it
+                return _MISSING
         if self.kind == "method":
             method = getattr(self.owner, self.name, _MISSING)
             return getattr(method, "__func__", method)
@@ -82,6 +94,8 @@ class _Guard:
         now = self.current()
         if now is self.value:
             return True
+        if self.kind in ("contents", "tensor"):
+            return bool(now == self.value)
         if self.exact:
             return False
         if self.frozen:
@@ -92,13 +106,21 @@ class _Guard:
         if self.kind in ("attribute", "method"):
             owner = self.owner.__name__ if isinstance(self.owner, type) else f"a {type(self.owner).__name__}"
             return f"`.{self.name}` of {owner}"
+        if self.kind == "class":
+            return f"the class of a {self.value.__name__}"
+        if self.kind == "tensor":
+            return "the dtype, shape or device of a tensor"
+        if self.kind == "contents":
+            return f"what a {type(self.owner).__name__} holds"
+        if self.kind == "call":
+            return f"what {getattr(self.owner, '__name__', type(self.owner).__name__)}() gives"
         if self.kind == "function":
             return f"the code of {self.name}()"
         return f"`{self.name}`"
 
 
 _MISSING = object()
-_TEXT_KINDS = ("method", "function")
+_TEXT_KINDS = ("method", "function", "class", "contents", "tensor")
 
 
 def _note_modules(function: Callable[..., Any], reads: list[tuple[Any, ...]]) -> None:
@@ -131,6 +153,7 @@ def capture_converted(function: Callable[..., Any], structure: Any, tensors: lis
                 session.meet((args, kwargs))
                 result = converted_callable(function)(*args, **kwargs)
                 known = [*parts_of((args, kwargs)), *(read[3] for read in backend.reads)]
+                backend.check_unchanged()
                 finished = Results(session, known).finished(result)
                 tensors: list[Tensor] = []
                 flatten(finished, tensors)
@@ -163,7 +186,8 @@ class _Capture:
 
         known: dict[tuple[str, int, Any], _Guard] = {}
         for kind, owner, name, value, place in backend.reads:
-            key = (kind, id(owner), name if isinstance(name, (str, int, tuple)) else id(name))
+            place_of = frozen(name) if kind == "call" else id(name)
+            key = (kind, id(owner), name if isinstance(name, (str, int)) else place_of)
             if key not in known:
                 known[key] = _Guard(kind, owner, name, _MISSING if value is DELETED else value, place)
                 self.guards.append(known[key])

@@ -10,8 +10,9 @@ from collections import Counter, deque
 from collections.abc import Iterable
 from typing import Any
 
+from . import _phlox
 from ._phlox import Tensor
-from ._structures import MAPPINGS, REGISTERED, Rebuilt, is_array
+from ._structures import MAPPINGS, REGISTERED, Given, Leaf, Rebuilt, is_array
 
 _COPIED = (set, bytearray, deque, array.array, Counter)
 
@@ -21,6 +22,68 @@ def made_of_fields(kind: type, fields: dict[str, Any]) -> Any:
     for name, value in fields.items():
         object.__setattr__(made, name, value)
     return made
+
+
+class LeftBehind:
+    """What a captured function must leave as it found it, as a call of its graph does not touch it."""
+
+    def __init__(self, arguments: list[Tensor]):
+        self._arguments = arguments
+        self._mode = _phlox._get_mode()
+        self._flags = [self._flags_of(tensor) for tensor in arguments]
+
+    def check(self) -> None:
+        from .capture import refuse
+
+        mode = _phlox._get_mode()
+        if (mode ^ self._mode) & 3:
+            _phlox._set_mode(self._mode)
+            refuse("mode_left", state="off" if mode & 3 else "on")
+        for tensor, (leaf, requires, retains) in zip(self._arguments, self._flags):
+            now = self._flags_of(tensor)
+            if now[2] != retains:
+                refuse("flag_of_argument", name="retain_grad")
+            if leaf and now[0] and now[1] != requires:
+                refuse("flag_of_argument", name="requires_grad_")
+
+    @staticmethod
+    def _flags_of(tensor: Tensor) -> tuple[bool, bool, bool]:
+        return tensor.is_leaf, tensor.requires_grad, tensor.retains_grad
+
+
+def stand_ins(results: list[Tensor], arguments: list[Tensor]) -> list[Any]:
+    """What stands for each tensor that a captured function gives: arguments and tensors around for themselves."""
+    from .capture import refuse
+
+    places = {id(tensor): i for i, tensor in reversed(list(enumerate(arguments)))}
+    first: dict[int, int] = {}
+    made: list[Any] = []
+    leaf, others = False, False
+    for i, tensor in enumerate(results):
+        if id(tensor) in places:
+            made.append(Given(places[id(tensor)]))
+            continue
+        if _phlox._is_around(tensor):
+            made.append(tensor)
+            continue
+        stand_in: Any = Leaf(first.setdefault(id(tensor), i))
+        if tensor.requires_grad and not tensor.is_leaf:
+            others = True
+            if tensor.retains_grad:
+                refuse("result_retains_grad")
+        elif tensor.requires_grad:
+            leaf = True
+            stand_in = Rebuilt(_made_leaf, (type(tensor),), stand_in)
+        made.append(stand_in)
+    if leaf and others:
+        refuse("result_leaf")
+    return made
+
+
+def _made_leaf(kind: type, tensor: Tensor) -> Tensor:
+    made = tensor.detach()
+    made.__class__ = kind
+    return made.requires_grad_()
 
 
 class Results:

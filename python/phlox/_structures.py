@@ -7,9 +7,9 @@ import dataclasses
 import functools
 import struct
 import sys
-from collections import Counter, OrderedDict, defaultdict, deque
-from collections.abc import Callable
-from types import BuiltinMethodType, FunctionType, MethodType
+from collections import ChainMap, Counter, OrderedDict, UserDict, UserList, UserString, defaultdict, deque
+from collections.abc import Callable, ItemsView, KeysView, ValuesView
+from types import BuiltinMethodType, FunctionType, MappingProxyType, MethodType
 from typing import Any
 
 from ._phlox import Tensor, _set_structures, device
@@ -26,10 +26,14 @@ class Leaf:
         self.number = number
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Leaf) and self.number == other.number
+        return type(other) is type(self) and self.number == other.number
 
     def __hash__(self) -> int:
         return hash(("leaf", self.number))
+
+
+class Given(Leaf):
+    """Stands, in a result, for the tensor of this number among the arguments: the very one that the call was given."""
 
 
 class Rebuilt:
@@ -147,7 +151,19 @@ _SEQUENCES = (list, tuple, deque)
 _SETS = (set, frozenset)
 _BYTES = (bytearray, array.array)
 _METHODS = (MethodType, BuiltinMethodType)
-_EXACT = frozenset((*PLAIN, dict, *MAPPINGS, Counter, *_SEQUENCES, *_SETS, *_BYTES))
+# What shows other containers.
+LENSES = (
+    MappingProxyType,
+    memoryview,
+    UserList,
+    UserDict,
+    UserString,
+    ChainMap,
+    KeysView,
+    ValuesView,
+    ItemsView,
+)
+_EXACT = frozenset((*PLAIN, dict, *MAPPINGS, Counter, *_SEQUENCES, *_SETS, *_BYTES, *LENSES))
 
 
 def is_array(value: Any) -> bool:
@@ -158,7 +174,9 @@ def is_array(value: Any) -> bool:
 def is_container(value: Any) -> bool:
     """Whether the value is compared by what it holds."""
     return (
-        isinstance(value, (dict, *_SEQUENCES, *_SETS, *_BYTES, *_METHODS, slice, range, functools.partial))
+        isinstance(
+            value, (dict, *LENSES, *_SEQUENCES, *_SETS, *_BYTES, *_METHODS, slice, range, functools.partial)
+        )
         or isinstance(value, device)
         or is_array(value)
         or _is_frozen_dataclass(type(value))
@@ -219,6 +237,8 @@ def _held(value: Any, leaves: bool) -> tuple[tuple[Any, ...], bool]:
         return (
             (_identity(value.default_factory), *pairs) if isinstance(value, defaultdict) else pairs
         ), known
+    if isinstance(value, LENSES):
+        return (frozen(_behind(value), leaves),), known
     if isinstance(value, _SEQUENCES):
         return tuple(frozen(part, leaves) for part in value), known
     if isinstance(value, _SETS):
@@ -241,6 +261,17 @@ def _held(value: Any, leaves: bool) -> tuple[tuple[Any, ...], bool]:
     if _is_frozen_dataclass(kind):
         return tuple(frozen(getattr(value, f.name), leaves) for f in dataclasses.fields(value)), True
     return (value,), True
+
+
+def _behind(value: Any) -> Any:
+    """What a lens shows."""
+    if isinstance(value, (UserList, UserDict, UserString)):
+        return value.data
+    if isinstance(value, ChainMap):
+        return value.maps
+    if isinstance(value, memoryview):
+        return value.tobytes()
+    return dict(value) if isinstance(value, MappingProxyType) else list(value)
 
 
 def kinds_of(structure: Any) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy as _copy
 
 from . import _phlox
+from ._followed import followed
 from ._phlox import Tensor, dtypes
 
 TYPE_CHECKING = False
@@ -50,12 +51,12 @@ class _Methods(Tensor):
 
     def register_hook(self, hook):
         """Calls `hook(gradient)` when the gradient of this tensor is known; what it returns replaces the gradient."""
-        number = _phlox._register_hook(self, hook)
+        number = _phlox._register_hook(self, followed(hook))
         return RemovableHandle(lambda: _phlox._remove_hook(self, number))
 
     def register_post_accumulate_grad_hook(self, hook):
         """Calls `hook(leaf)` whenever a backward pass has added to the gradient of this leaf."""
-        number = _phlox._register_post_accumulate_grad_hook(self, hook)
+        number = _phlox._register_post_accumulate_grad_hook(self, followed(hook))
         return RemovableHandle(lambda: _phlox._remove_hook(self, number))
 
     def __reduce_ex__(self, protocol):

@@ -9,6 +9,7 @@ from typing import Any
 from . import _phlox
 from ._failure import fail
 from ._phlox import Graph, Tensor
+from ._results import LeftBehind, stand_ins
 from ._structures import first_positions, flatten, same, unflatten
 
 MISSED = _phlox._missed()  # what a call of a captured function gives when it was not for it
@@ -25,8 +26,11 @@ def capture_function(function: Callable[..., Any], structure: Any, examples: lis
                 tensor.__class__ = type(example)
         tensors = [tensors[first] for first in first_positions(examples)]
         args, kwargs = unflatten(structure, tensors)
+        left = LeftBehind(tensors)
         results: list[Tensor] = []
         result = flatten(_called(function, args, kwargs), results)
+        left.check()
+        result = unflatten(result, stand_ins(results, tensors))
         return results
 
     captured = _phlox._trace(flat_function, examples)

@@ -12,6 +12,7 @@ from typing import Any
 
 from . import _phlox
 from ._failure import fail
+from ._followed import now
 from ._modes import enable_grad, is_grad_enabled, no_grad
 from ._phlox import Tensor
 from ._structures import flatten_values as flatten
@@ -40,7 +41,11 @@ Argnums = int | tuple[int, ...]
 
 def _own(tensor: Tensor) -> Tensor:
     """The same tensor as one to differentiate by; gradients around go on through it."""
-    return tensor.view(tensor.shape) if tensor.requires_grad else tensor.detach().requires_grad_()
+    if tensor.requires_grad:
+        return tensor.view(tensor.shape)
+    # In a capture with memory of its own, so that gradients of its results do not flow to two tensors in one memory.
+    detached = tensor.detach()
+    return (detached.clone() if _phlox._is_capturing() else detached).requires_grad_()
 
 
 def _chosen(name: str, args: tuple[Any, ...], argnums: Argnums) -> tuple[int, ...]:
@@ -84,7 +89,7 @@ class _Call:
         self.inputs = [_own(tensor) for tensor in tensors]
         for number, argument in zip(numbers, unflatten(self.structure, self.inputs)):
             given[number] = argument
-        result = self.function(*given, **kwargs)
+        result = now(self.function)(*given, **kwargs)
         if self.has_aux:
             if not isinstance(result, tuple) or len(result) != 2:
                 fail(

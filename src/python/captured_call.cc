@@ -35,6 +35,7 @@ bool is_jit_disabled() {
 PyObject* missed = nullptr;  // what a call gives that does not fit
 // Of _structures.py.
 PyObject* leaf_type = nullptr;
+PyObject* given_type = nullptr;
 PyObject* rebuilt_type = nullptr;
 PyObject* frozen = nullptr;
 PyObject* ordered_dict_type = nullptr;
@@ -67,6 +68,11 @@ bool are_equal(PyObject* a, PyObject* b) {
 
 bool is_text(PyObject* object, const char* text) {
   return PyUnicode_CheckExact(object) && PyUnicode_CompareWithASCIIString(object, text) == 0;
+}
+
+bool is_of_type(const TensorImpl& tensor, const graph::Type& type) {
+  return tensor.dtype == type.dtype && tensor.rank == type.shape.rank() && tensor.device == type.device &&
+         std::equal(tensor.sizes, tensor.sizes + tensor.rank, type.shape.begin());
 }
 
 nb::object frozen_of(PyObject* object) { return nb::handle(frozen)(nb::handle(object)); }
@@ -116,9 +122,9 @@ bool is_frozen_as(PyObject* before, PyObject* now) {
 // A structure of lists, tuples and dictionaries that holds tensors: what arguments must be like, or what a result is
 // made from.
 struct Structure {
-  // `mapping` is an OrderedDict or a defaultdict; `rebuilt`, in a result, is what a function makes of the one part;
+  // `given`, in a result, is an argument itself; `mapping` is an OrderedDict or a defaultdict; `rebuilt`, in a result, is what a function makes of the one part;
   // `object`, in arguments, is of a class that is registered as a structure.
-  enum class Kind : std::uint8_t { tensor, list, tuple, dict, mapping, rebuilt, object, value };
+  enum class Kind : std::uint8_t { tensor, given, list, tuple, dict, mapping, rebuilt, object, value };
   Kind kind = Kind::value;
   nb::object value;  // what it was; the class of a tensor, mapping or tuple with named fields; the function
   nb::object
@@ -166,6 +172,9 @@ struct Structure {
     Structure s;
     if (Py_TYPE(object) == reinterpret_cast<PyTypeObject*>(leaf_type)) {
       s.kind = Kind::tensor;
+      s.number = nb::cast<std::size_t>(nb::handle(object).attr("number"));
+    } else if (Py_TYPE(object) == reinterpret_cast<PyTypeObject*>(given_type)) {
+      s.kind = Kind::given;
       s.number = nb::cast<std::size_t>(nb::handle(object).attr("number"));
     } else if (has_named_fields(object)) {
       s.kind = Kind::tuple;
@@ -231,6 +240,7 @@ struct Structure {
         const nb::object part = part_of(functions_of(object), object);
         return parts[0].fits(part.ptr(), tensors);
       }
+      case Kind::given:
       case Kind::rebuilt: return false;  // in results only
       case Kind::value:
         return more.is_valid() ? is_frozen_as(more.ptr(), object) : is_same(value.ptr(), object);
@@ -238,8 +248,9 @@ struct Structure {
     return false;
   }
 
-  nb::object made_from(const TensorList& tensors) const {
+  nb::object made_from(const TensorList& tensors, const TensorList& given) const {
     switch (kind) {
+      case Kind::given: return nb::cast(given[number]);
       case Kind::tensor: return nb::cast(tensors[number]);
       case Kind::list:
       case Kind::tuple: {
@@ -247,7 +258,7 @@ struct Structure {
         const auto size = static_cast<Py_ssize_t>(parts.size());
         nb::object made = nb::steal(is_list ? PyList_New(size) : PyTuple_New(size));
         for (Py_ssize_t i = 0; i < size; ++i) {
-          PyObject* part = parts[static_cast<std::size_t>(i)].made_from(tensors).release().ptr();
+          PyObject* part = parts[static_cast<std::size_t>(i)].made_from(tensors, given).release().ptr();
           if (is_list) PyList_SET_ITEM(made.ptr(), i, part);
           else PyTuple_SET_ITEM(made.ptr(), i, part);
         }
@@ -258,11 +269,11 @@ struct Structure {
       }
       case Kind::dict: {
         nb::dict made;
-        for (std::size_t i = 0; i < parts.size(); ++i) made[keys[i]] = parts[i].made_from(tensors);
+        for (std::size_t i = 0; i < parts.size(); ++i) made[keys[i]] = parts[i].made_from(tensors, given);
         return made;
       }
       case Kind::rebuilt: {
-        const nb::object first = nb::tuple(more) + nb::make_tuple(parts[0].made_from(tensors));
+        const nb::object first = nb::tuple(more) + nb::make_tuple(parts[0].made_from(tensors, given));
         nb::object made = nb::steal(PyObject_CallObject(value.ptr(), first.ptr()));
         if (!made.is_valid()) throw nb::python_error();
         return made;
@@ -337,6 +348,12 @@ class Guard {
     if (is_text(kind.ptr(), "attribute")) kind_ = Kind::attribute;
     else if (is_text(kind.ptr(), "method")) kind_ = Kind::method;
     else if (is_text(kind.ptr(), "function")) kind_ = Kind::function;
+    else if (is_text(kind.ptr(), "class")) kind_ = Kind::type;
+    else if (is_text(kind.ptr(), "tensor")) {
+      kind_ = Kind::tensor;
+      tensor_ = tensor_of(owner_.ptr());
+      type_ = graph::type_of(tensor_);
+    } else if (is_text(kind.ptr(), "call") || is_text(kind.ptr(), "contents")) kind_ = Kind::other;
     else if (is_text(kind.ptr(), "free")) kind_ = owner_.is_none() ? Kind::constant : Kind::cell;
     else kind_ = PyDict_CheckExact(owner_.ptr()) ? Kind::entry : Kind::other;
     exact_ = nb::cast<bool>(guard.attr("exact"));
@@ -348,6 +365,8 @@ class Guard {
     PyObject* now = nullptr;
     switch (kind_) {
       case Kind::constant: return true;
+      case Kind::tensor: return is_of_type(*tensor_.impl(), type_);
+      case Kind::type: return reinterpret_cast<PyObject*>(Py_TYPE(owner_.ptr())) == value_.ptr();
       case Kind::cell: now = PyCell_GET(owner_.ptr()); break;
       case Kind::entry: now = PyDict_GetItemWithError(owner_.ptr(), name_.ptr()); break;
       case Kind::attribute:
@@ -379,7 +398,7 @@ class Guard {
   }
 
  private:
-  enum class Kind : std::uint8_t { attribute, method, function, cell, entry, constant, other };
+  enum class Kind : std::uint8_t { attribute, method, function, cell, entry, constant, type, tensor, other };
 
   bool has_its_defaults() const {
     const auto is = [](PyObject* now, PyObject* before) { return (now ? now : Py_None) == before; };
@@ -392,6 +411,8 @@ class Guard {
   Kind kind_ = Kind::other;
   bool exact_ = false, frozen_ = false;
   nb::object guard_, owner_, name_, value_;
+  Tensor tensor_;  // of Kind::tensor, and what it was
+  graph::Type type_;
 };
 
 class CapturedCall {
@@ -430,10 +451,7 @@ class CapturedCall {
       return false;
     for (std::size_t i = 0; i < tensors.size(); ++i) {
       const TensorImpl& t = *tensors[i].impl();
-      const graph::Type& type = looks_[i].type;
-      if (t.dtype != type.dtype || t.rank != type.shape.rank() || t.device != type.device ||
-          !std::equal(t.sizes, t.sizes + t.rank, type.shape.begin()) ||
-          tensors[i].requires_grad() != looks_[i].requires_grad)
+      if (!is_of_type(t, looks_[i].type) || tensors[i].requires_grad() != looks_[i].requires_grad)
         return false;
     }
     if (!are_the_same_as_before(tensors) || !captured_->is_current()) return false;
@@ -452,7 +470,7 @@ class CapturedCall {
     }
     if (!results) return nb::borrow(missed);
     calls_.fetch_add(1, std::memory_order_relaxed);
-    return result_.made_from(*results);
+    return result_.made_from(*results, tensors);
   }
 
   nb::object run(const TensorList& tensors) {
@@ -462,7 +480,7 @@ class CapturedCall {
       nb::gil_scoped_release release;
       results = captured_->run(tensors);
     }
-    return result_.made_from(results);
+    return result_.made_from(results, tensors);
   }
 
   std::int64_t calls() const { return calls_.load(std::memory_order_relaxed); }
@@ -543,6 +561,7 @@ void add_captured_call(PyObject* module) {
   m.def("_set_structures", [](nb::handle structures) {
     const auto kept = [&](const char* name) { return nb::object(structures.attr(name)).release().ptr(); };
     leaf_type = kept("Leaf");
+    given_type = kept("Given");
     rebuilt_type = kept("Rebuilt");
     frozen = kept("frozen");
     ordered_dict_type = kept("OrderedDict");

@@ -279,8 +279,16 @@ void add_graph(PyObject* module) {
   const auto list_function = [](nb::callable f) {
     return [f](const TensorList& tensors) { return nb::cast<TensorList>(f(nb::cast(tensors))); };
   };
+  graph::set_garbage_collector([] {
+    const nb::gil_scoped_acquire gil;
+    PyGC_Collect();
+  });
   m.def("_require", [](const Tensor& condition, const std::string& message) { require(condition, message); });
   m.def("_is_capturing", [] { return graph::active_tracer() != nullptr; });
+  // Whether it was there before the capture, and is no argument.
+  m.def("_is_around", [](const Tensor& tensor) {
+    return tensor.impl()->has_data() && tensor.impl()->storage->capture != thread_mode.capture;
+  });
   // What a captured function can know of shapes and constants is computed at once, not captured.
   m.def("_outside_capture", [](nb::callable function) {
     OutsideCapture scope;

@@ -23,5 +23,17 @@ def agrees(function, *inputs):
     return jitted
 
 
+def follows(function, *calls):
+    """Compares for each entry: arguments, or a change of the program that comes before the next ones."""
+    jitted = px.jit(function)
+    for call in calls:
+        if callable(call):
+            call()
+            continue
+        expected, actual = function(*call), jitted(*call)
+        assert same(actual, expected) and type(actual) is type(expected), (call, actual, expected)
+    return jitted
+
+
 def t(*values):
     return px.tensor([float(v) for v in values])

@@ -20,27 +20,10 @@ import weakref
 
 import numpy as np
 import pytest
-from jit_helpers import same
+from jit_helpers import follows, same, t
 
 import phlox as px
 from phlox import nn
-
-
-def follows(function, *calls):
-    """Compares for each entry: arguments, or a change of the program that comes before the next ones."""
-    jitted = px.jit(function)
-    for call in calls:
-        if callable(call):
-            call()
-            continue
-        expected, actual = function(*call), jitted(*call)
-        assert same(actual, expected) and type(actual) is type(expected), (call, actual, expected)
-    return jitted
-
-
-def t(*values):
-    return px.tensor([float(v) for v in values])
-
 
 X = t(1, -2)
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from .. import _phlox
+from .._followed import now
 from .._modes import no_grad
 from .._phlox import Tensor
 
@@ -45,15 +46,6 @@ class FunctionContext:
     def set_materialize_grads(self, value: bool) -> None:
         """Whether backward() gets zeros in place of None for outputs without gradient."""
         self._materialize = value
-
-
-def _watched(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The function; while one is captured, with its control flow and what it reads open to the capture."""
-    if not _phlox._is_capturing():
-        return function
-    from ..capture._conversion import converted_callable
-
-    return converted_callable(function)
 
 
 class Function:
@@ -99,15 +91,15 @@ class Function:
         def forward():
             nonlocal single
             if cls.setup_context is None:
-                result = _watched(cls.forward)(ctx, *arguments, **keywords)
+                result = now(cls.forward)(ctx, *arguments, **keywords)
             else:
-                result = _watched(cls.forward)(*arguments, **keywords)
-                _watched(cls.setup_context)(ctx, arguments, result)
+                result = now(cls.forward)(*arguments, **keywords)
+                now(cls.setup_context)(ctx, arguments, result)
             single = isinstance(result, Tensor)
             return result
 
         def backward(context, *gradients):
-            result = _watched(cls.backward)(context, *gradients)
+            result = now(cls.backward)(context, *gradients)
             result = result if isinstance(result, tuple) else (result,)
             if len(result) != len(arguments) and len(result) != len(positions):
                 _phlox._fail(
@@ -139,12 +131,12 @@ def custom_gradient(function: Callable[..., Any]) -> Callable[..., Any]:
     class Custom(Function):
         @staticmethod
         def forward(ctx, *arguments, **keywords):
-            result, ctx.pull = _watched(function)(*arguments, **keywords)
+            result, ctx.pull = now(function)(*arguments, **keywords)
             return result
 
         @staticmethod
         def backward(ctx, *gradients):
-            return _watched(ctx.pull)(*gradients)
+            return now(ctx.pull)(*gradients)
 
     Custom.__name__ = Custom.__qualname__ = getattr(function, "__name__", "custom_gradient")
 

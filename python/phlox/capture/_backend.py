@@ -15,6 +15,9 @@ from os import path
 from types import FrameType
 from typing import Any, NamedTuple
 
+from .._contents import contents
+from .._structures import is_container
+
 _PACKAGE = path.dirname(path.abspath(__file__)) + path.sep
 
 
@@ -158,7 +161,9 @@ class Backend:
 
     def observe(self, kind: str, owner: Any, name: Any, value: Any, place: Place) -> None:
         """Host state was read; the same value of the same place is reported once. kind "attribute": owner.name, "item": owner[name], "global": owner is the globals(),
-        "free": owner is the cell of the closure (None where the function does not know it)."""
+        "free": owner is the cell of the closure (None where the function does not know it),
+        "class": the class of owner is `value`, "call": owner(*name[0], **name[1]) gave it, "contents": it is contents(owner), "tensor": it is
+        the dtype, shape and device of owner."""
 
     def observe_function(self, function: Any, place: Place) -> None:
         """A function of the program is about to run: its code and its defaults were read."""
@@ -179,7 +184,8 @@ class Session:
         self._read: dict[tuple[str, int, Any], tuple[Any, Any]] = {}
         self.made: dict[int, tuple[Any, int]] = {}  # by identity; the object is kept, so that it stays unique
         self._functions: dict[int, Any] = {}
-        self.classes = WatchedClasses()
+        self._given: set[int] = set()  # arguments
+        self.classes = WatchedClasses(self._observe_class)
 
     def add_new(self, value: Any) -> Any:
         """Remembers an object as made by the captured call; gives it back."""
@@ -202,13 +208,27 @@ class Session:
 
         for value in parts_of(arguments):
             check_iterator(value)
+            self._given.add(id(value))
         self.classes.meet(arguments)
+
+    def _observe_class(self, kind: str, owner: Any, name: str, value: Any) -> None:
+        if kind == "tensor" and id(owner) in self._given:
+            return
+        if id(owner) not in self.made and not self.is_known(kind, owner, name, value):
+            self.backend.observe(kind, owner, name, value, place())
 
     def note_function(self, function: Any) -> None:
         """Tells the backend, once, of a function whose code the capture follows."""
         if id(function) not in self._functions:
             self._functions[id(function)] = function
             self.backend.observe_function(function, place())
+            keywords = function.__kwdefaults__ or {}
+            for name, value in keywords.items():
+                self.backend.observe("item", keywords, name, value, place())
+            for value in (*(function.__defaults__ or ()), *keywords.values()):
+                if is_container(value):
+                    self.backend.observe("contents", value, None, contents(value), place())
+                self.classes.meet(value)
 
     def is_known(self, kind: str, owner: Any, name: Any, value: Any) -> bool:
         """Whether this very value was read there before; remembers it."""

@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from types import FunctionType
+from types import FunctionType, ModuleType
 from typing import Any
 
+from .. import _phlox
+from .._phlox import Tensor
 from ._backend import current
+from ._libraries import is_of_package
 
 # Called under their names, by a rewritten call; or no part of what a program computes.
 _LEFT = frozenset(
-    "__init__ __new__ __call__ __del__ __repr__ __str__ __format__ __hash__ __reduce__ __reduce_ex__ __getstate__ __setstate__ "
+    "__init__ __new__ __call__ __del__ __reduce__ __reduce_ex__ __getstate__ __setstate__ "
     "__setattr__ __delattr__ __getattribute__ __class_getitem__ __init_subclass__ __set_name__ __post_init__ "
     "__instancecheck__ __subclasscheck__ __prepare__".split()
 )
@@ -31,7 +34,8 @@ _exchanged: dict[
 class WatchedClasses:
     """The classes that one capture has met."""
 
-    def __init__(self) -> None:
+    def __init__(self, observe: Callable[[str, Any, str, Any], None]) -> None:
+        self._observe = observe
         self._known: set[type] = set()
         self._mine: list[tuple[type, str]] = []
 
@@ -40,20 +44,30 @@ class WatchedClasses:
         kind = type(value)
         if kind in _CONTAINERS and depth:
             for part in value.values() if kind is dict else value:
-                if type(part) in _CONTAINERS or type(part) not in self._known:
+                if type(part) in _CONTAINERS or type(part).__flags__ & _HEAP_TYPE:
                     self.meet(part, depth - 1)
-        elif kind not in self._known:
-            self.watch(kind)
+        elif isinstance(value, Tensor):
+            if _phlox._is_around(value):
+                self._observe("tensor", value, "", (value.dtype, value.shape, value.device))
+        elif kind.__flags__ & _HEAP_TYPE and not is_of_package(kind) and not isinstance(value, ModuleType):
+            self._observe("class", value, "__class__", kind)
+            if kind not in self._known:
+                self.watch(kind)
 
     def watch(self, kind: type) -> None:
         self._known.add(kind)
+        found: dict[str, Any] = {}  # the methods that objects of the class have
         for cls in kind.__mro__:
-            if not cls.__flags__ & _HEAP_TYPE or _is_of_package(cls):
+            if not cls.__flags__ & _HEAP_TYPE or is_of_package(cls):
                 continue
             for name, method in list(vars(cls).items()):
+                method = original(cls, name, method)
                 made = _converted_method(name, method)
                 if made is not None:
                     self._exchange(cls, name, method, made)
+                    found.setdefault(name, method)
+        for name, method in found.items():
+            self._observe("attribute", kind, name, method)
 
     def _exchange(self, cls: type, name: str, method: Any, made: Any) -> None:
         key = (cls, name)
@@ -64,6 +78,14 @@ class WatchedClasses:
                 setattr(cls, name, made)
             entry[0] += 1
         self._mine.append(key)
+
+    def is_property(self, owner: Any, name: str) -> bool:
+        """Whether it is a property that was converted: what it reads is watched, and its value may be another each time."""
+        for cls in type(owner).__mro__:
+            found = vars(cls).get(name)
+            if found is not None:
+                return type(found) is property and (cls, name) in _exchanged
+        return False
 
     def leave(self) -> None:
         """Gives all classes back their own methods."""
@@ -76,10 +98,7 @@ class WatchedClasses:
                     cls, name = key
                     if vars(cls).get(name) is entry[2]:
                         setattr(cls, name, entry[1])
-
-
-def _is_of_package(cls: type) -> bool:
-    return str(cls.__module__).partition(".")[0] == "phlox"
+        del self._observe  # it holds the session, which holds this
 
 
 def original(owner: Any, name: str, method: Any) -> Any:
@@ -91,15 +110,6 @@ def original(owner: Any, name: str, method: Any) -> Any:
     return method
 
 
-def is_property(owner: Any, name: str) -> bool:
-    """Whether it is a property that was converted: what it reads is watched, and its value may be another each time."""
-    for cls in type(owner).__mro__:
-        found = vars(cls).get(name)
-        if found is not None:
-            return type(found) is property and (cls, name) in _exchanged
-    return False
-
-
 def _converted_method(name: str, method: Any) -> Any:
     from ._conversion import is_users
 
@@ -108,7 +118,10 @@ def _converted_method(name: str, method: Any) -> Any:
             return property(_converted(method.fget), method.fset, method.fdel, method.__doc__)
         return None
     special = name.startswith("__") and name.endswith("__") and name not in _LEFT
-    return _converted(method) if special and type(method) is FunctionType and is_users(method) else None
+    if not special or type(method) is not FunctionType:
+        return None
+    # One that a library has wrapped, such as the __repr__ of a dataclass, has its code elsewhere.
+    return _converted(method) if is_users(method) else _reading_all(method)
 
 
 def _converted(function: FunctionType) -> Callable[..., Any]:

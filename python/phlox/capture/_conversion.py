@@ -13,14 +13,16 @@ from typing import Any, TypeVar
 from .. import _phlox
 from ._backend import current
 from ._compilation import bind, compile_function, future_flags, is_converted
+from ._host_calls import ASKED, as_it_is, asked, by_class
 from ._impure import check
 from ._interception import intercept, intercept_other, with_functions
-from ._libraries import is_left_alone, is_of_phlox
+from ._libraries import is_left_alone, is_of_package, is_of_phlox
 from ._plan import Plan
 from ._refusals import refuse
 from ._runtime import Unit
 from ._source import source_of
 from ._trees import UNIT, Normalizer
+from ._unrewritten import watched
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -56,7 +58,7 @@ def convert(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def converted_callable(target: Any) -> Any:
-    """What to call instead of `target`: converted code for the program's functions, else itself."""
+    """What to call instead of `target`: converted code for the program's functions, else itself, watched."""
     kind = type(target)
     if kind is FunctionType:
         _refuse_async(target)
@@ -64,19 +66,22 @@ def converted_callable(target: Any) -> Any:
             return _noted(target)
         check(target)
         made = intercept_other(target)
-        return with_functions(made) if is_of_phlox(target) else made
+        return _of_library(target) if made is target else made
     if kind is MethodType:
         function = target.__func__
         if type(function) is _phlox.OperationMethod:
             return _of_backend(target)
         if type(function) is not FunctionType or not is_users(function):
             check(target)
-            return with_functions(target) if is_of_phlox(function) else target
+            return _of_library(target, target.__self__)
         return MethodType(_noted(function), target.__self__)
     if kind is BuiltinMethodType or kind is type:
         check(target)
         made = intercept(target)
-        return _of_backend(target) if made is target else made
+        if made is not target:
+            return made
+        made = _of_backend(target)
+        return as_it_is(target, getattr(target, "__self__", None)) if made is target else made
     if kind is functools.partial:
         inner = converted_callable(target.func)
         return target if inner is target.func else functools.partial(inner, *target.args, **target.keywords)
@@ -87,11 +92,60 @@ def converted_callable(target: Any) -> Any:
         return target
     method = getattr(kind, "__call__", None)  # noqa: B004
     if type(method) is FunctionType and is_users(method):
+        if current.session is not None and id(target) not in current.session.made:
+            Unit.attribute(target, "__call__", MethodType(method, target))
         return MethodType(_noted(method), target)
     check(target)
-    # A module of Phlox among others: its forward() is converted when the module calls it.
     made = intercept_other(target)
-    return with_functions(made) if is_of_phlox(target) else made
+    # A phlox module among others: its forward() is converted when the module calls it.
+    if not callable(target):
+        return target  # for Python's own error
+    if made is not target or is_of_package(kind):
+        if made is not target:
+            return made
+        if target in ASKED:
+            return asked(target)
+        return with_functions(target) if is_of_phlox(target) else target
+    return as_it_is(target, target)
+
+
+def _of_library(target: Any, owner: Any = None) -> Any:
+    """A function of a library, with functions of the program in its closure converted."""
+    if current.session is None:
+        return target
+    function = getattr(target, "__func__", target)
+    if type(function) is not FunctionType:
+        return as_it_is(target, owner)
+    if is_converted(function.__code__):
+        return target
+    if owner is None:
+        if hasattr(target, "dispatch") and hasattr(target, "registry"):
+            return by_class(target)
+        target = _rebound(target)
+    if is_of_phlox(function):
+        return with_functions(target)
+    return as_it_is(target, owner)
+
+
+def _rebound(function: FunctionType) -> FunctionType:
+    """The function, such as one that contextlib.contextmanager made, over converted functions of the program."""
+    cells = function.__closure__ or ()
+    try:
+        given = [cell.cell_contents for cell in cells]
+    except ValueError:  # a cell without a value
+        return function
+    made = [converted_callable(v) if type(v) is FunctionType and is_users(v) else v for v in given]
+    if all(a is b for a, b in zip(given, made)):
+        return function
+    rebound = FunctionType(
+        function.__code__,
+        function.__globals__,
+        function.__name__,
+        function.__defaults__,
+        tuple(map(CellType, made)),
+    )
+    rebound.__kwdefaults__ = function.__kwdefaults__
+    return rebound
 
 
 def _of_backend(target: Any) -> Any:
@@ -119,9 +173,11 @@ def is_users(function: FunctionType) -> bool:
 
 def _noted(function: FunctionType) -> Any:
     """The converted function; the capture under way depends on its code."""
-    if current.session is not None:
-        current.session.note_function(function)
-    return _converted(function)
+    made = _converted(function)
+    if current.session is None:
+        return made
+    current.session.note_function(function)
+    return watched(function) if made is function else made
 
 
 def _converted(function: FunctionType) -> Any:

@@ -8,7 +8,7 @@ import itertools
 import operator
 import os
 from array import array
-from collections import Counter, OrderedDict, defaultdict, deque
+from collections import Counter, OrderedDict, UserDict, UserList, defaultdict, deque
 from types import (
     BuiltinMethodType,
     FunctionType,
@@ -20,13 +20,19 @@ from types import (
 )
 from typing import Any
 
+import numpy
+
 from ._backend import DELETED, current, place
-from ._impure import check_iterator
+from ._host_calls import shown
+from ._impure import check_arguments, check_iterable, check_iterator
 from ._refusals import refuse
 from ._trees import CHANGING
 
 _FRAME_ACCESS = (builtins.locals, builtins.eval, builtins.exec)
-_CONTAINERS = (list, dict, set, bytearray, deque, array, OrderedDict, defaultdict, Counter)
+_CONTAINERS = (
+    *(list, dict, set, bytearray, deque, array, OrderedDict, defaultdict, Counter),
+    *(UserList, UserDict, memoryview, numpy.ndarray),
+)
 
 
 class Zip:
@@ -94,6 +100,7 @@ def intercept(target: Any) -> Any:
 
 
 _HEAP_TYPE = 1 << 9
+_LIBRARIES = ("collections", "functools", "itertools", "numpy")
 
 
 def _kept_as_new(function: Any) -> Any:
@@ -108,17 +115,29 @@ def _kept_as_new(function: Any) -> Any:
 
 def _maker(cls: Any) -> Any:
     """Calls a class: what comes out is new, already in __init__(), which is converted."""
-    from ._conversion import converted_callable
+    from ._conversion import converted_callable, is_users
 
     initialize = cls.__init__
     plain = cls.__new__ is object.__new__ and type(initialize) is FunctionType
+
+    def create(*arguments: Any, **keywords: Any) -> Any:
+        new = cls.__new__
+        if type(new) is not FunctionType or not is_users(new):
+            return cls(*arguments, **keywords)
+        made = converted_callable(new)(cls, *arguments, **keywords)
+        if isinstance(made, cls):
+            converted_callable(initialize)(made, *arguments, **keywords)
+        return made
 
     def make(*arguments: Any, **keywords: Any) -> Any:
         session = current.session
         if session is not None:
             session.classes.watch(cls)
+            check_arguments(cls, arguments, keywords)
+            if cls.__module__.partition(".")[0] in _LIBRARIES:  # functions that the object calls later
+                arguments = tuple(converted_callable(a) if type(a) is FunctionType else a for a in arguments)
         if session is None or not plain:
-            made = cls(*arguments, **keywords)
+            made = create(*arguments, **keywords)
             return session.add_new(made) if session and type(made) is cls else made
         made = session.add_new(cls.__new__(cls))
         if converted_callable(initialize)(made, *arguments, **keywords) is not None:
@@ -153,13 +172,24 @@ def _range(*arguments: Any) -> Any:
 
 
 def _enumerate(iterable: Any, start: Any = 0) -> Any:
-    return Zip(Count(start), iterable) if is_symbolic_iterable(iterable) else enumerate(iterable, start)
+    if is_symbolic_iterable(iterable):
+        return Zip(Count(start), iterable)
+    check_iterable(iterable)
+    return _new(enumerate(iterable, start))
+
+
+def _new(value: Any) -> Any:
+    """A list or an iterator, which belongs to the captured call."""
+    is_new = type(value) is list or hasattr(type(value), "__next__")
+    return current.session.add_new(value) if is_new and current.session is not None else value
 
 
 def _zip(*iterables: Any, **keywords: Any) -> Any:
     symbolic = [i for i in iterables if is_symbolic_iterable(i)]
     if not symbolic:
-        return zip(*iterables, **keywords)
+        for iterable in iterables:
+            check_iterable(iterable)
+        return _new(zip(*iterables, **keywords))
     if len(symbolic) < len(iterables) or keywords:
         refuse("unconverted_iteration", name="zip")
     return Zip(*iterables)
@@ -182,7 +212,10 @@ _CALLING = (
 )
 
 
-_FUNCTIONS = (FunctionType, MethodType, functools.partial)
+_FUNCTIONS = (
+    *(FunctionType, MethodType, BuiltinMethodType, functools.partial),
+    *(operator.attrgetter, operator.itemgetter),
+)
 
 
 def _converted_argument(value: Any) -> Any:
@@ -204,23 +237,19 @@ def with_functions(function: Any) -> Any:
 
     def call(*arguments: Any, **keywords: Any) -> Any:
         named = {key: _converted_argument(value) for key, value in keywords.items()}
-        return function(*map(_converted_argument, arguments), **named)
+        made = function(*map(_converted_argument, arguments), **named)
+        return _new(made) if hasattr(type(made), "__next__") else made
 
     return call
 
 
 def _caller(function: Any) -> Any:
-    """The same of Python's, whose lists and iterators belong to the captured call."""
+    """The same of Python's."""
 
     def call(*arguments: Any, **keywords: Any) -> Any:
         session = current.session
         target = function if session is None else session.backend.callee(function)
-        made = with_functions(target)(*arguments, **keywords)
-        return (
-            session.add_new(made)
-            if session and (type(made) is list or hasattr(type(made), "__next__"))
-            else made
-        )
+        return _new(with_functions(target)(*arguments, **keywords))
 
     return call
 
@@ -231,11 +260,9 @@ def _host_only(function: Any) -> Any:
     def call(*arguments: Any, **keywords: Any) -> Any:
         if any(isinstance(a, Zip) for a in arguments):
             refuse("unconverted_iteration", name=function.__name__)
-        if function is iter and current.session is not None and arguments:
-            check_iterator(arguments[0])
-        made = inner(*arguments, **keywords)
-        new = type(made) is list or hasattr(type(made), "__next__")
-        return current.session.add_new(made) if current.session and new else made
+        for argument in arguments:
+            check_iterable(argument)
+        return _new(inner(*arguments, **keywords))
 
     return call
 
@@ -251,13 +278,18 @@ def intercept_other(target: Any) -> Any:
         and target.__name__ in _CHANGING_SPECIAL
     ):
         report_change("method", target.__self__, target.__name__, None)
+    if kind is MethodWrapperType and target.__name__ in _OF_ATTRIBUTES:
+        return functools.partial(_unbound, getattr(object, target.__name__), target.__self__)
     if kind in (MethodDescriptorType, WrapperDescriptorType):
         return functools.partial(_unbound, target)
     if target is os.getenv:
         return _getenv
+    if target is os.path.expandvars:
+        return _expandvars
     return target
 
 
+_OF_ATTRIBUTES = ("__setattr__", "__delattr__")
 _CHANGING_SPECIAL = frozenset(
     "__iadd__ __imul__ __ior__ __iand__ __isub__ __ixor__ __setitem__ __delitem__ __init__".split()
 )
@@ -265,6 +297,8 @@ _CHANGING_SPECIAL = frozenset(
 
 def _unbound(target: Any, *arguments: Any, **keywords: Any) -> Any:
     """`list.append(items, x)`."""
+    if len(arguments) > 1 and target.__name__ in _OF_ATTRIBUTES:
+        report_change("attribute", arguments[0], arguments[1], arguments[2:])
     if (
         arguments
         and isinstance(arguments[0], _CONTAINERS)
@@ -292,6 +326,11 @@ def _get(getter: Any, of_attributes: bool, owner: Any) -> Any:
 def _getenv(key: str, default: Any = None) -> Any:
     _read(os, "environ", os.environ)
     return os.getenv(key, default)
+
+
+def _expandvars(path: Any) -> Any:
+    _read(os, "environ", os.environ)
+    return os.path.expandvars(path)
 
 
 def _next(iterator: Any, *default: Any) -> Any:
@@ -339,7 +378,7 @@ def _print(*arguments: Any, **keywords: Any) -> None:
     session = current.session
     if session is not None and any(session.backend.is_symbolic(a) for a in arguments):
         refuse("print")
-    print(*arguments, **keywords)
+    shown(print)(*arguments, **keywords)
 
 
 def _vars(*owner: Any) -> Any:

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import sysconfig
 from os import path
-from types import FunctionType, ModuleType
+from types import FunctionType
 from typing import Any
 
 import numpy
+
+from .._phlox import Operation, OperationMethod
 
 _PACKAGE = path.dirname(path.dirname(path.abspath(__file__))) + path.sep
 _NUMPY = path.dirname(path.abspath(numpy.__file__)) + path.sep
 _LIBRARY = tuple({sysconfig.get_path(name) + path.sep for name in ("stdlib", "platstdlib")})
 _PACKAGES = tuple({sysconfig.get_path(name) + path.sep for name in ("purelib", "platlib")})
+
+
+_OPERATIONS = (Operation, OperationMethod)
 
 
 def is_left_alone(file: str) -> bool:
@@ -21,16 +26,13 @@ def is_left_alone(file: str) -> bool:
     return library or file.startswith((_PACKAGE, _NUMPY, "<frozen"))
 
 
+def is_of_package(cls: type) -> bool:
+    """Whether a class is one of Phlox."""
+    return cls in _OPERATIONS or str(cls.__module__).partition(".")[0] in ("phlox", "nanobind")
+
+
 def is_of_phlox(function: Any) -> bool:
     """Whether a function or method is Phlox's, in Python or bound."""
     if type(function) is FunctionType:
         return function.__code__.co_filename.startswith(_PACKAGE)
     return type(function).__module__ == "nanobind"
-
-
-def is_library(module: ModuleType) -> bool:
-    """Whether the functions and classes of a module are not the program's to exchange."""
-    file = getattr(module, "__file__", None)
-    if file is None:  # built into Python, or made by the program
-        return module.__spec__ is not None
-    return is_left_alone(file) or file.startswith((*_PACKAGES, *_LIBRARY))

@@ -27,6 +27,18 @@ REFUSALS = {
         "a {kind} that the program keeps is used up by the first call of a captured function",
         "pass a list, or the elements one by one: step(next(batches))",
     ),
+    "loader": (
+        "a {kind} gives other batches each time, and a captured function would keep those of its first call",
+        "iterate outside, and pass each batch: for x, y in loader: step(x, y)",
+    ),
+    "system": (
+        "{name}() reads or changes files or the system, which a captured function would do once",
+        "call it outside, and pass what it gives",
+    ),
+    "cache": (
+        "{name}() is kept by functools.lru_cache, which finds results by their arguments, and a tensor has no value yet",
+        "{name}.__wrapped__(...); or pass what is no tensor",
+    ),
     "print": (
         "print() shows values that are known only when the graph runs",
         'px.debug.print("loss {{}}", loss)',
@@ -129,8 +141,24 @@ SCRIPT_REFUSALS = {
     ),
 }
 
-# What px.jit refuses in the result of a function.
+# What px.jit refuses in the result of a function, and in what it leaves behind.
 RESULT_REFUSALS = {
+    "mode_left": (
+        "the captured function leaves gradients {state}, which its graph cannot do",
+        "with px.no_grad(): in the function; or px.set_grad_enabled() around the call",
+    ),
+    "flag_of_argument": (
+        "{name}() of an argument changes a tensor of the program, which a captured function would not do",
+        "x.{name}() before the call",
+    ),
+    "result_leaf": (
+        "the result holds a leaf that the function made, beside a tensor that may be computed from it",
+        "make the leaf outside, and pass it; or return the other one without gradients: y.detach()",
+    ),
+    "result_retains_grad": (
+        "the result holds a tensor with retain_grad(), which a graph does not keep",
+        "y.retain_grad() after the call",
+    ),
     "result_iterator": (
         "the result holds a {kind}, which is used up after the first call",
         "return a list",

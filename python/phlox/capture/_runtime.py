@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import builtins
 import os
+import sys
 import threading
 from array import array
 from collections import Counter, OrderedDict, UserDict, UserList, defaultdict, deque
 from collections.abc import Callable, Iterator
-from types import BuiltinFunctionType, BuiltinMethodType, CellType, FunctionType, MethodType, ModuleType
+from types import BuiltinFunctionType, CellType, FunctionType, MethodType, ModuleType
 from typing import Any
 
-from .._phlox import Operation
+from .._contents import contents, holds_objects
+from .._structures import is_array, is_container
 from . import _backend
 from . import _constructs as constructs
 from ._backend import DELETED, Undefined, current, place
-from ._classes import is_property, original
-from ._impure import check_iterator
+from ._classes import original
+from ._impure import check_iterable, check_iterator
 from ._interception import is_symbolic_iterable, refuse_frame_access, report_change
-from ._libraries import is_left_alone, is_library
+from ._libraries import is_left_alone
 from ._loops import FINISHED
 from ._plan import Plan
 from ._refusals import refuse
@@ -26,11 +28,23 @@ from ._tracebacks import short
 from ._trees import HELPER
 from ._values import BROKE, CONTINUED, Outcome
 
-# Of a module of a library these are its text rather than state.
-_TEXT = (FunctionType, BuiltinFunctionType, MethodType, BuiltinMethodType, ModuleType, type, Operation)
-_TEXT_TYPES = frozenset(_TEXT)
 _WITH_ITEMS = (list, dict, deque, array, UserDict, UserList)
-_IN_PLACE = frozenset((list, dict, set, bytearray, deque, array, OrderedDict, defaultdict, Counter))
+_IN_PLACE = frozenset(
+    (
+        list,
+        dict,
+        set,
+        bytearray,
+        deque,
+        array,
+        OrderedDict,
+        defaultdict,
+        Counter,
+        UserList,
+        UserDict,
+        memoryview,
+    )
+)
 
 
 _slot = threading.local()
@@ -72,7 +86,12 @@ class Unit:
 
     @staticmethod
     def symbolic_iterable(holder: list) -> bool:
-        return _backend.active > 0 and is_symbolic_iterable(holder[0])
+        if not _backend.active:
+            return False
+        if is_symbolic_iterable(holder[0]):
+            return True
+        check_iterable(holder[0])
+        return False
 
     @staticmethod
     def again(iterator: Any) -> Any:
@@ -106,6 +125,10 @@ class Unit:
     def match_subject(value: Any) -> Any:
         if Unit.symbolic(value):
             refuse("match_subject")
+        # Patterns of classes read attributes.
+        if _backend.active and (session := current.session) is not None and holds_objects(value):
+            if id(value) not in session.made:
+                session.backend.observe("contents", value, None, contents(value), place())
         return value
 
     @staticmethod
@@ -208,17 +231,19 @@ class Unit:
         if _backend.active and (session := current.session) is not None:
             if type(value) is MethodType and (value.__self__ is owner or type(owner) is super):
                 _observe_method(session, owner, name, value.__func__)
-            elif (
-                id(owner) not in session.made and not _is_text(owner, value) and not is_property(owner, name)
-            ):
-                _observe(session, "attribute", owner, name, value)
+            elif name == "__dict__" and id(owner) in session.made:
+                session.add_new(value)
+            elif type(owner) is ModuleType and name in vars(owner):
+                observe(session, "global", vars(owner), name, value)
+            elif id(owner) not in session.made and not session.classes.is_property(owner, name):
+                observe(session, "attribute", owner, name, value)
         return value
 
     @staticmethod
     def item(owner: Any, key: Any, value: Any) -> Any:
         if _backend.active and isinstance(owner, _WITH_ITEMS) and (session := current.session) is not None:
             if id(owner) not in session.made:
-                _observe(session, "item", owner, key, value)
+                observe(session, "item", owner, key, value)
         return value
 
     @staticmethod
@@ -227,12 +252,12 @@ class Unit:
 
     def read_global(self, value: Any, name: str) -> Any:
         if _backend.active and (session := current.session) is not None:
-            _observe(session, "global", self.globals, name, value)
+            observe(session, "global", self.globals, name, value)
         return value
 
     def read_free(self, value: Any, name: str) -> Any:
         if _backend.active and (session := current.session) is not None:
-            _observe(session, "free", self._cells.get(name), name, value)
+            observe(session, "free", self._cells.get(name), name, value)
         return self.value(value)
 
     # --- calls, new objects and writes
@@ -269,7 +294,7 @@ class Unit:
     @staticmethod
     def changing(value: Any) -> None:
         """Before `variable += ...`, which changes a list, dict or set itself."""
-        if _backend.active and type(value) in _IN_PLACE:
+        if _backend.active and (type(value) in _IN_PLACE or (is_array(value) and hasattr(value, "base"))):
             report_change("method", value, "+=", None)
 
     def store_global(self, value: Any, name: str) -> Any:
@@ -286,7 +311,7 @@ class Unit:
         return value
 
 
-def _observe(session: Any, kind: str, owner: Any, name: Any, value: Any) -> None:
+def observe(session: Any, kind: str, owner: Any, name: Any, value: Any) -> None:
     if session.is_known(kind, owner, name, value):
         return
     if session.backend.is_symbolic(owner) and name not in getattr(owner, "__dict__", ()):
@@ -296,8 +321,14 @@ def _observe(session: Any, kind: str, owner: Any, name: Any, value: Any) -> None
     check_iterator(value)
     if id(value) not in session.made:
         session.classes.meet(value)
-    if value is os.environ:
-        kind, owner, name, value = "attribute", value, "_data", value._data  # type: ignore[attr-defined]
+        if (
+            type(value).__module__ in sys.stdlib_module_names
+            and not is_container(value)
+            and holds_objects(value)
+        ):
+            session.backend.observe("contents", value, None, contents(value), place())
+    if value is os.environ or value is os.environb:
+        kind, owner, name, value = "attribute", value, "_data", value._data  # type: ignore[union-attr]
     session.backend.observe(kind, owner, name, value, place())
 
 
@@ -310,10 +341,6 @@ def _is_written_in_place(value: Any, now: Callable[[], Any]) -> bool:
         return now() is value
     except (LookupError, ValueError):  # nothing was there
         return False
-
-
-def _is_text(owner: Any, value: Any) -> bool:
-    return type(owner) is ModuleType and type(value) in _TEXT_TYPES and is_library(owner)
 
 
 def _observe_method(session: Any, owner: Any, name: str, function: Any) -> None:

@@ -204,6 +204,10 @@ class DataLoader:
         return f"DataLoader({', '.join([described(self.dataset), *given])})"
 
     def __iter__(self) -> Iterator[Any]:
+        if _phlox._is_capturing():
+            from ..capture import refuse
+
+            refuse("loader", kind=type(self).__name__)
         return iter(self._native) if self._native is not None else self._run()
 
     def _run(self) -> Iterator[Any]:

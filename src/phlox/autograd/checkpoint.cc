@@ -8,6 +8,7 @@
 
 #include "phlox/autograd/hooks_scope.h"
 #include "phlox/core/random.h"
+#include "phlox/core/recomputation.h"
 #include "phlox/core/recording.h"
 #include "phlox/core/saved_tensor.h"
 #include "phlox/ops/primitives/generator_state.h"
@@ -104,6 +105,7 @@ class Segment {
       EnableGrad recording;
       HooksScope hooks(&collect);
       RandomScope random(random_);
+      Recomputation recomputation;
       function_(inputs_);
     }
     if (finished_ ? collect.tensors.size() != count_ : collect.tensors.size() < reached_)

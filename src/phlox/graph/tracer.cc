@@ -621,15 +621,38 @@ void Tracer::note_layout_read(const Tensor& tensor, bool offset) {
 
 void Tracer::note_flag_read(const Tensor& tensor) {
   if (parent_) return parent_->note_flag_read(tensor);
-  // Those of other tensors follow.
-  if (!tensor.impl()->has_data() || tensor.impl()->storage->capture == number_ || argument_of(tensor) >= 0)
+  const auto note = [&](const Tensor& around) {
+    if (flags_read_.insert(around.unsafe_impl()).second)
+      expected_flags_.push_back({around, around.requires_grad()});
+  };
+  if (argument_of(tensor) >= 0) return;
+  if (tensor.impl()->has_data()) {
+    if (tensor.impl()->storage->capture != number_) note(tensor);
     return;
-  expected_flags_.push_back({tensor, tensor.requires_grad()});
+  }
+  // That of what the function computed follows from those of the tensors that it found around it.
+  for (const Source& source : sources_)
+    if (source.tensor.defined() && !source.gradient) note(source.tensor);
 }
 
+namespace {
+
+void (*garbage_collector)() = nullptr;
+
+}  // namespace
+
+void set_garbage_collector(void (*collect)()) { garbage_collector = collect; }
+
 void Tracer::check_nothing_escaped() const {
+  bool collected = false;
   for (const auto& [storage, memory] : memories_) {
-    if (memory->holder->has_data() || memory->source >= 0 || storage->references.unique()) continue;
+    const auto is_kept = [&, &holder = memory->holder, &source = memory->source, &kept = *storage] {
+      return !holder->has_data() && source < 0 && !kept.references.unique();
+    };
+    if (!is_kept()) continue;
+    if (!collected && garbage_collector) garbage_collector();
+    collected = true;
+    if (!is_kept()) continue;
     const Tensor tensor(memory->holder);
     fail<GraphError>(ErrorCode::not_capturable,
                      "a tensor that was made while a function is captured is kept by the program")

@@ -8,6 +8,7 @@
 #include <map>
 #include <memory>
 #include <unordered_map>
+#include <unordered_set>
 
 #include "phlox/graph/captured.h"
 #include "phlox/ops/primitives/generator_state.h"
@@ -22,6 +23,10 @@ Tensor flat_view(const Tensor& tensor);
 const GradientNode::Hooks* existing_hooks(const Tensor& leaf);
 // A number for them, unlike for others; 0 without any.
 std::uint64_t number_of_hooks(const Tensor& leaf);
+
+// What frees objects of the host language that refer to each other and that nothing else reaches: it is called before a
+// tensor is said to be kept.
+void set_garbage_collector(void (*collect)());
 
 // Of the input for a state: that of a generator, or the count of effects.
 Type state_type(const Source& source);
@@ -211,6 +216,7 @@ class Tracer final : public Interpreter, public GeneratorStates {
   std::vector<Captured::Argument> argument_looks_;
   std::vector<Source> sources_;
   int source_names_ = 0;  // given so far
+  std::unordered_set<const TensorImpl*> flags_read_;  // of tensors around: whether they require gradients
   std::unordered_map<const Storage*, std::unique_ptr<Memory>> memories_;
   std::vector<GradientSlot> gradients_;
   std::vector<Stream> streams_;

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "phlox/core/mode.h"
+#include "phlox/core/recomputation.h"
 #include "phlox/nn/init.h"
 #include "phlox/ops/functions.h"
 
@@ -75,7 +76,7 @@ Tensor BatchNormBase::forward(Tensor input) {
   double momentum = options.momentum.value_or(0);
   if (training() && num_batches_tracked.defined()) {
     NoGrad guard;
-    num_batches_tracked.add_(1);
+    if (!is_recomputing()) num_batches_tracked.add_(1);
     if (!options.momentum) momentum = 1 / num_batches_tracked.item<double>();
   }
   return batch_norm(input, optional(running_mean), optional(running_var), optional(weight), optional(bias),

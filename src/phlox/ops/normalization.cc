@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "phlox/core/recomputation.h"
 #include "phlox/core/recording.h"
 #include "phlox/core/saved_tensor.h"
 #include "phlox/ops/primitives/batching.h"
@@ -404,7 +405,7 @@ void need_channels(const char* operation, const Tensor& input) {
 
 // running = (1 - momentum) running + momentum value, in place.
 void update_running(const OptionalTensor& running, const Tensor& value, double momentum) {
-  if (!running) return;
+  if (!running || is_recomputing()) return;
   NoGrad no_grad;
   running->mul_(1 - momentum);
   running->add_(mul(reshape(value, running->shape()), momentum).to(running->dtype()));

@@ -149,8 +149,12 @@ bool find_backward_hooks(PyObject* self) {
   return !thread_mode.gradients_off && find_hooks(self, backward_hooks_name);
 }
 
-// While a function is captured: gives for a bound forward() the one to call in its place.
+// While a function is captured: gives for a bound forward(), or a hook, the one to call in its place.
 thread_local PyObject* forward_converter = nullptr;
+
+nb::object converted(nb::handle function) {
+  return forward_converter ? nb::handle(forward_converter)(function) : nb::borrow(function);
+}
 
 // forward() with a few positional arguments and nothing around it: the usual call.
 PyObject* call_forward_alone(PyObject* self, PyObject* arguments) {
@@ -266,7 +270,7 @@ Tensor call_hook(nn::Module& module, std::int64_t number, const Tensor& input, c
   PyObject* hooks = find_hooks(self.ptr(), output ? hooks_name : pre_hooks_name);
   const nb::object entry = nb::borrow(hooks ? PyDict_GetItem(hooks, nb::int_(number).ptr()) : nullptr);
   if (!entry.is_valid()) return {};  // removed by another hook or thread
-  const nb::object hook = entry[0], given = nb::make_tuple(input);
+  const nb::object hook = converted(entry[0]), given = nb::make_tuple(input);
   nb::object result;
   if (nb::cast<bool>(entry[1])) {
     result = output ? hook(self, given, nb::dict(), *output) : hook(self, given, nb::dict());
@@ -414,7 +418,7 @@ PyObject* call_python_forward(PyObject* self, PyObject* arguments, PyObject* key
   nb::object named = keywords ? nb::borrow(keywords) : nb::object(nb::dict());
   if (nb::object hooks = hooks_of(self, pre_hooks_name); hooks.is_valid()) {
     for (nb::handle entry : hooks) {
-      const nb::handle hook = entry[0];
+      const nb::object hook = converted(entry[0]);
       const bool with_keywords = nb::cast<bool>(entry[1]);
       nb::object changed =
           with_keywords ? hook(nb::handle(self), given, named) : hook(nb::handle(self), given);
@@ -441,13 +445,12 @@ PyObject* call_python_forward(PyObject* self, PyObject* arguments, PyObject* key
     watch = nb::handle(backward_watch)(nb::handle(self));
     given = watch.attr("enter")(given);
   }
-  nb::object forward = nb::handle(self).attr(nb::handle(forward_name));
-  if (forward_converter) forward = nb::handle(forward_converter)(forward);
+  const nb::object forward = converted(nb::handle(self).attr(nb::handle(forward_name)));
   nb::object output = nb::steal(PyObject_Call(forward.ptr(), given.ptr(), named.ptr()));
   if (!output.is_valid()) throw nb::python_error();
   if (nb::object hooks = hooks_of(self, hooks_name); hooks.is_valid()) {
     for (nb::handle entry : hooks) {
-      const nb::handle hook = entry[0];
+      const nb::object hook = converted(entry[0]);
       nb::object changed = nb::cast<bool>(entry[1]) ? hook(nb::handle(self), given, named, output)
                                                     : hook(nb::handle(self), given, output);
       if (!changed.is_none()) output = changed;

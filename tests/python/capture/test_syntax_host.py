@@ -41,14 +41,16 @@ def test_reads():
     assert backend.reads == [
         ("global", "FLAG", True),
         ("global", "math", host_programs.math),
-        ("attribute", "pi", host_programs.math.pi),
+        ("global", "pi", host_programs.math.pi),
         ("global", "SCALE", 2.0),
+        ("class", "__class__", host_programs.Config),
         ("global", "CONFIG", config),
         ("attribute", "rate", 3),
         ("global", "SETTINGS", host_programs.SETTINGS),
         ("item", "rate", [0.1, 0.2]),
         ("item", 1, 0.2),
         ("global", "px", px),
+        ("global", "relu", px.relu),
         ("attribute", "names", ["x"]),
     ]
     first = host_programs.reads.__code__.co_firstlineno
@@ -57,7 +59,7 @@ def test_reads():
 
 def test_reads_in_nested_functions():
     backend, _ = recorded(host_programs.reads_in_nested)
-    assert [r[1] for r in backend.reads] == ["CONFIG", "rate", "SCALE"]
+    assert [r[1] for r in backend.reads] == ["__class__", "CONFIG", "rate", "SCALE"]
 
 
 def test_closure_cells_are_reported_with_their_cell():

@@ -4,6 +4,7 @@
 
 import asyncio
 import contextlib
+import functools
 import itertools
 import random
 import re
@@ -374,6 +375,44 @@ def iterator(a):
       try  pass a list, or the elements one by one: step(next(batches))
     """
     return a * next(BATCHES)
+
+
+def opened(a):
+    """
+    system: [E1002] open() reads or changes files or the system, which a captured function would do once
+      at   test_syntax_refusals.py:LINE   with open(__file__) as file:
+      try  call it outside, and pass what it gives
+    """
+    with open(__file__) as file:
+        return a * len(file.read())
+
+
+LOADER = px.data.DataLoader([1, 2])
+
+
+def loader(a):
+    """
+    loader: [E1002] a DataLoader gives other batches each time, and a captured function would keep those of its first call
+      at   test_syntax_refusals.py:LINE   for batch in LOADER:
+      try  iterate outside, and pass each batch: for x, y in loader: step(x, y)
+    """
+    for batch in LOADER:
+        a = a + batch
+    return a
+
+
+@functools.lru_cache
+def kept(a):
+    return 2
+
+
+def cached(a):
+    """
+    cache: [E1002] kept() is kept by functools.lru_cache, which finds results by their arguments, and a tensor has no value yet
+      at   test_syntax_refusals.py:LINE   return a * kept(a)
+      try  kept.__wrapped__(...); or pass what is no tensor
+    """
+    return a * kept(a)
 
 
 CASES = [f for f in list(globals().values()) if getattr(f, "__doc__", None) and "[E1002]" in f.__doc__]
