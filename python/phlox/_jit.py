@@ -123,15 +123,18 @@ _MISSING = object()
 _TEXT_KINDS = ("method", "function", "class", "contents", "tensor")
 
 
-def _note_modules(function: Callable[..., Any], reads: list[tuple[Any, ...]]) -> None:
-    """Modules report to the capture when they run; these may have been asked in another way."""
+def _note_modules(function: Callable[..., Any], reads: list[tuple[Any, ...]]) -> list[Tensor]:
+    """Modules report to the capture when they run; these may have been asked in another way. Gives their tensors."""
     found = [function, getattr(function, "__self__", None), *(entry[3] for entry in reads)]
     for cell in getattr(function, "__closure__", None) or ():
         with suppress(ValueError):  # of a cell without a value
             found.append(cell.cell_contents)
     parts = {id(part): part for value in found if isinstance(value, Module) for part in value.modules()}
+    tensors: list[Tensor] = []
     for part in parts.values():
         part._note_use()
+        tensors += [*part.parameters(recurse=False), *part.buffers(recurse=False)]
+    return tensors
 
 
 # --- one capture
@@ -145,7 +148,7 @@ def capture_converted(function: Callable[..., Any], structure: Any, tensors: lis
     from .capture import capturing
     from .capture._conversion import converted_callable
 
-    backend = GraphBackend()
+    backend, around = GraphBackend(), list[Tensor]()
 
     def watched(*args: Any, **kwargs: Any) -> Any:
         try:
@@ -158,12 +161,13 @@ def capture_converted(function: Callable[..., Any], structure: Any, tensors: lis
                 tensors: list[Tensor] = []
                 flatten(finished, tensors)
                 _phlox._follow_back(tensors)
-            _note_modules(function, backend.reads)
+            around.extend(_note_modules(function, backend.reads))
+            around.extend(entry[1] for entry in backend.reads if entry[0] == "tensor")
             return finished
         finally:
             backend.numbers.clear()
 
-    return *capture_function(watched, structure, tensors), backend
+    return *capture_function(watched, structure, tensors, lambda: around), backend
 
 
 class _Capture:

@@ -30,7 +30,7 @@ class LeftBehind:
     def __init__(self, arguments: list[Tensor]):
         self._arguments = arguments
         self._mode = _phlox._get_mode()
-        self._flags = [self._flags_of(tensor) for tensor in arguments]
+        self._flags = [(tensor.is_leaf, tensor.requires_grad) for tensor in arguments]
 
     def check(self) -> None:
         from .capture import refuse
@@ -39,20 +39,34 @@ class LeftBehind:
         if (mode ^ self._mode) & 3:
             _phlox._set_mode(self._mode)
             refuse("mode_left", state="off" if mode & 3 else "on")
-        for tensor, (leaf, requires, retains) in zip(self._arguments, self._flags):
-            now = self._flags_of(tensor)
-            if now[2] != retains:
-                refuse("flag_of_argument", name="retain_grad")
-            if leaf and now[0] and now[1] != requires:
-                refuse("flag_of_argument", name="requires_grad_")
-
-    @staticmethod
-    def _flags_of(tensor: Tensor) -> tuple[bool, bool, bool]:
-        return tensor.is_leaf, tensor.requires_grad, tensor.retains_grad
+        for tensor, (leaf, requires) in zip(self._arguments, self._flags):
+            if leaf and tensor.is_leaf and tensor.requires_grad != requires:
+                refuse("flag_of_argument")
 
 
-def stand_ins(results: list[Tensor], arguments: list[Tensor]) -> list[Any]:
-    """What stands for each tensor that a captured function gives: arguments and tensors around for themselves."""
+def with_stand_ins(
+    structure: Any, results: list[Tensor], arguments: list[Tensor], around: Iterable[Tensor]
+) -> Any:
+    """The flat structure of a result, in which arguments and tensors around the function stand for themselves."""
+    return _replaced(structure, _stand_ins(results, arguments, {id(tensor) for tensor in around}))
+
+
+def _replaced(structure: Any, leaves: list[Any]) -> Any:
+    if isinstance(structure, Leaf):
+        return leaves[structure.number]
+    kind: Any = type(structure)
+    if kind is list or kind is tuple:
+        return kind([_replaced(part, leaves) for part in structure])
+    if kind is dict:
+        return {key: _replaced(part, leaves) for key, part in structure.items()}
+    if kind is Rebuilt:
+        return Rebuilt(structure.function, structure.first, _replaced(structure.part, leaves))
+    if isinstance(structure, tuple) and hasattr(kind, "_fields"):
+        return kind(*(_replaced(part, leaves) for part in structure))
+    return structure
+
+
+def _stand_ins(results: list[Tensor], arguments: list[Tensor], around: set[int]) -> list[Any]:
     from .capture import refuse
 
     places = {id(tensor): i for i, tensor in reversed(list(enumerate(arguments)))}
@@ -63,7 +77,7 @@ def stand_ins(results: list[Tensor], arguments: list[Tensor]) -> list[Any]:
         if id(tensor) in places:
             made.append(Given(places[id(tensor)]))
             continue
-        if _phlox._is_around(tensor):
+        if id(tensor) in around:
             made.append(tensor)
             continue
         stand_in: Any = Leaf(first.setdefault(id(tensor), i))
@@ -71,7 +85,7 @@ def stand_ins(results: list[Tensor], arguments: list[Tensor]) -> list[Any]:
             others = True
             if tensor.retains_grad:
                 refuse("result_retains_grad")
-        elif tensor.requires_grad:
+        elif tensor.requires_grad and not _phlox._is_around(tensor):
             leaf = True
             stand_in = Rebuilt(_made_leaf, (type(tensor),), stand_in)
         made.append(stand_in)

@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from . import _phlox
 from ._failure import fail
 from ._phlox import Graph, Tensor
-from ._results import LeftBehind, stand_ins
+from ._results import LeftBehind, with_stand_ins
 from ._structures import first_positions, flatten, same, unflatten
 
 MISSED = _phlox._missed()  # what a call of a captured function gives when it was not for it
 
 
-def capture_function(function: Callable[..., Any], structure: Any, examples: list[Tensor]) -> tuple[Any, Any]:
-    """What the function does with arguments of this structure, (args, kwargs), and the structure of its result."""
+def capture_function(
+    function: Callable[..., Any],
+    structure: Any,
+    examples: list[Tensor],
+    around: Callable[[], Iterable[Tensor]] = tuple,
+) -> tuple[Any, Any]:
+    """What the function does with arguments of this structure, (args, kwargs), and the structure of its result.
+
+    `around` gives, when the function has run, tensors that were there before: the result holds these very ones.
+    """
     result: Any = None
 
     def flat_function(tensors: list[Tensor]) -> list[Tensor]:
@@ -30,7 +38,7 @@ def capture_function(function: Callable[..., Any], structure: Any, examples: lis
         results: list[Tensor] = []
         result = flatten(_called(function, args, kwargs), results)
         left.check()
-        result = unflatten(result, stand_ins(results, tensors))
+        result = with_stand_ins(result, results, tensors, around())
         return results
 
     captured = _phlox._trace(flat_function, examples)

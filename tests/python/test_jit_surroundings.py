@@ -840,9 +840,9 @@ def test_what_the_function_leaves_behind():
     assert px.is_grad_enabled()
     assert not px.jit(off_and_on)(X).requires_grad
     hidden = weight * 2
-    with pytest.raises(px.GraphError, match=r"retain_grad\(\) of an argument"):
+    with pytest.raises(px.GraphError, match=r"retain_grad: a captured function changes"):
         px.jit(lambda h, x: (h.retain_grad(), (h * x).sum())[1])(hidden, X)
-    with pytest.raises(px.GraphError, match=r"requires_grad_\(\) of an argument"):
+    with pytest.raises(px.GraphError, match="requires_grad of an argument changes"):
         px.jit(lambda x: x.requires_grad_() * 2)(X.clone())
 
     def retained(x):

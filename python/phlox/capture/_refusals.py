@@ -148,8 +148,8 @@ RESULT_REFUSALS = {
         "with px.no_grad(): in the function; or px.set_grad_enabled() around the call",
     ),
     "flag_of_argument": (
-        "{name}() of an argument changes a tensor of the program, which a captured function would not do",
-        "x.{name}() before the call",
+        "requires_grad of an argument changes in the captured function, which its graph cannot do",
+        "x.requires_grad_() before the call; or on a tensor of the function: x = x.detach().requires_grad_()",
     ),
     "result_leaf": (
         "the result holds a leaf that the function made, beside a tensor that may be computed from it",

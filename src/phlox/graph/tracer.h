@@ -215,7 +215,7 @@ class Tracer final : public Interpreter, public GeneratorStates {
   TensorList arguments_;
   std::vector<Captured::Argument> argument_looks_;
   std::vector<Source> sources_;
-  int source_names_ = 0;  // given so far
+  int source_names_ = 0;                              // given so far
   std::unordered_set<const TensorImpl*> flags_read_;  // of tensors around: whether they require gradients
   std::unordered_map<const Storage*, std::unique_ptr<Memory>> memories_;
   std::vector<GradientSlot> gradients_;
