@@ -297,7 +297,7 @@ class GraphBackend(Backend):
     def observe(self, kind: str, owner: Any, name: Any, value: Any, place: Place) -> None:
         if isinstance(owner, tuple) or type(owner) in REGISTERED:  # never changes
             return
-        if isinstance(value, _METHODS) and value.__self__ is owner:  # the program's text
+        if isinstance(value, _METHODS) and getattr(value, "__self__", None) is owner:  # the program's text
             return
         self.reads.append((kind, owner, name, value, place))
         if kind != "contents" and is_container(value):
