@@ -7,12 +7,15 @@
 
 namespace phlox {
 
+// Kinds of devices. `null` has shapes and no memory, for looking at programs without running them.
 enum class DeviceType : std::uint8_t { cpu, cuda, null };
+// How many kinds there are.
 inline constexpr int device_type_count = 3;
 
+// A device: its kind, and which one of that kind.
 struct Device {
-  DeviceType type = DeviceType::cpu;
-  std::uint8_t index = 0;
+  DeviceType type = DeviceType::cpu;  // the kind
+  std::uint8_t index = 0;             // which one
   friend bool operator==(const Device&, const Device&) = default;
 };
 

@@ -11,6 +11,7 @@
 
 namespace phlox {
 
+// What the elements of a dtype are; promotion goes from a kind to one behind it.
 enum class DTypeKind : std::uint8_t {
   boolean,
   unsigned_integer,
@@ -21,31 +22,41 @@ enum class DTypeKind : std::uint8_t {
   sequence
 };
 
+// What there is to know of a dtype: info(DType::float32).name.
 struct DTypeInfo {
   std::string_view name;        // "float32"
   std::string_view short_name;  // "f32"
-  DTypeKind kind;
-  std::uint8_t bits;  // of one element
-  DType real;         // the type of the real part; itself unless complex
+  DTypeKind kind;               // what its elements are
+  std::uint8_t bits;            // of one element
+  DType real;                   // the type of the real part; itself unless complex
 };
 
+// One entry for each dtype, in their order.
 extern const DTypeInfo dtype_table[dtype_count];
 
+// The entry of a dtype.
 inline const DTypeInfo& info(DType dtype) { return dtype_table[static_cast<int>(dtype)]; }
+// Bytes of one element, by dtype; element_size() reads it.
 inline constexpr std::uint8_t dtype_bytes[dtype_count] = {1,  1, 2, 4, 8, 1, 2, 4, 8, 2, 2, 4, 8,  8,
                                                           16, 4, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 16, 16};
 // Bytes of one element. The sub-byte kinds are held one element a byte in tensors and packed in files.
 inline constexpr int element_size(DType dtype) { return dtype_bytes[static_cast<int>(dtype)]; }
 
+// Whether the elements are truth values.
 inline constexpr bool is_boolean(DType d) { return d == DType::bool_; }
+// Whether they are integers of 8 bits and more, signed or not; bool is none.
 inline constexpr bool is_integer(DType d) { return d >= DType::uint8 && d <= DType::int64; }
+// Whether they are integers without a sign.
 inline constexpr bool is_unsigned(DType d) { return d >= DType::uint8 && d <= DType::uint64; }
+// Whether they are real floating numbers: float16, bfloat16, float32, float64.
 inline constexpr bool is_floating(DType d) { return d >= DType::float16 && d <= DType::float64; }
+// Whether they are complex numbers.
 inline constexpr bool is_complex(DType d) { return d == DType::complex64 || d == DType::complex128; }
 // Gradients of sequences are sequences.
 inline constexpr bool is_differentiable(DType d) {
   return is_floating(d) || is_complex(d) || d == DType::sequence;
 }
+// Whether operations compute with them. What is left is text, sequences and numbers of few bits, which are cast first.
 inline constexpr bool is_computable(DType d) { return d <= DType::complex128; }
 
 // The smallest type that holds both, for operands that take part fully. int + float gives the float; the two
@@ -57,6 +68,7 @@ DType parse_dtype(std::string_view name);
 
 // The dtype of floating results of integer inputs and of Python floats; float32 unless changed.
 DType default_dtype();
+// Throws DTypeError for what is not floating.
 void set_default_dtype(DType dtype);
 
 // 16-bit floats are only stored; arithmetic happens in float32.
@@ -71,6 +83,7 @@ struct BFloat16 {
     return value;
   }
 };
+// IEEE binary16, likewise.
 struct Half {
   std::uint16_t bits;
   Half() = default;
@@ -78,6 +91,7 @@ struct Half {
   explicit operator float() const;
 };
 
+// The dtype whose elements are a T, such as dtype_of<float>.
 template <class T>
 inline constexpr DType dtype_of = DType::string;
 template <>

@@ -26,15 +26,18 @@ namespace phlox::data {
 // The tensors of one example or of a batch.
 using Fields = std::vector<Tensor>;
 
+// Numbered examples; see the top of this file for one of one's own.
 class Dataset {
  public:
   virtual ~Dataset() = default;
+  // The number of examples.
   virtual std::int64_t size() const = 0;
   // Example `index`, from 0 on. Called from several threads at once.
   virtual Fields get(std::int64_t index) const = 0;
   // Several examples with a new first dimension. The default stacks what get() gives.
   virtual Fields get_batch(std::span<const std::int64_t> indices) const;
 };
+// A dataset that loaders and subsets share.
 using SharedDataset = std::shared_ptr<const Dataset>;
 
 // Stacks each field of the examples. Throws ValueError [E0901] when examples have different numbers of fields.
@@ -48,6 +51,7 @@ class Subset : public Dataset {
   std::int64_t size() const override { return static_cast<std::int64_t>(indices_.size()); }
   Fields get(std::int64_t index) const override;
   Fields get_batch(std::span<const std::int64_t> indices) const override;
+  // Which examples these are.
   const std::vector<std::int64_t>& indices() const { return indices_; }
 
  private:
@@ -55,8 +59,9 @@ class Subset : public Dataset {
   std::vector<std::int64_t> indices_;
 };
 
+// Settings of split().
 struct SplitOptions {
-  std::uint64_t seed = 0;
+  std::uint64_t seed = 0;  // of the order in which examples are drawn
   bool stratified = true;  // each class is split in the same proportion
 };
 
@@ -68,6 +73,7 @@ class TensorDataset : public Dataset {
   std::int64_t size() const override { return fields_[0].size(0); }
   Fields get(std::int64_t index) const override;
   Fields get_batch(std::span<const std::int64_t> indices) const override;
+  // The tensors it was made from.
   const Fields& fields() const { return fields_; }
 
   // Two parts, the first with `fraction` of the examples; the same for the same seed. Stratified by the second field,
@@ -81,6 +87,7 @@ class TensorDataset : public Dataset {
 // Several datasets one after the other.
 class ConcatDataset : public Dataset {
  public:
+  // Their sizes are asked for when it is made.
   explicit ConcatDataset(std::vector<SharedDataset> datasets);
   std::int64_t size() const override { return ends_.empty() ? 0 : ends_.back(); }
   Fields get(std::int64_t index) const override;

@@ -23,10 +23,15 @@ namespace phlox::data {
 class Batch {
  public:
   Batch() = default;
+  // A batch of these tensors.
   explicit Batch(Fields fields) : fields_(std::move(fields)) {}
+  // All tensors of it.
   const Fields& fields() const { return fields_; }
+  // The number of fields.
   std::size_t size() const { return fields_.size(); }
+  // A field, which is not checked.
   const Tensor& operator[](std::size_t field) const { return fields_[field]; }
+  // What structured bindings take.
   template <std::size_t field>
   Tensor get() const {
     return field < fields_.size() ? fields_[field] : Tensor();
@@ -36,9 +41,10 @@ class Batch {
   Fields fields_;
 };
 
+// Settings of a loader, by PyTorch's names where it has them.
 struct LoaderOptions {
-  std::int64_t batch_size = 1;
-  bool shuffle = false;
+  std::int64_t batch_size = 1;  // examples in a batch
+  bool shuffle = false;         // another order in each epoch
   int num_workers =
       0;  // threads besides the caller's, as far as the system gives them; 0 makes each batch when
           // it is asked for
@@ -49,6 +55,7 @@ struct LoaderOptions {
   std::function<Fields(const std::vector<Fields>&)> collate = {};  // in place of stacking
 };
 
+// Batches of a dataset, one epoch for each loop over it.
 class Loader {
   class Epoch;
 
@@ -56,6 +63,7 @@ class Loader {
   // Throws ValueError [E0901] for options out of range.
   Loader(SharedDataset dataset, LoaderOptions options = {});
 
+  // One pass; it is moved on by a loop.
   class Iterator {
    public:
     using value_type = Batch;
@@ -76,9 +84,11 @@ class Loader {
   // Starts the next epoch, or goes on with the one that load_state_dict() has restored. What a batch's loading throws
   // is thrown here or by ++.
   Iterator begin();
+  // What a loop compares with.
   std::default_sentinel_t end() const { return {}; }
   // The number of batches of an epoch.
   std::int64_t size() const;
+  // How many epochs have ended.
   std::int64_t epoch() const { return epoch_; }
 
   // Epoch, number of batches handed out, and seed.
@@ -102,6 +112,7 @@ template <std::derived_from<Dataset> D>
 Loader loader(const D& dataset, LoaderOptions options = {}) {
   return Loader(share(dataset), std::move(options));
 }
+// The same for a dataset that is shared.
 inline Loader loader(SharedDataset dataset, LoaderOptions options = {}) {
   return Loader(std::move(dataset), std::move(options));
 }

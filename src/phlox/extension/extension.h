@@ -56,6 +56,7 @@ namespace phlox::extension {
 
 using namespace phlox::math;
 
+// What the library gave when it loaded the extension.
 PHLOX_EXTENSION_OWN inline const phlox_api*& api() {
   static const phlox_api* given = nullptr;
   return given;
@@ -71,30 +72,40 @@ inline void check(int failed) {
 // A tensor of the library. It knows its type; operations are called by their names.
 class Tensor {
  public:
+  // No tensor; as the gradient of an input it means zero.
   Tensor() = default;
   // Takes the reference over.
   explicit Tensor(phlox_tensor owned) : handle_(owned) {}
+  // Another reference to the same tensor; no data is copied.
   Tensor(const Tensor& other) : handle_(other.handle_ ? api()->tensor_retain(other.handle_) : nullptr) {}
+  // Takes the reference of another, which is empty then.
   Tensor(Tensor&& other) noexcept : handle_(std::exchange(other.handle_, nullptr)) {}
+  // Lets go of what it referred to.
   Tensor& operator=(Tensor other) noexcept {
     std::swap(handle_, other.handle_);
     return *this;
   }
+  // Gives the reference back to the library.
   ~Tensor() {
     if (handle_) api()->tensor_release(handle_);
   }
 
   // A reference of the caller's that stays his.
   static Tensor borrowed(phlox_tensor handle) { return Tensor(api()->tensor_retain(handle)); }
+  // What the C ABI works with; the reference stays here.
   phlox_tensor handle() const { return handle_; }
+  // The same, with the reference: who gets it releases it.
   phlox_tensor release() { return std::exchange(handle_, nullptr); }
 
+  // Its dtype and shape.
   phlox_type type() const {
     phlox_type type;
     check(api()->tensor_type(handle_, &type));
     return type;
   }
+  // The number of dimensions.
   int rank() const { return type().rank; }
+  // The size of a dimension, which may count from the end.
   std::int64_t size(int dim) const {
     const phlox_type t = type();
     return t.sizes[dim < 0 ? dim + t.rank : dim];
@@ -157,46 +168,59 @@ Tensor call(const char* operation, const Arguments&... arguments) {
   return call_all(operation, arguments...).at(0);
 }
 
+// Two tensors, or a tensor and a number.
 template <class A, class B>
 concept TensorAndOperand =
     (std::is_same_v<A, Tensor> && (std::is_same_v<B, Tensor> || std::is_arithmetic_v<B>)) ||
     (std::is_same_v<B, Tensor> && std::is_arithmetic_v<A>);
+// The sum of elements; shapes broadcast and dtypes promote.
 template <class A, class B>
   requires TensorAndOperand<A, B>
 Tensor operator+(const A& a, const B& b) {
   return call("add", a, b);
 }
+// The difference of elements; shapes broadcast and dtypes promote.
 template <class A, class B>
   requires TensorAndOperand<A, B>
 Tensor operator-(const A& a, const B& b) {
   return call("sub", a, b);
 }
+// The product of elements; shapes broadcast and dtypes promote.
 template <class A, class B>
   requires TensorAndOperand<A, B>
 Tensor operator*(const A& a, const B& b) {
   return call("mul", a, b);
 }
+// The quotient of elements; shapes broadcast and dtypes promote.
 template <class A, class B>
   requires TensorAndOperand<A, B>
 Tensor operator/(const A& a, const B& b) {
   return call("div", a, b);
 }
+// Each element with the other sign.
 inline Tensor operator-(const Tensor& a) { return call("neg", a); }
+// e to the power of each element, with its gradient.
 inline Tensor exp(const Tensor& a) { return call("exp", a); }
+// The natural logarithm of each element, with its gradient.
 inline Tensor log(const Tensor& a) { return call("log", a); }
+// The square root of each element, with its gradient.
 inline Tensor sqrt(const Tensor& a) { return call("sqrt", a); }
+// The hyperbolic tangent of each element, with its gradient.
 inline Tensor tanh(const Tensor& a) { return call("tanh", a); }
+// 1 / (1 + exp(-x)) of each element, with its gradient.
 inline Tensor sigmoid(const Tensor& a) { return call("sigmoid", a); }
 
 // --- kernels
 
 // The dtype and shape of an input or result.
 struct Type {
-  std::int32_t dtype = PHLOX_FLOAT32;
-  std::vector<std::int64_t> sizes;
+  std::int32_t dtype = PHLOX_FLOAT32;  // a phlox_dtype
+  std::vector<std::int64_t> sizes;     // of the dimensions
+  // The size of a dimension, which may count from the end. Throws std::out_of_range.
   std::int64_t size(int dim) const {
     return sizes.at(static_cast<std::size_t>(dim < 0 ? dim + rank() : dim));
   }
+  // The number of dimensions.
   int rank() const { return static_cast<int>(sizes.size()); }
 };
 
@@ -204,14 +228,21 @@ struct Type {
 template <class T>
 class Array {
  public:
+  // The library makes these for run().
   Array(T* data, const phlox_type& type) : data_(data), type_(type) {
     for (int d = 0; d < type.rank; ++d) size_ *= type.sizes[d];
   }
+  // The number of elements.
   std::int64_t size() const { return size_; }
+  // The size of a dimension, which may count from the end.
   std::int64_t size(int dim) const { return type_.sizes[dim < 0 ? dim + type_.rank : dim]; }
+  // The number of dimensions.
   int rank() const { return type_.rank; }
+  // Element i in row-major order; i is not checked.
   T& operator[](std::int64_t i) const { return data_[i]; }
+  // The first element.
   T* begin() const { return data_; }
+  // Behind the last element.
   T* end() const { return data_ + size_; }
 
  private:

@@ -24,6 +24,7 @@ class Activation : public Module {
 template <Tensor (*function)(const Tensor&), const Tensor& (Tensor::*overwrite)() const>
 class OverwritingActivation : public Module {
  public:
+  // With `inplace` the input is lost.
   explicit OverwritingActivation(bool inplace = false) : inplace_(inplace) {}
   OverwritingActivation(Module* parent, const std::string& name, bool inplace = false)
       : Module(parent, name), inplace_(inplace) {}
@@ -34,46 +35,57 @@ class OverwritingActivation : public Module {
   bool inplace_;
 };
 
+// max(x, 0). Source: Nair, Hinton 2010, ICML.
 class ReLU : public OverwritingActivation<relu, &Tensor::relu_> {
  public:
   using OverwritingActivation::OverwritingActivation;
 };
+// min(max(x, 0), 6). Source: Howard et al. 2017, arXiv:1704.04861.
 class ReLU6 : public OverwritingActivation<relu6, &Tensor::relu6_> {
  public:
   using OverwritingActivation::OverwritingActivation;
 };
+// Scaled ELU, which keeps mean 0 and variance 1. Source: Klambauer et al. 2017, arXiv:1706.02515.
 class SELU : public OverwritingActivation<selu, &Tensor::selu_> {
  public:
   using OverwritingActivation::OverwritingActivation;
 };
+// x sigmoid(x), also called swish. Source: Elfwing, Uchibe, Doya 2018, arXiv:1702.03118.
 class SiLU : public OverwritingActivation<silu, &Tensor::silu_> {
  public:
   using OverwritingActivation::OverwritingActivation;
 };
+// x tanh(softplus(x)). Source: Misra 2019, arXiv:1908.08681.
 class Mish : public OverwritingActivation<mish, &Tensor::mish_> {
  public:
   using OverwritingActivation::OverwritingActivation;
 };
+// x min(max(x + 3, 0), 6) / 6. Source: Howard et al. 2019, arXiv:1905.02244.
 class Hardswish : public OverwritingActivation<hardswish, &Tensor::hardswish_> {
  public:
   using OverwritingActivation::OverwritingActivation;
 };
+// min(max(x + 3, 0), 6) / 6.
 class Hardsigmoid : public OverwritingActivation<hardsigmoid, &Tensor::hardsigmoid_> {
  public:
   using OverwritingActivation::OverwritingActivation;
 };
+// 1 / (1 + exp(-x)).
 class Sigmoid : public Activation<sigmoid> {
  public:
   using Activation::Activation;
 };
+// log(sigmoid(x)), without overflow.
 class LogSigmoid : public Activation<logsigmoid> {
  public:
   using Activation::Activation;
 };
+// The hyperbolic tangent.
 class Tanh : public Activation<tanh> {
  public:
   using Activation::Activation;
 };
+// x / (1 + |x|).
 class Softsign : public Activation<softsign> {
  public:
   using Activation::Activation;
@@ -98,23 +110,30 @@ class ScaledActivation : public Module {
   bool inplace_;
 };
 
+// x where positive, negative_slope x elsewhere. Source: Maas, Hannun, Ng 2013.
 class LeakyReLU : public ScaledActivation<leaky_relu, &Tensor::leaky_relu_> {
  public:
+  // The default slope is PyTorch's.
   explicit LeakyReLU(double negative_slope = 0.01, bool inplace = false)
       : ScaledActivation(negative_slope, inplace) {}
   LeakyReLU(Module* parent, const std::string& name, double negative_slope = 0.01, bool inplace = false)
       : ScaledActivation(parent, name, negative_slope, inplace) {}
 };
 
+// x where positive, alpha (exp(x) - 1) elsewhere. Source: Clevert, Unterthiner, Hochreiter 2016, arXiv:1511.07289.
 class ELU : public ScaledActivation<elu, &Tensor::elu_> {
  public:
+  // -alpha is the limit on the left.
   explicit ELU(double alpha = 1, bool inplace = false) : ScaledActivation(alpha, inplace) {}
   ELU(Module* parent, const std::string& name, double alpha = 1, bool inplace = false)
       : ScaledActivation(parent, name, alpha, inplace) {}
 };
 
+// x where positive, alpha (exp(x / alpha) - 1) elsewhere, which is smooth for any alpha. Source: Barron 2017,
+// arXiv:1704.07483.
 class CELU : public ScaledActivation<celu, &Tensor::celu_> {
  public:
+  // -alpha is the limit on the left.
   explicit CELU(double alpha = 1, bool inplace = false) : ScaledActivation(alpha, inplace) {}
   CELU(Module* parent, const std::string& name, double alpha = 1, bool inplace = false)
       : ScaledActivation(parent, name, alpha, inplace) {}
@@ -123,6 +142,7 @@ class CELU : public ScaledActivation<celu, &Tensor::celu_> {
 // `approximate` is "none" or "tanh".
 class GELU : public Module {
  public:
+  // "tanh" is cheaper and off by less than 0.001.
   explicit GELU(std::string approximate = "none") : approximate_(std::move(approximate)) {}
   GELU(Module* parent, const std::string& name, std::string approximate = "none")
       : Module(parent, name), approximate_(std::move(approximate)) {}
@@ -133,8 +153,10 @@ class GELU : public Module {
   std::string approximate_;
 };
 
+// x kept between `low` and `high`.
 class Hardtanh : public Module {
  public:
+  // Throws ValueError, when it is called, unless low <= high.
   explicit Hardtanh(double low = -1, double high = 1, bool inplace = false)
       : low_(low), high_(high), inplace_(inplace) {}
   Hardtanh(Module* parent, const std::string& name, double low = -1, double high = 1, bool inplace = false)
@@ -149,8 +171,10 @@ class Hardtanh : public Module {
   bool inplace_;
 };
 
+// log(1 + exp(beta x)) / beta, and x where beta x is above `threshold`.
 class Softplus : public Module {
  public:
+  // beta is the slope at infinity of what is inside; above `threshold` the two functions agree to rounding.
   explicit Softplus(double beta = 1, double threshold = 20) : beta_(beta), threshold_(threshold) {}
   Softplus(Module* parent, const std::string& name, double beta = 1, double threshold = 20)
       : Module(parent, name), beta_(beta), threshold_(threshold) {}
@@ -164,6 +188,7 @@ class Softplus : public Module {
 // Over one dimension.
 class Softmax : public Module {
  public:
+  // `dim` may count from the end.
   explicit Softmax(std::int64_t dim = -1) : dim_(dim) {}
   Softmax(Module* parent, const std::string& name, std::int64_t dim = -1) : Module(parent, name), dim_(dim) {}
   Tensor forward(Tensor input) override { return softmax(input, dim_); }
@@ -173,8 +198,10 @@ class Softmax : public Module {
   std::int64_t dim_;
 };
 
+// The logarithm of Softmax, without overflow.
 class LogSoftmax : public Module {
  public:
+  // `dim` may count from the end.
   explicit LogSoftmax(std::int64_t dim = -1) : dim_(dim) {}
   LogSoftmax(Module* parent, const std::string& name, std::int64_t dim = -1)
       : Module(parent, name), dim_(dim) {}
@@ -189,12 +216,13 @@ class LogSoftmax : public Module {
 // Source: He, Zhang, Ren, Sun 2015, arXiv:1502.01852.
 class PReLU : public Module {
  public:
+  // `count` is 1 or the number of channels, `start` the first value of all weights.
   explicit PReLU(std::int64_t count = 1, double start = 0.25);
   PReLU(Module* parent, const std::string& name, std::int64_t count = 1, double start = 0.25);
   Tensor forward(Tensor input) override;
   std::string settings() const override;
 
-  Tensor weight;
+  Tensor weight;  // [count]
 };
 
 // Gated linear unit: halves the dimension, first half * sigmoid(second half).

@@ -15,6 +15,7 @@ class Dropout : public Module {
   Dropout(Module* parent, const std::string& name, double p = 0.5, bool inplace = false);
   Tensor forward(Tensor input) override;
   std::string settings() const override;
+  // The probability that a value falls.
   double p() const { return p_; }
   // Captured functions follow. Throws ValueError unless 0 <= p <= 1.
   void set_p(double p);
@@ -36,18 +37,22 @@ class Dropout : public Module {
 template <int dimensions>
 class ChannelDropout : public Dropout {
  public:
+  // `p` is the probability that a channel falls.
   explicit ChannelDropout(double p = 0.5, bool inplace = false) : Dropout(p, inplace, dimensions + 2) {}
   ChannelDropout(Module* parent, const std::string& name, double p = 0.5, bool inplace = false)
       : ChannelDropout(p, inplace) {
     parent->register_module(name, *this);
   }
 };
+// Of signals [N, C, length].
 struct Dropout1d : ChannelDropout<1> {
   using ChannelDropout::ChannelDropout;
 };
+// Of images [N, C, height, width].
 struct Dropout2d : ChannelDropout<2> {
   using ChannelDropout::ChannelDropout;
 };
+// Of volumes [N, C, depth, height, width].
 struct Dropout3d : ChannelDropout<3> {
   using ChannelDropout::ChannelDropout;
 };

@@ -34,18 +34,23 @@ namespace phlox::nn {
 
 class Module;
 
+// Tensors in the order of registration, by names with dots.
 using NamedTensors = std::vector<std::pair<std::string, Tensor>>;
+// Modules, likewise.
 using NamedModules = std::vector<std::pair<std::string, Module*>>;
 
 // What load_state_dict() found to differ.
 struct StateDifference {
   std::vector<std::string> missing;     // in the module only
   std::vector<std::string> unexpected;  // in the state only
+  // Whether nothing differed.
   bool empty() const { return missing.empty() && unexpected.empty(); }
 };
 
+// A part of a network; see the top of this file for how one is written.
 class Module {
  public:
+  // A network of its own, part of nothing yet.
   Module() = default;
   // A part of `parent` under a name without dots. Throws ValueError for a name that is taken.
   Module(Module* parent, const std::string& name);
@@ -61,22 +66,29 @@ class Module {
   // --- what it consists of; names of parts are joined by dots, and a tensor that appears twice is listed
   // once, unless remove_duplicate is false
   std::vector<Tensor> parameters(bool recurse = true) const;
+  // Parameters with their names, each behind `prefix`.
   NamedTensors named_parameters(const std::string& prefix = "", bool recurse = true,
                                 bool remove_duplicate = true) const;
+  // Tensors that belong to the state but are not trained, such as running means.
   std::vector<Tensor> buffers(bool recurse = true) const;
+  // Buffers with their names.
   NamedTensors named_buffers(const std::string& prefix = "", bool recurse = true,
                              bool remove_duplicate = true) const;
   // What is registered with the module itself, including the places of absent tensors.
   std::vector<std::string> parameter_names() const;
+  // The same of buffers.
   std::vector<std::string> buffer_names() const;
   // The direct parts, each once, under its first name; parts() has those that are there under several names as often.
   std::vector<Module*> children() const;
+  // The direct parts with their names.
   NamedModules named_children() const;
+  // The direct parts, as often as they are registered.
   NamedModules parts() const;
   // Whether `other` is the module itself or somewhere below it.
   bool contains(const Module& other) const;
   // The module itself, under `prefix`, and all below it.
   NamedModules named_modules(const std::string& prefix = "");
+  // The same without names.
   std::vector<Module*> modules();
   // By a name with dots; null when there is none.
   Module* find_module(const std::string& name);
@@ -97,30 +109,38 @@ class Module {
   }
   // Modules such as Dropout and BatchNorm behave differently in training.
   virtual void train(bool on = true);
+  // Leaves training: Dropout does nothing, BatchNorm uses what it has learned.
   void eval() { train(false); }
   // Converts floating parameters and buffers in place, so that an optimiser that holds them sees it.
   Module& to(DType dtype);
+  // Moves parameters and buffers to a device, likewise.
   Module& to(Device device);
   // Calls function on each part, then on the module itself.
   void apply(const std::function<void(Module&)>& function);
   // Drops the gradients, or fills them with zeros in place.
   void zero_grad(bool set_to_none = true);
+  // Whether gradients of all parameters are kept; false freezes the module.
   void requires_grad_(bool on = true);
 
   // --- hooks, called in the order of registration, or before all others with `prepend`; the number returned removes
   // the hook again. They may be added and removed while other threads run the module, which keep to the hooks that
   // were there when they came to them.
+  // A function that is called before forward().
   using PreHook = std::function<Tensor(Module&, const Tensor& input)>;
+  // A function that is called after forward().
   using Hook = std::function<Tensor(Module&, const Tensor& input, const Tensor& output)>;
   // Before forward(); a defined result takes the place of the input.
   std::int64_t register_forward_pre_hook(PreHook hook, bool prepend = false);
   // After forward(); a defined result takes the place of the output.
   std::int64_t register_forward_hook(Hook hook, bool prepend = false);
+  // Removes a hook by its number; without effect when it is gone.
   void remove_hook(std::int64_t number);
+  // Whether any hook is registered.
   bool has_hooks() const { return has_hooks_.load(std::memory_order_acquire); }
 
   // What captured functions notice of the module: what is registered, hooks, and whether it is in training.
   graph::Configuration& configuration() { return configuration_; }
+  // The same, to look at.
   const graph::Configuration& configuration() const { return configuration_; }
 
   // --- text
@@ -140,16 +160,22 @@ class Module {
   void register_parameter(const std::string& name, Tensor* member);
   // Or a tensor that the module holds.
   void register_parameter(const std::string& name, const Tensor& value);
+  // A member that is no parameter. It is part of the state dictionary if `persistent`.
   void register_buffer(const std::string& name, Tensor* member, bool persistent = true);
+  // Or a tensor that the module holds.
   void register_buffer(const std::string& name, const Tensor& value, bool persistent = true);
   // A part that someone else owns, such as a member, and one that is shared. Throws ValueError for a part that
   // contains this module, as set_module() does.
   void register_module(const std::string& name, Module& part);
+  // A part that the module keeps alive.
   void register_module(const std::string& name, std::shared_ptr<Module> part);
   // Replaces or removes what is registered under a name. Throw StateError when there is nothing.
   void set_parameter(const std::string& name, const Tensor& value);
+  // The same of a buffer.
   void set_buffer(const std::string& name, const Tensor& value);
+  // The same of a part.
   void set_module(const std::string& name, Module& part);
+  // Removes a parameter, buffer or part. The member itself stays what it is.
   void unregister(const std::string& name);
 
  private:

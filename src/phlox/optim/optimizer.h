@@ -25,6 +25,7 @@
 
 namespace phlox::optim {
 
+// What all optimisers have: groups of parameters with a learning rate each, step(), zero_grad() and a state to save.
 class Optimizer {
  public:
   virtual ~Optimizer() = default;
@@ -36,18 +37,24 @@ class Optimizer {
   // Drops the gradients, or fills them with zeros in place.
   void zero_grad(bool set_to_none = true);
 
+  // How many groups of parameters there are.
   std::size_t group_count() const { return groups_.size(); }
+  // The parameters of a group.
   const std::vector<Tensor>& parameters(std::size_t group = 0) const { return groups_[group].parameters; }
   // The learning rate of a group. It is a 0-d f64 tensor inside, which set_lr() writes in place, so that a
   // captured training step sees the change.
   double lr(std::size_t group = 0) const { return groups_[group].lr.item<double>(); }
+  // Sets the learning rate of one group.
   void set_lr(double lr, std::size_t group);
+  // Sets the learning rate of all groups.
   void set_lr(double lr);
+  // The same as that tensor.
   const Tensor& lr_tensor(std::size_t group = 0) const { return groups_[group].lr; }
   // The learning rate before any schedule changed it.
   double initial_lr(std::size_t group) const { return groups_[group].initial_lr; }
   // Momentum or the first beta, kept in the same way. Throws NotSupportedError for optimisers without.
   double momentum(std::size_t group = 0) const { return momentum_tensor(group).item<double>(); }
+  // Sets it for one group. Throws NotSupportedError for optimisers without.
   virtual void set_momentum(double momentum, std::size_t group);
   const Tensor& momentum_tensor(std::size_t group = 0) const;
 
@@ -59,10 +66,11 @@ class Optimizer {
   void load_state_dict(const StateDict& state);
 
  protected:
+  // Parameters that are trained with the same settings.
   struct Group {
-    std::vector<Tensor> parameters;
-    double initial_lr;
-    Tensor lr, momentum;  // f64[], and undefined where there is none
+    std::vector<Tensor> parameters;  // all leaves
+    double initial_lr;               // what schedules multiply
+    Tensor lr, momentum;             // f64[], and undefined where there is none
   };
   Optimizer() = default;
   // Throws ValueError: no parameters, one that is no leaf, one that is there twice, a negative learning rate.
@@ -71,9 +79,13 @@ class Optimizer {
   // Changes parameter `index` (through all groups) by its gradient.
   virtual void update_parameter(std::size_t group, std::size_t index, const Tensor& parameter,
                                 const Tensor& gradient) = 0;
+  // Puts the settings of a group into the state, each under `prefix` and its name.
   virtual void save_group(std::size_t group, const std::string& prefix, StateDict& state) const = 0;
+  // Takes them from there.
   virtual void load_group(std::size_t group, const std::string& prefix, const StateDict& state) = 0;
+  // Puts what is kept of a parameter into the state.
   virtual void save_parameter(std::size_t index, const std::string& prefix, StateDict& state) const = 0;
+  // Takes it from there.
   virtual void load_parameter(std::size_t index, const std::string& prefix, const StateDict& state,
                               const Tensor& parameter) = 0;
 
@@ -81,8 +93,8 @@ class Optimizer {
   Tensor in_dtype(const Tensor& number, DType dtype) { return converted(number, dtype, false); }
   Tensor complement_in_dtype(const Tensor& number, DType dtype) { return converted(number, dtype, true); }
 
-  std::vector<Group> groups_;
-  graph::Configuration configuration_;
+  std::vector<Group> groups_;           // in the order in which they were added
+  graph::Configuration configuration_;  // what captured steps notice
 
  private:
   struct Converted {
@@ -121,6 +133,7 @@ bool load_tensor(Tensor& tensor, const Tensor* stored, const Tensor& parameter, 
 template <class Options, class State>
 class OptimizerOf : public Optimizer {
  public:
+  // Parameters and the settings for them.
   using ParameterGroups = std::initializer_list<std::pair<std::vector<Tensor>, Options>>;
 
   // The settings of a group. The learning rate in them is the initial one, the momentum the present one.
@@ -155,6 +168,7 @@ class OptimizerOf : public Optimizer {
  protected:
   static constexpr bool has_momentum = requires(Options& options) { Options::momentum_of(options); };
 
+  // Adds a group after its settings have been checked.
   void add(const std::vector<Tensor>& parameters, const Options& options) {
     std::optional<double> momentum;
     if constexpr (has_momentum) momentum = Options::momentum_of(options);

@@ -4,14 +4,15 @@
 
 namespace phlox::optim {
 
+// Settings of RMSprop.
 struct RMSpropOptions {
-  double lr = 1e-2;
-  double alpha = 0.99;
-  double eps = 1e-8;
-  double weight_decay = 0;
-  double momentum = 0;
-  bool centered = false;
-  bool maximize = false;
+  double lr = 1e-2;         // learning rate
+  double alpha = 0.99;      // how slowly the mean of squares moves
+  double eps = 1e-8;        // added to the root, so that nothing is divided by zero
+  double weight_decay = 0;  // penalty on the size of parameters
+  double momentum = 0;      // part of the last step that goes on
+  bool centered = false;    // divides by the deviation, not by the root of the mean square
+  bool maximize = false;    // goes up instead of down
 
   template <class Self, class F>
   static void visit(Self& self, const F& f) {
@@ -29,8 +30,9 @@ struct RMSpropOptions {
   bool operator==(const RMSpropOptions&) const = default;
 };
 
+// What RMSprop keeps of each parameter.
 struct RMSpropState {
-  Tensor step, square_avg, momentum_buffer, grad_avg;
+  Tensor step, square_avg, momentum_buffer, grad_avg;  // the last two undefined where they are not needed
   template <class Self, class F>
   static void visit(Self& self, const F& f) {
     f("step", self.step);
@@ -47,7 +49,9 @@ struct RMSpropState {
 // arXiv:1308.0850.
 class RMSprop : public OptimizerOf<RMSpropOptions, RMSpropState> {
  public:
+  // Trains all these parameters with the same settings.
   explicit RMSprop(const std::vector<Tensor>& parameters, const RMSpropOptions& options = {});
+  // Trains groups with settings of their own.
   explicit RMSprop(ParameterGroups groups);
   void add_param_group(const std::vector<Tensor>& parameters, const RMSpropOptions& options) override;
 
@@ -56,13 +60,14 @@ class RMSprop : public OptimizerOf<RMSpropOptions, RMSpropState> {
                         const Tensor& gradient) override;
 };
 
+// Settings of Adagrad.
 struct AdagradOptions {
-  double lr = 1e-2;
-  double lr_decay = 0;
-  double weight_decay = 0;
-  double initial_accumulator_value = 0;
-  double eps = 1e-10;
-  bool maximize = false;
+  double lr = 1e-2;                      // learning rate
+  double lr_decay = 0;                   // how the learning rate falls with the steps
+  double weight_decay = 0;               // penalty on the size of parameters
+  double initial_accumulator_value = 0;  // what sums of squares begin with
+  double eps = 1e-10;                    // added to the root, so that nothing is divided by zero
+  bool maximize = false;                 // goes up instead of down
 
   template <class Self, class F>
   static void visit(Self& self, const F& f) {
@@ -75,8 +80,9 @@ struct AdagradOptions {
   bool operator==(const AdagradOptions&) const = default;
 };
 
+// What Adagrad keeps of each parameter.
 struct AdagradState {
-  Tensor step, sum;
+  Tensor step, sum;  // the number of steps, and the sum of squared gradients
   template <class Self, class F>
   static void visit(Self& self, const F& f) {
     f("step", self.step);
@@ -89,7 +95,9 @@ struct AdagradState {
 // Source: Duchi, Hazan, Singer 2011, JMLR 12.
 class Adagrad : public OptimizerOf<AdagradOptions, AdagradState> {
  public:
+  // Trains all these parameters with the same settings.
   explicit Adagrad(const std::vector<Tensor>& parameters, const AdagradOptions& options = {});
+  // Trains groups with settings of their own.
   explicit Adagrad(ParameterGroups groups);
   void add_param_group(const std::vector<Tensor>& parameters, const AdagradOptions& options) override;
 

@@ -4,13 +4,14 @@
 
 namespace phlox::optim {
 
+// Settings of SGD.
 struct SGDOptions {
-  double lr = 1e-3;
-  double momentum = 0;
-  double dampening = 0;
-  double weight_decay = 0;
-  bool nesterov = false;
-  bool maximize = false;
+  double lr = 1e-3;         // learning rate
+  double momentum = 0;      // part of the last step that goes on
+  double dampening = 0;     // part of the gradient that momentum leaves out
+  double weight_decay = 0;  // penalty on the size of parameters
+  bool nesterov = false;    // looks ahead along the momentum
+  bool maximize = false;    // goes up instead of down
 
   template <class Self, class F>
   static void visit(Self& self, const F& f) {
@@ -27,8 +28,9 @@ struct SGDOptions {
   bool operator==(const SGDOptions&) const = default;
 };
 
+// What SGD keeps of each parameter.
 struct SGDState {
-  Tensor momentum_buffer;
+  Tensor momentum_buffer;  // undefined without momentum
   template <class Self, class F>
   static void visit(Self& self, const F& f) {
     f("momentum_buffer", self.momentum_buffer);
@@ -42,7 +44,9 @@ struct SGDState {
 // Throws ValueError for settings out of range.
 class SGD : public OptimizerOf<SGDOptions, SGDState> {
  public:
+  // Trains all these parameters with the same settings.
   explicit SGD(const std::vector<Tensor>& parameters, const SGDOptions& options = {});
+  // Trains groups with settings of their own.
   explicit SGD(ParameterGroups groups);
   void add_param_group(const std::vector<Tensor>& parameters, const SGDOptions& options) override;
 

@@ -23,16 +23,20 @@
 
 namespace phlox {
 
+// Settings of progress().
 struct ProgressOptions {
-  std::string label = "epoch";
+  std::string label = "epoch";        // what a step is called
   std::string unit = "";              // of what count() counts
   std::FILE* stream = stderr;         // null: nothing is shown
   std::optional<bool> terminal = {};  // whether lines can be drawn anew; found out unless given
 };
 
+// A bar that a loop moves; progress() makes one.
 class Progress {
  public:
+  // A bar of `total` steps.
   explicit Progress(std::int64_t total, ProgressOptions options = {});
+  // Closes the line.
   ~Progress();
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;
@@ -47,10 +51,14 @@ class Progress {
   void close();
   // The line as it stands.
   std::string line() const;
+  // The number of steps.
   std::int64_t total() const { return total_; }
+  // The steps that are done.
   std::int64_t done() const { return done_; }
+  // Whether all are.
   bool finished() const { return done_ >= total_; }
 
+  // The step that is going on.
   class Iterator {
    public:
     using value_type = int;
@@ -68,10 +76,12 @@ class Progress {
     explicit Iterator(Progress* progress) : progress_(progress) {}
     Progress* progress_;
   };
+  // Shows the bar and begins.
   Iterator begin() {
     draw(false);
     return Iterator(this);
   }
+  // What a loop compares with.
   std::default_sentinel_t end() const { return {}; }
 
  private:
