@@ -7,10 +7,12 @@ import functools
 import math
 import operator
 from collections.abc import Callable
-from typing import Any
+from types import BuiltinFunctionType
+from typing import Any, NoReturn
 
 from . import _phlox
 from ._phlox import Tensor
+from .capture._backend import current, place
 from .capture._refusals import refuse
 
 _BOOL, _INT, _FLOAT = (_phlox.dtypes[name] for name in ("bool", "int64", "float64"))
@@ -26,9 +28,13 @@ class Number(Tensor):
     would take part as, so it never makes a result wider. `+=` gives a new number.
     """
 
-    def __new__(cls, value: Any) -> Number:
+    loose: bool  # whether it is of a smaller kind on other ways: an int in place of a float
+
+    def __new__(cls, value: Any, loose: bool = False) -> Number:
         tensor = value if isinstance(value, Tensor) else _phlox.as_tensor(value, dtype=DTYPES[type(value)])
-        return Tensor.__new__(cls, tensor)
+        made: Number = Tensor.__new__(cls, tensor)
+        made.loose = loose
+        return made
 
     def plain(self) -> Tensor:
         """The tensor, with nothing special about it."""
@@ -39,12 +45,41 @@ class Number(Tensor):
         computed in f32."""
         if rank(self.dtype) <= rank(other):
             return self.plain().to(_phlox.dtypes["float32"] if other in _HALVES else other)
+        if self.loose:
+            refuse("number_kind", dtype=other)
         return self.plain().to(_phlox.get_default_dtype() if self.dtype == _FLOAT else self.dtype)
 
     def _needs_value(self, *_: Any) -> Any:
-        refuse("script_value", what="this")
+        _refuse_value("this")
 
-    __bool__ = __index__ = __int__ = __float__ = __complex__ = __round__ = _needs_value
+    __bool__ = __index__ = __int__ = __float__ = __complex__ = __round__ = __str__ = __format__ = _needs_value
+
+
+def _in_script() -> bool:
+    return current.session is None or getattr(current.session.backend, "in_script", True)
+
+
+def _refuse_value(what: str) -> NoReturn:
+    refuse("script_value" if _in_script() else "number_value", what=what)
+
+
+def _check(condition: Callable[[], Tensor], message: str) -> None:
+    """Where Python raises: each run does. In scripts a number is what the machine gives."""
+    if not _in_script():
+        line = place()
+        _phlox._require(condition(), f"line {line.line} of {line.function}(): {message}")
+
+
+def kind_of(number: Any) -> type:
+    """The class of the number that it stands for."""
+    if not isinstance(number, Number):
+        return type(number)
+    return next(kind for kind, dtype in DTYPES.items() if dtype == number.dtype)
+
+
+def differ_in_kind(a: Any, b: Any) -> bool:
+    """Whether what can be either number is of no sure kind."""
+    return getattr(a, "loose", False) or getattr(b, "loose", False) or kind_of(a) is not kind_of(b)
 
 
 def rank(dtype: Any) -> int:
@@ -70,11 +105,34 @@ def _of_numbers(name: str, compute: Callable[[Any, Any], Any], left: Any, right:
     ]
     tensors = [v.plain() if isinstance(v, Number) else v for v in tensors]
     widest = max((v.dtype for v in tensors), key=rank)
+    loose = any(getattr(v, "loose", False) for v in (left, right)) and not any(
+        kind_of(v) is float and not getattr(v, "loose", False) for v in (left, right)
+    )
     if name == "truediv" or (name == "pow" and isinstance(right, int) and right < 0):
         widest = _FLOAT
     elif widest == _BOOL and name in (*_ARITHMETIC, "lshift", "rshift"):
         widest = _INT
-    return Number(compute(*(v.to(widest) for v in tensors)))
+    known = None if isinstance(right, Number) else right
+    first, second = (v.to(widest) for v in tensors)
+    result = compute(first, second)
+    _check_domain(name, first, second, known, result)
+    return Number(result, loose and widest != _BOOL and result.dtype != _BOOL)
+
+
+def _check_domain(name: str, left: Tensor, right: Tensor, known: Any, result: Tensor) -> None:
+    """Checks what Python's operator demands; `known` is the second number where it is one of the program's text."""
+    if name in ("truediv", "floordiv", "mod"):
+        if not known:
+            _check(lambda: right != 0, "division by zero")
+    elif name in ("lshift", "rshift"):
+        if known is None or known < 0:
+            _check(lambda: right >= 0, "negative shift count")
+    elif name == "pow" and left.dtype == _FLOAT:
+        _check(
+            lambda: result.isfinite() | ~(left.isfinite() & right.isfinite()), "a power is no finite number"
+        )
+    elif name == "pow" and known is None:
+        _check(lambda: right >= 0, "an int to the power of a negative one is a float")
 
 
 def _with_tensor(number: Number, other: Tensor, compute: Callable[[Tensor, Tensor], Any]) -> Tensor:
@@ -127,7 +185,7 @@ def _unary(compute: Callable[[Tensor], Tensor]) -> Callable[[Number], Number]:
 
 for _name in ("neg", "pos", "abs", "invert"):
     setattr(Number, f"__{_name}__", _unary(getattr(operator, _name)))
-Number.__hash__ = Tensor.__hash__  # type: ignore[method-assign]
+Number.__hash__ = Number._needs_value  # type: ignore[method-assign, assignment]
 
 
 # --- functions of numbers
@@ -140,6 +198,8 @@ def _number(value: Any) -> Number:
 def _converted(kind: type) -> Callable[[Any], Any]:
     def convert(value: Any) -> Any:
         tensor = value.plain()
+        if kind is int and tensor.dtype == _FLOAT:
+            _check(tensor.isfinite, "int() of what is no finite number")
         return Number(tensor != 0 if kind is bool else tensor.to(DTYPES[kind]))
 
     return convert
@@ -149,16 +209,49 @@ def _extreme(better: Callable[[Any, Any], Any]) -> Callable[..., Any]:
     def choose(*values: Any) -> Any:
         found = _number(values[0])
         for value in map(_number, values[1:]):
+            loose = differ_in_kind(found, value)
             wide = max((found.dtype, value.dtype), key=rank)
             first, second = found.plain().to(wide), value.plain().to(wide)
-            found = Number(_phlox.where(better(second, first), second, first))
+            found = Number(_phlox.where(better(second, first), second, first), loose)
         return found
 
     return choose
 
 
 def _rounded(name: str) -> Callable[[Any], Any]:
-    return lambda value: Number(getattr(_phlox, name)(value.plain().to(_FLOAT)).to(_INT))
+    def compute(value: Any) -> Any:
+        if value.dtype != _FLOAT:
+            return Number(value.plain().to(_INT))
+        _check(value.plain().isfinite, f"{name}() of what is no finite number")
+        return Number(getattr(_phlox, name)(value.plain()).to(_INT))
+
+    return compute
+
+
+def _of_function(name: str) -> Callable[[Any], Any]:
+    """A function of `math`."""
+
+    def compute(value: Any) -> Any:
+        given = _number(value).plain().to(_FLOAT)
+        result = getattr(_phlox, name)(given)
+        _check(lambda: result.isfinite() | ~given.isfinite(), f"math.{name}() is no finite number")
+        return Number(result)
+
+    return compute
+
+
+def _round(value: Any, digits: Any = None) -> Any:
+    if digits is not None:
+        _refuse_value("round() to a number of digits")
+    return _rounded("round")(value)
+
+
+def _is_instance(value: Any, classes: Any) -> bool:
+    return issubclass(kind_of(value), classes) if isinstance(value, Number) else isinstance(value, classes)
+
+
+def _tensor_of(value: Any) -> Tensor:
+    return value.plain().to(_phlox.get_default_dtype()) if value.dtype == _FLOAT else value.plain()
 
 
 FUNCTIONS: dict[Any, Callable[..., Any]] = {
@@ -167,23 +260,40 @@ FUNCTIONS: dict[Any, Callable[..., Any]] = {
     float: _converted(float),
     builtins.min: _extreme(operator.lt),
     builtins.max: _extreme(operator.gt),
+    builtins.round: _round,
+    builtins.divmod: lambda a, b: (a // b, a % b),
+    builtins.pow: operator.pow,
+    type: kind_of,
+    isinstance: _is_instance,
     math.floor: _rounded("floor"),
     math.ceil: _rounded("ceil"),
+    math.trunc: _rounded("trunc"),
+    _phlox.tensor: _tensor_of,
+    _phlox.as_tensor: _tensor_of,
 }
 for _name in ("sqrt", "exp", "log", "sin", "cos", "tanh"):
-    FUNCTIONS[getattr(math, _name)] = functools.partial(
-        lambda operation, value: Number(operation(_number(value).plain().to(_FLOAT))), getattr(_phlox, _name)
-    )
+    FUNCTIONS[getattr(math, _name)] = _of_function(_name)
 
 
-def call(target: Any, *arguments: Any, **keywords: Any) -> Any:
-    """Calls a function of numbers, or an operation, for which numbers take the dtype that Python's would have."""
+_OPERATIONS = (_phlox.Operation, _phlox.OperationMethod, type(_phlox.as_tensor))
+
+
+def takes_numbers(target: Any) -> bool:
+    """Whether it is an operation, or one of FUNCTIONS, which call() is for."""
+    if isinstance(getattr(target, "__func__", target), _OPERATIONS):
+        return True
+    return isinstance(target, (type, BuiltinFunctionType)) and target in FUNCTIONS
+
+
+def call(target: Any, otherwise: Any, *arguments: Any, **keywords: Any) -> Any:
+    """Calls a function of numbers, or an operation, for which numbers take the dtype that Python's would have; without
+    numbers calls `otherwise`."""
     values = [*arguments, *keywords.values()]
     numbers = [value for value in values if isinstance(value, Number)]
     if not numbers:
-        return target(*arguments, **keywords)
+        return otherwise(*arguments, **keywords)
     if target in FUNCTIONS:
-        known = all(map(_is_number, values)) and not keywords
+        known = (all(map(_is_number, values)) or target is isinstance) and not keywords
         return FUNCTIONS[target](*arguments) if known else target(*arguments, **keywords)
     owner = getattr(target, "__self__", None)
     beside = [v.dtype for v in (owner, *values) if isinstance(v, Tensor) and not isinstance(v, Number)]
@@ -203,4 +313,4 @@ def call(target: Any, *arguments: Any, **keywords: Any) -> Any:
             raise
     else:
         return result if widest is None or "dtype" in keywords else _narrowed(result, widest)
-    refuse("script_value", what=f"{target.__name__}()")
+    _refuse_value(f"{target.__name__}()")

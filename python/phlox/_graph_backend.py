@@ -9,11 +9,12 @@ from typing import Any
 
 from . import _phlox
 from ._control_flow import truth
-from ._exact_numbers import Number, call, rank
+from ._exact_numbers import Number, call, differ_in_kind, rank, takes_numbers
 from ._failure import fail
 from ._phlox import Tensor
 from ._structures import REGISTERED, bits, frozen, is_container, text_of
-from .capture import ANYTHING, Backend, Place, Undefined
+from .capture import ANYTHING, Backend, Place, Undefined, refuse
+from .capture._backend import place
 
 MOST_ATTEMPTS = 6  # at finding types of loop variables that no longer change
 
@@ -22,10 +23,26 @@ _METHODS = (MethodType, BuiltinMethodType, type(_phlox.Generator().manual_seed))
 
 
 class _Leaf:
-    """A tensor of this position; a number stands for one of any dtype."""
+    """A tensor of this position; a number stands for one of any dtype. One that is `mixed` is a tensor on other ways."""
 
     def __init__(self, position: int, number: Any = None):
         self.position, self.number = position, number
+        self.mixed = False
+        self.loose = getattr(number, "loose", False)  # see Number
+
+    @property
+    def is_number(self) -> bool:
+        """Whether it stays a number of the program."""
+        return self.number is not None and not self.mixed
+
+    def meet(self, other: _Leaf) -> None:
+        """It is what the other one is, too."""
+        self.mixed = not other.is_number or self.mixed
+        if self.is_number and (isinstance(self.number, complex) or isinstance(other.number, complex)):
+            refuse("complex_number")
+        self.loose = (
+            self.loose or other.loose or (self.is_number and differ_in_kind(self.number, other.number))
+        )
 
 
 class _Static:
@@ -37,89 +54,46 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, (bool, int, float, complex))
 
 
-class Numbers:
-    """Tensors that stand for numbers of the program: like these they are of no dtype of their own, and `+=` makes a new one."""
-
-    def __init__(self) -> None:
-        self._known: dict[int, Tensor] = {}
-
-    def add(self, tensor: Tensor) -> Tensor:
-        self._known[id(tensor)] = tensor
-        return tensor
-
-    def clear(self) -> None:
-        self._known.clear()
-
-    def __contains__(self, tensor: Tensor) -> bool:
-        return self._known.get(id(tensor)) is tensor
-
-    def tensor_of(self, value: Any) -> Tensor:
-        """A number of the program as a tensor."""
-        return _phlox.as_tensor(value)
-
-    def of_index(self, index: Tensor) -> Tensor:
-        """The number of a turn."""
-        return index
-
-    def callee(self, target: Any) -> Any:
-        """What to call instead of an operation or a built-in function."""
-        return target
+def _as_tensor(value: Any) -> Tensor:
+    """A number of the program as a tensor."""
+    return _phlox.as_tensor(value) if isinstance(value, complex) else Number(value).plain()
 
 
-class ExactNumbers(Numbers):
-    """Tensors that behave as the numbers that they stand for: those of scripts."""
-
-    def add(self, tensor: Tensor) -> Tensor:
-        return Number(tensor)
-
-    def __contains__(self, tensor: Tensor) -> bool:
-        return isinstance(tensor, Number)
-
-    def tensor_of(self, value: Any) -> Tensor:
-        return _phlox.as_tensor(value) if isinstance(value, complex) else Number(value).plain()
-
-    def of_index(self, index: Tensor) -> Tensor:
-        return Number(index)
-
-    def callee(self, target: Any) -> Any:
-        return functools.partial(call, target)
-
-
-def _template(value: Any, tensors: list[Tensor], numbers: Numbers) -> Any:
+def _template(value: Any, tensors: list[Tensor]) -> Any:
     """The value with leaves for tensors and numbers, which are appended as tensors."""
     if isinstance(value, Tensor):
         tensors.append(value)
-        return _Leaf(len(tensors) - 1, value if value in numbers else None)
+        return _Leaf(len(tensors) - 1, value if isinstance(value, Number) else None)
     if _is_number(value):
-        tensors.append(numbers.tensor_of(value))
+        tensors.append(_as_tensor(value))
         return _Leaf(len(tensors) - 1, value)
     if type(value) in (list, tuple):
-        return type(value)(_template(part, tensors, numbers) for part in value)
+        return type(value)(_template(part, tensors) for part in value)
     if type(value) is dict:
-        return {key: _template(part, tensors, numbers) for key, part in value.items()}
+        return {key: _template(part, tensors) for key, part in value.items()}
     return _Static(value)
 
 
-def _filled(template: Any, tensors: Sequence[Tensor], numbers: Numbers | None = None) -> Any:
+def _filled(template: Any, tensors: Sequence[Tensor]) -> Any:
     if isinstance(template, _Leaf):
         tensor = tensors[template.position]
-        return numbers.add(tensor) if numbers is not None and template.number is not None else tensor
+        return Number(tensor, template.loose) if template.is_number else tensor
     if isinstance(template, _Static):
         return template.value
     if isinstance(template, dict):
-        return {key: _filled(part, tensors, numbers) for key, part in template.items()}
-    return type(template)(_filled(part, tensors, numbers) for part in template)
+        return {key: _filled(part, tensors) for key, part in template.items()}
+    return type(template)(_filled(part, tensors) for part in template)
 
 
 class _Branch:
     """One side of a condition, captured by itself."""
 
-    def __init__(self, function: Callable[[], list], numbers: Numbers):
+    def __init__(self, function: Callable[[], list]):
         self.template: Any = None
 
         def run(_: list[Tensor]) -> list[Tensor]:
             tensors: list[Tensor] = []
-            self.template = _template(list(function()), tensors, numbers)
+            self.template = _template(list(function()), tensors)
             return tensors
 
         self.part = _phlox._capture_part(run, [])
@@ -157,7 +131,7 @@ class GraphBackend(Backend):
 
     def __init__(self) -> None:
         self.reads: list[tuple[str, Any, Any, Any, Place]] = []
-        self.numbers = Numbers()
+        self.in_script = False
         self._held: list[tuple[Any, Any, Place]] = []  # containers that were read, and what they held then
 
     # --- what is symbolic
@@ -178,8 +152,18 @@ class GraphBackend(Backend):
     def range(self, *arguments: Any) -> Range:
         return Range(*arguments)
 
-    def callee(self, target: Any) -> Any:
-        return self.numbers.callee(target)
+    def callee(self, target: Any, otherwise: Any = None) -> Any:
+        if any(target is known for known in (any, all, max, min)):
+            return functools.partial(self._among, target)
+        otherwise = target if otherwise is None else otherwise
+        return functools.partial(call, target, otherwise) if takes_numbers(target) else otherwise
+
+    def element(self, owner: Any, key: Any, value: Any) -> None:
+        keys = key if type(key) is tuple else (key,)
+        places = [k for k in keys if isinstance(k, (Tensor, list)) or hasattr(k, "__array_interface__")]
+        if places and all(isinstance(k, Tensor) and k.ndim == 0 and rank(k.dtype) == 1 for k in places):
+            # Eagerly it is a view, as that of an int; here it is taken from where the number says.
+            _phlox._note_view(value, owner, lambda: owner[key])
 
     def kind(self, value: Any) -> str:
         return f"a {value.dtype} tensor" if isinstance(value, Tensor) else super().kind(value)
@@ -194,11 +178,12 @@ class GraphBackend(Backend):
         names: Sequence[str],
         place: Place,
     ) -> list:
+        _refuse_in_vmap()
         condition = truth(test)
-        yes, no = _Branch(true_function, self.numbers), _Branch(false_function, self.numbers)
+        yes, no = _Branch(true_function), _Branch(false_function)
         merged = [self._merge(a, b, yes, no) for a, b in zip(yes.template, no.template)]
         results = _phlox._add_cond(condition, yes.part, yes.choices, no.part, no.choices)
-        return _filled(merged, results, self.numbers)
+        return _filled(merged, results)
 
     def _merge(self, a: Any, b: Any, yes: _Branch, no: _Branch) -> Any:
         if isinstance(a, _Leaf) and isinstance(b, _Leaf):
@@ -226,20 +211,52 @@ class GraphBackend(Backend):
     def _choose(a: _Leaf, b: _Leaf, yes: _Branch, no: _Branch) -> _Leaf:
         yes.choices.append((a.position, a.number is not None))
         no.choices.append((b.position, b.number is not None))
-        both = a.number if a.number is not None and b.number is not None else None
-        return _Leaf(len(yes.choices) - 1, both)
+        if a.number is None or b.number is None:
+            return _Leaf(len(yes.choices) - 1)
+        made = _Leaf(len(yes.choices) - 1, a.number)
+        made.meet(b)
+        return made
 
     def _one_sided(self, value: Any, having: _Branch, lacking: _Branch) -> Any:
         """The value of the one side; on the other anything will do."""
         if isinstance(value, _Leaf):
             having.choices.append((value.position, False))
             lacking.choices.append((-1, False))
-            return _Leaf(len(having.choices) - 1, value.number)  # a number stays one
+            made = _Leaf(len(having.choices) - 1, value.number)  # a number stays one
+            made.loose, made.mixed = value.loose, value.mixed
+            return made
         if isinstance(value, dict):
             return {key: self._one_sided(part, having, lacking) for key, part in value.items()}
         if isinstance(value, (list, tuple)):
             return type(value)(self._one_sided(part, having, lacking) for part in value)
         return value
+
+    def _among(self, target: Any, *arguments: Any, **keywords: Any) -> Any:
+        """any(), all(), max() and min() of values of which some are tensors."""
+        values = list(arguments[0]) if len(arguments) == 1 else list(arguments)
+        given = (values,) if len(arguments) == 1 else arguments
+        if keywords or not any(isinstance(v, Tensor) for v in values):
+            return target(*given, **keywords)
+        if target in (any, all):
+            return self._any_or_all(target, values)
+        if len(values) > 1 and all(isinstance(v, Number) or _is_number(v) for v in values):
+            return call(target, target, *values)
+        found = values[0]
+        for value in values[1:]:
+            better = value > found if target is max else value < found
+            found = self.cond(
+                better,
+                functools.partial(list, (value,)),
+                functools.partial(list, (found,)),
+                ["the value of the expression"],
+                place(),
+            )[0]
+        return found
+
+    @staticmethod
+    def _any_or_all(target: Any, values: list[Any]) -> Any:
+        join = _phlox.logical_or if target is any else _phlox.logical_and
+        return Number(functools.reduce(join, map(truth, values)))
 
     def logical_and(self, left: Any, right: Callable[[], Any], place: Place) -> Any:
         return self.cond(left, lambda: [right()], lambda: [left], [".value"], place)[0]
@@ -249,7 +266,7 @@ class GraphBackend(Backend):
 
     def logical_not(self, value: Any) -> Any:
         inverted = _phlox.bitwise_not(truth(value))
-        return self.numbers.add(inverted) if value in self.numbers else inverted
+        return Number(inverted) if isinstance(value, Number) else inverted
 
     def assert_(self, test: Any, message: Callable[[], Any] | None, source: str, place: Place) -> None:
         said = "" if message is None else str(message())
@@ -265,7 +282,8 @@ class GraphBackend(Backend):
         initial: list,
         place: Place,
     ) -> list:
-        state = _LoopState(names, initial, place, self.numbers)
+        _refuse_in_vmap()
+        state = _LoopState(names, initial, place)
         state.settle(lambda tensors: body(state.values(tensors)))
         results = _phlox._while_loop(
             lambda tensors: truth(test(state.values(tensors))),
@@ -282,12 +300,13 @@ class GraphBackend(Backend):
         initial: list,
         place: Place,
     ) -> list:
-        state = _LoopState(names, initial, place, self.numbers)
+        _refuse_in_vmap()
+        state = _LoopState(names, initial, place)
         index = _phlox.as_tensor(0)
-        state.settle(lambda tensors: body(self.numbers.of_index(index), state.values(tensors)))
+        state.settle(lambda tensors: body(Number(index), state.values(tensors)))
         results = _phlox._for_loop(
             _phlox.as_tensor(count),
-            lambda i, tensors: state.tensors_of(body(self.numbers.of_index(i), state.values(tensors))),
+            lambda i, tensors: state.tensors_of(body(Number(i), state.values(tensors))),
             state.tensors,
         )
         return state.after(results)
@@ -305,12 +324,12 @@ class GraphBackend(Backend):
 
     def check_unchanged(self) -> None:
         """Refuses changes of containers that nobody reported, such as those that reading a defaultdict makes."""
-        for value, before, place in self._held:
+        for value, before, where in self._held:
             if frozen(value) != before:
                 fail(
                     "GraphError",
                     "not_capturable",
-                    f"{_name_of(value)}, which line {place.line} of {place.function}() reads, is changed by the captured function, "
+                    f"{_name_of(value)}, which line {where.line} of {where.function}() reads, is changed by the captured function, "
                     "though it exists outside",
                     hint=_INSTEAD_OF_CHANGES,
                 )
@@ -342,6 +361,16 @@ class GraphBackend(Backend):
 _INSTEAD_OF_CHANGES = "return the new value; or keep it in a tensor and write into that: state.copy_(value)"
 
 
+def _refuse_in_vmap() -> None:
+    if not _phlox._is_capturing():
+        fail(
+            "GraphError",
+            "not_capturable",
+            "a condition on a tensor inside of vmap() differs between samples",
+            hint="px.where(condition, a, b); or px.map(), one sample after the other",
+        )
+
+
 def _name_of(owner: Any) -> str:
     name = type(owner).__name__
     return f"{'an' if name[0] in 'aeiouAEIO' else 'a'} {name}"
@@ -350,16 +379,16 @@ def _name_of(owner: Any) -> str:
 class _LoopState:
     """The variables of a loop: tensors that go round, and values that stay."""
 
-    def __init__(self, names: Sequence[str], initial: list, place: Place, numbers: Numbers):
-        self.names, self.place, self.numbers = names, place, numbers
+    def __init__(self, names: Sequence[str], initial: list, place: Place):
+        self.names, self.place = names, place
         self.tensors: list[Tensor] = []
-        self.template = _template(list(initial), self.tensors, numbers)
+        self.template = _template(list(initial), self.tensors)
         self.weak = _weak_positions(self.template)
 
     def values(self, tensors: Sequence[Tensor]) -> list:
         # What was a number may be changed by +=, like one.
         fresh = [t.clone() if i in self.weak else t for i, t in enumerate(tensors)]
-        return _filled(self.template, fresh, self.numbers)
+        return _filled(self.template, fresh)
 
     def settle(self, turn: Callable[[list[Tensor]], list]) -> None:
         """Runs the body until its results have the types of the state: numbers and what is not known yet take those."""
@@ -369,7 +398,7 @@ class _LoopState:
             def run(tensors: list[Tensor]) -> list[Tensor]:
                 new = turn(tensors)
                 made: list[Tensor] = []
-                template = _template(list(new), made, self.numbers)
+                template = _template(list(new), made)
                 found.append((template, [(t.dtype, tuple(t.shape)) for t in made]))
                 return made
 
@@ -384,14 +413,19 @@ class _LoopState:
         for i, (mine, new) in enumerate(zip(self.template, after)):
             if isinstance(mine, _Static) and mine.value is ANYTHING and not (isinstance(new, _Static)):
                 zeros = [_phlox.zeros(shape, dtype=dtype) for dtype, shape in types]
-                filled = _filled(new, zeros, self.numbers)
-                self.template[i] = _template(filled, self.tensors, self.numbers)
+                filled = _filled(new, zeros)
+                self.template[i] = _template(filled, self.tensors)
                 self.weak = _weak_positions(self.template)
                 changed = True
         weak = _weak_positions(after)
-        for position, new in _pairs(self.template, after):
+        for mine, found in _pairs(self.template, after):
+            position, new = mine.position, found.position
             dtype, shape = types[new]
             tensor = self.tensors[position]
+            if mine.is_number:
+                before = mine.mixed, mine.loose
+                mine.meet(found)
+                changed |= before != (mine.mixed, mine.loose)
             if new in weak or rank(dtype) < rank(tensor.dtype):  # 1.5 stays what it is where a turn gives 2
                 dtype = _phlox.promote_types(dtype, tensor.dtype)
             if position in self.weak and (tensor.dtype != dtype or tuple(tensor.shape) != shape):
@@ -401,9 +435,9 @@ class _LoopState:
 
     def tensors_of(self, values: list) -> list[Tensor]:
         made: list[Tensor] = []
-        after = _template(list(values), made, self.numbers)
+        after = _template(list(values), made)
         self._check(self.template, after, self.names)
-        ordered = dict(_pairs(self.template, after))
+        ordered = {mine.position: new.position for mine, new in _pairs(self.template, after)}
         return [
             made[ordered[i]]
             if made[ordered[i]].dtype == t.dtype or i not in self.weak
@@ -426,7 +460,7 @@ class _LoopState:
         return [
             Undefined(name, "in a loop that depends on a tensor", self.place.line)
             if isinstance(part, _Static) and isinstance(part.value, Undefined)
-            else _filled(part, results, self.numbers)
+            else _filled(part, results)
             for name, part in zip(self.names, self.template)
         ]
 
@@ -449,10 +483,10 @@ def _shape_of(template: Any) -> Any:
     return [type(template), *map(_shape_of, template)]
 
 
-def _pairs(before: Any, after: Any) -> list[tuple[int, int]]:
-    """Positions of leaves that stand at the same place."""
+def _pairs(before: Any, after: Any) -> list[tuple[_Leaf, _Leaf]]:
+    """Leaves that stand at the same place."""
     if isinstance(before, _Leaf):
-        return [(before.position, after.position)] if isinstance(after, _Leaf) else []
+        return [(before, after)] if isinstance(after, _Leaf) else []
     if isinstance(before, dict) and isinstance(after, dict):
         return [pair for key in before if key in after for pair in _pairs(before[key], after[key])]
     if isinstance(before, (list, tuple)) and isinstance(after, (list, tuple)):

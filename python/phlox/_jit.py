@@ -151,21 +151,19 @@ def capture_converted(function: Callable[..., Any], structure: Any, tensors: lis
     backend, around = GraphBackend(), list[Tensor]()
 
     def watched(*args: Any, **kwargs: Any) -> Any:
-        try:
-            with capturing(backend) as session:
-                session.meet((args, kwargs))
-                result = converted_callable(function)(*args, **kwargs)
-                known = [*parts_of((args, kwargs)), *(read[3] for read in backend.reads)]
-                backend.check_unchanged()
-                finished = Results(session, known).finished(result)
-                tensors: list[Tensor] = []
-                flatten(finished, tensors)
-                _phlox._follow_back(tensors)
-            around.extend(_note_modules(function, backend.reads))
-            around.extend(entry[1] for entry in backend.reads if entry[0] == "tensor")
-            return finished
-        finally:
-            backend.numbers.clear()
+        with capturing(backend) as session:
+            session.meet((args, kwargs))
+            result = converted_callable(function)(*args, **kwargs)
+            session.check_escaped()
+            known = [*parts_of((args, kwargs)), *(read[3] for read in backend.reads)]
+            backend.check_unchanged()
+            finished = Results(session, known).finished(result)
+            tensors: list[Tensor] = []
+            flatten(finished, tensors)
+            _phlox._follow_back(tensors)
+        around.extend(_note_modules(function, backend.reads))
+        around.extend(entry[1] for entry in backend.reads if entry[0] == "tensor")
+        return finished
 
     return *capture_function(watched, structure, tensors, lambda: around), backend
 

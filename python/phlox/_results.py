@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from . import _phlox
+from ._exact_numbers import Number
 from ._phlox import Tensor
 from ._structures import MAPPINGS, REGISTERED, Given, Leaf, Rebuilt, is_array
 
@@ -109,6 +110,8 @@ class Results:
 
     def finished(self, value: Any) -> Any:
         kind: Any = type(value)
+        if kind is Number:  # Python's again
+            return Rebuilt(Tensor.item, (), value.plain())
         if kind is list or kind is tuple:
             return kind([self.finished(part) for part in value])
         if kind is dict or kind in MAPPINGS:

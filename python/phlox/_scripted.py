@@ -168,20 +168,20 @@ def _described(value: Any) -> str:
 
 
 @contextmanager
-def _exact_numbers() -> Iterator[None]:
-    """Numbers that become tensors behave as Python's in this scope, and control flow is captured."""
-    from ._graph_backend import ExactNumbers, GraphBackend
+def _capturing_script() -> Iterator[None]:
+    """Control flow is captured in this scope, and values of numbers that are missing are parameters."""
+    from ._graph_backend import GraphBackend
 
     if current.session is None:  # px.trace() calls a script
-        with capturing(GraphBackend()), _exact_numbers():
+        with capturing(GraphBackend()), _capturing_script():
             yield
         return
     backend: Any = current.session.backend
-    before, backend.numbers = backend.numbers, ExactNumbers()
+    before, backend.in_script = backend.in_script, True
     try:
         yield
     finally:
-        backend.numbers = before
+        backend.in_script = before
 
 
 class Script:
@@ -219,7 +219,7 @@ class Script:
                 return declared.call(function, given)
             for i in numbers:
                 given[i] = Number(given[i])
-            with _exact_numbers():
+            with _capturing_script():
                 result = declared.call(converted_callable(function), given)
                 declared.check_result(result, values)
             tensors: list[Tensor] = []

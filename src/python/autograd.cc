@@ -12,6 +12,7 @@
 
 #include "python/caster.h"
 #include "python/errors.h"
+#include "phlox/graph/tracer.h"
 #include "phlox/autograd/checkpoint.h"
 #include "phlox/autograd/engine.h"
 #include "phlox/autograd/function.h"
@@ -181,6 +182,9 @@ void add_autograd(PyObject* module) {
         {
           nb::gil_scoped_release release;
           result = autograd::grad(outputs, inputs, gradients, retain, create, allow_unused);
+          if (graph::Tracer* tracer = allow_unused ? nullptr : graph::active_tracer())
+            for (const Tensor& gradient : result)
+              if (gradient.defined()) tracer->require_present(gradient, "a gradient of grad()");
         }
         return tuple_of(result);
       },

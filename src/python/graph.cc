@@ -297,6 +297,9 @@ void add_graph(PyObject* module) {
   m.def("_capture_part", [list_function](nb::callable f, const TensorList& arguments) {
     return tracer_or_throw().capture_part(arguments, list_function(f));
   });
+  m.def("_note_view", [](const Tensor& copy, const Tensor& original, nb::callable again) {
+    tracer_or_throw().note_alias(copy, original, [again] { return nb::cast<Tensor>(again()); });
+  });
   m.def("_add_cond", [](const Tensor& condition, const graph::Captured& yes,
                         const std::vector<std::pair<int, bool>>& of_yes, const graph::Captured& no,
                         const std::vector<std::pair<int, bool>>& of_no) {

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 from .._contents import contents
 from .._structures import is_container
 
-_PACKAGE = path.dirname(path.abspath(__file__)) + path.sep
+_PACKAGE = path.dirname(path.dirname(path.abspath(__file__))) + path.sep
 
 
 class Place(NamedTuple):
@@ -89,9 +89,13 @@ class Backend:
         """Whether the value can be one of the graph: branches may mix these. Numbers and what is symbolic."""
         return isinstance(value, (bool, int, float, complex)) or self.is_symbolic(value)
 
-    def callee(self, target: Any) -> Any:
-        """What to call instead of an operation of Phlox, or of a built-in function of numbers."""
-        return target
+    def element(self, owner: Any, key: Any, value: Any) -> None:
+        """`value` is `owner[key]` of a symbolic owner."""
+
+    def callee(self, target: Any, otherwise: Any = None) -> Any:
+        """What to call instead of an operation of Phlox, or of a built-in function of numbers: `otherwise`, by default the
+        target, if no symbolic number takes part."""
+        return target if otherwise is None else otherwise
 
     def kind(self, value: Any) -> str:
         """The value's kind in error texts."""
@@ -181,6 +185,7 @@ class Session:
 
         self.backend = backend
         self.depth = 0
+        self.escaped: BaseException | None = None  # the exception that left a branch or loop
         self._read: dict[tuple[str, int, Any], tuple[Any, Any]] = {}
         self.made: dict[int, tuple[Any, int]] = {}  # by identity; the object is kept, so that it stays unique
         self._functions: dict[int, Any] = {}
@@ -240,6 +245,11 @@ class Session:
             return True
         self._read[key] = (owner, value)
         return False
+
+    def check_escaped(self) -> None:
+        """At the end: raises what left a branch or loop and was caught by code that is not converted."""
+        if self.escaped is not None:
+            raise self.escaped
 
     def made_at(self, value: Any) -> int | None:
         """The depth at which the object was made; None for one that was there before."""

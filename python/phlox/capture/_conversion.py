@@ -80,8 +80,8 @@ def converted_callable(target: Any) -> Any:
         made = intercept(target)
         if made is not target:
             return made
-        made = _of_backend(target)
-        return as_it_is(target, getattr(target, "__self__", None)) if made is target else made
+        watched = as_it_is(target, getattr(target, "__self__", None))
+        return watched if current.session is None else current.session.backend.callee(target, watched)
     if kind is functools.partial:
         inner = converted_callable(target.func)
         return target if inner is target.func else functools.partial(inner, *target.args, **target.keywords)
@@ -98,6 +98,9 @@ def converted_callable(target: Any) -> Any:
     check(target)
     made = intercept_other(target)
     # A phlox module among others: its forward() is converted when the module calls it.
+    if kind is type(_phlox.as_tensor):
+        made = _of_backend(made)
+        return with_functions(made) if is_of_phlox(target) else made
     if not callable(target):
         return target  # for Python's own error
     if made is not target or is_of_package(kind):

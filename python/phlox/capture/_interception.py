@@ -255,7 +255,7 @@ def _caller(function: Any) -> Any:
 
 
 def _host_only(function: Any) -> Any:
-    inner = _caller(function) if function in _CALLING else function
+    inner = _caller(function) if function in (*_CALLING, any, all) else function
 
     def call(*arguments: Any, **keywords: Any) -> Any:
         if any(isinstance(a, Zip) for a in arguments):

@@ -59,6 +59,10 @@ REFUSALS = {
         "`raise` cannot depend on a tensor",
         "check before the call, or raise for what is no tensor",
     ),
+    "caught_outside": (
+        "{kind} is raised under a condition or in a loop that depends on a tensor, and caught outside of that",
+        "catch it in the branch; or look before: `if key in table`",
+    ),
     "comprehension_condition": (
         "the condition of a comprehension cannot depend on a tensor",
         "px.where(condition, a, b), or a loop",
@@ -102,6 +106,22 @@ REFUSALS = {
     "unconverted_iteration": (
         "{name}() cannot run over a tensor, as its length is not known",
         "a `for` loop over the tensor",
+    ),
+}
+
+# What is refused of Python's numbers that a condition on a tensor decides.
+NUMBER_REFUSALS = {
+    "number_value": (
+        "{what} needs the value of a number that is known only when the graph runs",
+        "decide it by what is no tensor; or compute with tensors: px.where(condition, a, b)",
+    ),
+    "number_kind": (
+        "a number that is an int on one way and a float on another meets a tensor of {dtype}, whose result depends on that",
+        "the same kind of number on both ways: 1.0 in place of 1",
+    ),
+    "complex_number": (
+        "a complex number cannot depend on a tensor",
+        "px.tensor(1j) in its place",
     ),
 }
 
@@ -172,7 +192,7 @@ RESULT_REFUSALS = {
 
 def refuse(refusal: str, **words: object) -> NoReturn:
     """Raises the error of what cannot be captured; `error.refusal` is its name in one of these."""
-    summary, cure = {**REFUSALS, **SCRIPT_REFUSALS, **RESULT_REFUSALS}[refusal]
+    summary, cure = {**REFUSALS, **NUMBER_REFUSALS, **SCRIPT_REFUSALS, **RESULT_REFUSALS}[refusal]
     try:
         fail("GraphError", "not_capturable", summary.format(**words), cure.format(**words))
     except GraphError as error:

@@ -53,6 +53,9 @@ class Runner:
         self.session.depth += 1
         try:
             return run(*arguments)
+        except Exception as error:
+            self.session.escaped = self.session.escaped or error
+            raise
         finally:
             self.session.depth -= 1
 

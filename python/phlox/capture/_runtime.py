@@ -13,6 +13,7 @@ from types import BuiltinFunctionType, CellType, FunctionType, MethodType, Modul
 from typing import Any
 
 from .._contents import contents, holds_objects
+from .._phlox import GraphError, Tensor
 from .._structures import is_array, is_container
 from . import _backend
 from . import _constructs as constructs
@@ -147,6 +148,21 @@ class Unit:
         if current.session is not None and current.session.depth:
             refuse("raise_in_region")
 
+    @staticmethod
+    def not_to_catch() -> Any:
+        """The class of the exception under way, if the program may not catch it; else none."""
+        session = current.session
+        if session is None:
+            return ()
+        error = sys.exc_info()[1]
+        return type(error) if error is session.escaped or isinstance(error, GraphError) else ()
+
+    @staticmethod
+    def caught() -> None:
+        error = sys.exc_info()[1]
+        if not isinstance(error, GraphError):
+            refuse("caught_outside", kind=type(error).__name__)
+
     # --- constructs that met a symbolic value
 
     @short
@@ -244,11 +260,22 @@ class Unit:
         if _backend.active and isinstance(owner, _WITH_ITEMS) and (session := current.session) is not None:
             if id(owner) not in session.made:
                 observe(session, "item", owner, key, value)
+        elif (
+            _backend.active
+            and (session := current.session) is not None
+            and session.backend.is_symbolic(owner)
+        ):
+            session.backend.element(owner, key, value)
         return value
 
     @staticmethod
     def item_of(both: tuple, value: Any) -> Any:
         return Unit.item(both[0], both[1], value)
+
+    @staticmethod
+    def item_to_change(both: tuple, value: Any) -> Any:
+        """An element that `owner[key] += ...` puts back itself."""
+        return value if isinstance(both[0], Tensor) else Unit.item(both[0], both[1], value)
 
     def read_global(self, value: Any, name: str) -> Any:
         if _backend.active and (session := current.session) is not None:

@@ -177,6 +177,11 @@ class Statements(Expressions):
         self._tries += 1
         fields = {name: self.block(getattr(node, name), barrier) for name in ("body", "orelse", "finalbody")}
         handlers = []
+        if node.handlers and isinstance(node, ast.Try):
+            # What leaves a branch or loop of the graph is no exception that every run raises.
+            again = [ast.Expr(ask("caught")), ast.Raise()]
+            guard = ast.ExceptHandler(type=ask("not_to_catch"), name=None, body=again)
+            handlers.append(located(guard, node.handlers[0]))
         for handler in node.handlers:
             type_ = self.visit(handler.type) if handler.type else None
             body = self.block(handler.body, barrier)
@@ -288,7 +293,7 @@ class Statements(Expressions):
             made.append(assigned(key, self.owner_and_key(target), target))
             both = [located(ast.Subscript(load(key), constant(i), ast.Load()), target) for i in (0, 1)]
             read = located(ast.Subscript(both[0], both[1], ast.Load()), target)
-            made.append(assigned(value, ask("item_of", load(key), read), target))
+            made.append(assigned(value, ask("item_to_change", load(key), read), target))
         changed = rebuilt(
             node, {"target": located(store(value), node), "op": node.op, "value": self.visit(node.value)}
         )

@@ -7,6 +7,7 @@
 #include <unordered_set>
 #include <vector>
 
+#include "phlox/autograd/gradient_presence.h"
 #include "phlox/core/origin.h"
 #include "phlox/core/recording.h"
 #include "phlox/core/strided.h"
@@ -42,6 +43,27 @@ bool is_sole_owner(const Tensor& tensor) {
       .raise();
 }
 
+// Whether a capture has gradients that are there on some ways only.
+bool some_are_absent() { return gradient_presence && !gradient_presence->empty(); }
+
+// When any of these is there.
+GradientPresence::When presence_of(std::span<const Tensor> gradients) {
+  bool first = true;
+  GradientPresence::When when;
+  for (const Tensor& gradient : gradients) {
+    if (!gradient.defined()) continue;
+    const GradientPresence::When one = gradient_presence->of(gradient);
+    when = std::exchange(first, false) ? one : GradientPresence::either(when, one);
+  }
+  return when;
+}
+
+void narrow_presence(std::span<const Tensor> gradients, const GradientPresence::When& when) {
+  for (const Tensor& gradient : gradients)
+    if (gradient.defined())
+      gradient_presence->set(gradient, GradientPresence::both(when, gradient_presence->of(gradient)));
+}
+
 // Adds `more` to `sum`, in place where nobody notices. Either may be undefined.
 void add_gradient(Tensor& sum, Tensor more, const char* name) {
   if (!more.defined()) return;
@@ -51,11 +73,15 @@ void add_gradient(Tensor& sum, Tensor more, const char* name) {
   }
   if (sum.shape() != more.shape() || sum.dtype() != more.dtype())
     throw_gradient_shape(name, more, describe(sum));
+  GradientPresence::When when;
+  const bool some = some_are_absent();
+  if (some) when = GradientPresence::either(gradient_presence->of(sum), gradient_presence->of(more));
   if (sum.dtype() == DType::sequence) sum = apply_sequence_add(sum, more);
   else if (gradients_enabled()) sum = add(sum, more);
   else if (is_sole_owner(sum)) sum.add_(more);
   else if (is_sole_owner(more)) more.add_(sum), sum = std::move(more);
   else sum = add(sum, more);
+  if (some) gradient_presence->set(sum, when);
 }
 
 // The gradient that a leaf keeps: its own memory, since users write into it, and no more of it than needed.
@@ -66,20 +92,36 @@ Tensor own_gradient(Tensor gradient, const TensorImpl& leaf) {
   return apply_convert(gradient, leaf.dtype, MemoryOrder::row_major);
 }
 
+// The gradient of a leaf that had `old`.
+Tensor accumulated(const Tensor& old, const TensorImpl& leaf, Tensor gradient) {
+  const TensorImpl* impl = gradient.impl();
+  if (impl->rank != leaf.rank || !std::equal(impl->sizes, impl->sizes + impl->rank, leaf.sizes) ||
+      impl->dtype != leaf.dtype || impl->device != leaf.device)
+    throw_gradient_shape("backward", gradient,
+                         fmt::format("{}[{}] {}", info(leaf.dtype).short_name,
+                                     to_string(Shape(std::span<const std::int64_t>(leaf.sizes, leaf.rank))),
+                                     to_string(leaf.device)));
+  if (!old.defined()) return own_gradient(std::move(gradient), leaf);
+  if (gradients_enabled() || old.impl()->storage->read_only || !is_dense(old)) return add(old, gradient);
+  old.add_(gradient);
+  return old;
+}
+
 void accumulate(AccumulateGradient& node, Tensor gradient) {
-  node.update([&](const Tensor& old, const TensorImpl& leaf) -> Tensor {
-    const TensorImpl* impl = gradient.impl();
-    if (impl->rank != leaf.rank || !std::equal(impl->sizes, impl->sizes + impl->rank, leaf.sizes) ||
-        impl->dtype != leaf.dtype || impl->device != leaf.device)
-      throw_gradient_shape("backward", gradient,
-                           fmt::format("{}[{}] {}", info(leaf.dtype).short_name,
-                                       to_string(Shape(std::span<const std::int64_t>(leaf.sizes, leaf.rank))),
-                                       to_string(leaf.device)));
-    if (!old.defined()) return own_gradient(std::move(gradient), leaf);
-    if (gradients_enabled() || old.impl()->storage->read_only || !is_dense(old)) return add(old, gradient);
-    old.add_(gradient);
-    return old;
+  if (!some_are_absent())
+    return node.update([&](const Tensor& old, const TensorImpl& leaf) {
+      return accumulated(old, leaf, std::move(gradient));
+    });
+  gradient_presence->accumulating = true;
+  node.update([&](const Tensor& old, const TensorImpl& leaf) {
+    const GradientPresence::When now = gradient_presence->of(gradient);
+    const GradientPresence::When when =
+        old.defined() ? GradientPresence::either(now, gradient_presence->of(old)) : now;
+    const Tensor sum = accumulated(old, leaf, gradient);
+    gradient_presence->set(sum, when);
+    return sum;
   });
+  gradient_presence->accumulating = false;
 }
 
 // The node whose gradient is computed, for a scope.
@@ -306,7 +348,10 @@ class BackwardPass {
         several.empty() ? std::span<Tensor>(&gradient, 1) : std::span<Tensor>(several);
     bool any = std::any_of(outputs.begin(), outputs.end(), [](const Tensor& t) { return t.defined(); });
 
+    const bool some = any && some_are_absent();
+    const GradientPresence::When when = some ? presence_of(outputs) : GradientPresence::When{};
     if (any && !state.passed_on) run_hooks_before(node, outputs);
+    if (some && !when.always()) narrow_presence(outputs, when);
     if (state.is_target) {
       for (const Target& target : targets_)
         if (target.edge.node.get() == &node) {
@@ -327,6 +372,7 @@ class BackwardPass {
     if (count > std::size(few)) many.resize(count);
     std::span<Tensor> inputs = many.empty() ? std::span<Tensor>(few, count) : std::span<Tensor>(many);
     if (any) run_backward(node, outputs, inputs);
+    if (!when.always()) narrow_presence(inputs, when);
     gradient = {};
     several.clear();
     hand_on(node, inputs);

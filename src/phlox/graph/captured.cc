@@ -7,6 +7,7 @@
 #include <chrono>
 #include <unordered_set>
 
+#include "phlox/autograd/gradient_presence.h"
 #include "phlox/autograd/hooks_scope.h"
 #include "phlox/base/debug.h"
 #include "phlox/core/charged_bytes.h"
@@ -206,7 +207,8 @@ TensorList Captured::run_on(const TensorList& given, TensorList inputs) const {
   };
   for (const Gradient& gradient : gradients) {
     const Tensor& leaf = given_or_around(given, gradient.argument, gradient.leaf);
-    leaf.set_grad(gradient.after ? place(*gradient.after) : Tensor());
+    const bool is_there = gradient.after && (gradient.present < 0 || output(gradient.present).item<bool>());
+    leaf.set_grad(is_there ? place(*gradient.after) : Tensor());
   }
   TensorList returned;
   for (const Result& result : results) returned.push_back(place(result));
@@ -357,11 +359,32 @@ void Captured::set_graph(GraphPointer other) {
     if (gradient.after) lay_out(*gradient.after);
 }
 
+namespace {
+
+class PresenceScope {
+ public:
+  explicit PresenceScope(autograd::GradientPresence& presence)
+      : before_(std::exchange(autograd::gradient_presence, &presence)) {}
+  ~PresenceScope() {
+    *autograd::gradient_presence = {};  // it holds tensors of the capture
+    autograd::gradient_presence = before_;
+  }
+  PresenceScope(const PresenceScope&) = delete;
+  PresenceScope& operator=(const PresenceScope&) = delete;
+
+ private:
+  autograd::GradientPresence* before_;
+};
+
+}  // namespace
+
 Captured trace(const std::function<TensorList(const TensorList&)>& function, const TensorList& examples) {
   const auto start = std::chrono::steady_clock::now();
   Tracer tracer(examples);
   Captured captured;
+  autograd::GradientPresence presence;
   {
+    const PresenceScope scope(presence);
     TensorList results;
     const HistoryJournal journal;
     const Configuration::Collector collector;

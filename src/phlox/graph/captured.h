@@ -76,8 +76,18 @@ struct Captured {
     std::int64_t offset = 0;
     bool differentiable = false;  // it takes part in gradients
     int written_history = -1;     // it is this tensor around the function itself
+    // Of a branch or loop: what it eagerly may be, in the memory of these tensors or arguments, or of these numbers.
+    TensorList may_be = {};
+    std::vector<int> may_be_arguments = {}, may_be_memories = {};
   };
   std::vector<Result> results;
+  // Of a branch or loop: what may have been written through another name, and then is not what the graph takes it for.
+  struct Stale {
+    Tensor tensor;
+    int argument = -1;  // it lies in the memory of this argument
+    std::string where;  // the line of the write
+  };
+  std::vector<Stale> stale;
   struct Write {
     int source;
     int output;
@@ -95,6 +105,7 @@ struct Captured {
     Tensor leaf;
     int argument = -1;                 // the leaf is this argument
     std::optional<Result> after = {};  // none: the leaf keeps no gradient any more
+    int present = -1;                  // an output, bool[]: if false, it keeps none either
   };
   std::vector<Gradient> gradients;
   std::vector<int> required;  // outputs that are computed for the checks in them only

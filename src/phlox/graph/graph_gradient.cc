@@ -53,6 +53,10 @@ TensorList gradients_or_zeros(const Graph& graph, const TensorList& inputs, cons
   return found;
 }
 
+void mark_presence(const Tensor& gradient, const autograd::GradientPresence::When& when) {
+  if (autograd::gradient_presence) autograd::gradient_presence->set(gradient, when);
+}
+
 GraphNode::GraphNode(const char* name, const TensorList& operands, std::span<const Edge> edges_of_operands,
                      int outputs)
     : GradientNode(name, static_cast<int>(operands.size()), outputs) {

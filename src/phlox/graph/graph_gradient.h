@@ -4,6 +4,7 @@
 #include <span>
 #include <vector>
 
+#include "phlox/autograd/gradient_presence.h"
 #include "phlox/core/saved_tensor.h"
 #include "phlox/graph/graph.h"
 
@@ -16,6 +17,9 @@ TensorList gradients_of(const Graph& graph, const TensorList& inputs, const std:
 // The same with zeros for inputs that nothing depends on.
 TensorList gradients_or_zeros(const Graph& graph, const TensorList& inputs, const std::vector<bool>& wanted,
                               std::span<const Tensor> output_gradients);
+
+// Notes when a gradient is there, while something is captured.
+void mark_presence(const Tensor& gradient, const autograd::GradientPresence::When& when);
 
 // Another tensor in the same memory, with a place of its own in the tape.
 Tensor recorded_alias(const Tensor& tensor);

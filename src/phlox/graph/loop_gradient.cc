@@ -1,10 +1,13 @@
 #include "phlox/graph/loop_gradient.h"
 
+#include <algorithm>
+
 #include "phlox/core/recording.h"
 #include "phlox/core/saved_tensor.h"
 #include "phlox/graph/control_flow.h"
 #include "phlox/graph/evaluate.h"
 #include "phlox/graph/graph_gradient.h"
+#include "phlox/graph/tracer.h"
 #include "phlox/ops/functions.h"
 #include "phlox/ops/primitives/pointwise.h"
 #include "phlox/ops/primitives/sequence.h"
@@ -81,10 +84,11 @@ struct BackwardState {
   TensorList of_states;               // gradients of those states that have one,
   TensorList of_others;               // of the other operands that are wanted,
   TensorList remembered_of_gradient;  // and of what was remembered, where that has one
+  TensorList reached;  // whether an operand has got its gradient, where that depends on the turn
 
   TensorList joined() const {
     TensorList all = remembered;
-    for (const TensorList* part : {&of_states, &of_others, &remembered_of_gradient})
+    for (const TensorList* part : {&of_states, &of_others, &remembered_of_gradient, &reached})
       all.insert(all.end(), part->begin(), part->end());
     return all;
   }
@@ -100,6 +104,7 @@ struct BackwardState {
     result.of_states = take(of_states);
     result.of_others = take(of_others);
     result.remembered_of_gradient = take(remembered_of_gradient);
+    result.reached = take(reached);
     return result;
   }
 };
@@ -126,7 +131,12 @@ TensorList LoopNode::gradients(const TensorList& operands, const std::vector<boo
     if (wanted[count + i]) start.of_others.push_back(zero_gradient(others[i]));
   }
 
+  using When = autograd::GradientPresence::When;
+  std::vector<When> whens;             // of the gradients that a turn finds,
+  std::vector<bool> present;           // and whether it finds them at all
+  std::vector<std::size_t> depending;  // other operands that have one in some turns only
   const auto turn = [&](const Tensor& number, const TensorList& all) {
+    present.clear();
     BackwardState state = start.split(all);
     TensorList inputs;
     if (loop_.has_index) inputs.push_back(sub(sub(turns_, 1), number));
@@ -139,7 +149,17 @@ TensorList LoopNode::gradients(const TensorList& operands, const std::vector<boo
     TensorList seeds(count);
     for (std::size_t i = 0, next = 0; i < count; ++i)
       if (carries[i]) seeds[i] = state.of_states[next++];
-    const TensorList found = gradients_or_zeros(*loop_.body, inputs, in_body, seeds);
+    TensorList found = gradients_of(*loop_.body, inputs, in_body, seeds);
+    whens.clear();
+    for (std::size_t i = 0, n = 0; i < inputs.size(); ++i) {
+      if (!in_body[i]) continue;
+      Tensor& gradient = found[n++];
+      whens.push_back(gradient.defined() && autograd::gradient_presence
+                          ? autograd::gradient_presence->of(gradient)
+                          : When{});
+      present.push_back(gradient.defined());
+      if (!gradient.defined()) gradient = zero_gradient(inputs[i]);
+    }
     std::size_t next = 0, next_remembered = 0;
     for (std::size_t i = 0; i < count; ++i) {
       if (!carries[i]) continue;
@@ -154,8 +174,25 @@ TensorList LoopNode::gradients(const TensorList& operands, const std::vector<boo
     }
     for (std::size_t i = 0; i < state.of_others.size(); ++i)
       state.of_others[i] = sum_of(state.of_others[i], found[next + i]);
+    for (std::size_t i = 0; i < state.reached.size(); ++i)
+      if (const Tensor& condition = whens[next + depending[i]].condition; condition.defined())
+        state.reached[i] = logical_or(state.reached[i], condition);
     return state.joined();
   };
+  Tracer* const tracer = autograd::gradient_presence ? active_tracer() : nullptr;
+  if (tracer) {
+    const TensorList all = start.joined();
+    TensorList trial{full({}, 0, DType::int64)};
+    trial.insert(trial.end(), all.begin(), all.end());
+    tracer->capture_part(trial, [&](const TensorList& given) {
+      return turn(given[0], TensorList(given.begin() + 1, given.end()));
+    });
+    for (std::size_t i = 0, first = start.of_states.size(); i < start.of_others.size(); ++i) {
+      if (whens[first + i].always() || !present[first + i]) continue;
+      depending.push_back(i);
+      start.reached.push_back(full({}, false, DType::bool_));
+    }
+  }
   BackwardState last = start.split(for_loop(turns_, turn, start.joined()));
 
   TensorList result;
@@ -164,6 +201,25 @@ TensorList LoopNode::gradients(const TensorList& operands, const std::vector<boo
     if (carries[i]) ++next;
   }
   result.insert(result.end(), last.of_others.begin(), last.of_others.end());
+  if (!tracer) return result;
+  // Without a turn there are the gradients of the results only.
+  const Tensor any_turn = gt(turns_, 0), no_turn = logical_not(any_turn);
+  for (std::size_t i = 0, next = 0, at = 0; i < operands.size(); ++i) {
+    const bool is_state = i < count;
+    if (is_state ? !carries[i] : !wanted[i]) continue;
+    const std::size_t n = next++;
+    if (!wanted[i]) continue;
+    const Tensor& gradient = result[at++];
+    const bool given = is_state && output_gradients[i].defined();
+    const auto depends = std::find(depending.begin(), depending.end(), n - start.of_states.size());
+    if (!is_state && depends != depending.end())
+      mark_presence(gradient,
+                    {.condition = last.reached[static_cast<std::size_t>(depends - depending.begin())]});
+    else if (!whens[n].always() && present[n]) mark_presence(gradient, {.unknown = true});
+    else if (present[n] && !given) mark_presence(gradient, {.condition = any_turn});
+    else if (!present[n] && given) mark_presence(gradient, {.condition = no_turn});
+    else if (!present[n]) result[at - 1] = Tensor();
+  }
   return result;
 }
 

@@ -229,8 +229,9 @@ Tracer::Memory& Tracer::memory_of(const Tensor& tensor) {
         .raise();
   Source source{.tensor = tensor};
   Tensor before;  // the gradient may have been replaced since
+  // In a branch or loop it is a tensor around like others.
   for (const GradientSlot& slot : gradients_)
-    if (slot.before.defined() && slot.before.shares_storage_with(tensor)) {
+    if (!parent_ && slot.before.defined() && slot.before.shares_storage_with(tensor)) {
       source = {.argument = argument_of(slot.leaf), .tensor = slot.leaf, .gradient = true};
       before = slot.before;
     }
@@ -337,7 +338,7 @@ Value Tracer::current(Memory& memory, int look) {
 }
 
 Value Tracer::value_of(const Tensor& tensor) {
-  Memory& memory = memory_of(tensor);
+  Memory& memory = fresh_memory_of(tensor);
   return current(memory, look_of(memory, tensor));
 }
 
@@ -480,6 +481,7 @@ void Tracer::assign(Memory& memory, int look, const Value& value, bool recorded)
   } else {
     if (memory.several) refuse_mixed_views(Tensor(memory.holder));
     ++memory.written;
+    mark_stale_aliases(memory);
   }
   Look& written = memory.looks[static_cast<std::size_t>(look)];
   const bool keeps_history = !recorded && may_carry(written.value);
@@ -498,7 +500,14 @@ void Tracer::write(const Tensor& target, const Tensor& source) {
     value = used(converted);
   }
   Memory& memory = memory_of(target);
+  if (memory.taken) take_again(memory);
+  const bool is_equal = source.dtype() == target.dtype() && source.shape() == target.shape() &&
+                        memory.looks[0].layout == Layout(*target.impl()) &&
+                        memory_of(source).looks[0].layout == Layout(*source.impl()) &&
+                        !views_.contains(source.impl()->storage) && !views_.contains(target.impl()->storage);
+  copied_ = is_equal ? source.impl()->storage : nullptr;
   assign(memory, look_of(memory, target), value, needs_gradient(target) || needs_gradient(source));
+  copied_ = nullptr;
 }
 
 // Eagerly one of them may be a view of the other, which gets a history as well.
@@ -578,7 +587,32 @@ void Tracer::set_generator_state(Generator& generator, const Tensor& state) {
   stream_of(&generator).state = value;
 }
 
+autograd::GradientPresence::When Tracer::presence_of(const Tensor& gradient) const {
+  const auto when = autograd::gradient_presence ? autograd::gradient_presence->of(gradient)
+                                                : autograd::GradientPresence::When{};
+  if (when.unknown)
+    fail<GraphError>(ErrorCode::not_capturable,
+                     "whether a tensor gets a gradient depends on a branch in a loop on a tensor")
+        .detail("gradient", describe(gradient))
+        .hint("px.where() in place of the branch, which uses both sides")
+        .raise();
+  return when;
+}
+
+void Tracer::require_present(const Tensor& gradient, const std::string& what) {
+  const auto when = presence_of(gradient);
+  if (when.always()) return;
+  InterpreterScope again(*this);
+  require(when.condition, what +
+                              " is None in this run, as the branch or loop that uses its tensor did not run; "
+                              "px.where() uses both sides");
+  autograd::gradient_presence->set(gradient, {});
+}
+
 void Tracer::gradient_access(const Tensor& leaf, bool reads) {
+  if (reads && autograd::gradient_presence && !autograd::gradient_presence->empty() &&
+      !autograd::gradient_presence->accumulating)
+    if (const Tensor now = leaf.grad(); now.defined()) require_present(now, "a gradient");
   for (const GradientSlot& slot : gradients_)
     if (slot.leaf.unsafe_impl() == leaf.unsafe_impl()) return;
   gradients_.push_back({leaf, leaf.grad(), reads});

@@ -5,11 +5,14 @@
 // whole a new value, so that later looks are taken anew: nodes never see memory.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <unordered_map>
 #include <unordered_set>
 
+#include "phlox/autograd/gradient_presence.h"
 #include "phlox/graph/captured.h"
 #include "phlox/ops/primitives/generator_state.h"
 #include "phlox/ops/view.h"
@@ -48,9 +51,14 @@ class Tracer final : public Interpreter, public GeneratorStates {
   // they were before it.
   // With `by_value`, results are outputs even where they look at memory around the function.
   Captured finish(const TensorList& results, bool by_value = false);
+  // Eagerly `copy` may be (a view of) `original` itself: who reads one of them after a write into the other is refused.
+  // With `again`, which gives the copy anew, only who reads the original is.
+  void note_alias(const Tensor& copy, const Tensor& original, std::function<Tensor()> again = nullptr);
   // The program has asked how the tensor lies, or whether it requires gradients, and goes on by the answer.
   void note_layout_read(const Tensor& tensor, bool offset = false);
   void note_flag_read(const Tensor& tensor);
+  // The program goes on with this gradient: each run throws AssertionError where eagerly there is none.
+  void require_present(const Tensor& gradient, const std::string& what);
   // Throws GraphError when tensors without values are still held by the program.
   void check_nothing_escaped() const;
 
@@ -113,8 +121,15 @@ class Tracer final : public Interpreter, public GeneratorStates {
     std::uint32_t written = 0;  // how often the storage had been written when the value was taken
     int source = -1;            // that it is, of memory around the program
   };
+  // What a tensor that stands for a view is taken from.
+  struct Taken {
+    Tensor original;
+    std::uint32_t written;  // how often the original had been when it was
+    std::function<Tensor()> again;
+  };
   struct Memory {
     Reference<TensorImpl> holder;  // keeps the storage alive
+    std::unique_ptr<Taken> taken;  // if it is a copy of a part that eagerly is a view
     std::vector<Look> looks;       // the first is the whole
     std::uint32_t written = 0;
     int source = -1;            // of memory around the program,
@@ -143,6 +158,25 @@ class Tracer final : public Interpreter, public GeneratorStates {
     int source;
     Value state;  // after what has been drawn, or has happened, so far
   };
+  // When a gradient is there; throws GraphError where that is not known.
+  autograd::GradientPresence::When presence_of(const Tensor& gradient) const;
+  // Tensors that may be others, in tracer_aliases.cc.
+  using Origins = std::set<const Storage*>;
+  Origins origins_of(const Storage* storage) const;
+  void add_origins(const Tensor& tensor, const Origins& origins);
+  // After a write; `copied_` has the same values.
+  void mark_stale_aliases(const Memory& written);
+  void mark_stale(const Tensor& tensor, const std::string& where);
+  // The memory for one who reads it now.
+  Memory& fresh_memory_of(const Tensor& tensor);
+  void take_again(Memory& memory);
+  Tensor holder_of(const Storage* storage) const;
+  std::vector<Captured::Stale> stale_around() const;
+  // Of the results of a branch, or of the variables of a loop, of which the first `skipped` arguments are none.
+  void note_aliases_of_branch(const TensorList& results, const Captured& part,
+                              std::span<const Choice> choices);
+  void note_aliases_of_loop(const TensorList& results, const TensorList& state, const Captured& turn,
+                            std::span<const Source> around, int skipped);
   Stream& stream_of(Generator* generator);
   TensorList add_effect(const Primitive& primitive, std::span<const Operand> inputs, const void* attributes);
   // The tensor has a new value; it looks at a whole.
@@ -220,6 +254,10 @@ class Tracer final : public Interpreter, public GeneratorStates {
   std::unordered_map<const Storage*, std::unique_ptr<Memory>> memories_;
   std::vector<GradientSlot> gradients_;
   std::vector<Stream> streams_;
+  std::map<const Storage*, Origins> origins_;  // where a tensor may be one that was there before
+  Origins views_;                              // of these, those that would be views of another order or part
+  std::map<const Storage*, std::string> stale_;  // and the line of the write
+  const Storage* copied_ = nullptr;              // into what is written now
   std::vector<LayoutDecision> layout_decisions_;
   std::vector<Captured::ExpectedFlag> expected_flags_;
   std::vector<Value> required_;

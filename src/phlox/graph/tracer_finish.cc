@@ -211,6 +211,8 @@ class Tracer::Ending {
     int uses = 0, output = -1;
   };
   std::unordered_map<const Memory*, Shared> shared_;
+  void add_origins(Captured::Result& result, const Storage* storage);
+  std::unordered_map<const Storage*, int> memory_numbers_;
 };
 
 void Tracer::Ending::count_uses() {
@@ -222,12 +224,13 @@ void Tracer::Ending::count_uses() {
 }
 
 Captured::Result Tracer::Ending::place(const Tensor& tensor, bool by_itself) {
-  Memory& memory = tracer_.memory_of(tensor);
+  Memory& memory = tracer_.fresh_memory_of(tensor);
   Captured::Result r{.source = memory.source,
                      .dtype = tensor.dtype(),
                      .shape = tensor.shape(),
                      .strides = tensor.strides(),
                      .offset = tensor.storage_offset()};
+  if (by_value_) add_origins(r, tensor.impl()->storage);
   if (memory.source >= 0 && !by_value_ && !by_itself) {
     tracer_.sources_[static_cast<std::size_t>(memory.source)].exact = true;
   } else if (Shared& others = shared_[&memory]; others.uses > 1 && !by_itself) {
@@ -240,6 +243,22 @@ Captured::Result Tracer::Ending::place(const Tensor& tensor, bool by_itself) {
                                     : tracer_.current(memory, tracer_.look_of(memory, tensor)));
   }
   return r;
+}
+
+void Tracer::Ending::add_origins(Captured::Result& result, const Storage* storage) {
+  for (const Storage* origin : tracer_.origins_of(storage)) {
+    const auto& arguments = tracer_.arguments_;
+    const auto argument = std::find_if(arguments.begin(), arguments.end(),
+                                       [&](const Tensor& given) { return given.impl()->storage == origin; });
+    const auto memory = tracer_.memories_.find(origin);
+    if (argument != arguments.end())
+      result.may_be_arguments.push_back(static_cast<int>(argument - arguments.begin()));
+    else if (memory != tracer_.memories_.end() && memory->second->source < 0)
+      result.may_be_memories.push_back(
+          memory_numbers_.try_emplace(origin, static_cast<int>(memory_numbers_.size())).first->second);
+    else if (const Tensor holder = tracer_.holder_of(origin); holder.defined())
+      result.may_be.push_back(holder);
+  }
 }
 
 void Tracer::Ending::add_results() {
@@ -277,7 +296,11 @@ void Tracer::Ending::add_gradients() {
     const bool is_cleared = !slot.read && !after.defined();
     if (after.unsafe_impl() == slot.before.unsafe_impl() && !is_cleared) continue;
     captured.gradients.push_back({slot.leaf, argument});
-    if (after.defined()) captured.gradients.back().after = place(after, by_value_);
+    if (!after.defined()) continue;
+    captured.gradients.back().after = place(after, by_value_);
+    const autograd::GradientPresence::When when = tracer_.presence_of(after);
+    if (when.condition.defined())
+      captured.gradients.back().present = add_output(tracer_.value_of(when.condition));
   }
 }
 
@@ -372,6 +395,8 @@ Captured Tracer::finish(const TensorList& results, bool by_value) {
   ending.add_writes();
   ending.add_histories();
   ending.note_state_around();
+  ending.captured.stale = stale_around();
+  for (auto& [storage, memory] : memories_) memory->taken.reset();
   restore();
   Captured& captured = ending.captured;
   captured.sources = sources_;

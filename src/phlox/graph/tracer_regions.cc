@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "phlox/autograd/gradient_presence.h"
 #include "phlox/autograd/hooks_scope.h"
 #include "phlox/core/history_journal.h"
 #include "phlox/core/recording.h"
@@ -168,12 +169,70 @@ class CondNode final : public GraphNode {
  private:
   TensorList gradients(const TensorList& operands, const std::vector<bool>& wanted,
                        std::span<const Tensor> output_gradients) override {
-    const auto of = [&](const GraphPointer& region) {
-      return [&, region]() -> TensorList {
-        return gradients_or_zeros(*region, operands, wanted, output_gradients);
-      };
+    if (Tracer* tracer = active_tracer())
+      return captured_gradients(*tracer, operands, wanted, output_gradients);
+    return phlox::cond(
+        condition_, [&] { return gradients_or_zeros(*regions_[0], operands, wanted, output_gradients); },
+        [&] { return gradients_or_zeros(*regions_[1], operands, wanted, output_gradients); });
+  }
+
+  // Those that one side has and the other has not are marked: the graph gives zeros in their place.
+  TensorList captured_gradients(Tracer& tracer, const TensorList& operands, const std::vector<bool>& wanted,
+                                std::span<const Tensor> output_gradients) {
+    using Presence = autograd::GradientPresence;
+    struct Side {
+      Captured part;
+      std::vector<Presence::When> whens;
+      std::vector<bool> found;
+    } sides[2];
+    const auto count = static_cast<int>(std::count(wanted.begin(), wanted.end(), true));
+    for (int side = 0; side < 2; ++side) {
+      Side& s = sides[side];
+      // The gradients, and when they are there.
+      s.part = tracer.capture_part({}, [&](const TensorList&) {
+        TensorList all =
+            gradients_of(*regions_[static_cast<std::size_t>(side)], operands, wanted, output_gradients);
+        s.whens.clear();
+        s.found.clear();
+        for (std::size_t i = 0, next = 0; i < operands.size(); ++i) {
+          if (!wanted[i]) continue;
+          Tensor& gradient = all[next++];
+          s.found.push_back(gradient.defined());
+          s.whens.push_back(gradient.defined() && autograd::gradient_presence
+                                ? autograd::gradient_presence->of(gradient)
+                                : Presence::When{});
+          if (!gradient.defined()) gradient = zero_gradient(operands[i]);
+        }
+        for (int i = 0; i < count; ++i) {
+          const Tensor& condition = s.whens[static_cast<std::size_t>(i)].condition;
+          all.push_back(condition.defined()
+                            ? condition.clone()
+                            : full({}, bool(s.found[static_cast<std::size_t>(i)]), DType::bool_));
+        }
+        return all;
+      });
+    }
+    std::vector<Tracer::Choice> choices;
+    for (int i = 0; i < count; ++i) choices.push_back({i, false});
+    const auto is_sure = [&](int i) {
+      const auto n = static_cast<std::size_t>(i);
+      return std::all_of(std::begin(sides), std::end(sides),
+                         [&](const Side& s) { return s.found[n] && s.whens[n].always(); });
     };
-    return phlox::cond(condition_, of(regions_[0]), of(regions_[1]));
+    for (int i = 0; i < count; ++i)
+      if (!is_sure(i)) choices.push_back({count + i, false});
+    TensorList results = tracer.add_cond(condition_, sides[0].part, choices, sides[1].part, choices);
+    for (int i = 0, next = count; i < count; ++i) {
+      if (is_sure(i)) continue;
+      const auto n = static_cast<std::size_t>(i);
+      const Tensor condition = results[static_cast<std::size_t>(next++)];
+      if (!sides[0].found[n] && !sides[1].found[n]) results[n] = Tensor();
+      else if (sides[0].whens[n].unknown || sides[1].whens[n].unknown)
+        mark_presence(results[n], {.unknown = true});
+      else mark_presence(results[n], {.condition = condition});
+    }
+    results.resize(static_cast<std::size_t>(count));
+    return results;
   }
 
   Tensor condition_;
@@ -362,11 +421,14 @@ TensorList Tracer::add_cond(const Tensor& condition, const Captured& yes, std::s
   const Captured* const parts[] = {&yes, &no};
   const Surroundings around(parts);
   const std::vector<Type> types = types_around(around.sources());
-  return add_region_node("cond", {condition}, {}, around.sources(), around.written(),
-                         yes.required.size() + no.required.size(),
-                         {region_of(yes, {}, around, types, of_yes, results, true, 0, no.required.size()),
-                          region_of(no, {}, around, types, of_no, results, true, yes.required.size())},
-                         yes.own_gradient.empty() ? no.own_gradient : yes.own_gradient);
+  TensorList given = add_region_node(
+      "cond", {condition}, {}, around.sources(), around.written(), yes.required.size() + no.required.size(),
+      {region_of(yes, {}, around, types, of_yes, results, true, 0, no.required.size()),
+       region_of(no, {}, around, types, of_no, results, true, yes.required.size())},
+      yes.own_gradient.empty() ? no.own_gradient : yes.own_gradient);
+  note_aliases_of_branch(given, yes, of_yes);
+  note_aliases_of_branch(given, no, of_no);
+  return given;
 }
 
 namespace {
@@ -429,13 +491,15 @@ TensorList Tracer::trace_while(const std::function<Tensor(const TensorList&)>& t
   const std::vector<Type> truth{{DType::bool_, {}, Device{}}};
   if (!condition.required.empty())
     fail_capture("the test of a loop has an assertion", "assert in the body of the loop");
-  return keep_in_place(
+  TensorList last = keep_in_place(
       state, in_place,
       add_region_node(
           "while_loop", {}, all, around.sources(), around.written(), 0,
           {region_of(condition, types_of(all), around, others, all_results(condition), truth, false),
            region_of(turn, types_of(all), around, others, all_results(turn), types_of(all))},
           turn.own_gradient));
+  note_aliases_of_loop(last, state, turn, around.sources(), 0);
+  return last;
 }
 
 TensorList Tracer::trace_for(const Tensor& count,
@@ -452,12 +516,14 @@ TensorList Tracer::trace_for(const Tensor& count,
   const Surroundings around(parts);
   const TensorList all = with_checks(state, turn);
   arguments.insert(arguments.end(), all.begin() + static_cast<std::ptrdiff_t>(state.size()), all.end());
-  return keep_in_place(
+  TensorList last = keep_in_place(
       state, in_place,
       add_region_node("for_loop", {count}, all, around.sources(), around.written(), 0,
                       {region_of(turn, types_of(arguments), around, types_around(around.sources()),
                                  all_results(turn), types_of(all))},
                       turn.own_gradient));
+  note_aliases_of_loop(last, state, turn, around.sources(), 1);
+  return last;
 }
 
 // Truth values that are computed for the checks in a loop go round with its state, so that each turn computes them.
@@ -474,8 +540,13 @@ TensorList Tracer::with_checks(const TensorList& state, Captured& body) {
 }
 
 void Tracer::replace_value(const Tensor& target, const Tensor& result) {
+  // A leaf is written without gradients only, also in a branch that has some for others.
+  const bool is_leaf = target.requires_grad() && target.is_leaf();
+  std::optional<NoGrad> no_grad;
+  if (is_leaf) no_grad.emplace();
   assign_whole(target, value_of(result));
   bump_version(target);
+  if (is_leaf) return;
   if (const Edge edge = gradient_edge(result); edge.node)
     rebase_history(target, edge.node, static_cast<int>(edge.output));
 }

@@ -365,6 +365,20 @@ def aliases(a):
     return a
 
 
+def caught_outside(a):
+    """
+    caught_outside: [E1002] KeyError is raised under a condition or in a loop that depends on a tensor, and caught outside of that
+      at   test_syntax_refusals.py:LINE   except KeyError:
+      try  catch it in the branch; or look before: `if key in table`
+    """
+    try:
+        if a > 0:
+            a = {}["missing"]
+    except KeyError:
+        a = 7
+    return a
+
+
 BATCHES = iter([1, 2])
 
 
