@@ -127,6 +127,19 @@ def test_what_branches_and_loops_need_is_predicted(function):
     assert_predicted(function, px.randn(256, 256), px.tensor(3))
 
 
+def test_loops_of_an_unknown_number_of_turns_say_so():
+    weight = nn.Parameter(px.randn(64, 64))
+
+    def step(x, turns):
+        y = x
+        while turns > 0:
+            y, turns = px.tanh(y @ weight), turns - 1
+        return px.autograd.grad(y.sum(), [weight])[0]
+
+    text = str(px.memory.plan(step, px.randn(64, 64), px.tensor(3)))
+    assert " for one turn, and 16.0 KB more with each further turn" in text.splitlines()[0]
+
+
 def test_small_functions_have_a_peak():
     plan = px.memory.plan(lambda x: (x.exp() + 1).sum(), px.ones(32, 32))
     assert plan.inputs == 4096 and plan.intermediate == 8192  # of exp and of the sum

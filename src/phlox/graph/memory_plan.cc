@@ -22,7 +22,11 @@ std::string to_string(const MemoryPlan& plan) {
   const auto line = [](const char* what, std::size_t bytes) {
     return fmt::format("  {:<14}{:>12}\n", what, readable_bytes(bytes));
   };
-  std::string text = fmt::format("peak {}\n", readable_bytes(plan.peak())) + line("inputs", plan.inputs) +
+  const std::string further =
+      plan.kept_by_turn ? fmt::format(" for one turn, and {} more with each further turn",
+                                      readable_bytes(plan.kept_by_turn))
+                        : "";
+  std::string text = fmt::format("peak {}{}\n", readable_bytes(plan.peak()), further) + line("inputs", plan.inputs) +
                      line("constants", plan.constants) + line("in between", plan.intermediate()) +
                      line("evaluated", plan.evaluated) + (plan.kept ? line("kept by loops", plan.kept) : "") +
                      line("results", plan.outputs) + "largest\n";

@@ -23,7 +23,10 @@ struct MemoryPlan {
   std::size_t intermediate() const;
   std::size_t evaluated =
       0;  // results of nodes that need values to know what to do, of branches and of turns of loops
-  std::size_t kept = 0;  // what loops remember for their gradients, where the number of turns is known
+  std::size_t kept = 0;  // what loops remember for their gradients
+  // How many of these bytes come again with each further turn of loops whose number of turns follows from values; one turn
+  // is counted.
+  std::size_t kept_by_turn = 0;
   std::size_t outputs = 0;
   std::size_t peak() const { return inputs + constants + intermediate() + evaluated + kept + outputs; }
   // The largest tensors that a run makes, with the node and its place in the program.

@@ -193,6 +193,7 @@ MemoryPlan Plan::memory() const {
   plan.constants += evaluated.constants;
   plan.evaluated = evaluated.most;
   plan.kept = evaluated.kept;
+  plan.kept_by_turn = evaluated.kept_by_turn;
   plan.blocks = {self_->arena_bytes};
   plan.blocks.insert(plan.blocks.end(), evaluated.blocks.begin(), evaluated.blocks.end());
 
