@@ -100,6 +100,9 @@ class Vmap final : public Interpreter, public std::enable_shared_from_this<Vmap>
   void gradient_access(const Tensor& leaf, bool reads) override;
   // What is done to the batch below tells by itself.
   void layout_decided(const Tensor&, const Tensor&) override {}
+  void meet(const Tensor& tensor) override {
+    if (!batched(tensor)) note_shared_target(tensor);
+  }
   void check_gradients(const Run& run) const;
 
  private:
@@ -172,6 +175,7 @@ class VmapNode final : public GradientNode {
     vmap_.reset();
   }
   bool released() const override { return released_; }
+  const std::vector<Edge>& roots() const { return roots_; }
 
  private:
   std::shared_ptr<Vmap> vmap_;
@@ -254,6 +258,7 @@ void Vmap::note_shared_target(const Tensor& tensor) {
   for (const Target& target : run_->targets)
     if (same_edge(target.inner, edge)) return;
   run_->targets.push_back({edge, edge, {}});
+  interpret_meeting(tensor);
 }
 
 TensorList Vmap::run(const Primitive& primitive, std::span<const Operand> inputs, const void* attributes) {
@@ -413,6 +418,11 @@ void Vmap::check_gradients(const Run& run) const {
 
 }  // namespace
 
+std::span<const Edge> roots_of_vmap(const GradientNode& node) {
+  const auto* call = node.name() == std::string_view("vmap") ? dynamic_cast<const VmapNode*>(&node) : nullptr;
+  return call ? std::span<const Edge>(call->roots()) : std::span<const Edge>();
+}
+
 TensorList run_vmap(const ListFunction& function, const TensorList& arguments, const BatchDims& in_dims,
                     const BatchDims& out_dims, Randomness randomness) {
   std::vector<OptionalDim> places;
@@ -461,6 +471,7 @@ TensorList run_vmap(const ListFunction& function, const TensorList& arguments, c
       samples.push_back(argument);
       continue;
     }
+    interpret_meeting(argument);
     samples.push_back(
         vmap->enter(argument, *places[i], needs_gradient(argument) ? gradient_edge(argument) : Edge(), run));
     BatchedStorage::argument(samples.back());

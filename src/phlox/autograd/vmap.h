@@ -10,9 +10,11 @@
 
 #include <functional>
 #include <initializer_list>
+#include <span>
 #include <type_traits>
 #include <vector>
 
+#include "phlox/core/gradient_node.h"
 #include "phlox/core/tensor.h"
 
 namespace phlox {
@@ -44,6 +46,9 @@ using ListFunction = std::function<TensorList(const TensorList&)>;
 // in place into a tensor around it, and GraphError when it asks for values or for shapes that depend on them.
 TensorList run_vmap(const ListFunction& function, const TensorList& arguments, const BatchDims& in_dims,
                     const BatchDims& out_dims, Randomness randomness = Randomness::error);
+
+// Where the records of the function begin that such a call runs backwards; empty for other nodes.
+std::span<const Edge> roots_of_vmap(const GradientNode& node);
 
 }  // namespace autograd
 

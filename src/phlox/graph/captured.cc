@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <numeric>
 #include <unordered_set>
 
 #include "phlox/autograd/gradient_presence.h"
@@ -230,7 +231,7 @@ class CallNode final : public GraphNode {
         graph_(captured.graph),
         outputs_(std::move(outputs)),
         own_gradient_(captured.own_gradient),
-        gradient_graph_(captured.gradient_graph) {}
+        own_gradients_(captured.own_gradients) {}
 
  private:
   TensorList gradients(const TensorList& inputs, const std::vector<bool>& wanted,
@@ -244,25 +245,31 @@ class CallNode final : public GraphNode {
 
   TensorList own_gradients(const TensorList& inputs, const std::vector<bool>& wanted,
                            std::span<const Tensor> output_gradients) const {
-    if (!gradient_graph_ || gradients_enabled())
+    if (!own_gradients_ || gradients_enabled())
       fail<GraphError>(ErrorCode::not_capturable, "{} of a captured function do not go through {}",
-                       gradient_graph_ ? "gradients of gradients" : "gradients", own_gradient_)
-          .hint("call backward() inside of the captured function")
+                       own_gradients_ ? "gradients of gradients" : "gradients", own_gradient_)
+          .hint("take them inside of the captured function: backward(), px.func.grad()")
           .raise();
     const WithoutEffects again_for_gradients;
     TensorList given = inputs;
+    std::vector<bool> is_given;
     for (std::size_t i = 0; i < outputs_.size(); ++i) {
-      const Value& output = graph_->outputs()[static_cast<std::size_t>(outputs_[i])];
-      // Where nothing comes from an output, what depends on it alone is left out below.
-      given.push_back(output_gradients[i].defined() ? output_gradients[i]
-                                                    : zeros(output.type().shape, output.type().dtype));
+      const Type& type = graph_->outputs()[static_cast<std::size_t>(outputs_[i])].type();
+      is_given.push_back(output_gradients[i].defined());
+      given.push_back(is_given[i] ? output_gradients[i] : zeros({}, type.dtype).expand(type.shape));
     }
-    const TensorList found = execute(*gradient_graph_->graph, given);
     TensorList of_inputs(inputs.size());
-    for (std::size_t k = 0; k < found.size(); ++k) {
-      const auto& [source, needs] = gradient_graph_->outputs[k];
-      for (std::size_t i = 0; i < needs.size(); ++i)
-        if (needs[i] && output_gradients[i].defined()) of_inputs[static_cast<std::size_t>(source)] = found[k];
+    const bool all = std::find(is_given.begin(), is_given.end(), false) == is_given.end();
+    for (const Captured::OwnGradients& own : *own_gradients_) {
+      const auto alone = std::find(own.given.begin(), own.given.end(), true) - own.given.begin();
+      const bool is_for_all = &own == &own_gradients_->front();
+      if (is_for_all ? !all : all || !is_given[static_cast<std::size_t>(alone)]) continue;
+      const TensorList found = execute(*own.graph, given);
+      for (std::size_t k = 0; k < found.size(); ++k) {
+        Tensor& sum = of_inputs[static_cast<std::size_t>(own.sources[k])];
+        // A gradient is nobody else's memory.
+        sum = sum.defined() ? add(sum, found[k]) : found[k].clone();
+      }
     }
     TensorList result;
     for (std::size_t i = 0; i < inputs.size(); ++i)
@@ -273,7 +280,7 @@ class CallNode final : public GraphNode {
   GraphPointer graph_;
   std::vector<int> outputs_;
   std::string own_gradient_;
-  std::shared_ptr<const Captured::GradientGraph> gradient_graph_;
+  std::shared_ptr<const std::vector<Captured::OwnGradients>> own_gradients_;
 };
 
 }  // namespace
@@ -350,7 +357,13 @@ void Captured::set_graph(GraphPointer other) {
   written_.assign(sources.size(), 0);
   for (const Write& write : writes) written_[static_cast<std::size_t>(write.source)] = 1;
   std::vector<bool> needed = inputs_needed(*graph, differentiable_outputs());
-  if (gradient_graph) needed.assign(sources.size(), true);
+  if (own_gradients)
+    for (const OwnGradients& own : *own_gradients) {
+      std::vector<int> outputs(own.graph->outputs().size());
+      std::iota(outputs.begin(), outputs.end(), 0);
+      const std::vector<bool> also = inputs_needed(*own.graph, outputs);
+      for (std::size_t i = 0; i < sources.size(); ++i) needed[i] = needed[i] || also[i];
+    }
   overwritten_.assign(sources.size(), 0);
   for (std::size_t i = 0; i < sources.size(); ++i)
     overwritten_[i] = written_[i] && !sources[i].is_state() && needed[i];

@@ -112,17 +112,15 @@ struct Captured {
   // What gives results gradients that the graph does not know: "the function Twice", "a hook", "vmap()"; empty if nothing
   // does.
   std::string own_gradient = {};
-  // The gradients that the program gives itself then. From the inputs of the graph, and a gradient for each
-  // differentiable output, it computes those of some inputs. None where that cannot be captured.
-  struct GradientGraph {
+  // The gradients that the program gives itself then, as far as they are captured. From the inputs of the graph and
+  // gradients for all differentiable outputs, of which some are given, the first graph where all are and then one for
+  // each that is given alone, they compute those of sources.
+  struct OwnGradients {
+    std::vector<bool> given;
     GraphPointer graph;
-    struct Output {
-      int source;               // whose gradient it is
-      std::vector<bool> needs;  // which gradients of outputs it depends on
-    };
-    std::vector<Output> outputs;
+    std::vector<int> sources;
   };
-  std::shared_ptr<const GradientGraph> gradient_graph = {};
+  std::shared_ptr<const std::vector<OwnGradients>> own_gradients = {};
   // Leaves whose gradient was looked at: it matters to what the function does whether there is one.
   struct ExpectedGradient {
     Tensor leaf;

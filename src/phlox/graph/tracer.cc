@@ -618,6 +618,10 @@ void Tracer::gradient_access(const Tensor& leaf, bool reads) {
   gradients_.push_back({leaf, leaf.grad(), reads});
 }
 
+void Tracer::meet(const Tensor& tensor) {
+  if (needs_gradient(tensor)) is_linked(tensor);
+}
+
 void Tracer::layout_decided(const Tensor& input, const Tensor& result) {
   Memory &from = memory_of(input), &to = memory_of(result);
   layout_decisions_.push_back({&from, &to, from.written, to.written});

@@ -44,8 +44,8 @@ class Tracer final : public Interpreter, public GeneratorStates {
   const TensorList& arguments() const { return arguments_; }
   // What thread_mode.capture is to be while the function runs.
   std::uint32_t number() const { return number_; }
-  // Where the program gives results gradients of its own (custom functions, hooks, vmap), captures these too. The last
-  // thing that the function does; only once.
+  // Where results come out of vmap(), whose gradients the tape knows and the graph does not, captures these too. The
+  // last thing that the function does; only once.
   void follow_back(const TensorList& results);
   // Ends the capture; the tracer must not be active any more. Gradients and versions of the tensors around are as
   // they were before it.
@@ -100,6 +100,7 @@ class Tracer final : public Interpreter, public GeneratorStates {
   void set_generator_state(Generator& generator, const Tensor& state) override;
   void gradient_access(const Tensor& leaf, bool reads) override;
   void layout_decided(const Tensor& input, const Tensor& result) override;
+  void meet(const Tensor& tensor) override;
 
  private:
   // How a tensor looks at its storage.
@@ -235,11 +236,14 @@ class Tracer final : public Interpreter, public GeneratorStates {
   // Tensors around the function that are written so that gradients flow through them from then on. Those that are views
   // of others follow these.
   TensorList find_new_histories() const;
-  // What gradients of these meet in the tape of this capture: nodes that belong to the program itself are noted, leaves
-  // that the graph cannot tell from others in the same memory are refused.
-  std::string find_own_gradient(const TensorList& differentiable, bool has_ended);
-  void refuse_hidden_leaf(const Tensor& leaf);
+  // What this capture recorded on the way to some tensors, that of functions under vmap() included: visits its nodes.
+  void walk_tape(const TensorList& to, const std::function<void(GradientNode&)>& visit) const;
+  // What gradients of these meet that belongs to the program itself, and not to its operations.
+  std::string find_own_gradient(const TensorList& differentiable) const;
+  // Refuses leaves that the graph cannot tell from others in the same memory.
+  void refuse_hidden_leaves(const TensorList& differentiable);
   bool has_history(const Tensor& result);
+  // Adds inputs for the gradients of these, and computes those of the sources from them.
   void run_backwards(const TensorList& followed);
   std::vector<Value> current_values_around() const;
   void turn_literals_into_constants();
@@ -266,11 +270,13 @@ class Tracer final : public Interpreter, public GeneratorStates {
   Tracer* parent_;
   std::uint32_t number_;
   bool restored_ = false;
-  struct OwnGradient {
-    Value value;
-    int source;  // whose gradient it is
+  // Gradients of sources, where those of these results are given.
+  struct OwnGradients {
+    std::vector<bool> given;
+    std::vector<Value> values;
+    std::vector<int> sources;
   };
-  std::vector<OwnGradient> own_gradients_;
+  std::vector<OwnGradients> own_gradients_;
   bool followed_back_ = false;
 };
 

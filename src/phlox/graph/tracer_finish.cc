@@ -6,6 +6,7 @@
 
 #include "phlox/autograd/engine.h"
 #include "phlox/autograd/function.h"
+#include "phlox/autograd/vmap.h"
 #include "phlox/core/history_journal.h"
 #include "phlox/core/recording.h"
 #include "phlox/graph/passes/passes.h"
@@ -66,40 +67,52 @@ TensorList Tracer::find_new_histories() const {
   return found;
 }
 
-void Tracer::refuse_hidden_leaf(const Tensor& leaf) {
-  const auto memory = memories_.find(leaf.impl()->storage);
-  if (memory == memories_.end() || memory->second->source < 0 || is_linked(leaf)) return;
-  fail<GraphError>(ErrorCode::not_capturable,
-                   "gradients flow to a tensor that shares memory with another that the function is given")
-      .detail("tensor", describe(leaf))
-      .hint("give clone() of one, or take the view inside of the function")
-      .raise();
-}
-
-// Who follows the graph backwards does not meet what the program put into the tape by itself.
-std::string Tracer::find_own_gradient(const TensorList& differentiable, bool has_ended) {
-  std::string own;
+void Tracer::walk_tape(const TensorList& to, const std::function<void(GradientNode&)>& visit) const {
   std::unordered_set<GradientNode*> seen;
   std::vector<GradientNode*> next;
-  const auto visit = [&](GradientNode* node) {
-    if (!node || !seen.insert(node).second) return;
-    if (TensorImpl* leaf = node->leaf(); leaf && has_ended && !parent_)
-      refuse_hidden_leaf(Tensor(Reference<TensorImpl>::share(leaf)));
-    else if (!leaf && node->sequence() >= first_sequence_) next.push_back(node);
+  const auto add = [&](GradientNode* node) {
+    if (node && (node->leaf() || node->sequence() >= first_sequence_) && seen.insert(node).second)
+      next.push_back(node);
   };
-  for (const Tensor& tensor : differentiable)
-    if (const AutogradRecord* record = tensor.impl()->autograd) visit(record->node.get());
+  for (const Tensor& tensor : to)
+    if (const AutogradRecord* record = tensor.impl()->autograd) add(record->node.get());
   while (!next.empty()) {
     GradientNode* const node = next.back();
     next.pop_back();
-    const GradientNode::Hooks* hooks = node->existing_hooks();
-    if (!own.empty()) continue;
-    if (node->name() == std::string_view("vmap")) own = "vmap()";
-    else if (autograd::is_custom_function(*node)) own = fmt::format("the function {}", node->name());
-    else if (hooks && (!hooks->before.empty() || !hooks->after.empty())) own = "a hook";
-    for (const Edge& edge : node->edges()) visit(edge.node.get());
+    visit(*node);
+    if (node->leaf()) continue;
+    for (const Edge& edge : node->edges()) add(edge.node.get());
+    for (const Edge& root : autograd::roots_of_vmap(*node)) add(root.node.get());
   }
-  return own;
+}
+
+std::string Tracer::find_own_gradient(const TensorList& differentiable) const {
+  std::string own;
+  bool through_vmap = false;
+  walk_tape(differentiable, [&](GradientNode& node) {
+    const GradientNode::Hooks* hooks = node.existing_hooks();
+    const TensorImpl* leaf = node.leaf();
+    const bool is_around = leaf && leaf->autograd->capture != number_;
+    if (autograd::is_custom_function(node)) own = fmt::format("the function {}", node.name());
+    else if (!is_around && hooks && (!hooks->before.empty() || !hooks->after.empty())) own = "a hook";
+    through_vmap = through_vmap || !autograd::roots_of_vmap(node).empty();
+  });
+  return own.empty() && through_vmap ? "vmap()" : own;
+}
+
+void Tracer::refuse_hidden_leaves(const TensorList& differentiable) {
+  if (parent_) return;
+  walk_tape(differentiable, [&](GradientNode& node) {
+    if (!node.leaf()) return;
+    const Tensor leaf(Reference<TensorImpl>::share(node.leaf()));
+    const auto memory = memories_.find(leaf.impl()->storage);
+    if (memory == memories_.end() || memory->second->source < 0 || is_linked(leaf)) return;
+    fail<GraphError>(ErrorCode::not_capturable,
+                     "gradients flow to a tensor that shares memory with another that the function is given")
+        .detail("tensor", describe(leaf))
+        .hint("give clone() of one, or take the view inside of the function")
+        .raise();
+  });
 }
 
 // A result whose tape was used up inside is a number from now on.
@@ -120,25 +133,31 @@ void Tracer::follow_back(const TensorList& results) {
     if (!is_written && has_history(result)) followed.push_back(result);
   }
   followed.insert(followed.end(), written.begin(), written.end());
-  // Leaves of the function go when it ends.
-  if (find_own_gradient(followed, false).empty()) return;
+  if (find_own_gradient(followed) != "vmap()") return;
 
   turn_literals_into_constants();
   const std::size_t source_count = sources_.size();
-  std::vector<Value> values_around = current_values_around();
+  const std::vector<Value> values_around = current_values_around();
+  const auto streams = streams_;
+  const auto required = required_;
+  const auto flags = expected_flags_;
   try {
     run_backwards(followed);
-  } catch (const std::exception&) {
+  } catch (const Error&) {
     own_gradients_.clear();  // who asks for them is told
   }
+  // They are computed by later calls of backward(); this one leaves nothing behind.
   turn_literals_into_constants();
-  // They are computed by later calls of backward(), which leave what is around as it is.
-  if (sources_.size() != source_count || current_values_around() != values_around) own_gradients_.clear();
+  streams_ = streams;
+  required_ = required;
+  expected_flags_ = flags;
+  if (sources_.size() != source_count) own_gradients_.clear();
   sources_.erase(sources_.begin() + static_cast<std::ptrdiff_t>(source_count), sources_.end());
   for (auto& [storage, memory] : memories_)
     if (memory->source >= static_cast<int>(source_count)) memory->source = -1;
-  std::erase_if(streams_,
-                [&](const Stream& stream) { return stream.source >= static_cast<int>(source_count); });
+  if (current_values_around() != values_around)
+    fail_capture("the gradient of what vmap() gives writes into tensors around the function",
+                 "call backward() inside of the captured function");
 }
 
 // What memory and generators around the function hold now.
@@ -153,13 +172,12 @@ std::vector<Value> Tracer::current_values_around() const {
 void Tracer::run_backwards(const TensorList& followed) {
   const EnableGrad enable;
   std::vector<Edge> roots, targets;
-  TensorList output_gradients;
+  TensorList gradients;
   for (const Tensor& tensor : followed) {
     roots.push_back(gradient_edge(tensor));
-    const Value input =
-        builder_.input(type_of(tensor), fmt::format("output_gradient{}", output_gradients.size()));
+    const Value input = builder_.input(type_of(tensor), fmt::format("output_gradient{}", gradients.size()));
     carries_[input.node] = false;
-    output_gradients.push_back(stand_for(input));
+    gradients.push_back(stand_for(input));
   }
   std::vector<int> numbers;
   for (std::size_t i = 0; i < sources_.size(); ++i) {
@@ -167,13 +185,31 @@ void Tracer::run_backwards(const TensorList& followed) {
     if (source.is_state() || source.gradient) continue;
     const Tensor& tensor = given_or_around(arguments_, source.argument, source.tensor);
     if (!tensor.requires_grad()) continue;
+    if (!is_around(tensor)) return;  // it has been written, and what it was is not at hand
     targets.push_back(gradient_edge(tensor));
     numbers.push_back(static_cast<int>(i));
   }
-  const TensorList found =
-      autograd::grad_between(roots, output_gradients, targets, std::vector<bool>(targets.size(), true));
-  for (std::size_t i = 0; i < found.size(); ++i)
-    if (found[i].defined()) own_gradients_.push_back({value_of(found[i]), numbers[i]});
+  // With the gradients of all results, and of each alone: what no gradient comes to takes no part.
+  const auto follow = [&](std::vector<bool> given) {
+    TensorList some(gradients.size());
+    for (std::size_t i = 0; i < given.size(); ++i)
+      if (given[i]) some[i] = gradients[i];
+    const TensorList found =
+        autograd::grad_between(roots, some, targets, std::vector<bool>(targets.size(), true));
+    OwnGradients own{std::move(given), {}, {}};
+    for (std::size_t i = 0; i < found.size(); ++i) {
+      if (!found[i].defined()) continue;
+      own.values.push_back(value_of(found[i]));
+      own.sources.push_back(numbers[i]);
+    }
+    own_gradients_.push_back(std::move(own));
+  };
+  follow(std::vector<bool>(gradients.size(), true));
+  for (std::size_t i = 0; i < gradients.size() && gradients.size() > 1; ++i) {
+    std::vector<bool> alone(gradients.size(), false);
+    alone[i] = true;
+    follow(std::move(alone));
+  }
 }
 
 // Gathers the outputs of the graph, and what is to be done with each.
@@ -191,7 +227,7 @@ class Tracer::Ending {
   void add_writes();
   void add_histories();
   void note_state_around();
-  // The graph. The part that computes the program's own gradients becomes captured.gradient_graph.
+  // The graph. The parts that compute the program's own gradients become captured.own_gradients.
   GraphPointer build();
 
  private:
@@ -326,7 +362,8 @@ void Tracer::Ending::add_histories() {
     captured.written_histories.push_back({tensor, tracer_.argument_of(tensor), output});
     followed_back_.push_back(tensor);
   }
-  captured.own_gradient = tracer_.find_own_gradient(followed_back_, true);
+  tracer_.refuse_hidden_leaves(followed_back_);
+  captured.own_gradient = tracer_.find_own_gradient(followed_back_);
 }
 
 void Tracer::Ending::note_state_around() {
@@ -344,9 +381,9 @@ void Tracer::Ending::note_state_around() {
 }
 
 GraphPointer Tracer::Ending::build() {
-  const std::vector<OwnGradient>& own_gradients = tracer_.own_gradients_;
   const std::size_t count = outputs.size();
-  for (const OwnGradient& gradient : own_gradients) outputs.push_back(gradient.value);
+  for (const OwnGradients& own : tracer_.own_gradients_)
+    outputs.insert(outputs.end(), own.values.begin(), own.values.end());
   const GraphPointer joint = tracer_.builder_.finish(std::move(outputs));
   const std::size_t sources = tracer_.sources_.size(), all = joint->inputs().size();
   if (all == sources) return joint;
@@ -362,15 +399,14 @@ GraphPointer Tracer::Ending::build() {
     return builder.finish({results.begin() + static_cast<std::ptrdiff_t>(first),
                            results.begin() + static_cast<std::ptrdiff_t>(last)});
   };
-  if (!own_gradients.empty()) {
-    Captured::GradientGraph backward{drop_detach(part(all, count, joint->outputs().size())), {}};
-    for (std::size_t k = 0; k < own_gradients.size(); ++k) {
-      const std::vector<bool> needed = inputs_needed(*backward.graph, {static_cast<int>(k)});
-      backward.outputs.push_back(
-          {own_gradients[k].source, {needed.begin() + static_cast<std::ptrdiff_t>(sources), needed.end()}});
-    }
-    captured.gradient_graph = std::make_shared<Captured::GradientGraph>(std::move(backward));
+  auto gradients = std::make_shared<std::vector<Captured::OwnGradients>>();
+  std::size_t first = count;
+  for (OwnGradients& own : tracer_.own_gradients_) {
+    const std::size_t last = first + own.values.size();
+    gradients->push_back({std::move(own.given), drop_detach(part(all, first, last)), std::move(own.sources)});
+    first = last;
   }
+  if (!gradients->empty()) captured.own_gradients = std::move(gradients);
   return part(sources, 0, count);
 }
 
@@ -407,7 +443,7 @@ Captured Tracer::finish(const TensorList& results, bool by_value) {
     carrying.push_back(tensor.defined() && !source.gradient && tensor.requires_grad());
   }
   const GraphPointer graph = ending.build();
-  const bool followed = by_value || (captured.has_differentiable_outputs() && !captured.gradient_graph);
+  const bool followed = by_value || (captured.has_differentiable_outputs() && !captured.own_gradients);
   captured.set_graph(followed ? drop_detach(graph, carrying) : drop_detach(graph));
   return std::move(captured);
 }

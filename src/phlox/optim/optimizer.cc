@@ -50,7 +50,7 @@ void Optimizer::add_group(const std::vector<Tensor>& parameters, double lr, std:
 }
 
 void Optimizer::step() {
-  configuration_.note_use("an optimizer");
+  note_use();
   NoGrad guard;
   converted_.clear();
   std::size_t index = 0;
@@ -75,7 +75,7 @@ Tensor Optimizer::converted(const Tensor& number, DType dtype, bool complement) 
 }
 
 void Optimizer::zero_grad(bool set_to_none) {
-  configuration_.note_use("an optimizer");
+  note_use();
   for (const Group& group : groups_) nn::zero_gradients(group.parameters, set_to_none);
 }
 
@@ -155,8 +155,10 @@ void Optimizer::load_state_dict(const StateDict& state) {
     const std::string prefix = group_prefix(group);
     load_group(group, prefix, state);
     set_lr(state.number(prefix + "lr"), group);
-    if (state.contains(prefix + "initial_lr"))
-      groups_[group].initial_lr = state.number(prefix + "initial_lr");
+    if (const Tensor* initial = state.find(prefix + "initial_lr")) {
+      const double before = std::exchange(groups_[group].initial_lr, initial->item<double>());
+      if (groups_[group].initial_lr != before) configuration_.change();
+    }
     for (const Tensor& parameter : groups_[group].parameters) {
       load_parameter(index, parameter_prefix(index), state, parameter);
       ++index;

@@ -57,6 +57,8 @@ class Optimizer {
   // Sets it for one group. Throws NotSupportedError for optimisers without.
   virtual void set_momentum(double momentum, std::size_t group);
   const Tensor& momentum_tensor(std::size_t group = 0) const;
+  // What is being captured depends on the groups and on their initial learning rates.
+  void note_use() const { configuration_.note_use("an optimizer"); }
 
   // PyTorch's structure with dotted names: "state.0.exp_avg", "param_groups.0.lr", "param_groups.0.params".
   // Parameters are numbered through all groups.

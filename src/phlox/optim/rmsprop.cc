@@ -39,7 +39,7 @@ void RMSprop::update_parameter(std::size_t group, std::size_t index, const Tenso
   if (o.centered) update(update_first_moment, state.grad_avg, {g, parameter, 1 - o.alpha}, {o.weight_decay});
   const Operand mean = o.centered ? Operand(state.grad_avg) : Operand(0.0);
   const Tensor rate = in_dtype(lr_tensor(group), dtype);
-  if (o.momentum > 0) {
+  if (state.momentum_buffer.defined()) {
     update(update_scaled_momentum, state.momentum_buffer,
            {g, parameter, state.square_avg, mean, in_dtype(momentum_tensor(group), dtype)},
            {o.eps, o.weight_decay});

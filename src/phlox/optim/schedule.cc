@@ -46,6 +46,7 @@ void Schedule::step() {
 }
 
 void Schedule::apply() {
+  optimizer_.note_use();
   NoGrad guard;
   for (std::size_t group = 0; group < optimizer_.group_count(); ++group)
     copy_(optimizer_.lr_tensor(group), value(optimizer_.initial_lr(group), epoch_));
@@ -202,6 +203,7 @@ ReduceLROnPlateau::ReduceLROnPlateau(Optimizer& optimizer, PlateauOptions option
 void ReduceLROnPlateau::step(double metric) { step(from_values<double>(std::span(&metric, 1), {})); }
 
 void ReduceLROnPlateau::step(const Tensor& metric) {
+  optimizer_.note_use();
   NoGrad guard;
   epoch_.add_(1);
   const double sign = options_.maximize ? -1 : 1;

@@ -36,7 +36,8 @@ void SGD::update_parameter(std::size_t group, std::size_t index, const Tensor& p
   const SGDOptions& o = options_[group];
   const Tensor g = o.maximize ? neg(gradient) : gradient;
   const Tensor rate = in_dtype(lr_tensor(group), parameter.dtype());
-  if (o.momentum == 0) {
+  // A schedule may bring the momentum to zero for a while; the buffer goes on then.
+  if (o.momentum == 0 && !states_[index].momentum_buffer.defined()) {
     update(update_gradient_step, parameter, {g, rate}, {o.weight_decay});
     return;
   }

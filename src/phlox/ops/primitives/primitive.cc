@@ -61,6 +61,12 @@ void detail::note_gradient_access(const Tensor& leaf, bool reads) {
 void interpret_layout(const Tensor& input, const Tensor& result) {
   if (interpreters()) BelowTop()->layout_decided(input, result);
 }
+void interpret_meeting(const Tensor& tensor) {
+  if (!interpreters()) return;
+  const BelowTop below;
+  below->meet(tensor);
+  interpret_meeting(tensor);
+}
 Tensor interpret_draw(Generator& generator, std::int64_t blocks) {
   if (interpreters()) return BelowTop()->draw(generator, blocks);
   return state_tensor(generator.reserve(static_cast<std::uint64_t>(blocks)));

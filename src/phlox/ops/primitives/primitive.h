@@ -44,6 +44,8 @@ class Interpreter {
   virtual void gradient_access(const Tensor& leaf, bool reads) = 0;
   // `result` looks at the memory of `input` or is a copy of it, as its layout has decided.
   virtual void layout_decided(const Tensor& input, const Tensor& result) = 0;
+  // A tensor of the program takes part in what an interpreter above does with its data.
+  virtual void meet(const Tensor& tensor) = 0;
 
  private:
   friend class InterpreterScope;
@@ -65,6 +67,8 @@ TensorList interpret(const Primitive& primitive, std::span<const Operand> inputs
 void interpret_write(const Tensor& target, const Tensor& source);
 Tensor interpret_draw(Generator& generator, std::int64_t blocks);
 void interpret_layout(const Tensor& input, const Tensor& result);
+// To all that are active, from the top down.
+void interpret_meeting(const Tensor& tensor);
 
 // A result that is a view or a copy of the input, whichever its layout allows.
 inline Tensor view_or_copy(const Tensor& input, Tensor result) {
