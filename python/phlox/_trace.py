@@ -9,7 +9,6 @@ from typing import Any
 from . import _phlox
 from ._failure import fail
 from ._phlox import Graph, Tensor
-from ._results import LeftBehind, with_stand_ins
 from ._structures import first_positions, flatten, same, unflatten
 
 MISSED = _phlox._missed()  # what a call of a captured function gives when it was not for it
@@ -25,6 +24,8 @@ def capture_function(
 
     `around` gives, when the function has run, tensors that were there before: the result holds these very ones.
     """
+    from ._results import LeftBehind, with_stand_ins  # only here, so that importing phlox does not cost it
+
     result: Any = None
 
     def flat_function(tensors: list[Tensor]) -> list[Tensor]:

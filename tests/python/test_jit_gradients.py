@@ -196,31 +196,35 @@ OWN = {
     mapped: r"vmap\(\)",
     mapped_with_noise: r"vmap\(\)",
 }
+FOLLOWED = (mapped, mapped_with_noise)  # from outside
+
+
+def results(function, x, count=3):
+    px.manual_seed(1)
+    return [function(x) for _ in range(count)]
 
 
 @pytest.mark.parametrize("function", OWN)
 def test_gradients_of_the_programs_own(function):
-    """Custom functions, hooks and vmap take part in backward(), inside and from outside."""
-    for jitted in (px.jit(lambda x: gradient(function, x)), partial(gradient, px.jit(function))):
-        px.manual_seed(1)
-        expected = [gradient(function, t(1, i)) for i in range(3)]
-        px.manual_seed(1)
-        assert all(same(jitted(t(1, i)), e) for i, e in enumerate(expected))
-    if function is hooked:  # which needs gradients
-        return
-    with px.no_grad():
-        px.manual_seed(1)
-        expected = function(t(1, 2))
-        px.manual_seed(1)
-        assert same(px.jit(function)(t(1, 2)), expected)
+    """Custom functions, hooks and vmap take part in backward() inside, and vmap from outside too."""
+    expected = results(partial(gradient, function), t(1, 2))
+    inside = results(px.jit(lambda x: gradient(function, x)), t(1, 2))
+    assert all(map(same, inside, expected))
+    jitted = px.jit(function)
+    if function in FOLLOWED:
+        assert all(map(same, results(partial(gradient, jitted), t(1, 2)), expected))
+    else:
+        with pytest.raises(px.GraphError, match=f"gradients of a captured .* do not go through {OWN[function]}"):
+            gradient(jitted, t(1, 2))
+    if function is not hooked:  # which needs gradients
+        with px.no_grad():
+            assert all(map(same, results(px.jit(function), t(1, 2)), results(function, t(1, 2))))
 
 
 @pytest.mark.parametrize("function", OWN)
 def test_gradients_of_the_programs_own_that_are_not_followed(function):
     x = t(1, 2).requires_grad_()
-    first = px.autograd.grad(px.jit(function)(x).sum(), [x], retain_graph=True)[0]
-    assert same(first, gradient(function, x)) or function is mapped_with_noise
-    with pytest.raises(px.GraphError, match=f"gradients of gradients .* do not go through {OWN[function]}"):
+    with pytest.raises(px.GraphError, match=f"do not go through {OWN[function]}"):
         px.autograd.grad(px.jit(function)(x).sum(), [x], create_graph=True)
     with pytest.raises(px.GraphError, match=f"do not go through {OWN[function]}"):
         branch = px.jit(
@@ -230,11 +234,58 @@ def test_gradients_of_the_programs_own_that_are_not_followed(function):
 
 
 def test_own_gradients_read_what_is_around(monkeypatch):
-    around, inside = px.jit(custom), px.jit(lambda x: gradient(custom, x))
+    inside = px.jit(lambda x: gradient(custom, x))
     for factor in (100.0, 7.0):
         monkeypatch.setitem(globals(), "FACTOR", factor)
-        assert same(gradient(around, t(1, 2)), t(factor, factor))
         assert same(inside(t(1, 2)), t(factor, factor))
+
+
+def hooked_inside_of_vmap(x):
+    return px.vmap(hooked)(x)
+
+
+def custom_inside_of_vmap(x):
+    return px.vmap(custom)(x)
+
+
+@pytest.mark.parametrize("function", [hooked_inside_of_vmap, custom_inside_of_vmap])
+def test_code_of_the_program_under_vmap_is_not_followed(function):
+    with pytest.raises(px.GraphError, match="do not go through (a hook|the function Twice)"):
+        gradient(px.jit(function), px.ones(2, 2))
+
+
+def test_parameters_that_vmap_maps_over():
+    weight, plain = px.nn.Parameter(px.ones(4, 2)), px.nn.Parameter(t(1, 2))
+    functions = (
+        lambda x: px.vmap(lambda r, w: (r * w * w).sum())(x, weight).sum(),
+        lambda x: px.vmap(lambda r: px.vmap(lambda w: (r * w * plain).sum())(weight).sum())(x).sum(),
+    )
+    for function in functions:
+        found = []
+        for f in (function, px.jit(function)):
+            weight.grad = plain.grad = None
+            f(px.randn(4, 2, generator=px.Generator().manual_seed(3))).backward()
+            found.append((weight.grad, plain.grad))
+        assert same(found[0][0], found[1][0])
+        assert (plain.grad is None) == (function is functions[0])
+        assert plain.grad is None or same(found[0][1], found[1][1])
+
+
+def test_vmap_in_vmap_reaches_what_is_around():
+    weight, shared = px.nn.Parameter(t(1, 2, 3)), px.nn.Parameter(px.tensor(2.0))
+    x = t(1, 2)
+    px.vmap(lambda a: px.vmap(lambda b: a * b * shared)(weight).sum())(x).sum().backward()
+    assert same(weight.grad, t(6, 6, 6)) and shared.grad.item() == 18
+
+
+def test_a_written_argument_is_not_followed():
+    def function(x, y):
+        y.mul_(px.vmap(lambda a: a * 2)(x))
+        return y.sum()
+
+    x = t(1, 2, 3).requires_grad_()
+    with pytest.raises(px.GraphError, match=r"do not go through vmap\(\)"):
+        px.jit(function)(x, x * 1).backward()
 
 
 def test_own_gradients_of_one_result_leave_the_other_alone():
@@ -298,6 +349,8 @@ def test_what_hooks_change_around_them_is_refused():
     result = px.jit(logging)(t(1, 2).requires_grad_())
     with pytest.raises(px.GraphError, match="do not go through a hook"):
         result.sum().backward()
+    with pytest.raises(px.GraphError, match="changes a list by append"):
+        px.jit(lambda x: gradient(logging, x))(t(1, 2))
     assert not seen
 
 

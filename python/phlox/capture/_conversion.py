@@ -11,6 +11,7 @@ from types import BuiltinMethodType, CellType, CodeType, FunctionType, MethodTyp
 from typing import Any, TypeVar
 
 from .. import _phlox
+from ..debug import callback
 from ._backend import current
 from ._compilation import bind, compile_function, future_flags, is_converted
 from ._host_calls import ASKED, as_it_is, asked, by_class
@@ -126,7 +127,8 @@ def _of_library(target: Any, owner: Any = None) -> Any:
             return by_class(target)
         target = _rebound(target)
     if is_of_phlox(function):
-        return with_functions(target)
+        # What a callback is given runs with the graph, and not in the capture.
+        return target if function is callback else with_functions(target)
     return as_it_is(target, owner)
 
 
