@@ -214,7 +214,9 @@ def test_gradients_of_the_programs_own(function):
     if function in FOLLOWED:
         assert all(map(same, results(partial(gradient, jitted), t(1, 2)), expected))
     else:
-        with pytest.raises(px.GraphError, match=f"gradients of a captured .* do not go through {OWN[function]}"):
+        with pytest.raises(
+            px.GraphError, match=f"gradients of a captured .* do not go through {OWN[function]}"
+        ):
             gradient(jitted, t(1, 2))
     if function is not hooked:  # which needs gradients
         with px.no_grad():
@@ -321,6 +323,79 @@ def test_hooks_of_tensors_around_are_refused(change):
     WEIGHT.grad = None
     (WEIGHT * 1).sum().backward()
     assert same(WEIGHT.grad, t(1, 1))
+
+
+class Exponential(px.autograd.Function):
+    @staticmethod
+    def forward(ctx, x):
+        y = px.exp(x)
+        ctx.save_for_backward(y)
+        return y
+
+    @staticmethod
+    def backward(ctx, gradient):
+        return gradient * ctx.saved_tensors[0]
+
+
+class Attributes(px.autograd.Function):
+    @staticmethod
+    def forward(ctx, x):
+        ctx.twice, ctx.factor = x * 2, FACTOR
+        ctx.save_for_backward(x * 3)
+        return x * ctx.twice
+
+    @staticmethod
+    def backward(ctx, gradient):
+        return gradient * ctx.twice * ctx.factor * ctx.saved_tensors[0]
+
+
+@pytest.mark.parametrize("function", [Exponential, Attributes])
+def test_what_custom_functions_keep(function):
+    jitted = px.jit(lambda x: gradient(function.apply, x))
+    for x in (t(1, 2), t(3, 4)):
+        assert same(jitted(x), gradient(function.apply, x))
+        assert same(px.jit(function.apply)(x), function.apply(x))
+
+
+def test_results_that_a_custom_function_saves_go_when_they_are_dropped():
+    before = px.memory.statistics()["allocated_bytes"]
+    for _ in range(4):
+        Exponential.apply(px.ones(1000, 100).requires_grad_())
+    assert px.memory.statistics()["allocated_bytes"] == before
+
+
+class Counter:
+    def __init__(self):
+        self.calls = 0
+
+    def __call__(self, x):
+        self.calls += 1
+        return x * self.calls
+
+
+class Scale:
+    factor = 1.0
+
+    def __call__(self, x):
+        return x * self.factor
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda f, x: px.vmap(f)(x),
+        lambda f, x: px.cond(x.sum() > 0, f, f, (x,)),
+        lambda f, x: px.switch(x.sum().long() * 0, [f], x),
+    ],
+)
+def test_objects_that_are_called_are_watched(call):
+    scale = Scale()
+    jitted = px.jit(lambda x: call(scale, x))
+    for scale.factor in (2.0, 3.0):
+        assert same(jitted(t(1, 2)), call(scale, t(1, 2)))
+    counter = Counter()
+    with pytest.raises(px.GraphError, match="calls"):
+        px.jit(lambda x: call(counter, x))(t(1, 2))
 
 
 def test_hooks_of_parameters_run_once():

@@ -725,3 +725,12 @@ def test_arguments_of_the_package_itself():
     with pytest.raises(TypeError, match="px.jit: a function or a module, not int"):
         px.jit(3)
     assert px.memory.largest_batch(lambda x: x * 2, px.ones(64, 1000), limit="2GB") >= 64
+
+
+@pytest.mark.parametrize("text", [str, repr, "{}".format, lambda x: f"{x}"])
+def test_tensors_become_no_texts(text):
+    weight = px.ones(2)
+    for function in (lambda x: (x, text(x)), lambda x: (x, text(weight)), lambda x: (x, text(x + 1))):
+        with pytest.raises(px.GraphError, match="E1001"):
+            px.jit(function)(px.ones(2))
+    assert px.jit(lambda x: (x, text(px.tensor([1, 2]))))(px.ones(2))[1] == "tensor([1, 2])"

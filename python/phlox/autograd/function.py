@@ -86,6 +86,11 @@ class Function:
         """Runs forward() and records backward()."""
         positions = [i for i, argument in enumerate(arguments) if isinstance(argument, Tensor)]
         ctx = FunctionContext(tuple(isinstance(a, Tensor) and a.requires_grad for a in arguments))
+        if _phlox._is_capturing():
+            from ..capture._backend import current
+
+            if current.session is not None:  # forward() may set attributes
+                current.session.add_new(ctx)
         single = True
 
         def forward():
@@ -114,6 +119,8 @@ class Function:
         outputs = _phlox._apply_function(
             cls.__name__, [arguments[i] for i in positions], forward, backward, ctx
         )
+        # The tape has them now. A result among them would hold itself.
+        ctx._to_save = ctx._non_differentiable = ctx._dirty = ()
         return outputs[0] if single else outputs
 
 

@@ -218,16 +218,25 @@ _FUNCTIONS = (
 )
 
 
+def _is_function(value: Any) -> bool:
+    """Whether it is a function, or an object of the program that is called like one."""
+    from ._conversion import is_users
+
+    kind = type(value)
+    method = getattr(kind, "__call__", None)  # noqa: B004
+    return kind in _FUNCTIONS or (type(method) is FunctionType and is_users(method))
+
+
 def _converted_argument(value: Any) -> Any:
     """A function, or the functions in a list, tuple or dict, converted; anything else as it is."""
     from ._conversion import converted_callable
 
     kind = type(value)
-    if kind in _FUNCTIONS:
+    if _is_function(value):
         return converted_callable(value)
-    if kind in (list, tuple) and any(type(part) in _FUNCTIONS for part in value):
+    if kind in (list, tuple) and any(map(_is_function, value)):
         return kind(map(_converted_argument, value))
-    if kind is dict and any(type(part) in _FUNCTIONS for part in value.values()):
+    if kind is dict and any(map(_is_function, value.values())):
         return {key: _converted_argument(part) for key, part in value.items()}
     return value
 

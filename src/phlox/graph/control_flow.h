@@ -1,6 +1,6 @@
 // Branches and loops on the values of tensors.
 //
-//   auto [y] = cond(lt(sum(x), 0), [&] { return TensorList{-x}; }, [&] { return TensorList{x * 2}; });
+//   const Tensor y = cond(lt(sum(x), 0), [&] { return TensorList{-x}; }, [&] { return TensorList{x * 2}; })[0];
 //
 // Eagerly these are `if`, `while` and `for`. While a function is captured, conditions are not known: then the functions
 // are called once, and become graphs of their own, the regions of a node. Tensors around that they use are operands of

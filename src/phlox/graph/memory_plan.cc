@@ -22,14 +22,15 @@ std::string to_string(const MemoryPlan& plan) {
   const auto line = [](const char* what, std::size_t bytes) {
     return fmt::format("  {:<14}{:>12}\n", what, readable_bytes(bytes));
   };
-  const std::string further =
-      plan.kept_by_turn ? fmt::format(" for one turn, and {} more with each further turn",
-                                      readable_bytes(plan.kept_by_turn))
-                        : "";
-  std::string text = fmt::format("peak {}{}\n", readable_bytes(plan.peak()), further) + line("inputs", plan.inputs) +
-                     line("constants", plan.constants) + line("in between", plan.intermediate()) +
-                     line("evaluated", plan.evaluated) + (plan.kept ? line("kept by loops", plan.kept) : "") +
-                     line("results", plan.outputs) + "largest\n";
+  const std::string further = plan.kept_by_turn
+                                  ? fmt::format(" for one turn, and {} more with each further turn",
+                                                readable_bytes(plan.kept_by_turn))
+                                  : "";
+  std::string text = fmt::format("peak {}{}\n", readable_bytes(plan.peak()), further) +
+                     line("inputs", plan.inputs) + line("constants", plan.constants) +
+                     line("in between", plan.intermediate()) + line("evaluated", plan.evaluated) +
+                     (plan.kept ? line("kept by loops", plan.kept) : "") + line("results", plan.outputs) +
+                     "largest\n";
   for (const MemoryPlan::Value& value : plan.largest) {
     text += fmt::format("  {:>10}  {}\n", readable_bytes(value.bytes), value.node);
     if (!value.location.empty()) text += fmt::format("  {:>10}  {}\n", "", value.location);

@@ -38,7 +38,8 @@ struct EvaluatedMemory {
   std::size_t results = 0;  // of these nodes
   std::size_t most = 0;     // at a time, with the results up to then
   std::size_t kept = 0;     // in sequences
-  std::size_t kept_by_turn = 0;  // and again with each further turn of loops whose number of turns is not known
+  std::size_t kept_by_turn =
+      0;  // and again with each further turn of loops whose number of turns is not known
   std::size_t constants = 0;
   std::vector<std::size_t> blocks;  // of the workspace, for plans within this one, within these, ...
   std::vector<MemoryPlan::Value> largest;

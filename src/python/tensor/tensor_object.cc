@@ -114,7 +114,17 @@ PyObject* make(PyTypeObject* type, PyObject* arguments, PyObject* keywords) {
 
 PyObject* represent(PyObject* self) {
   PHLOX_TRY
-  return PyUnicode_FromString(tensor_of(self).to_string().c_str());
+  const Tensor& tensor = tensor_of(self);
+  if (thread_mode.capture && tensor.impl()->has_data() &&
+      tensor.impl()->storage->capture != thread_mode.capture) [[unlikely]]
+    fail<GraphError>(
+        ErrorCode::value_while_capturing,
+        "a tensor becomes a text while a function is captured, which would tell its values of this "
+        "call for ever")
+        .detail("tensor", describe(tensor))
+        .hint("px.debug.print(\"{}\", <tensor>) prints it in each run")
+        .raise();
+  return PyUnicode_FromString(tensor.to_string().c_str());
   PHLOX_CATCH
 }
 
