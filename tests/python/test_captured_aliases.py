@@ -135,6 +135,20 @@ def test_writes_that_nobody_else_sees():
     agrees(function, *POINTS)
 
 
+def test_sides_that_write_one_memory():
+    def function(x, c):
+        a = x * 1
+        b = a.flip(0)
+        if c > 0:
+            a[0] = 5
+        else:
+            b[0] = 7
+        return a, b
+
+    with pytest.raises(px.GraphError, match="write one memory through different views"):
+        px.jit(function)(*POINTS[0])
+
+
 def test_a_state_that_gets_the_result_of_its_loop():
     class Cell:
         def __init__(self):
@@ -168,6 +182,20 @@ def test_elements_at_numbers_of_the_graph_are_views():
         return out, last, first
 
     agrees(function, *[(t(1, 2), px.tensor(n)) for n in (0, 1, 4)])
+
+
+def test_an_argument_that_a_variable_may_be():
+    def function(x, c):
+        b = x * 2
+        for _ in range(c.clamp_min(0).to(px.int64)):
+            b = x
+            if c > 1:
+                b = b if c > 5 else b
+        b.add_(1)
+        return b
+
+    with pytest.raises(px.GraphError, match="may be another one"):
+        px.jit(function)(*POINTS[0])
 
 
 @pytest.mark.parametrize("swallow", ["except", "suppress"])

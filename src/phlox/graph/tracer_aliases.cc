@@ -145,7 +145,10 @@ void Tracer::note_aliases_of_loop(const TensorList& results, const TensorList& s
   std::map<int, std::size_t> first;
   for (std::size_t i = 0; i < count; ++i) {
     origins.push_back(origins_of(state[i].impl()->storage));
-    for (const Tensor& other : turn.results[i].may_be) origins[i].merge(origins_of(other.impl()->storage));
+    for (const Tensor& other : turn.results[i].may_be) {
+      origins[i].merge(origins_of(other.impl()->storage));
+      add_origins(other, {});
+    }
     for (int memory : turn.results[i].may_be_memories)
       origins[i].insert(results[first.try_emplace(memory, i).first->second].impl()->storage);
   }

@@ -331,6 +331,12 @@ TensorList Tracer::region_operands(const TensorList& state, std::span<const Sour
 TensorList Tracer::add_region_node(const char* primitive, const TensorList& leading, const TensorList& state,
                                    std::span<const Source> around, std::size_t written, std::size_t required,
                                    std::vector<GraphPointer> regions, const std::string& own_gradient) {
+  for (std::size_t i = 0; i < written; ++i)
+    for (std::size_t other = 0; other < i; ++other)
+      if (!around[i].is_state() && !around[other].is_state() &&
+          around[i].tensor.shares_storage_with(around[other].tensor))
+        fail_capture("the sides of a branch on a tensor write one memory through different views",
+                     "write the same tensor on both sides, or clone() one of the two before");
   const TensorList operands = region_operands(state, around);
   const bool recorded = std::any_of(operands.begin(), operands.end(), needs_gradient);
   if (recorded && !own_gradient.empty())
