@@ -8,6 +8,7 @@
 #include "phlox/ops/functions.h"
 #include "phlox/ops/registry/operation.h"
 #include "phlox/ops/view.h"
+#include "phlox/ops/widened.h"
 
 namespace phlox {
 namespace {
@@ -51,8 +52,7 @@ PHLOX_OPERATION(
     .family = Family::view, .samples = "view_as_complex(A(3, 2)); view_as_complex(A(2))",
     .reference = "input[..., 0] + 1j * input[..., 1]", .integers = false) {
   if (input.dtype() != DType::float32 && input.dtype() != DType::float64) {
-    if (input.dtype() == DType::float16 || input.dtype() == DType::bfloat16)
-      return view_as_complex(input.to(DType::float32));
+    if (is_half(input.dtype())) return view_as_complex(widened(input));
     fail<DTypeError>(ErrorCode::wrong_dtype, "view_as_complex: takes f32 and f64, not {}",
                      info(input.dtype()).name)
         .detail("input", describe(input))

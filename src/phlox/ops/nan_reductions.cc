@@ -4,6 +4,7 @@
 #include "phlox/ops/extreme_value.h"
 #include "phlox/ops/functions.h"
 #include "phlox/ops/registry/operation.h"
+#include "phlox/ops/widened.h"
 
 namespace phlox {
 namespace {
@@ -74,8 +75,7 @@ PHLOX_OPERATION(
         .detail("input", describe(input))
         .hint("<input>.to(px.float32)")
         .raise();
-  const bool half = input.dtype() == DType::float16 || input.dtype() == DType::bfloat16;
-  const Tensor x = half ? input.to(DType::float32) : input;
+  const Tensor x = widened(input);
   const Tensor missing = isnan(x.detach());
   const Tensor distance = where(missing, 0, sub(x, nanmean(x, dim, true)));
   const Tensor left = sub(sum(logical_not(missing), dim, keepdim).to(x.dtype()), correction);

@@ -4,6 +4,7 @@
 #include "phlox/ops/functions.h"
 #include "phlox/ops/primitives/check.h"
 #include "phlox/ops/registry/operation.h"
+#include "phlox/ops/widened.h"
 
 namespace phlox {
 
@@ -50,8 +51,8 @@ Tensor median_of_all(const Tensor& input, bool leave_out_nan, const char* operat
 // Quantiles along the last dimension of sorted rows; the result has the shape of q in front.
 Tensor quantile_of(const Tensor& input, const Operand& q, OptionalDim dim, bool keepdim,
                    const std::string& interpolation, bool leave_out_nan, const char* operation) {
-  if (input.dtype() == DType::float16 || input.dtype() == DType::bfloat16)
-    return quantile_of(input.to(DType::float32), q, dim, keepdim, interpolation, leave_out_nan, operation)
+  if (is_half(input.dtype()))
+    return quantile_of(widened(input), q, dim, keepdim, interpolation, leave_out_nan, operation)
         .to(input.dtype());
   if (!is_floating(input.dtype()))
     fail<DTypeError>(ErrorCode::wrong_dtype, "{}: takes floating tensors, not {}", operation,

@@ -3,6 +3,7 @@
 #include "phlox/ops/functions.h"
 #include "phlox/ops/registry/operation.h"
 #include "phlox/ops/primitives/reduce.h"
+#include "phlox/ops/widened.h"
 
 namespace phlox {
 
@@ -99,9 +100,7 @@ PHLOX_OPERATION(
   std::int64_t count = 1;
   for (std::int64_t d : dims) count *= input.size(d);
   // The sum of halves could overflow.
-  const bool half = result == DType::float16 || result == DType::bfloat16;
-  const Tensor total =
-      sum_or_product(ReduceKind::sum, input, dims, keepdim, half ? DType::float32 : result, "mean");
+  const Tensor total = sum_or_product(ReduceKind::sum, input, dims, keepdim, widened(result), "mean");
   return div(total, static_cast<double>(count)).to(result);
 }
 

@@ -2,6 +2,7 @@
 
 #include "phlox/ops/functions.h"
 #include "phlox/ops/primitives/linear_algebra.h"
+#include "phlox/ops/widened.h"
 
 namespace phlox {
 
@@ -31,7 +32,7 @@ void throw_rows_differ(const char* operation, const Tensor& matrix, const Tensor
 
 DType matrix_dtype(const char* operation, const Tensor& tensor) {
   const DType dtype = tensor.dtype();
-  if (dtype == DType::float16 || dtype == DType::bfloat16) return DType::float32;
+  if (is_half(dtype)) return widened(dtype);
   if (!has_matrix_routines(dtype))
     fail<DTypeError>(ErrorCode::wrong_dtype, "{}: takes floats and complex numbers, not {}", operation,
                      info(dtype).name)

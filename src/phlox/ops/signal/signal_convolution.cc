@@ -1,6 +1,7 @@
 // Convolution and correlation of whole signals of any number of dimensions, with SciPy's modes.
 #include "phlox/ops/functions.h"
 #include "phlox/ops/registry/operation.h"
+#include "phlox/ops/widened.h"
 
 namespace phlox {
 namespace {
@@ -91,7 +92,7 @@ Tensor convolve(const Tensor& input, const Tensor& other, const std::string& mod
     refuse(ErrorCode::sizes_differ, "there are no elements", "both need at least one element");
   DType dtype = promote(input.dtype(), other.dtype());
   if (dtype == DType::bool_) dtype = DType::int64;
-  const DType working = dtype == DType::float16 || dtype == DType::bfloat16 ? DType::float32 : dtype;
+  const DType working = widened(dtype);
   const Tensor a = input.to(working), b = other.to(working);
   if (input.rank() == 0) return mul(a, b).to(dtype);
   bool contained = true, contains = true;

@@ -5,6 +5,7 @@
 #include "phlox/ops/functions.h"
 #include "phlox/ops/primitives/check.h"
 #include "phlox/ops/registry/operation.h"
+#include "phlox/ops/widened.h"
 
 namespace phlox {
 namespace {
@@ -85,7 +86,7 @@ PHLOX_OPERATION(
         .raise();
   Tensor x = input.rank() == 1 ? unsqueeze(input, 0) : input;
   if (!is_floating(x.dtype()) && !is_complex(x.dtype())) x = x.to(default_dtype());
-  if (x.dtype() == DType::float16 || x.dtype() == DType::bfloat16) x = x.to(DType::float32);
+  x = widened(x);
   const std::int64_t around = center                            ? n_fft / 2
                               : align_to_window.value_or(false) ? (n_fft - g.window_length) / 2
                                                                 : 0;
