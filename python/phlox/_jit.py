@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from . import _phlox
 from ._contents import contents
 from ._failure import fail
+from ._followed import now
 from ._modes import is_grad_enabled
 from ._phlox import Graph, Module, SymbolicGraph, Tensor, get_default_dtype
 from ._structures import (
@@ -296,12 +297,8 @@ class Jitted:
         error.args = (f"{text[:place]}\n  {label}a batch of {batch} in place of {given}{text[place:]}",)
 
     def _call_otherwise(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        if _phlox._is_jit_disabled() or _phlox._is_batching():
-            return self._function(*args, **kwargs)
-        if _phlox._is_capturing():
-            from .capture._conversion import converted_callable
-
-            return converted_callable(self._function)(*args, **kwargs)
+        if _phlox._is_jit_disabled() or _phlox._is_batching() or _phlox._is_capturing():
+            return now(self._function)(*args, **kwargs)  # part of what is captured around it
         tensors: list[Tensor] = []
         structure = flatten((args, kwargs), tensors)
         key = (

@@ -12,6 +12,7 @@ from collections.abc import Callable, ItemsView, KeysView, ValuesView
 from types import BuiltinMethodType, FunctionType, MappingProxyType, MethodType
 from typing import Any
 
+from ._followed import made
 from ._phlox import Tensor, _set_structures, device
 
 MAPPINGS = (OrderedDict, defaultdict)  # structures beside list, tuple, dict and tuples with named fields
@@ -106,12 +107,14 @@ def unflatten(structure: Any, tensors: list[Tensor]) -> Any:
     if isinstance(structure, Leaf):
         return tensors[structure.number]
     kind = type(structure)
-    if kind is list or kind is tuple:
-        return kind([unflatten(value, tensors) for value in structure])
+    if kind is list:
+        return made([unflatten(value, tensors) for value in structure])
+    if kind is tuple:
+        return tuple([unflatten(value, tensors) for value in structure])
     if kind is dict:
-        return {key: unflatten(value, tensors) for key, value in structure.items()}
+        return made({key: unflatten(value, tensors) for key, value in structure.items()})
     if kind is Rebuilt:
-        return structure.function(*structure.first, unflatten(structure.part, tensors))
+        return made(structure.function(*structure.first, unflatten(structure.part, tensors)))
     if isinstance(structure, tuple) and hasattr(kind, "_fields"):
         return kind(*(unflatten(value, tensors) for value in structure))
     return structure

@@ -8,6 +8,7 @@ from typing import Any
 
 from . import _phlox
 from ._failure import fail
+from ._followed import now
 from ._phlox import Tensor
 from ._structures import Leaf, Rebuilt, flatten, object_name, unflatten
 
@@ -123,7 +124,7 @@ def vmap(
         def flat(samples: list[Tensor]) -> tuple[list[Tensor], list[int | None]]:
             nonlocal result
             values: list[Tensor] = []
-            result = flatten(func(*unflatten(structure, samples), **kwargs), values)
+            result = flatten(now(func)(*unflatten(structure, samples), **kwargs), values)
             _check_results(result)
             stacked.clear()
             _spread(out_dims, result, "out_dims", stacked)

@@ -12,7 +12,7 @@ from typing import Any
 
 from . import _phlox
 from ._failure import fail
-from ._followed import now
+from ._followed import expect, now
 from ._modes import enable_grad, is_grad_enabled, no_grad
 from ._phlox import Tensor
 from ._structures import flatten_values as flatten
@@ -489,14 +489,15 @@ def functional_call(
     try:
         for name, tensor in tensors.items():
             part, own_name, _ = places[name]
-            _phlox._swap_tensor(part, own_name, tensor)
+            _phlox._exchange_tensor(part, own_name, tensor)
+            expect(part, own_name)
         within = [part._configuration() for part in owners]
         arguments = () if args is None else args if isinstance(args, tuple) else (args,)
         return module(*arguments, **(kwargs or {}))
     finally:
         changed = [part._configuration() for part in owners] != within
         for name in tensors:
-            _phlox._swap_tensor(*places[name])
+            _phlox._exchange_tensor(*places[name])
         if not changed:  # captured functions find everything as it was
             for part, state in zip(owners, before):
                 part._restore_configuration(state)

@@ -744,6 +744,75 @@ def test_changes_under_a_condition():
         px.jit(run)(X)
 
 
+KEPT, OTHER, RATED, UNRATED = [1.0, 2.0], [3.0, 4.0], {"rate": 1.0}, {"rate": 2.0}
+
+
+def chosen_list(x):
+    chosen = KEPT if x.sum() > 0 else OTHER
+    chosen.append(1.0)
+
+
+def chosen_list_of_tensors(x):
+    if x.sum() > 0:
+        chosen = KEPT
+    else:
+        chosen = [x.sum(), x.mean()]
+    chosen[0] = 1.0
+
+
+def chosen_dict(x):
+    if x.sum() > 0:
+        chosen = RATED
+    else:
+        chosen = UNRATED
+    chosen["rate"] = 3.0
+
+
+def list_that_a_loop_leaves_alone(x):
+    kept = KEPT
+    for _ in range(x.numel() + px.tensor(0)):
+        kept = kept  # noqa: PLW0127
+    kept.append(1.0)
+
+
+def list_that_a_loop_finds(x):
+    kept = [1.0, 2.0]
+    while x.sum() < 10:
+        x = x + 10
+        kept = KEPT
+    kept.append(1.0)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        chosen_list,
+        chosen_list_of_tensors,
+        chosen_dict,
+        list_that_a_loop_leaves_alone,
+        list_that_a_loop_finds,
+    ],
+)
+def test_changes_of_what_conditions_and_loops_choose_are_refused(change):
+    def run(x):
+        change(x)
+        return x * 2
+
+    with pytest.raises(px.GraphError, match="which exists outside of the captured function"):
+        px.jit(run)(X)
+
+
+def test_reads_of_what_conditions_and_loops_choose():
+    def run(x):
+        chosen = KEPT if x.sum() > 0 else OTHER
+        while x.sum() < 10:
+            x = x + 10
+            chosen = OTHER
+        return x * chosen[0]
+
+    follows(run, (X,), (X,), lambda: OTHER.__setitem__(0, 9.0), (X,), lambda: OTHER.__setitem__(0, 3.0), (X,))
+
+
 def lines():
     return io.StringIO("1\n2\n3\n")
 

@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager
 from typing import Any
 
 from .. import _phlox
+from .._followed import now
 from .._phlox import Tensor
 from .._structures import flatten, unflatten
 
@@ -51,10 +52,10 @@ def checkpoint(
         nonlocal structure
         positional, named = unflatten(arguments, list(given))
         if not contexts:
-            result = function(*positional, **named)
+            result = now(function)(*positional, **named)
         else:
             with contexts[finished]:
-                result = function(*positional, **named)
+                result = now(function)(*positional, **named)
         outputs: list[Tensor] = []
         structure = flatten(result, outputs)
         return outputs

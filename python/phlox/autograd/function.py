@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from .. import _phlox
-from .._followed import now
+from .._followed import now, now_of
 from .._modes import no_grad
 from .._phlox import Tensor
 
@@ -95,16 +95,17 @@ class Function:
 
         def forward():
             nonlocal single
-            if cls.setup_context is None:
-                result = now(cls.forward)(ctx, *arguments, **keywords)
+            function, setup_context = now_of(cls, "forward"), now_of(cls, "setup_context")
+            if setup_context is None:
+                result = function(ctx, *arguments, **keywords)
             else:
-                result = now(cls.forward)(*arguments, **keywords)
-                now(cls.setup_context)(ctx, arguments, result)
+                result = function(*arguments, **keywords)
+                setup_context(ctx, arguments, result)
             single = isinstance(result, Tensor)
             return result
 
         def backward(context, *gradients):
-            result = now(cls.backward)(context, *gradients)
+            result = now_of(cls, "backward")(context, *gradients)
             result = result if isinstance(result, tuple) else (result,)
             if len(result) != len(arguments) and len(result) != len(positions):
                 _phlox._fail(

@@ -187,7 +187,8 @@ class Session:
         self.depth = 0
         self.escaped: BaseException | None = None  # the exception that left a branch or loop
         self._read: dict[tuple[str, int, Any], tuple[Any, Any]] = {}
-        self.made: dict[int, tuple[Any, int]] = {}  # by identity; the object is kept, so that it stays unique
+        # By identity; the object is kept, so that it stays unique.
+        self.made: dict[int, tuple[Any, int | None]] = {}
         self._functions: dict[int, Any] = {}
         self._given: set[int] = set()  # arguments
         self.classes = WatchedClasses(self._observe_class)
@@ -197,13 +198,14 @@ class Session:
         self.made[id(value)] = (value, self.depth)
         return value
 
-    def add_containers(self, value: Any) -> Any:
-        """The same for a structure that was made anew: its lists, dicts and sets."""
+    def add_containers(self, value: Any, of_program: bool = False) -> Any:
+        """The same for a structure that was made anew: its lists, dicts and sets. `of_program` tells that it stands for
+        one that may be the program's, so that changes of it are refused."""
         if type(value) in (list, dict, set):
-            self.add_new(value)
+            self.made[id(value)] = (value, None if of_program else self.depth)
         if type(value) in (list, tuple, dict):
             for part in value.values() if isinstance(value, dict) else value:
-                self.add_containers(part)
+                self.add_containers(part, of_program)
         return value
 
     def meet(self, arguments: Any) -> None:
@@ -251,8 +253,12 @@ class Session:
         if self.escaped is not None:
             raise self.escaped
 
+    def is_around(self, value: Any) -> bool:
+        """Whether it is a container that the captured call did not make, or may not have made."""
+        return is_container(value) and self.made_at(value) is None
+
     def made_at(self, value: Any) -> int | None:
-        """The depth at which the object was made; None for one that was there before."""
+        """The depth at which the object was made; None for one that was, or may have been, there before."""
         entry = self.made.get(id(value))
         return None if entry is None else entry[1]
 

@@ -83,7 +83,7 @@ def converted_callable(target: Any) -> Any:
             return made
         watched = as_it_is(target, getattr(target, "__self__", None))
         return watched if current.session is None else current.session.backend.callee(target, watched)
-    if kind is functools.partial:
+    if isinstance(target, functools.partial) and kind.__call__ is functools.partial.__call__:
         inner = converted_callable(target.func)
         return target if inner is target.func else functools.partial(inner, *target.args, **target.keywords)
     if isinstance(target, _phlox.Operation):

@@ -224,7 +224,7 @@ def _is_function(value: Any) -> bool:
 
     kind = type(value)
     method = getattr(kind, "__call__", None)  # noqa: B004
-    return kind in _FUNCTIONS or (type(method) is FunctionType and is_users(method))
+    return issubclass(kind, _FUNCTIONS) or (type(method) is FunctionType and is_users(method))
 
 
 def _converted_argument(value: Any) -> Any:

@@ -208,6 +208,9 @@ class _State:
         self._missing = [n for n, v in before.items() if isinstance(v, Undefined)]
         self._names = [n for n in all_names if n not in self._missing]
         self._values = [before[n] for n in self._names]
+        self._given: list[Any] = []  # to the turn under way
+        self._exchanged: set[str] = set()  # variables that have another container after a turn
+        self._around: set[str] = set()  # those whose container the captured call did not make
         line = site.node.lineno
         self._lost = [Undefined(n, f"in the loop in line {line}", line) for n in self._missing]
         ways = outcome.ways() if outcome else frozenset[str]()
@@ -222,11 +225,16 @@ class _State:
             self._runner.session.add_containers(value)
         write(self._cells, self._missing, self._lost)
         write(self._cells, self._names, given)
+        self._given = given
 
     def leave(self, outcome: Outcome | None) -> list[Any]:
         """The state after a turn."""
         end = read(self._cells, self._names)
-        for name, first, second in zip(self._names, self._values, end):
+        for name, first, given, second in zip(self._names, self._values, self._given, end):
+            if second is not first and second is not given:
+                self._exchanged.add(name)
+                if self._runner.session.is_around(second):
+                    self._around.add(name)
             if isinstance(second, Undefined):
                 refuse("undefined", name=name, where=second.where or "before the loop", line=second.line)
             if type(first) is list and name in self._containers:
@@ -240,10 +248,12 @@ class _State:
         """Sets the variables after the loop."""
         result = list(after[: len(self._names)])
         for i, name in enumerate(self._names):
-            if name in self._containers and result[i] is not self._values[i]:
-                result[i] = self._runner.changed_container(self._values[i], result[i])
+            first = self._values[i]
+            same = name not in self._exchanged and type(first) in (list, dict, set)
+            if (same or name in self._containers) and result[i] is not first:
+                result[i] = self._runner.changed_container(first, result[i])
             else:
-                self._runner.session.add_containers(result[i])
+                self._runner.session.add_containers(result[i], of_program=name in self._around)
         write(self._cells, self._names, result)
         write(self._cells, self._missing, self._lost)
         return unpacked(self._slots, after[len(self._names) :])

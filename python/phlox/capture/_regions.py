@@ -119,7 +119,8 @@ class Runner:
         merged = [self._merged(n, v, ends, i) for i, (n, v) in enumerate(zip([*names, *slots], results))]
         for i, name in enumerate(names):
             if merged[i] is results[i]:
-                self.session.add_containers(merged[i])
+                around = any(end is not None and self.session.is_around(end[i]) for end in ends)
+                self.session.add_containers(merged[i], of_program=around)
             untouched = all(end is None or end[i] is copy[i] for end, copy in zip(ends, copies))
             if name in containers and untouched:
                 merged[i] = self.changed_container(initial[i], merged[i])

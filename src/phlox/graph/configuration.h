@@ -29,7 +29,7 @@ class Configuration {
   // Settings, parts or hooks are no longer what they were. Throws GraphError while a function is captured, since a run of
   // the graph would not change them, unless the function has made the object.
   void change();
-  // The same where it cannot be refused: a part was destroyed.
+  // The same where it cannot be refused, since a part was destroyed, or need not be, since all is put back in the end.
   void renew() noexcept;
   // One of two modes, such as training; who goes back to the other finds what was captured there.
   void set_mode(bool on) {

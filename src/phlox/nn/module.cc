@@ -251,6 +251,16 @@ void Module::set_buffer(const std::string& name, const Tensor& value) {
   slot->tensor() = value;
 }
 
+void Module::exchange_tensor(const std::string& name, const Tensor& value) {
+  const auto parameter = find_named(parameters_, name);
+  const auto buffer = find_named(buffers_, name);
+  if (parameter == parameters_.end() && buffer == buffers_.end()) raise_unknown(*this, name);
+  Tensor& tensor = parameter != parameters_.end() ? parameter->tensor() : buffer->tensor();
+  if (tensor.unsafe_impl() == value.unsafe_impl()) return;
+  configuration_.renew();
+  tensor = value;
+}
+
 void Module::set_module(const std::string& name, Module& part) {
   auto known = find_named(parts_, name);
   if (known == parts_.end()) raise_unknown(*this, name);

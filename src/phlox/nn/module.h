@@ -173,7 +173,10 @@ class Module {
   void set_parameter(const std::string& name, const Tensor& value);
   // The same of a buffer.
   void set_buffer(const std::string& name, const Tensor& value);
-  // The same of a part.
+  // Puts another tensor in the place of a parameter or buffer for some calls, also while a function is captured. Who does
+  // so puts the first one back in the end, and with it the state of configuration().
+  void exchange_tensor(const std::string& name, const Tensor& value);
+  // The same as set_parameter() of a part.
   void set_module(const std::string& name, Module& part);
   // Removes a parameter, buffer or part. The member itself stays what it is.
   void unregister(const std::string& name);

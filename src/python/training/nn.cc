@@ -512,10 +512,8 @@ void add_module_class(PyObject* module) {
       },
       nb::arg("converter").none(),
       "Lets the modules of this thread call converter(forward) in place of forward; gives what was set before.");
-  m.def("_swap_tensor", [](nb::handle self, const std::string& name, const Tensor& value) {
-    nn::Module& owner = module_of(self);
-    if (has(owner.parameter_names(), name)) owner.set_parameter(name, value);
-    else owner.set_buffer(name, value);
+  m.def("_exchange_tensor", [](nb::handle self, const std::string& name, const Tensor& value) {
+    module_of(self).exchange_tensor(name, value);
     set_plainly(self, nb::str(name.c_str()), nb::cast(value));
   });
   m.def("_set_backward_watch", [](nb::handle type) { backward_watch = nb::borrow(type).release().ptr(); });
