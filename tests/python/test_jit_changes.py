@@ -432,6 +432,25 @@ def test_functional_call_leaves_captures_of_the_module_alone():
     assert jitted.capture_count == 1
 
 
+def test_gradients_that_gradients_flow_to_are_not_written():
+    weight = px.ones(2).requires_grad_()
+    weight.grad = px.zeros(2)
+
+    def write():
+        weight.grad.copy_(weight)
+        return weight.grad
+
+    with pytest.raises(px.GraphError, match=r"written into the gradient of a tensor(.|\n)*value\.detach\(\)"):
+        px.jit(write)()
+    assert same(weight.grad, px.zeros(2))
+
+    def exchange():
+        weight.grad = (weight * 2).detach()
+        return weight.grad
+
+    assert same(px.jit(exchange)(), px.full((2,), 2.0))
+
+
 def test_most_compilations():
     jitted = px.jit(lambda x: x * 2)
     jitted(px.ones(2)), jitted(px.ones(2, 2))

@@ -356,6 +356,10 @@ void Tracer::Ending::add_writes() {
 
 void Tracer::Ending::add_histories() {
   for (const Tensor& tensor : new_histories_) {
+    if (const int source = tracer_.memory_of(tensor).source;
+        source >= 0 && tracer_.sources_[static_cast<std::size_t>(source)].gradient)
+      fail_capture("a value that gradients flow to is written into the gradient of a tensor around the function",
+                   "write value.detach(), or give the tensor a new gradient: leaf.grad = value");
     const Value value = tracer_.value_of(tensor);
     const auto known = std::find(outputs.begin(), outputs.end(), value);
     const int output = known == outputs.end() ? add_output(value) : static_cast<int>(known - outputs.begin());

@@ -277,8 +277,8 @@ def compare_worlds(program, eager, captured, function, eager_arguments):
         )
         if flows and not shares:
             loose = loose or 1e-12  # its gradients are there in the next call as well
-            if not follow(where, [expected, actual], check):
-                return Outcome("same", "eager raises")
+            if kept := follow(where, [expected, actual], check):
+                return kept
         # Which tensors share memory: what is written into one shows in others.
         for kind, ours, theirs in (("argument", eager_arguments, arguments), ("result", expected, actual)):
             for i, (a, b) in enumerate(zip(ours, theirs)):
@@ -294,7 +294,8 @@ def compare_worlds(program, eager, captured, function, eager_arguments):
 
 
 def follow(where, results, check):
-    """Follows the results of both worlds backwards, where gradients flow through some. False: not possible eagerly."""
+    """Follows the results of both worlds backwards, where gradients flow through some; what came of the program if it is
+    not possible."""
 
     def backward(of):
         total = sum((r.square().sum().to(px.float64) for r in of), px.zeros((), dtype=px.float64))
@@ -303,20 +304,23 @@ def follow(where, results, check):
     # Those that lead to leaves of the function only are plain numbers captured.
     flowing = [[r for r in of if isinstance(r, px.Tensor) and r.requires_grad] for of in results]
     if not flowing[0] or any(r.dtype.is_complex for r in flowing[0]):
-        return True
+        return None
     try:
         backward(flowing[0])
     except px.errors.GradientError:
-        return (
-            False  # what a gradient needs was overwritten, or used up; some gradients are there all the same
-        )
+        # What a gradient needs was overwritten, or used up; some gradients are there all the same.
+        return Outcome("same", "eager raises")
     try:
         if flowing[1]:
             backward(flowing[1])
+    except px.GraphError as error:
+        if "gradients of a captured function do not go through" in str(error):
+            return Outcome("refused", str(error).splitlines()[0])
+        raise Difference(f"{where}, followed backwards: captured raises {error!r}") from error
     except Exception as error:
         raise Difference(f"{where}, followed backwards: captured raises {error!r}") from error
     check(f"{where}, followed backwards", results=False)  # a result may be a gradient, which grows
-    return True
+    return None
 
 
 def tally(programs):
