@@ -99,3 +99,37 @@ def test_complex_random_numbers():
 def test_pads_of_complex_numbers():
     x = px.tensor([1 + 2j, 3j])
     assert px.nn.functional.pad(x, (1, 2), value=1 - 1j).tolist() == [1 - 1j, 1 + 2j, 3j, 1 - 1j, 1 - 1j]
+
+
+def test_strided_views_beside_a_view():
+    """Elements of the base that as_strided() of one of its rows shows."""
+    weight = px.arange(1.0, 5.0).reshape(2, 2)
+    for row, start in ((slice(1, 2), 0), (slice(0, 1), 0), (slice(1, 3), 2)):
+        x = px.arange(12.0).reshape(3, 4).clone().requires_grad_()
+        x[row].as_strided((2, 2), (4, 1), start).mul(weight).sum().backward()
+        expected = px.zeros(12)
+        expected[px.tensor([start, start + 1, start + 4, start + 5])] = weight.flatten()
+        assert px.equal(x.grad, expected.reshape(3, 4))
+
+        x.grad = None
+        y = x * 1
+        y[row].as_strided((2, 2), (4, 1), start).mul_(weight)
+        y.sum().backward()
+        assert px.equal(x.grad, px.where(expected == 0, 1.0, expected).reshape(3, 4))
+
+
+def test_assigned_values_with_leading_ones():
+    x, value = px.zeros(2, 3), px.ones(1, 1, 3).requires_grad_()
+    x[0] = value
+    (x * px.arange(6.0).reshape(2, 3)).sum().backward()
+    assert px.equal(value.grad, px.tensor([[[0.0, 1.0, 2.0]]]))
+
+
+def test_what_is_overwritten_as_a_whole_has_no_gradient():
+    for index in (..., slice(None), (None, slice(0, 2))):
+        x = px.ones(2).requires_grad_()
+        y = x * 2
+        y[index] = 3.0
+        assert y.requires_grad
+        y.sum().backward()
+        assert x.grad is None

@@ -451,6 +451,40 @@ def test_gradients_that_gradients_flow_to_are_not_written():
     assert same(px.jit(exchange)(), px.full((2,), 2.0))
 
 
+def test_gradients_from_outside_reach_values_that_were_written():
+    weight = px.tensor([1.0, 2.0, 3.0], requires_grad=True)
+
+    def view_of_what_was_written(x):
+        x[:] = weight
+        return x[:]
+
+    def overwritten(x):
+        y = weight * x
+        y[...] = 1e-3
+        return y
+
+    def overwritten_through_a_view(x):
+        y = (weight * x).reshape(1, 3)
+        y.T[None, :] = 1e-3
+        return y
+
+    def of_another_dtype(x):
+        y = px.zeros(5, 3, dtype=px.float16)
+        y[...] = weight
+        return y * 1e-3
+
+    for function in (view_of_what_was_written, overwritten, overwritten_through_a_view, of_another_dtype):
+        found = []
+        for run in (function, px.jit(function)):
+            weight.grad = None
+            result = run(px.ones(3))
+            assert result.requires_grad
+            (result * px.arange(1.0, 4.0)).sum().backward()
+            found.append(weight.grad)
+        assert same(*found)
+    assert weight.grad is not None
+
+
 def test_most_compilations():
     jitted = px.jit(lambda x: x * 2)
     jitted(px.ones(2)), jitted(px.ones(2, 2))

@@ -238,8 +238,11 @@ class CallNode final : public GraphNode {
                        std::span<const Tensor> output_gradients) override {
     if (!own_gradient_.empty()) return own_gradients(inputs, wanted, output_gradients);
     TensorList seeds(graph_->outputs().size());
-    for (std::size_t i = 0; i < outputs_.size(); ++i)
-      seeds[static_cast<std::size_t>(outputs_[i])] = output_gradients[i];
+    for (std::size_t i = 0; i < outputs_.size(); ++i) {
+      if (!output_gradients[i].defined()) continue;
+      Tensor& seed = seeds[static_cast<std::size_t>(outputs_[i])];  // several results may be one output
+      seed = seed.defined() ? add(seed, output_gradients[i]) : output_gradients[i];
+    }
     return gradients_of(*graph_, inputs, wanted, seeds);
   }
 

@@ -218,6 +218,12 @@ Tensor only_mask(Indices indices, const Tensor& input) {
   return reshape(*mask, shape);
 }
 
+// NumPy lets leading dimensions of size 1 of the value fall away.
+Shape without_leading_ones(Shape shape, int rank) {
+  while (shape.rank() > rank && shape[0] == 1) shape.erase(0);
+  return shape;
+}
+
 // Values written to indexed places: what was there gets no gradient, the values get theirs.
 class SetIndexNode final : public GradientNode {
  public:
@@ -247,9 +253,13 @@ class SetIndexNode final : public GradientNode {
       set_index(input_gradients[0], indices, 0);
     }
     if (!wants(1)) return;
-    if (const Tensor mask = shape_.empty() ? only_mask(indices, gradient) : Tensor(); mask.defined())
+    if (const Tensor mask = shape_.empty() ? only_mask(indices, gradient) : Tensor(); mask.defined()) {
       input_gradients[1] = sum_to_shape(masked_fill(gradient, logical_not(mask), 0), shape_).to(dtype_);
-    else input_gradients[1] = sum_to_shape(index(gradient, indices), shape_).to(dtype_);
+      return;
+    }
+    const Tensor places = index(gradient, indices);
+    const Shape shape = without_leading_ones(shape_, places.rank());
+    input_gradients[1] = reshape(sum_to_shape(places, shape), shape_).to(dtype_);
   }
   void release_saved() override {
     for (SavedTensor& tensor : saved_)
@@ -266,16 +276,10 @@ class SetIndexNode final : public GradientNode {
   DType dtype_;
 };
 
-// NumPy lets leading dimensions of size 1 of the value fall away.
-Tensor without_leading_ones(Tensor value, int rank) {
-  while (value.rank() > rank && value.impl()->sizes[0] == 1) value = squeeze(value, 0);
-  return value;
-}
 
 // The value must broadcast to the places that it is written to.
 void check_fits(const Tensor& input, const Tensor& value, const Shape& places) {
-  Shape shape = value.shape();
-  while (shape.rank() > places.rank() && shape[0] == 1) shape.erase(0);
+  const Shape shape = without_leading_ones(value.shape(), places.rank());
   if (broadcasts_to(shape, places)) return;
   fail<ShapeError>(ErrorCode::shapes_do_not_broadcast,
                    "setitem: a value of [{}] does not fit into places of [{}]", to_string(value.shape()),
@@ -310,25 +314,30 @@ void set(const Tensor& input, Indices indices, const Operand& operand) {
   check_in_place_allowed(input, "setitem", needs_gradient(value));
   Reference<GradientNode> node;
   if (recorded) node = Reference<GradientNode>::adopt(new SetIndexNode(input, indices, value));
+  bool is_whole = false;  // nothing is left of what was there
   {
     const RecordedByNode scope(recorded);
+    // A captured value is converted before it is broadcast, so that its gradient is summed as SetIndexNode does.
     const Tensor target = is_captured() ? input : input.detach(),
-                 given = is_captured() ? value : value.detach();
+                 given = is_captured() ? value.to(input.dtype()) : value.detach();
     const Tensor mask = value.numel() == 1 && value.rank() == 0 ? only_mask(indices, target) : Tensor();
     const Plan plan = mask.defined() ? Plan{} : plan_index(target, indices);
     if (mask.defined()) {
       copy_data(where(mask, given.to(target.device()).to(target.dtype()), target), target);
     } else if (plan.advanced) {
-      index_put_data(plan.view, plan.places, without_leading_ones(given, max_rank), ScatterMode::assign,
-                     "setitem");
+      index_put_data(plan.view, plan.places, given, ScatterMode::assign, "setitem");
     } else {
-      const Tensor source = without_leading_ones(given.to(input.device()), plan.view.rank());
+      const Tensor source =
+          reshape(given.to(input.device()), without_leading_ones(given.shape(), plan.view.rank()));
       check_fits(input, value, plan.view.shape());
       copy_data(broadcast_to(source, plan.view.shape()), plan.view);
+      is_whole = plan.view.numel() == input.numel();
     }
   }
   bump_version(input);
-  if (recorded) rebase_history(input, node);
+  if (!recorded) return;
+  if (is_whole) node->edges()[0] = {};
+  rebase_history(input, node);
 }
 
 }  // namespace

@@ -70,13 +70,24 @@ PHLOX_BATCHING_RULE(view, batch_view);
 
 }  // namespace
 
-// The gradient of as_strided: positions in a row-major tensor are picked by the same strides.
+// The gradient of as_strided: positions in a row-major tensor are picked by the same strides. The view may show elements
+// of a larger tensor before and behind it, too.
 Tensor strided_gradient(const Tensor& gradient, const Shape& shape, const ViewAttributes& v) {
   const std::int64_t count = element_count(shape);
+  std::int64_t first = 0, end = count;
+  if (gradient.numel() > 0) {
+    std::int64_t lowest = v.offset, highest = v.offset;
+    for (std::size_t d = 0; d < v.a.size(); ++d) {
+      const std::int64_t reach = (v.a[d] - 1) * v.b[d];
+      (reach < 0 ? lowest : highest) += reach;
+    }
+    first = std::min(first, lowest), end = std::max(end, highest + 1);
+  }
   const Tensor positions =
-      as_strided(arange(count, {}, 1, DType::int64, gradient.device()), v.a, v.b, v.offset);
-  const Tensor flat = zeros({count}, gradient.dtype(), gradient.device());
-  return reshape(index_add(flat, 0, reshape(positions, {-1}), reshape(gradient, {-1})), shape);
+      as_strided(arange(end - first, {}, 1, DType::int64, gradient.device()), v.a, v.b, v.offset - first);
+  const Tensor all = zeros({end - first}, gradient.dtype(), gradient.device());
+  const Tensor sums = index_add(all, 0, reshape(positions, {-1}), reshape(gradient, {-1}));
+  return reshape(slice_dim(sums, 0, -first, count), shape);
 }
 
 namespace {
@@ -704,12 +715,18 @@ PHLOX_OPERATION(
                      high, capacity)
         .detail("input", describe(input))
         .raise();
-  if (needs_gradient(input) && !input.is_contiguous())
+  const TensorImpl& part = *input.impl();
+  const bool is_within = count == 0 || (low >= part.offset && high < part.offset + input.numel());
+  // Gradients of elements beside those of a view flow to what it is a view of.
+  const Tensor whole = needs_gradient(input) && !is_within && part.is_view && part.base && !part.is_cut_off
+                           ? Tensor(Reference<TensorImpl>::share(part.base))
+                           : input;
+  if (needs_gradient(whole) && !whole.is_contiguous())
     fail<NotSupportedError>(ErrorCode::not_supported, "as_strided: gradients need a contiguous tensor")
-        .detail("input", describe(input))
+        .detail("input", describe(whole))
         .hint("<input>.contiguous()")
         .raise();
-  return apply_view(input, {ViewKind::strided, size, stride, {}, offset});
+  return apply_view(whole, {ViewKind::strided, size, stride, {}, offset});
 }
 
 }  // namespace phlox

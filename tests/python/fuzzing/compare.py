@@ -72,12 +72,21 @@ def looseness(graph):
     """False, or the tolerance of the coarsest product in a graph, whose results may have been cast to a finer dtype since."""
     if not any(name in graph for name in ORDERED_BY_LAYOUT):
         return False
-    coarse = {"bf16": "bfloat16", "f16": "float16", "f32": "float32", "c64": "complex64"}
-    products = re.findall(r": (\w+)\[[^\]]*\] = (?:contraction|convolution)", graph)
-    return max((TOLERANCES[coarse[dtype]] for dtype in products if dtype in coarse), default=1e-12)
+    return coarsest(re.findall(r": (\w+)\[[^\]]*\] = (?:contraction|convolution)", graph))
 
 
-def same(what, expected, actual, loose=False):
+def looseness_of_gradients(graph):
+    """The tolerance of the coarsest dtype in a graph: results that are one value there have their gradients added before
+    they are cast back."""
+    return coarsest(re.findall(r": (\w+)\[", graph))
+
+
+def coarsest(dtypes):
+    names = {"bf16": "bfloat16", "f16": "float16", "f32": "float32", "c64": "complex64"}
+    return max((TOLERANCES[names[dtype]] for dtype in dtypes if dtype in names), default=1e-12)
+
+
+def same(what, expected, actual, loose=False, scale=0.0):
     if expected == actual:
         return
     if loose and (expected is None or actual is None):  # as a gradient: zeros
@@ -86,13 +95,13 @@ def same(what, expected, actual, loose=False):
             return
     if isinstance(expected, dict):
         for key in expected:
-            same(f"{what}, {key}", expected[key], actual.get(key), loose)
+            same(f"{what}, {key}", expected[key], actual.get(key), loose, scale)
         return
     if isinstance(expected, list) and len(expected) == len(actual):
         for i, (a, b) in enumerate(zip(expected, actual)):
-            same(f"{what} {i}", a, b, loose)
+            same(f"{what} {i}", a, b, loose, scale)
         return
-    if is_array(expected) and is_array(actual) and equal_arrays(expected, actual, loose):
+    if is_array(expected) and is_array(actual) and equal_arrays(expected, actual, loose, scale):
         return
     raise Difference(f"{what}: eager {shown(expected)}, captured {shown(actual)}")
 
@@ -107,8 +116,8 @@ def array_of(value):
     return np.frombuffer(content, name).reshape(shape)
 
 
-def equal_arrays(expected, actual, loose):
-    """The same bits, but for those of NaN; with `loose` within the tolerance."""
+def equal_arrays(expected, actual, loose, scale):
+    """The same bits, but for those of NaN; with `loose` within the tolerance, relative to the largest element or `scale`."""
     dtype = expected[0].replace("phlox.", "")
     if expected[:2] != actual[:2] or not dtype.startswith(("float", "bfloat", "complex")):
         return False
@@ -125,7 +134,8 @@ def equal_arrays(expected, actual, loose):
     if (a[~finite] != b[~finite]).any():
         return False
     a, b = a[finite].astype(complex), b[finite].astype(complex)
-    return np.abs(a - b).max(initial=0) <= max(TOLERANCES.get(dtype, 1e-12), loose) * np.abs(a).max(initial=0)
+    scale = max(np.abs(a).max(initial=0), scale)
+    return np.abs(a - b).max(initial=0) <= max(TOLERANCES.get(dtype, 1e-12), loose) * scale
 
 
 def shown(value):
@@ -259,15 +269,17 @@ def compare_worlds(program, eager, captured, function, eager_arguments):
         except Exception as error:
             raise Difference(f"{where}: captured raises {error!r}") from error
 
-        def check(what, results=True):
+        def check(what, results=True, scale=0.0):
             if results:
                 same(f"{what}, result", bits(expected), bits(actual), loose)
-            same(f"{what}, argument", bits(eager_arguments), bits(arguments), loose)
+            same(f"{what}, argument", bits(eager_arguments), bits(arguments), loose, scale)
             gradients = gradients_of(eager_arguments), gradients_of(arguments)
-            same(f"{what}, gradient of argument", *gradients, loose)
-            same(f"{what}, around", snapshot(eager), snapshot(captured), loose)
+            same(f"{what}, gradient of argument", *gradients, loose, scale)
+            same(f"{what}, around", snapshot(eager), snapshot(captured), loose, scale)
 
         check(where)
+        text = program.function()
+        regions = "px.cond(" in text or "px.while_loop(" in text
         flows = any(isinstance(r, px.Tensor) and r.requires_grad for r in expected)
         # A leaf whose memory an argument shares is that argument for a capture, which has no gradient.
         shares = any(
@@ -276,8 +288,9 @@ def compare_worlds(program, eager, captured, function, eager_arguments):
             for argument in eager_arguments
         )
         if flows and not shares:
-            loose = loose or 1e-12  # its gradients are there in the next call as well
-            if kept := follow(where, [expected, actual], check):
+            # Its gradients are there in the next call as well.
+            loose = max(loose, looseness_of_gradients(str(traced.graph)))
+            if kept := follow(where, [expected, actual], check, regions and "backward()" in text):
                 return kept
         # Which tensors share memory: what is written into one shows in others.
         for kind, ours, theirs in (("argument", eager_arguments, arguments), ("result", expected, actual)):
@@ -293,7 +306,7 @@ def compare_worlds(program, eager, captured, function, eager_arguments):
     return Outcome("same")
 
 
-def follow(where, results, check):
+def follow(where, results, check, inner_backward):
     """Follows the results of both worlds backwards, where gradients flow through some; what came of the program if it is
     not possible."""
 
@@ -303,6 +316,9 @@ def follow(where, results, check):
 
     # Those that lead to leaves of the function only are plain numbers captured.
     flowing = [[r for r in of if isinstance(r, px.Tensor) and r.requires_grad] for of in results]
+    if len(flowing[0]) > len(flowing[1]) and inner_backward:
+        # A branch or loop saves its inputs, so that its result is a number when gradients were taken inside.
+        return Outcome("refused", "gradients of a branch or loop were taken inside")
     if not flowing[0] or any(r.dtype.is_complex for r in flowing[0]):
         return None
     try:
@@ -310,6 +326,8 @@ def follow(where, results, check):
     except px.errors.GradientError:
         # What a gradient needs was overwritten, or used up; some gradients are there all the same.
         return Outcome("same", "eager raises")
+    except Exception as error:
+        raise Difference(f"{where}, followed backwards: eager raises {error!r}") from error
     try:
         if flowing[1]:
             backward(flowing[1])
@@ -319,7 +337,10 @@ def follow(where, results, check):
         raise Difference(f"{where}, followed backwards: captured raises {error!r}") from error
     except Exception as error:
         raise Difference(f"{where}, followed backwards: captured raises {error!r}") from error
-    check(f"{where}, followed backwards", results=False)  # a result may be a gradient, which grows
+    # Gradients are sums of these, and may cancel out.
+    largest = max(float(r.detach().abs().nan_to_num(0, 0, 0).max()) if r.numel() else 0.0 for r in flowing[0])
+    # A result may be a gradient, which grows.
+    check(f"{where}, followed backwards", results=False, scale=2 * largest)
     return None
 
 
