@@ -65,7 +65,11 @@ def assert_same(tensor, array, what="", cancelled=0):
 
 
 # How far results may be off where the last step of a formula cancels, relative to 1.
-CANCELLATION = {"gelu_tanh": {"float32": 1e-6, "float64": 1e-14}}
+CANCELLATION = {
+    "gelu_tanh": {"float32": 1e-6, "float64": 1e-14},
+    "tanhshrink": {"float32": 1e-7, "float64": 1e-16},
+    "sinc": {"float32": 1e-16, "float64": 1e-16},  # zero at integers, where NumPy has sin(np.pi)
+}
 
 POINTWISE = [
     o
@@ -90,7 +94,7 @@ def test_pointwise(operation, data):
         hnp.mutually_broadcastable_shapes(num_shapes=len(tensors), max_dims=3, max_side=4)
     ).input_shapes
     operands = [
-        data.draw(arrays(shape, "bool" if masks >> i & 1 else dtype, shifts(operation, i, dtype)))
+        data.draw(arrays(shape, "bool" if masks >> i & 1 else dtype, elements_of(operation, i, dtype)))
         for i, shape in enumerate(shapes)
     ]
     inputs = [px.from_numpy(a) for a in operands]
@@ -100,10 +104,14 @@ def test_pointwise(operation, data):
     assert_same(found, wanted, operation.__name__, CANCELLATION.get(operation.__name__, {}).get(dtype, 0))
 
 
-def shifts(operation, position, dtype):
-    """Counts of shifts are below the width; NumPy leaves others to the processor."""
-    if "shift" in operation.__name__ and position == 1:
+def elements_of(operation, position, dtype):
+    """Where NumPy and SciPy judge, if not everywhere."""
+    name = operation.__name__
+    if "shift" in name and position == 1:  # NumPy leaves counts beyond the width to the processor
         return st.integers(0, np.iinfo(dtype).bits - 1)
+    if name in ("bessel_j0", "bessel_j1", "bessel_y0", "bessel_y1"):
+        # Beyond, SciPy loses the phase of float32; the MPFR sweep of docs/accuracy.md goes all the way.
+        return st.floats(-1e6, 1e6, width=32) | st.sampled_from([np.inf, -np.inf, np.nan])
     return None
 
 
@@ -132,8 +140,10 @@ REDUCTIONS = {
 def test_reductions(name, data):
     filled = name in ("amax", "amin", "argmax", "argmin", "logsumexp", "mean")
     shapes = hnp.array_shapes(min_dims=1, max_dims=4, min_side=1 if filled else 0, max_side=5)
+    # Where products underflow, and are infinite elsewhere, their order matters.
+    ordinary = st.floats(0.125, 8) | st.floats(-8, -0.125) if name == "prod" else st.floats(-8, 8)
     array = data.draw(
-        arrays(shapes, "float64", st.floats(-8, 8) | st.sampled_from([0.0, -0.0, np.inf, -np.inf, np.nan]))
+        arrays(shapes, "float64", ordinary | st.sampled_from([0.0, -0.0, np.inf, -np.inf, np.nan]))
     )
     axis = data.draw(axes_of(array))
     with np.errstate(all="ignore"):

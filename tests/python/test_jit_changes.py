@@ -485,6 +485,29 @@ def test_gradients_from_outside_reach_values_that_were_written():
     assert weight.grad is not None
 
 
+def test_leaves_that_are_written_through_detached_tensors():
+    weight = px.ones(2, 2).requires_grad_()
+
+    def view_before_the_write():
+        view = weight.T
+        weight.detach().add_(1.0)
+        return (view * 1).detach()
+
+    assert same(px.jit(view_before_the_write)(), px.full((2, 2), 2.0))
+    assert weight.is_leaf
+
+    def recorded(use):
+        view = weight.T
+        weight.detach().add_(view[0])
+        return use(view)
+
+    px.jit(recorded)(lambda view: None)
+    assert weight.is_leaf and same(weight, px.full((2, 2), 4.0))
+    for use in (lambda view: view, lambda view: weight * 1, lambda view: view.sum()):
+        with pytest.raises(px.GraphError, match=r"through another that is detached(.|\n)*value\.detach\(\)"):
+            px.jit(recorded)(use)
+
+
 def test_most_compilations():
     jitted = px.jit(lambda x: x * 2)
     jitted(px.ones(2)), jitted(px.ones(2, 2))

@@ -378,9 +378,19 @@ bool Tracer::is_linked(const Tensor& tensor) {
   return !is_leaf || source.tensor.unsafe_impl() == tensor.unsafe_impl();
 }
 
+namespace {
+
+const TensorImpl* base_of(const Tensor& tensor) {
+  const TensorImpl* impl = tensor.impl();
+  return impl->is_view && impl->base ? impl->base : impl;
+}
+
+}  // namespace
+
 Value Tracer::used(const Tensor& tensor) {
   const Value value = value_of(tensor);
   if (!parent_) refuse_shared_history(memory_of(tensor));
+  refuse_detached_write(memory_of(tensor), tensor);
   const bool linked = is_linked(tensor);
   return linked || !may_carry(value) ? value : node("detach", {value}, nullptr);
 }
@@ -506,8 +516,22 @@ void Tracer::write(const Tensor& target, const Tensor& source) {
                         memory_of(source).looks[0].layout == Layout(*source.impl()) &&
                         !views_.contains(source.impl()->storage) && !views_.contains(target.impl()->storage);
   copied_ = is_equal ? source.impl()->storage : nullptr;
-  assign(memory, look_of(memory, target), value, needs_gradient(target) || needs_gradient(source));
+  const bool recorded = needs_gradient(target) || needs_gradient(source);
+  assign(memory, look_of(memory, target), value, recorded);
+  if (recorded) memory.recorded = base_of(target);
   copied_ = nullptr;
+}
+
+// Eagerly the history of a tensor knows nothing of what is written through one that is detached from it.
+void Tracer::refuse_detached_write(const Memory& memory, const Tensor& read) const {
+  if (!memory.recorded || memory.recorded == base_of(read) || !needs_gradient(read)) return;
+  fail<GraphError>(
+      ErrorCode::not_capturable,
+      "a value that gradients flow to was written into the memory of a tensor that is used, through "
+      "another that is detached from it")
+      .detail("tensor", describe(read))
+      .hint("write value.detach(), or under no_grad()")
+      .raise();
 }
 
 // Eagerly one of them may be a view of the other, which gets a history as well.

@@ -137,7 +137,9 @@ class Tracer final : public Interpreter, public GeneratorStates {
     Value input;                // and its value in the beginning
     std::uint32_t version = 0;  // of the storage before the capture
     bool several = false;       // several looks are inputs by themselves
-    bool guessed = false;       // the layout follows eagerly from the way that control flow takes
+    // The tensor that was written last, or its base, if gradients flow to what was written.
+    const TensorImpl* recorded = nullptr;
+    bool guessed = false;  // the layout follows eagerly from the way that control flow takes
   };
   struct GradientSlot {
     Tensor leaf, before;
@@ -203,6 +205,7 @@ class Tracer final : public Interpreter, public GeneratorStates {
   // Marks sources whose layout has decided what shares memory, where that shows.
   void require_decisive_layouts(const TensorList& results);
   void refuse_shared_history(const Memory& memory) const;
+  void refuse_detached_write(const Memory& memory, const Tensor& read) const;
   std::vector<Type> types_around(std::span<const Source> sources);
   bool knows(const Tensor& tensor) const;
 

@@ -57,8 +57,11 @@ TensorList Tracer::find_new_histories() const {
     const auto memory = memories_.find(t.storage);
     const bool is_written =
         memory != memories_.end() && memory->second->source >= 0 && memory->second->written;
-    return !is_written || (t.is_view && t.base && all.contains(t.base)) || !tensor.requires_grad() ||
-           is_around(tensor) || t.autograd->node->released();
+    // A write through a view gives its base a new history; without one the view has only followed its base.
+    const bool follows_base =
+        t.is_view && t.base && (all.contains(t.base) || detail::can_write_through(tensor));
+    return !is_written || follows_base || !tensor.requires_grad() || is_around(tensor) ||
+           t.autograd->node->released();
   });
   // In the order of the program: the same function gives the same graph again.
   std::sort(found.begin(), found.end(), [](const Tensor& a, const Tensor& b) {
@@ -309,6 +312,7 @@ void Tracer::Ending::add_results() {
       continue;
     }
     const bool differentiable = tracer_.has_history(result);
+    if (differentiable) tracer_.refuse_detached_write(tracer_.memory_of(result), result);
     Captured::Result r = place(result, by_value_ || differentiable);
     r.differentiable = differentiable && r.output >= 0;
     if (r.differentiable && !by_value_) followed_back_.push_back(result);
@@ -358,8 +362,9 @@ void Tracer::Ending::add_histories() {
   for (const Tensor& tensor : new_histories_) {
     if (const int source = tracer_.memory_of(tensor).source;
         source >= 0 && tracer_.sources_[static_cast<std::size_t>(source)].gradient)
-      fail_capture("a value that gradients flow to is written into the gradient of a tensor around the function",
-                   "write value.detach(), or give the tensor a new gradient: leaf.grad = value");
+      fail_capture(
+          "a value that gradients flow to is written into the gradient of a tensor around the function",
+          "write value.detach(), or give the tensor a new gradient: leaf.grad = value");
     const Value value = tracer_.value_of(tensor);
     const auto known = std::find(outputs.begin(), outputs.end(), value);
     const int output = known == outputs.end() ? add_output(value) : static_cast<int>(known - outputs.begin());

@@ -276,7 +276,6 @@ class SetIndexNode final : public GradientNode {
   DType dtype_;
 };
 
-
 // The value must broadcast to the places that it is written to.
 void check_fits(const Tensor& input, const Tensor& value, const Shape& places) {
   const Shape shape = without_leading_ones(value.shape(), places.rank());

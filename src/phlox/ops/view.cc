@@ -246,7 +246,7 @@ class ViewPutNode final : public GradientNode {
  public:
   ViewPutNode(const Tensor& base, const Tensor& value, const ViewAttributes& attributes)
       : GradientNode("view_put", 2), attributes_(attributes) {
-    edges()[0] = gradient_edge(base);
+    if (value.numel() < base.numel()) edges()[0] = gradient_edge(base);  // else nothing is left of it
     edges()[1] = gradient_edge(value);
   }
   void backward(std::span<const Tensor> output_gradients, std::span<Tensor> input_gradients) override {

@@ -233,7 +233,7 @@ def compare_worlds(program, eager, captured, function, eager_arguments):
             return Outcome("refused", "a side of a branch, or a turn, that is not taken eagerly does not run")
         raise Difference(f"captured raises {error!r}") from error
     same("after the capture", before, (snapshot(captured), bits(arguments), gradients_of(arguments)))
-    loose = looseness(str(traced.graph))
+    loose, scale = looseness(str(traced.graph)), 0.0
     original = traced._captured
     again = reloaded(traced)
     for call in range(CALLS):
@@ -269,7 +269,7 @@ def compare_worlds(program, eager, captured, function, eager_arguments):
         except Exception as error:
             raise Difference(f"{where}: captured raises {error!r}") from error
 
-        def check(what, results=True, scale=0.0):
+        def check(what, results=True):
             if results:
                 same(f"{what}, result", bits(expected), bits(actual), loose)
             same(f"{what}, argument", bits(eager_arguments), bits(arguments), loose, scale)
@@ -290,6 +290,8 @@ def compare_worlds(program, eager, captured, function, eager_arguments):
         if flows and not shares:
             # Its gradients are there in the next call as well.
             loose = max(loose, looseness_of_gradients(str(traced.graph)))
+            # Gradients are sums of those of results, and may cancel out.
+            scale = max(scale, 2 * largest(expected))
             if kept := follow(where, [expected, actual], check, regions and "backward()" in text):
                 return kept
         # Which tensors share memory: what is written into one shows in others.
@@ -337,11 +339,14 @@ def follow(where, results, check, inner_backward):
         raise Difference(f"{where}, followed backwards: captured raises {error!r}") from error
     except Exception as error:
         raise Difference(f"{where}, followed backwards: captured raises {error!r}") from error
-    # Gradients are sums of these, and may cancel out.
-    largest = max(float(r.detach().abs().nan_to_num(0, 0, 0).max()) if r.numel() else 0.0 for r in flowing[0])
-    # A result may be a gradient, which grows.
-    check(f"{where}, followed backwards", results=False, scale=2 * largest)
+    check(f"{where}, followed backwards", results=False)  # a result may be a gradient, which grows
     return None
+
+
+def largest(values):
+    """The largest finite element of the floating-point tensors among values."""
+    tensors = [v.detach() for v in values if isinstance(v, px.Tensor) and v.is_floating_point() and v.numel()]
+    return max((t.to(px.float64).abs().nan_to_num(0, 0, 0).max().item() for t in tensors), default=0.0)
 
 
 def tally(programs):

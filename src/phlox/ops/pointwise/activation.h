@@ -219,12 +219,19 @@ struct Threshold : Unary<2> {
 PHLOX_POINTWISE(threshold, Threshold, (const Tensor& input, double threshold, double value))
 
 struct Squareplus : Unary<1> {
-  static constexpr PointwiseTraits traits{.doc = "A smooth positive part, `(x + sqrt(x^2 + b)) / 2`.",
-                                          .source = "Barron 2021, arXiv:2112.11687",
-                                          .sample_low = -1,
-                                          .tolerance_ulp = 8,
-                                          .reference = "0.5 * (input + np.sqrt(input * input + b))"};
-  PHLOX_INLINE static constexpr auto body(auto x, auto b) { return 0.5 * (x + sqrt(x * x + b)); }
+  static constexpr PointwiseTraits traits{
+      .doc = "A smooth positive part, `(x + sqrt(x^2 + b)) / 2`.",
+      .source = "Barron 2021, arXiv:2112.11687",
+      .sample_low = -1,
+      .tolerance_ulp = 8,
+      .reference =
+          "0.5 * np.where(input < 0, b / (np.hypot(input, np.sqrt(b)) - input), "
+          "input + np.hypot(input, np.sqrt(b)))"};
+  // Below zero the sum would cancel, and squares of large numbers overflow.
+  PHLOX_INLINE static constexpr auto body(auto x, auto b) {
+    const auto root = hypot(x, sqrt(b));
+    return 0.5 * select(x < 0.0, b / (root - x), x + root);
+  }
 };
 PHLOX_POINTWISE(squareplus, Squareplus, (const Tensor& input, double b = 4))
 

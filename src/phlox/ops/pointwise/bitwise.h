@@ -84,7 +84,7 @@ struct Lcm : Binary<> {
       .types = PointwiseTypes::integral,
       .differentiable = false,
       .reference = "np.lcm(input * 1, other * 1)"};
-  PHLOX_INLINE static constexpr auto body(auto x, auto y) { return abs(x / gcd(x, y) * y); }
+  PHLOX_INLINE static constexpr auto body(auto x, auto y) { return abs(x / gcd(x, y)) * abs(y); }
 };
 PHLOX_POINTWISE(lcm, Lcm, (const Operand& input, const Operand& other))
 
