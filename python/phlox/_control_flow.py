@@ -146,6 +146,7 @@ def scan(body: Callable[..., Any], init: Any, xs: Any, reverse: bool = False) ->
     Numbers in the carry and in y become tensors. Raises ShapeError where the numbers of rows differ, GraphError (E1002)
     where the structure of the carry or of y changes.
     """
+    _refuse_nothing("scan", xs)
     of_carry, of_rows = _Structure("scan: the carry before and after a turn"), _Structure("")
     of_output = _Structure("scan: the outputs of two turns")
     carry, rows = of_carry.tensors_of(_with_tensors(init)), of_rows.tensors_of(xs)
@@ -158,6 +159,19 @@ def scan(body: Callable[..., Any], init: Any, xs: Any, reverse: bool = False) ->
     return of_carry.filled(last), of_output.filled(outputs)
 
 
+def _refuse_nothing(function: str, xs: Any) -> None:
+    tensors: list[Tensor] = []
+    flatten(xs, tensors)
+    if not tensors:
+        given = "an empty list" if xs == [] else "an empty tuple" if xs == () else f"a {type(xs).__name__}"
+        fail(
+            "ShapeError",
+            "sizes_differ",
+            f"{function}: `xs` is {given}, and there is no tensor whose rows it could take",
+            hint="px.stack(tensors) has a row for each of several tensors",
+        )
+
+
 def map(function: Callable[..., Any], xs: Any) -> Any:
     """`function(x)` for each row x of `xs`, stacked: `px.map`, one row after the other, where `px.vmap` takes all at once.
 
@@ -166,8 +180,9 @@ def map(function: Callable[..., Any], xs: Any) -> Any:
     tensor([[ 3.,  6.],
             [21., 28.]])
 
-    Raises ShapeError where the tensors of `xs` differ in their numbers of rows.
+    Raises ShapeError where the tensors of `xs` differ in their numbers of rows, or there are none.
     """
+    _refuse_nothing("map", xs)
     return scan(lambda carry, x: (carry, function(x)), (), xs)[1]
 
 

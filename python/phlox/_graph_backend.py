@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 from collections.abc import Callable, Sequence
 from types import BuiltinMethodType, MethodType
@@ -12,7 +13,7 @@ from ._control_flow import truth
 from ._exact_numbers import Number, call, differ_in_kind, rank, takes_numbers
 from ._failure import fail
 from ._phlox import Tensor
-from ._structures import REGISTERED, bits, frozen, is_container, text_of
+from ._structures import PLAIN, REGISTERED, bits, frozen, is_container, text_of
 from .capture import ANYTHING, Backend, Place, Undefined, refuse
 from .capture._backend import place
 
@@ -132,6 +133,7 @@ class GraphBackend(Backend):
     def __init__(self) -> None:
         self.reads: list[tuple[str, Any, Any, Any, Place]] = []
         self.in_script = False
+        self.raised: dict[str, BaseException] = {}  # by the text of the check that stands for it
         self._held: list[tuple[Any, Any, Place]] = []  # containers that were read, and what they held then
 
     # --- what is symbolic
@@ -269,8 +271,16 @@ class GraphBackend(Backend):
         return Number(inverted) if isinstance(value, Number) else inverted
 
     def assert_(self, test: Any, message: Callable[[], Any] | None, source: str, place: Place) -> None:
-        said = "" if message is None else str(message())
-        _phlox._require(truth(test), f"line {place.line} of {place.function}(): {said or source}")
+        said: Any = "" if message is None else message()
+        if isinstance(said, type) and issubclass(said, BaseException):
+            said = said()
+        exception = said if isinstance(said, BaseException) and type(said) is not AssertionError else None
+        if exception is not None:
+            said = ": ".join(filter(None, (type(said).__name__, str(said))))
+        text = f"line {place.line} of {place.function}(): {said or source}"
+        if exception is not None and _can_be_raised_again(exception):
+            self.raised[text] = exception
+        _phlox._require(truth(test), text)
 
     # --- loops
 
@@ -318,6 +328,11 @@ class GraphBackend(Backend):
             return
         if isinstance(value, _METHODS) and getattr(value, "__self__", None) is owner:  # the program's text
             return
+        if isinstance(owner, _phlox.Optimizer) and name in (
+            "param_groups",
+            "defaults",
+        ):  # it notes its use itself
+            return
         self.reads.append((kind, owner, name, value, place))
         if kind != "contents" and is_container(value):
             self._held.append((value, frozen(value), place))
@@ -340,6 +355,10 @@ class GraphBackend(Backend):
     def mutate(self, kind: str, owner: Any, name: Any, value: Any, place: Place) -> None:
         if isinstance(owner, Tensor) and name == "grad":
             return  # part of the graph
+        if (
+            kind == "item" and type(owner).__module__ == "phlox.optim"
+        ):  # a group of parameters, which says itself
+            return
         if isinstance(owner, Tensor) and kind == "attribute" and not _phlox._is_around(owner):
             fail(
                 "GraphError",
@@ -356,6 +375,16 @@ class GraphBackend(Backend):
             f"line {place.line} of {place.function}() changes {what}, which exists outside of the captured function",
             hint=_INSTEAD_OF_CHANGES,
         )
+
+
+def _can_be_raised_again(exception: BaseException) -> bool:
+    """Whether a copy is the same exception, and holds nothing that is of the capture only, such as a tensor."""
+    try:
+        again = copy.copy(exception)
+    except Exception:  # what its __init__() makes of its arguments is not one of them
+        return False
+    same = type(again) is type(exception) and again.args == exception.args
+    return same and all(isinstance(v, PLAIN) for v in (*exception.args, *vars(exception).values()))
 
 
 _INSTEAD_OF_CHANGES = "return the new value; or keep it in a tensor and write into that: state.copy_(value)"

@@ -51,7 +51,8 @@ def load(name: str) -> Any:
         for part in path.split("."):
             found = getattr(found, part)
     except (ImportError, AttributeError) as error:
-        fail("ValueError", "unknown_name", f"graph: there is no {name}: {error}", hint="module:function")
+        hint = f"{module.removesuffix('.py')}:{path}" if module.endswith(".py") else "module:function"
+        fail("ValueError", "unknown_name", f"graph: there is no {name}: {error}", hint=hint)
     finally:
         sys.path.pop(0)
     return found
@@ -118,5 +119,5 @@ def bytes_of(size: str) -> int:
     """Bytes of "512MB" or "2GB"."""
     found = re.fullmatch(r"([0-9.]+)\s*([KMGT]?)B?", size, re.IGNORECASE)
     if not found:
-        fail("ValueError", "invalid_value", f"plan: '{size}' is no size", hint="2GB")
+        fail("ValueError", "invalid_value", f"'{size}' is no size in bytes", hint="2GB")
     return int(float(found[1]) * 1024 ** " KMGT".index(found[2].upper() or " "))

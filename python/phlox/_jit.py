@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from types import MethodType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 from . import _phlox
 from ._contents import contents
@@ -27,7 +28,7 @@ from ._structures import (
     text_of,
 )
 from ._trace import MISSED, capture_function
-from .errors import GraphError, OutOfMemoryError, PhloxError
+from .errors import AssertionError, GraphError, OutOfMemoryError, PhloxError
 
 if TYPE_CHECKING:
     from .capture import Place
@@ -196,6 +197,7 @@ class _Capture:
                 self.guards.append(known[key])
         self.call = _phlox._CapturedCall(args, kwargs, self.captured, result)
         self.call.guard(self.guards)
+        self.raised = backend.raised
 
     def broken_guard(self) -> _Guard | None:
         return next((guard for guard in self.guards if not guard.holds()), None)
@@ -253,6 +255,7 @@ class Jitted:
         self._graphs: dict[Any, list[SymbolicGraph]] = {}  # one for all sizes, by kinds of arguments
         self._calls: list[Any] = []  # those of all captures: the quick way to find the one that fits
         self._numbers: dict[int, int] = {}  # of graphs
+        self._raised: dict[str, BaseException] = {}  # what the program raises, by the texts of checks
         self._values: Counter[Any] = Counter()  # how many captures differ in nothing but values of arguments
         self._workspace = _phlox._Workspace()  # memory for what lives in between, shared by all captures
         self._lock = threading.RLock()
@@ -274,6 +277,12 @@ class Jitted:
             return self._call_otherwise(args, kwargs)
         except OutOfMemoryError as error:
             self._name_largest_batch(error, args, kwargs)
+            raise
+        except AssertionError as error:
+            said = str(error).removeprefix("[E1006] ")
+            for text, exception in self._raised.items():
+                if said == text or said.startswith(text + "\n"):
+                    raise copy.copy(exception) from error
             raise
 
     def _name_largest_batch(self, error: OutOfMemoryError, args: Any, kwargs: Any) -> None:
@@ -351,6 +360,7 @@ class Jitted:
                 raise
             capture.number, capture.why = self._place(key, capture, why)
             captures.append(capture)
+            self._raised.update(capture.raised)
             self._values[kinds] += 1
             self._calls.append(capture.call)
             return capture
@@ -462,7 +472,11 @@ class Jitted:
         return f"<jitted {self.__name__}, captured {self.capture_count} times>"
 
 
-def jit(function: Callable[..., Any]) -> Jitted:
+@overload
+def jit(function: Callable[..., Any]) -> Jitted: ...
+@overload
+def jit() -> Callable[[Callable[..., Any]], Jitted]: ...
+def jit(function: Callable[..., Any] | None = None) -> Any:
     """The function as a graph: the same results, whole training steps included.
 
         @px.jit
@@ -482,6 +496,8 @@ def jit(function: Callable[..., Any]) -> Jitted:
     cure. `step.explain()` tells each capture, `step.assert_compiled(max_compiles=2)` holds the number of graphs,
     `px.disable_jit()` runs everything eagerly.
     """
+    if function is None:  # @px.jit()
+        return jit
     if not callable(function):
         fail(
             "TypeError",

@@ -35,7 +35,7 @@ def _names(frame, subjects, arguments):
     operands = _operands(expression)
     found: dict[int, str] = {}
     for node in operands:
-        for part in node.elts if isinstance(node, (ast.List, ast.Tuple)) else [node]:
+        for part in _parts(node):
             value = _value(part, frame)
             if isinstance(value, Tensor) and _identity(value) in subjects:
                 found.setdefault(_identity(value), ast.unparse(part))
@@ -98,6 +98,15 @@ def _operands(node):
     return []
 
 
+def _parts(node):
+    match node:
+        case ast.List() | ast.Tuple():
+            return [part for element in node.elts for part in _parts(element)]
+        case ast.Slice():
+            return [part for part in (node.lower, node.upper, node.step) if part is not None]
+    return [node]
+
+
 def _value(node, frame):
     """The value of a name, an attribute or an element, as far as looking at it runs no code of the program."""
     if isinstance(node, ast.Name):
@@ -130,3 +139,61 @@ def _origins(frame, subjects):
                         found[_identity(parameter)] = f'{type(module).__name__} "{name}"'
         frame = frame.f_back
     return found
+
+
+def unknown_condition():
+    """What to say of the condition of the innermost frame of the program, a tensor that has no value yet: a summary, a cure."""
+    from .capture._backend import current
+    from .capture._compilation import is_converted
+    from .capture._libraries import is_left_alone
+
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None and frame.f_code.co_filename.startswith((_PACKAGE, "<frozen ")):
+        frame = frame.f_back
+    unknown = "has no value yet while a function is captured"
+    if frame is None:
+        return f"a condition on a tensor {unknown}", "px.where(condition, a, b)"
+    code = frame.f_code
+    name = f"{code.co_name}()" if code.co_name.isidentifier() else "a lambda"
+    if is_left_alone(code.co_filename):
+        return (
+            f"{name} of {frame.f_globals.get('__name__', 'a library')} decides by a tensor, which {unknown}",
+            "operations of Phlox in its place; or call it outside of the captured function",
+        )
+    if is_converted(code):
+        return _unknown_within(_running_expression(frame), unknown)
+    if not linecache.getlines(code.co_filename, frame.f_globals):
+        return (
+            f"{name} has a condition on a tensor, which is captured from the source, and that is not at hand",
+            "define it in a file, in place of python -c, exec() or the prompt; or px.where(), px.cond(), px.while_loop()",
+        )
+    if current.session is None:
+        return (
+            f"a condition on a tensor {unknown}, and a trace knows one way only",
+            "px.jit in place of px.trace captures both; or px.where(condition, a, b)",
+        )
+    return (
+        f"{name} is not rewritten, and its condition on a tensor {unknown}",
+        "leave out @px.capture.do_not_convert; or px.where(condition, a, b)",
+    )
+
+
+def _unknown_within(expression, unknown):
+    """The same for a built-in function or operator that asks."""
+    match expression:
+        case ast.Compare(ops=[ast.In() | ast.NotIn()]):
+            return (
+                f"`in` compares with a tensor, which {unknown}",
+                "(px.tensor([1, 2, 3]) == x).any()",
+            )
+        case ast.Call(func=ast.Name(id="sorted")):
+            return (
+                f"sorted() compares by a tensor, which {unknown}",
+                "px.sort(x).values; of a list of tensors, px.sort(px.stack(values)).values",
+            )
+        case ast.Call():
+            return (
+                f"{ast.unparse(expression.func)}() decides by a tensor, which {unknown}",
+                "operations of Phlox in its place: px.where(condition, a, b)",
+            )
+    return f"a condition on a tensor {unknown}", "px.where(condition, a, b)"

@@ -70,6 +70,14 @@ def print(format: str, *args: Any, **kwargs: Any) -> None:  # noqa: A001
         >>> loss = step(px.tensor([1.0, 2.0]))
         loss 2.50 of tensor([1., 2.])
     """
+    if not isinstance(format, str):
+        what = "a tensor" if isinstance(format, Tensor) else f"a {type(format).__name__}"
+        fail(
+            "TypeError",
+            "wrong_argument_type",
+            f"print: the first argument is a format, a text, and not {what}",
+            'px.debug.print("{}", x)',
+        )
     tensors: list[Tensor] = []
     text = ""
     next_position = 0

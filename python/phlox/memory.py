@@ -7,7 +7,6 @@ from ._phlox import _empty_cache as empty_cache
 from ._phlox import _memory_statistics as statistics
 from ._phlox import _reset_peak_memory as reset_peak
 from ._phlox import _set_cache_limit as set_cache_limit
-from ._phlox import _set_memory_limit as set_limit
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,6 +22,24 @@ __all__ = [
     "set_limit",
     "statistics",
 ]
+
+
+def set_limit(limit: float | str | None) -> None:
+    """The most bytes that tensors may have, a number or "2GB"; more raises OutOfMemoryError. None: as many as there are.
+
+    >>> import phlox as px
+    >>> px.memory.set_limit("2GB")
+    >>> px.memory.set_limit(None)
+    """
+    from ._phlox import _set_memory_limit
+
+    _set_memory_limit(0 if limit is None else _bytes_of(limit))
+
+
+def _bytes_of(limit: float | str) -> int:
+    from ._graph_tools import bytes_of
+
+    return bytes_of(limit) if isinstance(limit, str) else max(0, int(limit))
 
 
 def plan(function: Any, *args: Any, **kwargs: Any) -> MemoryPlan:
@@ -50,9 +67,9 @@ def largest_batch(function: Any, *args: Any, limit: float | str | None = None, *
         192
     """
     from . import _phlox
-    from ._graph_tools import bytes_of, captured_for
+    from ._graph_tools import captured_for
 
     if limit is not None:
-        limit = bytes_of(limit) if isinstance(limit, str) else max(0, int(limit))
+        limit = _bytes_of(limit)
     capture, tensors = captured_for(function, args, kwargs)
     return _phlox._largest_batch(lambda given: capture(given).optimize(None), tensors, limit)

@@ -36,8 +36,11 @@ void add_debugging(PyObject* module) {
           "evaluated", &graph::MemoryPlan::evaluated,
           "Results of operations that look at values, such as embeddings and random numbers, of branches and "
           "of turns of loops.")
-      .def_ro("kept", &graph::MemoryPlan::kept,
-              "What loops remember for their gradients, where the number of turns is known.")
+      .def_ro("kept", &graph::MemoryPlan::kept, "What loops remember for their gradients.")
+      .def_ro(
+          "kept_by_turn", &graph::MemoryPlan::kept_by_turn,
+          "What each further turn of loops adds to that, where their number of turns follows from values; one "
+          "turn is counted in `kept`.")
       .def_ro("outputs", &graph::MemoryPlan::outputs, "Results, and what is written back.")
       .def_prop_ro(
           "largest",

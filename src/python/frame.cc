@@ -36,8 +36,10 @@ Lines& lines_of(const nb::object& code) {
   if (entry != all.end()) return entry->second;
   if (all.size() == most) all.clear();
   Lines lines{code, nb::cast<std::string>(code.attr("co_filename")), {}};
-  // Python's contextlib stands between the program and context managers that are generators.
-  if (lines.file.rfind(package_folder(), 0) == 0 || lines.file.ends_with("/contextlib.py"))
+  // Python's contextlib stands between the program and context managers that are generators, and what runs modules and
+  // imports them before it.
+  if (lines.file.rfind(package_folder(), 0) == 0 || lines.file.ends_with("/contextlib.py") ||
+      lines.file.starts_with("<frozen "))
     lines.file.clear();
   return all[code.ptr()] = std::move(lines);
 }

@@ -11,6 +11,7 @@
 #include <nanobind/stl/vector.h>
 
 #include "phlox/base/debug.h"
+#include "phlox/core/charged_bytes.h"
 #include "phlox/graph/captured.h"
 #include "phlox/graph/compare.h"
 #include "phlox/graph/control_flow.h"
@@ -126,13 +127,24 @@ void add_graph(PyObject* module) {
       .def(
           "rematerialize",
           [](const GraphHandle& self, std::int64_t memory_budget) {
-            nb::gil_scoped_release release;
-            return GraphHandle{graph::rematerialize(self.graph, memory_budget)};
+            const graph::GraphPointer made = [&] {
+              nb::gil_scoped_release release;
+              return graph::rematerialize(self.graph, memory_budget);
+            }();
+            const std::int64_t missed = graph::estimate_peak(*made) - memory_budget;
+            if (missed > 0 &&
+                PyErr_WarnFormat(
+                    PyExc_UserWarning, 1,
+                    "rematerialize: peak_bytes is %s above the budget, and no value that is cheap "
+                    "to compute again is left; a smaller batch, or px.checkpoint()",
+                    readable_bytes(static_cast<std::size_t>(missed)).c_str()) < 0)
+              throw nb::python_error();
+            return GraphHandle{made};
           },
           "memory_budget"_a,
           "The graph with cheap values computed again near their later uses in place of being kept, until "
-          "`peak_bytes` is within the budget or nothing helps any more.\n\nComes after other passes, which would "
-          "undo it.")
+          "`peak_bytes` is within the budget or nothing helps any more, of which a UserWarning tells.\n\nComes "
+          "after other passes, which would undo it.")
       .def_prop_ro(
           "peak_bytes", [](const GraphHandle& self) { return graph::estimate_peak(*self.graph); },
           "An estimate of the memory for values between inputs and outputs, in bytes.")

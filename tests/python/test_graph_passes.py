@@ -53,6 +53,10 @@ def test_memory_is_traded_for_work():
     assert lean.peak_bytes <= graph.peak_bytes // 2
     x = px.randn(1000)
     assert px.equal(graph.run([x])[0], lean.run([x])[0])
+    with pytest.warns(UserWarning, match=r"rematerialize: peak_bytes is \d.* above the budget") as warned:
+        least = graph.rematerialize(1000)
+    assert least.peak_bytes > 1000
+    assert warned[0].filename == __file__
 
 
 def test_debug_levels(capfd):

@@ -201,6 +201,7 @@ def test_the_command(tmp_path):
     [
         (["print", "missing.graph"], "there is no file missing.graph"),
         (["print", "nowhere:thing"], "there is no nowhere:thing"),
+        (["print", "program.py:thing"], "named 'program'\n  try  program:thing"),
         (["print", "broken.graph"], "E1004"),
     ],
 )

@@ -440,3 +440,94 @@ def test_random_loops(seed):
     except AssertionError:
         print(random_loop(seed))
         raise
+
+
+# --- which results of branches and loops have gradients
+
+
+def factors_in_a_for_loop(x, w, n):
+    y, scale = x, px.tensor(1.0)
+    for _ in range(n):
+        y, scale = y * w, scale * 2
+    return y, scale
+
+
+def factors_in_a_while_loop(x, w, n):
+    y, scale = x, px.tensor(1.0)
+    while scale < 4:
+        y = y * w
+        scale *= 2
+    return y, scale
+
+
+def factors_in_a_branch(x, w, n):
+    y, scale, total = x, px.tensor(1.0), px.zeros(3)
+    if n > 1:
+        y, scale = y * w, scale * 2
+        total += x.sum(0)
+    return y, scale, total
+
+
+def followed_by_nobody(x, w, n):
+    scale = px.tensor(1.0)
+    for _ in range(n):
+        with px.no_grad():
+            scale = scale * w.sum()
+    return scale
+
+
+def detached_in_between(x, w, n):
+    total, scale = px.zeros(3), px.tensor(1.0)
+    for _ in range(n):
+        total, scale = total + w * scale, (total.detach() ** 2).sum()
+    return total, scale
+
+
+def reached_in_the_second_turn(x, w, n):
+    first, second, third = px.zeros(3), px.zeros(3), px.zeros(3)
+    for _ in range(n):
+        first, second, third = w, first * 2, third + 1
+    return first, second, third
+
+
+def loops_in_loops(x, w, n):
+    y, scale = x, px.tensor(1.0)
+    for _ in range(n):
+        for _ in range(n):
+            if scale < 100:
+                y, scale = y * w, scale * 2
+    return y, scale
+
+
+def rows_of_a_scan(x, w, n):
+    return px.scan(lambda c, row: ((c[0] * w, c[1] * 2), (c[1], row * c[0])), (px.ones(3), px.tensor(1.0)), x)
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        factors_in_a_for_loop,
+        factors_in_a_while_loop,
+        factors_in_a_branch,
+        followed_by_nobody,
+        detached_in_between,
+        reached_in_the_second_turn,
+        loops_in_loops,
+        rows_of_a_scan,
+    ],
+)
+def test_results_without_gradients_have_none(function):
+    def flat(value):
+        return [value] if isinstance(value, px.Tensor) else [t for part in value for t in flat(part)]
+
+    x = px.arange(6.0).reshape(2, 3)
+    found = []
+    for call in (function, px.jit(function)):
+        w = px.tensor([0.5, 1.0, 2.0], requires_grad=True)
+        results = flat(call(x, w, px.tensor(2)))
+        flags = [r.requires_grad for r in results]
+        if any(flags):
+            sum((r * r).sum() for r in results if r.requires_grad).backward()
+        gradient = None if w.grad is None else w.grad.tolist()
+        found.append((flags, [r.tolist() for r in results], gradient))
+    assert found[0] == found[1]

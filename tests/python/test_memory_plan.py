@@ -136,8 +136,10 @@ def test_loops_of_an_unknown_number_of_turns_say_so():
             y, turns = px.tanh(y @ weight), turns - 1
         return px.autograd.grad(y.sum(), [weight])[0]
 
-    text = str(px.memory.plan(step, px.randn(64, 64), px.tensor(3)))
+    plan = px.memory.plan(step, px.randn(64, 64), px.tensor(3))
+    text = str(plan)
     assert " for one turn, and 16.0 KB more with each further turn" in text.splitlines()[0]
+    assert 16 << 10 <= plan.kept_by_turn <= plan.kept < 17 << 10
 
 
 def test_small_functions_have_a_peak():
@@ -211,7 +213,7 @@ def test_out_of_memory_names_the_largest_batch():
         assert "in place of 20000" in text and 1000 < batch < 20000
         x, y = x[:batch].clone(), y[:batch].clone()
     finally:
-        px.memory.set_limit(0)
+        px.memory.set_limit(None)
     assert text.startswith("[E0403]")
     assert step(*small).item() > 0
 
@@ -242,3 +244,20 @@ def test_the_command(tmp_path):
     (tmp_path / "f.graph").write_text(phlox("graph", "print", "program:f", "--args", "f32[1000,1000]").stdout)
     assert phlox("plan", "f.graph").stdout.startswith("peak ")
     assert "is no size" in phlox("plan", "program:f", "--args", "f32[2]", "--limit", "much").stderr
+
+
+def test_limits_are_numbers_and_texts():
+    try:
+        for limit, known in [
+            ("2GB", 2 << 30),
+            (1.5 * 2**20, 3 << 19),
+            (-1, 0),
+            ("512 KB", 512 << 10),
+            (None, 0),
+        ]:
+            px.memory.set_limit(limit)
+            assert px.memory.statistics()["limit_bytes"] == known
+        with pytest.raises(ValueError, match="'much' is no size in bytes"):
+            px.memory.set_limit("much")
+    finally:
+        px.memory.set_limit(None)

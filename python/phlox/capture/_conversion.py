@@ -16,7 +16,7 @@ from ._backend import current
 from ._compilation import bind, compile_function, future_flags, is_converted
 from ._host_calls import ASKED, as_it_is, asked, by_class
 from ._impure import check
-from ._interception import intercept, intercept_other, with_functions
+from ._interception import intercept, intercept_other, logged, with_functions
 from ._libraries import is_left_alone, is_of_package, is_of_phlox
 from ._plan import Plan
 from ._refusals import refuse
@@ -122,6 +122,8 @@ def _of_library(target: Any, owner: Any = None) -> Any:
         return as_it_is(target, owner)
     if is_converted(function.__code__):
         return target
+    if function.__module__ == "logging":
+        return logged(target, as_it_is(target, owner))
     if owner is None:
         if hasattr(target, "dispatch") and hasattr(target, "registry"):
             return by_class(target)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import builtins
 import functools
 import itertools
+import logging
 import operator
 import os
 from array import array
@@ -22,6 +23,7 @@ from typing import Any
 
 import numpy
 
+from .._structures import parts_of
 from ._backend import DELETED, current, place
 from ._host_calls import shown
 from ._impure import check_arguments, check_iterable, check_iterator
@@ -191,7 +193,8 @@ def _zip(*iterables: Any, **keywords: Any) -> Any:
             check_iterable(iterable)
         return _new(zip(*iterables, **keywords))
     if len(symbolic) < len(iterables) or keywords:
-        refuse("unconverted_iteration", name="zip")
+        others = [type(i).__name__ for i in iterables if not is_symbolic_iterable(i)]
+        refuse("zip_of_kinds", kind=f"a {others[0]}" if others else "another one, with strict=")
     return Zip(*iterables)
 
 
@@ -388,6 +391,27 @@ def _print(*arguments: Any, **keywords: Any) -> None:
     if session is not None and any(session.backend.is_symbolic(a) for a in arguments):
         refuse("print")
     shown(print)(*arguments, **keywords)
+
+
+_LEVELS = {
+    name: getattr(logging, name.upper()) for name in "debug info warning warn error critical fatal".split()
+}
+_LEVELS["exception"] = logging.ERROR
+
+
+def logged(target: Any, function: Any) -> Any:
+    """A function of logging, called as `function`; refused where it would show what is not known yet."""
+
+    def call(*arguments: Any, **keywords: Any) -> Any:
+        session = current.session
+        if session is not None and any(map(session.backend.is_symbolic, parts_of((arguments, keywords)))):
+            owner = getattr(target, "__self__", logging)
+            logger, level = owner if owner is not logging else logging.root, _LEVELS.get(target.__name__)
+            if level is None or not hasattr(logger, "isEnabledFor") or logger.isEnabledFor(level):
+                refuse("logging", name=f"{'logging' if owner is logging else 'logger'}.{target.__name__}")
+        return function(*arguments, **keywords)
+
+    return call
 
 
 def _vars(*owner: Any) -> Any:

@@ -43,6 +43,10 @@ REFUSALS = {
         "print() shows values that are known only when the graph runs",
         'px.debug.print("loss {{}}", loss)',
     ),
+    "logging": (
+        "{name}() shows values that are known only when the graph runs",
+        'px.debug.callback(lambda value: {name}("%s", value), x)',
+    ),
     "frame_access": (
         "{name}() cannot be captured, it needs the names of the running function",
         "write out what it does, or call it in a function marked @px.capture.do_not_convert",
@@ -68,7 +72,7 @@ REFUSALS = {
         "px.where(condition, a, b), or a loop",
     ),
     "comprehension_iterable": (
-        "a {kind} cannot run over a tensor, as its length is not known",
+        "a {kind} cannot run over a range() of a tensor, as its length is not known",
         "a `for` loop",
     ),
     "inner_iterable": (
@@ -104,8 +108,12 @@ REFUSALS = {
         "change a variable of the function in the branch, and the object after it",
     ),
     "unconverted_iteration": (
-        "{name}() cannot run over a tensor, as its length is not known",
-        "a `for` loop over the tensor",
+        "{name}() cannot run over a range() of a tensor, as its length is not known",
+        "a `for` loop over the range",
+    ),
+    "zip_of_kinds": (
+        "zip() of a range() of a tensor, whose length is not known, and of {kind}",
+        "a `for` loop over the range, and a tensor in place of the list: y = px.tensor(values)[i]",
     ),
 }
 

@@ -213,7 +213,9 @@ class Unit:
     @staticmethod
     def assert_(test: Any, source: str, message: Callable[[], Any] | None) -> None:
         assert current.session is not None
-        current.session.backend.assert_(test, message, source, place())
+        # The message may be an exception, which is not raised here.
+        said = None if message is None else lambda: AssertionError(message())
+        current.session.backend.assert_(test, said, source, place())
 
     @staticmethod
     def shown(value: Any, source: str) -> Any:

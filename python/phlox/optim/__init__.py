@@ -5,17 +5,33 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from .._failure import fail
+from .._modes import no_grad
 from .._phlox import SGD as SGD
 from .._phlox import Adagrad as Adagrad
 from .._phlox import Adam as Adam
 from .._phlox import AdamW as AdamW
 from .._phlox import Optimizer as Optimizer
 from .._phlox import RMSprop as RMSprop
+from .._phlox import Tensor, _is_capturing, as_tensor
 from . import lr_scheduler as lr_scheduler
+
+
+def _as_numbers(value: Any) -> Any:
+    """What captured functions have in the place of numbers that may change from call to call."""
+    if isinstance(value, tuple):
+        return tuple(map(_as_numbers, value))
+    if not isinstance(value, Tensor):
+        return value
+    from .._exact_numbers import Number
+
+    return Number(value.clone())
 
 
 class ParameterGroup:
     """The settings of a group of parameters, read and written like a dict.
+
+    In captured functions `lr` and momenta are read anew at each call, and `lr` may be set; other settings may not.
 
     Example:
         for group in optimizer.param_groups: group["lr"] *= 0.5
@@ -28,10 +44,26 @@ class ParameterGroup:
     def __getitem__(self, key: str) -> Any:
         if key == "params":
             return self._optimizer._parameters(self._number)
+        if _is_capturing():
+            return _as_numbers(self._optimizer._get_captured_setting(self._number, key))
         return self._optimizer._get_setting(self._number, key)
 
     def __setitem__(self, key: str, value: Any) -> None:
-        self._optimizer._set_setting(self._number, key, value)
+        if _is_capturing():
+            self._set_captured(key, value)
+        else:
+            self._optimizer._set_setting(self._number, key, value)
+
+    def _set_captured(self, key: str, value: Any) -> None:
+        if key != "lr":
+            fail(
+                "GraphError",
+                "not_capturable",
+                f"`{key}` of an optimizer is set in a captured function, which would do so once",
+                "set it outside of the captured function, which is captured again then; `lr` may be set inside",
+            )
+        with no_grad():
+            self._optimizer._get_captured_setting(self._number, key).copy_(as_tensor(value))
 
     def get(self, key: str, default: Any = None) -> Any:
         """The setting, or a default when there is none of the name."""

@@ -248,10 +248,16 @@ class CallNode final : public GraphNode {
 
   TensorList own_gradients(const TensorList& inputs, const std::vector<bool>& wanted,
                            std::span<const Tensor> output_gradients) const {
-    if (!own_gradients_ || gradients_enabled())
-      fail<GraphError>(ErrorCode::not_capturable, "{} of a captured function do not go through {}",
-                       own_gradients_ ? "gradients of gradients" : "gradients", own_gradient_)
+    if (!own_gradients_)
+      fail<GraphError>(ErrorCode::not_capturable, "gradients of a captured function do not go through {}",
+                       own_gradient_)
           .hint("take them inside of the captured function: backward(), px.func.grad()")
+          .raise();
+    if (gradients_enabled())
+      fail<GraphError>(ErrorCode::not_capturable,
+                       "gradients of gradients of a captured function do not go through {}", own_gradient_)
+          .detail("such as", "jvp(), jacfwd() and hessian(), which are computed so")
+          .hint("take them inside of the captured function: px.jit(px.func.jacfwd(f))")
           .raise();
     const WithoutEffects again_for_gradients;
     TensorList given = inputs;

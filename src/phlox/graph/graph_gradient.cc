@@ -53,6 +53,66 @@ TensorList gradients_or_zeros(const Graph& graph, const TensorList& inputs, cons
   return found;
 }
 
+namespace {
+
+std::vector<bool> outputs_with_gradients(const Node& node, std::vector<bool> inputs) {
+  const std::string_view name = node.primitive().name;
+  const auto regions = node.regions();
+  if (regions.empty()) {
+    const bool is_detach = name == "detach";
+    const bool any = std::find(inputs.begin() + (is_detach ? 1 : 0), inputs.end(), true) != inputs.end();
+    return std::vector<bool>(node.types().size(), any);
+  }
+  if (name != "cond")
+    return states_with_gradients(*regions.back(), std::move(inputs), name == "while_loop" ? 0 : 1);
+  inputs.erase(inputs.begin());  // the condition
+  std::vector<bool> either = outputs_with_gradients(*regions[0], inputs);
+  const std::vector<bool> other = outputs_with_gradients(*regions[1], inputs);
+  for (std::size_t i = 0; i < either.size(); ++i) either[i] = either[i] || other[i];
+  return either;
+}
+
+}  // namespace
+
+std::vector<bool> outputs_with_gradients(const Graph& graph, const std::vector<bool>& inputs) {
+  std::vector<std::vector<bool>> known(graph.nodes().size());
+  const auto of = [&](const Value& value) {
+    return is_differentiable(value.type().dtype) &&
+           known[static_cast<std::size_t>(value.node->number())][static_cast<std::size_t>(value.output)];
+  };
+  for (std::size_t i = 0; i < inputs.size(); ++i)
+    known[static_cast<std::size_t>(graph.inputs()[i].node->number())] = {inputs[i]};
+  for (const auto& node : graph.nodes()) {
+    if (node->kind() == NodeKind::input) continue;
+    std::vector<bool>& found = known[static_cast<std::size_t>(node->number())];
+    found.assign(node->types().size(), false);
+    if (node->kind() == NodeKind::constant) continue;
+    std::vector<bool> given;
+    for (const Input& input : node->inputs()) {
+      const auto* value = std::get_if<Value>(&input);
+      given.push_back(value && of(*value));
+    }
+    if (!given.empty()) found = outputs_with_gradients(*node, std::move(given));
+  }
+  std::vector<bool> outputs;
+  for (const Value& output : graph.outputs()) outputs.push_back(of(output));
+  return outputs;
+}
+
+std::vector<bool> states_with_gradients(const Graph& body, std::vector<bool> inputs, std::size_t skipped) {
+  const std::size_t count = body.outputs().size();
+  for (bool changed = true; changed;) {
+    changed = false;
+    const std::vector<bool> after = outputs_with_gradients(body, inputs);
+    for (std::size_t i = 0; i < count; ++i) {
+      if (!after[i] || inputs[skipped + i]) continue;
+      inputs[skipped + i] = changed = true;
+    }
+  }
+  return {inputs.begin() + static_cast<std::ptrdiff_t>(skipped),
+          inputs.begin() + static_cast<std::ptrdiff_t>(skipped + count)};
+}
+
 void mark_presence(const Tensor& gradient, const autograd::GradientPresence::When& when) {
   if (autograd::gradient_presence) autograd::gradient_presence->set(gradient, when);
 }

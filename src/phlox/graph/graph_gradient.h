@@ -18,6 +18,11 @@ TensorList gradients_of(const Graph& graph, const TensorList& inputs, const std:
 TensorList gradients_or_zeros(const Graph& graph, const TensorList& inputs, const std::vector<bool>& wanted,
                               std::span<const Tensor> output_gradients);
 
+// Which outputs gradients flow to, if they flow to these inputs.
+std::vector<bool> outputs_with_gradients(const Graph& graph, const std::vector<bool>& inputs);
+// The same of the states of a loop with this body, after any number of turns; they come behind the first `skipped` inputs.
+std::vector<bool> states_with_gradients(const Graph& body, std::vector<bool> inputs, std::size_t skipped);
+
 // Notes when a gradient is there, while something is captured.
 void mark_presence(const Tensor& gradient, const autograd::GradientPresence::When& when);
 

@@ -113,12 +113,11 @@ TensorList LoopNode::gradients(const TensorList& operands, const std::vector<boo
                                std::span<const Tensor> output_gradients) {
   const std::size_t count = loop_.states, skipped = loop_.has_index ? 1 : 0;
   const TensorList others(operands.begin() + static_cast<std::ptrdiff_t>(count), operands.end());
-  std::vector<bool> carries(count);  // a gradient
+  const std::vector<bool>& carries = loop_.carries;
   std::vector<bool> in_body(skipped, false);
   BackwardState start;
   for (std::size_t i = 0; i < count; ++i) {
     start.remembered.push_back(remembered_[i].get(*this));
-    carries[i] = phlox::is_differentiable(states_[i].dtype());
     in_body.push_back(carries[i]);
     if (!carries[i]) continue;
     const Tensor& given = output_gradients[i];
@@ -260,8 +259,7 @@ void record_loop(const Loop& loop, const TensorList& operands, const TensorList&
   const auto node = Reference<GradientNode>::adopt(loop_node);
   // What was remembered of a state without gradients has none either.
   for (std::size_t i = 0; i < 2 * loop.states; ++i)
-    if (phlox::is_differentiable(results[i % loop.states].dtype()))
-      set_history(results[i], node, static_cast<int>(i));
+    if (loop.carries[i % loop.states]) set_history(results[i], node, static_cast<int>(i));
   loop_node->save(std::span(results).subspan(loop.states, loop.states));
 }
 

@@ -19,6 +19,7 @@ struct Loop {
   bool has_index = false;  // for_loop: the body gets the number of the turn first
   std::size_t states = 0;  // first among the inputs, and all outputs of the body
   GraphPointer body;
+  std::vector<bool> carries;  // which states gradients flow to
 };
 
 // The body with a sequence for each state behind the states, to which it pushes the state that it gets, and a number of

@@ -346,7 +346,10 @@ TensorList Tracer::add_region_node(const char* primitive, const TensorList& lead
   given.insert(given.end(), operands.begin(), operands.end());
   std::optional<Loop> loop;
   if (recorded && std::string_view(primitive) != "cond") {
-    loop = Loop{!leading.empty(), state.size() + written, regions.back()};
+    loop = Loop{!leading.empty(), state.size() + written, regions.back(), {}};
+    std::vector<bool> reached(leading.size(), false);  // the number of the turn
+    for (const Tensor& operand : operands) reached.push_back(needs_gradient(operand));
+    loop->carries = states_with_gradients(*loop->body, std::move(reached), leading.size());
     TensorList nothing_yet(loop->states);
     for (Tensor& sequence : nothing_yet) sequence = apply_sequence_empty();
     nothing_yet.push_back(full({}, 0, DType::int64));
@@ -375,10 +378,20 @@ TensorList Tracer::add_region_node(const char* primitive, const TensorList& lead
   results.resize(results.size() - required);
   if (recorded && !loop) {
     std::vector<Edge> edges;
-    for (const Tensor& operand : operands) edges.push_back(gradient_edge(operand));
+    std::vector<bool> reached;
+    for (const Tensor& operand : operands) {
+      edges.push_back(gradient_edge(operand));
+      reached.push_back(needs_gradient(operand));
+    }
+    const std::vector<bool> if_true = outputs_with_gradients(*regions[0], reached),
+                            if_false = outputs_with_gradients(*regions[1], reached);
     const auto history = Reference<GradientNode>::adopt(
         new CondNode(leading[0], operands, edges, std::move(regions), static_cast<int>(results.size())));
-    for (std::size_t i = 0; i < results.size(); ++i) set_history(results[i], history, static_cast<int>(i));
+    // What is written keeps a history, as the one from before the write is not that of the new value.
+    for (std::size_t i = 0, first = results.size() - written; i < results.size(); ++i)
+      if (if_true[i] || if_false[i] ||
+          (i >= first && !around[i - first].is_state() && needs_gradient(around[i - first].tensor)))
+        set_history(results[i], history, static_cast<int>(i));
   }
   const std::size_t returned = results.size() - written;
   for (std::size_t i = 0; i < written; ++i) {

@@ -15,6 +15,16 @@ constexpr const char* state_key = "state.";
 
 Tensor number_tensor(double value) { return from_values<double>(std::span(&value, 1), {}); }
 
+// What is kept in a tensor is not known while a function is captured.
+double present(const Tensor& number, const char* name, const char* tensor) {
+  if (thread_mode.capture)
+    fail<GraphError>(ErrorCode::value_while_capturing,
+                     "optimizer: {} is asked for, which has no value yet while a function is captured", name)
+        .hint(fmt::format("compute with its tensor: param_groups[0][\"lr\"], in C++ {}()", tensor))
+        .raise();
+  return number.item<double>();
+}
+
 std::string group_prefix(std::size_t group) { return fmt::format("{}{}.", groups_key, group); }
 std::string parameter_prefix(std::size_t index) { return fmt::format("{}{}.", state_key, index); }
 
@@ -52,7 +62,11 @@ void Optimizer::add_group(const std::vector<Tensor>& parameters, double lr, std:
 void Optimizer::step() {
   note_use();
   NoGrad guard;
-  converted_.clear();
+  // Also where a gradient does not fit: in a capture these are no tensors with values.
+  const struct Converting {
+    ~Converting() { of_this_step.clear(); }
+    std::vector<Converted>& of_this_step;
+  } converting{converted_};
   std::size_t index = 0;
   for (std::size_t group = 0; group < groups_.size(); ++group) {
     for (const Tensor& parameter : groups_[group].parameters) {
@@ -62,7 +76,6 @@ void Optimizer::step() {
       ++index;
     }
   }
-  converted_.clear();
 }
 
 Tensor Optimizer::converted(const Tensor& number, DType dtype, bool complement) {
@@ -77,6 +90,14 @@ Tensor Optimizer::converted(const Tensor& number, DType dtype, bool complement) 
 void Optimizer::zero_grad(bool set_to_none) {
   note_use();
   for (const Group& group : groups_) nn::zero_gradients(group.parameters, set_to_none);
+}
+
+double Optimizer::lr(std::size_t group) const {
+  return present(groups_[group].lr, "the learning rate", "lr_tensor");
+}
+
+double Optimizer::momentum(std::size_t group) const {
+  return present(momentum_tensor(group), "the momentum", "momentum_tensor");
 }
 
 void Optimizer::set_lr(double lr, std::size_t group) {
@@ -101,6 +122,12 @@ void Optimizer::set_momentum(double momentum, std::size_t group) {
 }
 
 StateDict Optimizer::state_dict() const {
+  if (thread_mode.capture)
+    fail<GraphError>(ErrorCode::not_capturable,
+                     "optimizer: state_dict() copies numbers, which have no values yet while a function is "
+                     "captured")
+        .hint("call it outside of the captured function")
+        .raise();
   StateDict state;
   std::size_t index = 0;
   for (std::size_t group = 0; group < groups_.size(); ++group) {

@@ -42,8 +42,8 @@ class Optimizer {
   // The parameters of a group.
   const std::vector<Tensor>& parameters(std::size_t group = 0) const { return groups_[group].parameters; }
   // The learning rate of a group. It is a 0-d f64 tensor inside, which set_lr() writes in place, so that a
-  // captured training step sees the change.
-  double lr(std::size_t group = 0) const { return groups_[group].lr.item<double>(); }
+  // captured training step sees the change. Throws GraphError [E1001] in a captured function: lr_tensor() is for it.
+  double lr(std::size_t group = 0) const;
   // Sets the learning rate of one group.
   void set_lr(double lr, std::size_t group);
   // Sets the learning rate of all groups.
@@ -53,7 +53,7 @@ class Optimizer {
   // The learning rate before any schedule changed it.
   double initial_lr(std::size_t group) const { return groups_[group].initial_lr; }
   // Momentum or the first beta, kept in the same way. Throws NotSupportedError for optimisers without.
-  double momentum(std::size_t group = 0) const { return momentum_tensor(group).item<double>(); }
+  double momentum(std::size_t group = 0) const;
   // Sets it for one group. Throws NotSupportedError for optimisers without.
   virtual void set_momentum(double momentum, std::size_t group);
   const Tensor& momentum_tensor(std::size_t group = 0) const;
@@ -61,7 +61,7 @@ class Optimizer {
   void note_use() const { configuration_.note_use("an optimizer"); }
 
   // PyTorch's structure with dotted names: "state.0.exp_avg", "param_groups.0.lr", "param_groups.0.params".
-  // Parameters are numbered through all groups.
+  // Parameters are numbered through all groups. Throws GraphError [E1002] in a captured function.
   StateDict state_dict() const;
   // Throws StateError when groups or parameters differ in number [E0701] or shapes do [E0702]; then nothing
   // changes.
@@ -144,6 +144,8 @@ class OptimizerOf : public Optimizer {
     if constexpr (has_momentum) Options::momentum_of(options) = momentum(group);
     return options;
   }
+  // The settings as they were given: the learning rate and the momentum may be others by now.
+  const Options& given_options(std::size_t group = 0) const { return options_[group]; }
   // Captured steps notice the change, and are captured again; but a momentum, like lr, they read each time.
   void set_options(const Options& options, std::size_t group = 0) {
     Options changed = options;

@@ -9,6 +9,7 @@
 #include "python/tensor/numpy.h"
 #include "python/tensor/random.h"
 #include "python/tensor/tensor_object.h"
+#include "python/tensor/unknown_values.h"
 
 namespace nb = nanobind;
 
@@ -49,8 +50,26 @@ std::string signature_of(const Binding& binding) {
   fail<TypeError>(code, "{}: {}", binding.name, problem).hint(binding.name + signature_of(binding)).raise();
 }
 
+bool takes_integers(ParameterKind kind) {
+  return kind == ParameterKind::integer || kind == ParameterKind::optional_integer ||
+         kind == ParameterKind::integers || kind == ParameterKind::optional_integers;
+}
+
+// In the place of a number a tensor is as good, where its value is known.
+void check_known(PyObject* object, const Binding& binding, int position) {
+  const ParameterKind kind = binding.operation->kinds[position];
+  const bool is_integer = takes_integers(kind);
+  if (!is_integer && kind != ParameterKind::scalar && kind != ParameterKind::optional_scalar &&
+      kind != ParameterKind::floating && kind != ParameterKind::optional_floating &&
+      kind != ParameterKind::optional_floats)
+    return;
+  const std::string& parameter = binding.parameters()[static_cast<std::size_t>(position)].name;
+  check_known_argument(object, binding.name, parameter, is_integer);
+}
+
 [[noreturn]] void throw_wrong_kind(const Binding& binding, int position, PyObject* object) {
   const ParameterKind kind = binding.operation->kinds[position];
+  check_known(object, binding, position);
   try {
     detail::throw_wrong_argument(*binding.operation, position);
   } catch (TypeError& error) {
@@ -67,6 +86,11 @@ bool is_integer_object(PyObject* object) {
   return PyLong_Check(object) || (PyIndex_Check(object) && !is_tensor(object));
 }
 
+// The first of several numbers without brackets: x.reshape(n, 2).
+bool is_integer_tensor(PyObject* object) {
+  return is_tensor(object) && tensor_of(object).rank() == 0 && is_integer(tensor_of(object).dtype());
+}
+
 }  // namespace
 
 bool bind_arguments(const Binding& binding, PyObject* const* arguments, Py_ssize_t count, PyObject* keywords,
@@ -80,7 +104,9 @@ bool bind_arguments(const Binding& binding, PyObject* const* arguments, Py_ssize
     return kind == ParameterKind::boolean ? PyBool_Check(value)
                                           : kind == ParameterKind::text && PyUnicode_Check(value);
   };
-  if (variadic >= 0 && count > variadic && is_integer_object(arguments[variadic]) &&
+  if (variadic >= 0 && count > variadic &&
+      (is_integer_object(arguments[variadic]) ||
+       (count > binding.count && is_integer_tensor(arguments[variadic]))) &&
       !(count > variadic + 1 && is_for_next(arguments[variadic + 1]))) {
     bound.rest = arguments + variadic;
     bound.rest_count = count - variadic;
@@ -206,7 +232,12 @@ void ArgumentValues::convert(const Binding& binding, int position, PyObject* obj
     work_ += value.tensor->impl()->count;
     return;
   }
-  if (convert_kind(kind, object, value)) return;
+  try {
+    if (convert_kind(kind, object, value)) return;
+  } catch (const GraphError& error) {
+    if (is_of_unknown_value(error)) check_known(object, binding, position);
+    throw;
+  }
   if (kind == ParameterKind::integers &&
       binding.parameters()[static_cast<std::size_t>(position)].name == "output_size" &&
       convert_sizes_to_keep(object, value))

@@ -18,6 +18,7 @@
 #include "phlox/core/recording.h"
 #include "phlox/ops/functions.h"
 #include "python/tensor/tensor_object.h"
+#include "python/tensor/unknown_values.h"
 
 namespace nb = nanobind;
 using namespace nb::literals;
@@ -110,7 +111,7 @@ class SequenceReader {
     if (is_tensor(data)) {
       const Tensor& tensor = tensor_of(data);
       if (tensor.rank() != 0) throw_ragged(shape_.rank());
-      scalar = tensor.item();
+      scalar = known_item(tensor, "tensor: an element", "px.stack([a, b]) joins tensors");
       own = tensor.dtype();
     } else if (!scalar_from_python(data, scalar)) {
       if (is_sequence(data)) throw_ragged(shape_.rank());

@@ -13,6 +13,7 @@
 #include "phlox/ops/indexing.h"
 #include "phlox/ops/view.h"
 #include "python/tensor/tensor_object.h"
+#include "python/tensor/unknown_values.h"
 
 namespace nb = nanobind;
 
@@ -27,13 +28,19 @@ struct PythonSlice {
 PythonSlice unpack_slice(PyObject* slice) {
   PythonSlice s;
   if (PySlice_Unpack(slice, &s.start, &s.stop, &s.step) == 0) return s;
-  // A step of 0, or a bound that is no integer.
+  // A step of 0, or a bound that is no integer, or not known yet.
   PyObject *type, *value, *traceback;
   PyErr_Fetch(&type, &value, &traceback);
   const nb::object text = nb::steal(PyObject_Str(value));
   Py_XDECREF(type);
   Py_XDECREF(value);
   Py_XDECREF(traceback);
+  const auto* bounds = reinterpret_cast<const PySliceObject*>(slice);
+  for (PyObject* bound : {bounds->start, bounds->stop, bounds->step})
+    if (is_tensor(bound))
+      known_item(
+          tensor_of(bound), "index: a bound of a slice",
+          "keep the shape: px.where(px.arange(x.shape[0]) < <tensor>, x, 0); or pass the bound as an int");
   fail<IndexError>(ErrorCode::bad_index, "index: {}", nb::cast<std::string>(text))
       .detail("got", nb::cast<std::string>(nb::str(nb::handle(slice))))
       .raise();

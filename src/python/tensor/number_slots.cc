@@ -10,6 +10,7 @@
 #include "python/errors.h"
 #include "python/tensor/operations.h"
 #include "python/tensor/tensor_object.h"
+#include "python/tensor/unknown_values.h"
 
 namespace phlox::python {
 
@@ -117,7 +118,7 @@ int truth(PyObject* a) noexcept {
         .detail("tensor", describe(tensor))
         .hint("x.any() or x.all()")
         .raise();
-  return tensor.item().boolean();
+  return known_condition(tensor).boolean();
   PHLOX_CATCH_INT
 }
 
@@ -150,7 +151,8 @@ PyObject* to_index(PyObject* a) noexcept {
                     "index: only an integer tensor of one element counts as an integer")
         .detail("tensor", describe(tensor))
         .raise();
-  return PyLong_FromLongLong(tensor.item().integer());
+  const char* hint = "index a tensor: px.tensor([1, 2, 3])[<tensor>]; or pass the number as an int";
+  return PyLong_FromLongLong(known_item(tensor, "index: an integer", hint).integer());
   PHLOX_CATCH
 }
 

@@ -196,6 +196,25 @@ void add_optimizer(nb::module_& m, const char* name, const char* documentation, 
     if (!found.is_valid()) throw nb::key_error(setting.c_str());
     return found;
   });
+  // The same in a captured function: what may change between its calls is a tensor.
+  type.def("_get_captured_setting", [](Class& self, std::size_t group, const std::string& setting) {
+    self.note_use();
+    nb::object found;
+    if (setting == "lr") return nb::cast(self.lr_tensor(group));
+    if (setting == "initial_lr") return nb::cast(self.initial_lr(group));
+    const Options& options = self.given_options(group);
+    const void* momentum = nullptr;
+    if constexpr (requires { Options::momentum_of(options); }) momentum = &Options::momentum_of(options);
+    Options::visit(options, [&](const char* known, const auto& value) {
+      if (setting != known) return;
+      if (&value != momentum) found = nb::cast(value);
+      else if constexpr (requires { value.second; })  // it is the first of two numbers
+        found = nb::make_tuple(self.momentum_tensor(group), value.second);
+      else found = nb::cast(self.momentum_tensor(group));
+    });
+    if (!found.is_valid()) throw nb::key_error(setting.c_str());
+    return found;
+  });
   type.def("_set_setting",
            [name](Class& self, std::size_t group, const std::string& setting, nb::handle value) {
              if (setting == "lr") {
@@ -375,7 +394,11 @@ void add_optimizers(PyObject* module) {
       .def(
           "zero_grad", [](optim::Optimizer& self, bool set_to_none) { self.zero_grad(set_to_none); },
           "set_to_none"_a = true, "Drops the gradients, or fills them with zeros in place.")
-      .def("_group_count", &optim::Optimizer::group_count)
+      .def("_group_count",
+           [](const optim::Optimizer& self) {
+             self.note_use();
+             return self.group_count();
+           })
       .def("_parameters",
            [](const optim::Optimizer& self, std::size_t group) {
              nb::list list;

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import functools
 import itertools
+import logging
 import random
 import re
 from pathlib import Path
@@ -134,7 +135,7 @@ def comprehension_condition(a):
 
 def comprehension_iterable(a):
     """
-    comprehension_iterable: [E1002] a generator expression cannot run over a tensor, as its length is not known
+    comprehension_iterable: [E1002] a generator expression cannot run over a range() of a tensor, as its length is not known
       at   test_syntax_refusals.py:LINE   return sum(x for x in Row(1, 2))
       try  a `for` loop
     """
@@ -290,11 +291,22 @@ def list_of_an_object_in_region(a):
 
 def unconverted_iteration(a):
     """
-    unconverted_iteration: [E1002] list() cannot run over a tensor, as its length is not known
+    unconverted_iteration: [E1002] list() cannot run over a range() of a tensor, as its length is not known
       at   test_syntax_refusals.py:LINE   return list(enumerate(Row(1, 2)))
-      try  a `for` loop over the tensor
+      try  a `for` loop over the range
     """
     return list(enumerate(Row(1, 2)))
+
+
+def zip_of_kinds(a):
+    """
+    zip_of_kinds: [E1002] zip() of a range() of a tensor, whose length is not known, and of a list
+      at   test_syntax_refusals.py:LINE   for x, y in zip(Row(1, 2), [3, 4]):
+      try  a `for` loop over the range, and a tensor in place of the list: y = px.tensor(values)[i]
+    """
+    for x, y in zip(Row(1, 2), [3, 4]):
+        a = a + x * y
+    return a
 
 
 def endless_iterator(a):
@@ -349,6 +361,16 @@ def shown(a):
       try  px.debug.print("loss {}", loss)
     """
     print(a)
+
+
+def logged(a):
+    """
+    logging: [E1002] logging.warning() shows values that are known only when the graph runs
+      at   test_syntax_refusals.py:LINE   logging.warning("the sum is %s", a)
+      try  px.debug.callback(lambda value: logging.warning("%s", value), x)
+    """
+    logging.debug("not shown, and so allowed: %s", a)
+    logging.warning("the sum is %s", a)
 
 
 def aliases(a):
