@@ -11,7 +11,7 @@ from types import BuiltinFunctionType
 from typing import Any, NoReturn
 
 from . import _phlox
-from ._phlox import Tensor
+from ._phlox import GraphError, Tensor
 from .capture._backend import current, place
 from .capture._refusals import refuse
 
@@ -308,8 +308,8 @@ def call(target: Any, otherwise: Any, *arguments: Any, **keywords: Any) -> Any:
         result = target(
             *map(fitting, arguments), **{name: fitting(value) for name, value in keywords.items()}
         )
-    except TypeError as error:
-        if getattr(error, "code", "") != "E0104":  # a size or a dimension
+    except (TypeError, GraphError) as error:
+        if getattr(error, "code", "") not in ("E0104", "E1001"):  # a size or a dimension
             raise
     else:
         return result if widest is None or "dtype" in keywords else _narrowed(result, widest)

@@ -258,3 +258,50 @@ def test_a_jitted_function_in_another(capsys):
 
     assert outer(px.tensor(4)).item() == 5
     assert capsys.readouterr().out.splitlines() == ["before", "inner 4", "after"]
+
+
+# --- random orders
+
+
+def random_order():
+    return px.randperm(9)
+
+
+def shuffled():
+    return px.shuffle(px.arange(12.0).reshape(6, 2))
+
+
+def drawn_with_replacement():
+    return px.multinomial(px.tensor([[0.1, 0.0, 0.2, 0.7], [1.0, 2.0, 3.0, 4.0]]), 8, replacement=True)
+
+
+def drawn_without_replacement():
+    return px.multinomial(px.tensor([0.1, 0.0, 0.2, 0.7]), 3)
+
+
+@pytest.mark.parametrize(
+    "function", [random_order, shuffled, drawn_with_replacement, drawn_without_replacement]
+)
+def test_random_orders_are_captured(function):
+    captured, found = px.jit(function), []
+    for call in (function, captured):
+        px.manual_seed(5)
+        found.append([call().tolist() for _ in range(4)])
+    assert found[0] == found[1]
+    assert found[0][0] != found[0][1]
+    assert captured.capture_count == 1
+    again = px.Graph.parse(str(captured.graph), captured.graph.constants)
+    assert str(again) == str(captured.graph)
+
+
+def test_weights_are_checked_in_each_run():
+    draw = px.jit(lambda weights: px.multinomial(weights, 2))
+    assert sorted(draw(px.tensor([1.0, 0.0, 2.0])).tolist()) == [0, 2]
+    for weights, said in [
+        ([1.0, -1.0, 1.0], "a weight is negative"),
+        ([1.0, 0.0, 0.0], "2 positions cannot be drawn"),
+    ]:
+        for call in (draw, draw.__wrapped__):
+            with pytest.raises(ValueError, match=f"multinomial: {said}"):
+                call(px.tensor(weights))
+    assert draw.capture_count == 1

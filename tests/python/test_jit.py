@@ -634,13 +634,13 @@ def test_assertions():
         return total
 
     jitted = agrees(function, (t(1, 2), px.tensor(3)), (t(1, 2), px.tensor(0)), (t(11, 6), px.tensor(2)))
-    for args, message in [
-        ((t(-1, -2), px.tensor(1)), "the sum"),
-        ((t(101, 200), px.tensor(1)), "too large"),
-        ((t(11, 2), px.tensor(1)), "min"),
-        ((t(1, 2), px.tensor(4)), "three turns"),
+    for args, kind, message in [
+        ((t(-1, -2), px.tensor(1)), AssertionError, "the sum"),
+        ((t(101, 200), px.tensor(1)), ValueError, "too large"),
+        ((t(11, 2), px.tensor(1)), AssertionError, "min"),
+        ((t(1, 2), px.tensor(4)), AssertionError, "three turns"),
     ]:
-        with pytest.raises(AssertionError, match=message):
+        with pytest.raises(kind, match=message):
             jitted(*args)
     assert jitted.capture_count == 1
     graph = px.Graph.parse(str(jitted.graph), jitted.graph.constants)

@@ -1,12 +1,13 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
-#include <numeric>
 
 #include "phlox/core/recording.h"
 #include "phlox/core/watch_bit.h"
+#include "phlox/ops/checked_positions.h"
 #include "phlox/ops/primitives/batching.h"
 #include "phlox/ops/primitives/device_kernels.h"
+#include "phlox/ops/primitives/permutation.h"
 #include "phlox/ops/functions.h"
 #include "phlox/ops/in_place.h"
 #include "phlox/ops/registry/operation.h"
@@ -308,61 +309,41 @@ PHLOX_OPERATION(
         "For each row of weights `num_samples` positions, drawn with probability proportional to the weight, "
         "with or without replacement: int64[...,num_samples].",
     .family = Family::random, .example = "multinomial(px.tensor([1.0, 2.0, 7.0]), 2)",
-    .differentiable = false, .reads_values = true) {
+    .differentiable = false) {
   if (input.rank() != 1 && input.rank() != 2)
     fail<ShapeError>(ErrorCode::wrong_rank,
                      "multinomial: takes a vector or a matrix of weights, not {} dimensions", input.rank())
         .detail("input", describe(input))
         .raise();
-  const std::int64_t classes = input.size(-1), rows = input.rank() == 2 ? input.size(0) : 1;
-  const auto weights = input.to_vector<double>();
-  // Without replacement, the positions with the largest u ** (1 / weight) are drawn (Efraimidis, Spirakis
-  // 2006).
-  const std::int64_t draws = replacement ? num_samples : classes;
-  const auto uniform =
-      rand({rows, draws}, DType::float64, input.device(), false, generator).to_vector<double>();
-  Integers picked;
-  for (std::int64_t r = 0; r < rows; ++r) {
-    const double* w = weights.data() + r * classes;
-    double total = 0;
-    std::int64_t positive = 0;
-    for (std::int64_t c = 0; c < classes; ++c) {
-      if (!(w[c] >= 0) || std::isinf(w[c]))
-        fail<ValueError>(ErrorCode::invalid_value, "multinomial: {} is not a weight", w[c])
-            .detail("input", describe(input))
-            .raise();
-      total += w[c];
-      positive += w[c] > 0;
-    }
-    if (num_samples < 1 || total <= 0 || (!replacement && num_samples > positive))
-      fail<ValueError>(ErrorCode::invalid_value,
-                       "multinomial: {} positions cannot be drawn from {} positive weights", num_samples,
-                       positive)
-          .detail("input", describe(input))
-          .raise();
-    const double* u = uniform.data() + r * draws;
-    if (replacement) {
-      std::vector<double> sums(static_cast<std::size_t>(classes));
-      std::partial_sum(w, w + classes, sums.begin());
-      for (std::int64_t s = 0; s < num_samples; ++s) {
-        auto found = std::upper_bound(sums.begin(), sums.end(), u[s] * sums.back()) - sums.begin();
-        while (found > 0 && (found == classes || w[found] == 0)) --found;
-        picked.push_back(found);
-      }
-    } else {
-      std::vector<std::pair<double, std::int64_t>> keys;
-      for (std::int64_t c = 0; c < classes; ++c)
-        keys.emplace_back(w[c] > 0 ? std::log1p(-u[c]) / w[c] : -INFINITY, c);
-      std::partial_sort(keys.begin(), keys.begin() + num_samples, keys.end(),
-                        [](const auto& a, const auto& b) {
-                          return a.first > b.first || (a.first == b.first && a.second < b.second);
-                        });
-      for (std::int64_t s = 0; s < num_samples; ++s)
-        picked.push_back(keys[static_cast<std::size_t>(s)].second);
-    }
+  if (num_samples < 1)
+    fail<ValueError>(ErrorCode::invalid_value, "multinomial: {} positions cannot be drawn", num_samples)
+        .detail("input", describe(input))
+        .raise();
+  Tensor checked = input.detach();
+  checked = require_true(checked, all(logical_and(ge(checked, 0), isfinite(checked))), "multinomial",
+                         "a weight is negative, infinite or NaN");
+  const Tensor positive = gt(checked, 0);
+  const std::int64_t needed = replacement ? 1 : num_samples;
+  checked = require_true(
+      checked, all(ge(sum(positive, {-1}, false, DType::int64), needed)), "multinomial",
+      fmt::format("{} positions cannot be drawn from fewer positive weights, or from none", num_samples));
+  const Tensor weights = checked.to(DType::float64);
+  const auto uniform = [&](std::int64_t draws) {
+    const Shape shape = input.rank() == 2 ? Shape{input.size(0), draws} : Shape{draws};
+    return rand(shape, DType::float64, input.device(), false, generator);
+  };
+  const std::int64_t classes = input.size(-1);
+  if (!replacement) {
+    // The positions with the largest u ** (1 / weight) (Efraimidis, Spirakis 2006).
+    const Tensor keys = div(log1p(neg(uniform(classes))), weights);
+    return std::get<1>(topk(where(positive, keys, -INFINITY), num_samples));
   }
-  const Shape shape = input.rank() == 2 ? Shape{rows, num_samples} : Shape{num_samples};
-  return from_values<std::int64_t>(picked, shape).to(input.device());
+  const Tensor sums = cumsum(weights, -1);
+  const Tensor drawn = mul(uniform(num_samples), narrow(sums, -1, classes - 1, 1));
+  // What is rounded to the whole sum is at the last position that can be drawn.
+  const Tensor last =
+      amax(where(positive, arange(classes, {}, 1, DType::int64, input.device()), 0), {-1}, true);
+  return minimum(searchsorted(sums, drawn, false, true), last);
 }
 
 PHLOX_OPERATION(Tensor, randperm,
@@ -370,23 +351,16 @@ PHLOX_OPERATION(Tensor, randperm,
                  Generator* generator = nullptr),
                 .doc = "The integers 0 ... n - 1 in random order.",
                 .source = "Fisher, Yates 1938; Durstenfeld 1964", .family = Family::random,
-                .example = "randperm(5)", .differentiable = false, .reads_values = true) {
+                .example = "randperm(5)", .differentiable = false) {
   if (n < 0) fail<ValueError>(ErrorCode::invalid_value, "randperm: {} is negative", n).raise();
   RandomCall call{Distribution::integers};  // range 0: all of 64 bits
-  const Tensor words = apply_random({n}, DType::int64, Device{}, call, generator);
-  const Tensor order = arange(n, {}, 1, DType::int64, Device{});
-  auto* p = order.data<std::int64_t>();
-  const auto* w = words.data<std::int64_t>();
-  for (std::int64_t i = 0; i + 1 < n; ++i) {
-    const auto rest = static_cast<unsigned __int128>(n - i) * static_cast<std::uint64_t>(w[i]);
-    std::swap(p[i], p[i + static_cast<std::int64_t>(rest >> 64)]);
-  }
+  const Tensor order = apply_permutation(apply_random({n}, DType::int64, Device{}, call, generator));
   return order.to(dtype.value_or(DType::int64)).to(device.value_or(default_device()));
 }
 
 PHLOX_OPERATION(Tensor, shuffle, (const Tensor& input, std::int64_t dim = 0, Generator* generator = nullptr),
                 .doc = "The slices of a dimension in random order.", .family = Family::random,
-                .method = false, .example = "shuffle(px.tensor([1, 2, 3, 4, 5]))", .reads_values = true) {
+                .method = false, .example = "shuffle(px.tensor([1, 2, 3, 4, 5]))") {
   return index_select(input, dim, randperm(input.size(dim), {}, input.device(), generator));
 }
 

@@ -363,6 +363,13 @@ int set_data(PyObject* self, PyObject* value, void*) noexcept {
   }
   TensorImpl& target = *get(self).impl();
   const TensorImpl& source = *get(value).impl();
+  if (thread_mode.capture && target.storage->capture != thread_mode.capture)
+    fail<GraphError>(ErrorCode::not_capturable,
+                     "data: a tensor that exists outside of the captured function would have other memory "
+                     "after the first call only")
+        .detail("tensor", describe(get(self)))
+        .hint("with px.no_grad(): <tensor>.copy_(value)")
+        .raise();
   source.storage->references.acquire();
   const Reference<Storage> old = Reference<Storage>::adopt(std::exchange(target.storage, source.storage));
   target.dtype = source.dtype;

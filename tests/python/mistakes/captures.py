@@ -184,3 +184,18 @@ def map_over_nothing():
       try  px.stack(tensors) has a row for each of several tensors
     """
     px.map(lambda x: x, [])
+
+
+def memory_of_a_parameter_in_a_trace():
+    """
+    phlox.errors.GraphError: [E1002] data: a tensor that exists outside of the captured function would have other memory after the first call only
+      tensor  w  f32[3] cpu   captures.py:LINE   w.data = x * 2
+      try     with px.no_grad(): w.copy_(value)
+    """
+    w = px.ones(3)
+
+    def step(x):
+        w.data = x * 2
+        return x
+
+    px.trace(step, px.ones(3))
