@@ -274,7 +274,7 @@ for _widening in (atleast_1d, atleast_2d, atleast_3d):
 
 # What is said of the memory of new tensors in PyTorch, and has one answer here.
 _LAYOUTS = ("layout", "pin_memory", "memory_format")
-_MAKERS = """arange empty empty_like empty_strided eye full full_like linspace logspace new_empty new_full
+_MAKERS = """arange empty empty_like empty_permuted empty_strided eye full full_like linspace logspace new_empty new_full
     new_ones new_zeros normal ones ones_like rand rand_like randint randint_like randn randn_like randperm scalar_tensor
     tril_indices triu_indices zeros zeros_like""".split()
 

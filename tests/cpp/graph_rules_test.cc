@@ -175,7 +175,9 @@ TEST(GraphRules, ErrorsOfOperationsThemselvesComeThrough) {
   EXPECT_THROW(graph_of("%x: f32[3], %y: f32[2]", "%0: f32[3] = add(%x, %y)"), ShapeError);
   EXPECT_THROW(graph_of("%x: f32[3], %i: f32[2]", "%0: f32[2] = gather(%x, %i)"), IndexError);
   EXPECT_THROW(graph_of("%x: f32[3]@cuda", "%0: f32[3] = relu(%x)"), DeviceError);
-  EXPECT_THROW(graph_of("%x: f32[1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1]", "%0: f32[1] = relu(%x)"), ShapeError);
+  EXPECT_THROW(graph_of("%x: f32[1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1]",
+                        "%0: f32[1] = relu(%x)"),
+               ShapeError);
 }
 
 TEST(GraphRules, NamesOfGradientsThatNobodyKnows) {

@@ -12,7 +12,7 @@
 namespace phlox {
 
 // The largest number of dimensions of a tensor.
-inline constexpr int max_rank = 16;
+inline constexpr int max_rank = 32;
 
 // Throws ShapeError: a list would be longer than max_rank.
 [[noreturn]] void throw_too_many_dimensions(std::int64_t count);

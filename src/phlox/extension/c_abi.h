@@ -23,7 +23,7 @@ extern "C" {
 #endif
 
 #define PHLOX_ABI_VERSION 1
-#define PHLOX_MAX_RANK 16
+#define PHLOX_MAX_RANK 32
 
 enum phlox_dtype {
   PHLOX_BOOL = 0,

@@ -146,6 +146,30 @@ PHLOX_OPERATION(
   return marked(make_view(memory, size, stride, 0).detach(), requires_grad);
 }
 
+PHLOX_OPERATION(
+    Tensor, empty_permuted,
+    (const Shape& size, const IntList& physical_layout, OptionalDType dtype = {}, OptionalDevice device = {},
+     bool requires_grad = false),
+    .doc =
+        "An uninitialised tensor whose dimensions lie in memory in the order of `physical_layout`, the one with the largest "
+        "stride first.",
+    .family = Family::creation, .example = "empty_permuted((2, 3, 4), (0, 2, 1)).stride()",
+    .differentiable = false) {
+  const std::size_t rank = size.size();
+  Shape stored;
+  DimList inverse;
+  for (std::size_t i = 0; i < rank; ++i) {
+    const auto* at = std::find(physical_layout.begin(), physical_layout.end(), static_cast<std::int64_t>(i));
+    if (physical_layout.size() != rank || at == physical_layout.end())
+      fail<ValueError>(ErrorCode::invalid_value, "empty_permuted: [{}] is no order of {} dimensions",
+                       to_string(physical_layout), rank)
+          .raise();
+    inverse.push_back(at - physical_layout.begin());
+    stored.push_back(size[static_cast<std::size_t>(physical_layout[i])]);
+  }
+  return marked(permute(empty(stored, dtype, device), inverse).detach(), requires_grad);
+}
+
 PHLOX_OPERATION(Tensor, full,
                 (const Shape& size, Scalar fill_value, OptionalDType dtype = {}, OptionalDevice device = {},
                  bool requires_grad = false),

@@ -268,6 +268,15 @@ PHLOX_OPERATION(Tensor, randint_like,
                  generator);
 }
 
+PHLOX_OPERATION(Tensor, randint_like_below,
+                (const Tensor& input, std::int64_t high, OptionalDType dtype = {}, OptionalDevice device = {},
+                 Generator* generator = nullptr),
+                .doc = "Integers, 0 <= x < high, with shape and dtype of another tensor.",
+                .family = Family::random, .method = false, .example = "randint_like(px.zeros(2, 2), 10)",
+                .differentiable = false, .overload_of = "randint_like") {
+  return randint_like(input, 0, high, dtype, device, generator);
+}
+
 PHLOX_OPERATION(Tensor, normal,
                 (const Operand& mean = 0.0, const Operand& std = 1.0, const OptionalDims& size = {},
                  OptionalDType dtype = {}, OptionalDevice device = {}, Generator* generator = nullptr),

@@ -39,10 +39,30 @@ void visit_bytes(int bytes, const F& f) {
   }
 }
 
+void move_dim(IndexedLoop& to, int d, const IndexedLoop& from, int source) {
+  to.sizes[d] = from.sizes[source];
+  to.data_strides[d] = from.data_strides[source];
+  to.other_strides[d] = from.other_strides[source];
+  for (int k = 0; k < from.index_count; ++k) to.indices[k].strides[d] = from.indices[k].strides[source];
+}
+
+// What a loop has besides its dimensions. Copying all of it would copy room for dimensions that few tensors have.
+void copy_ends(const IndexedLoop& from, IndexedLoop& to) {
+  to.index_count = from.index_count;
+  to.dtype = from.dtype;
+  to.data = from.data;
+  to.other = from.other;
+  to.count = from.count;
+  for (int k = 0; k < from.index_count; ++k) {
+    to.indices[k].values = from.indices[k].values;
+    to.indices[k].bound = from.indices[k].bound;
+    to.indices[k].step = from.indices[k].step;
+  }
+}
+
 // Drops dimensions of size 1 and joins those that run on for every operand.
-IndexedLoop simplified(const IndexedLoop& loop) {
-  IndexedLoop plan = loop;
-  plan.rank = 0;
+void simplify(const IndexedLoop& loop, IndexedLoop& plan) {
+  copy_ends(loop, plan);
   for (int d = 0; d < loop.rank; ++d) {
     if (loop.sizes[d] == 1) continue;
     const int last = plan.rank - 1;
@@ -62,7 +82,6 @@ IndexedLoop simplified(const IndexedLoop& loop) {
     plan.data_strides[0] = plan.other_strides[0] = 0;
     for (int k = 0; k < loop.index_count; ++k) plan.indices[k].strides[0] = 0;
   }
-  return plan;
 }
 
 bool indexed_along(const IndexedLoop& loop, int d) {
@@ -89,28 +108,25 @@ std::int64_t distance_along(const IndexedLoop& loop, int d) {
 // Along such a dimension of the data places differ whatever the indices are, so it may change places with others.
 bool is_free(const IndexedLoop& loop, int d) { return loop.data_strides[d] != 0; }
 
-void move_dim(IndexedLoop& to, int d, const IndexedLoop& from, int source) {
-  to.sizes[d] = from.sizes[source];
-  to.data_strides[d] = from.data_strides[source];
-  to.other_strides[d] = from.other_strides[source];
-  for (int k = 0; k < from.index_count; ++k) to.indices[k].strides[d] = from.indices[k].strides[source];
+void swap_dims(IndexedLoop& loop, int a, int b) {
+  std::swap(loop.sizes[a], loop.sizes[b]);
+  std::swap(loop.data_strides[a], loop.data_strides[b]);
+  std::swap(loop.other_strides[a], loop.other_strides[b]);
+  for (int k = 0; k < loop.index_count; ++k)
+    std::swap(loop.indices[k].strides[a], loop.indices[k].strides[b]);
 }
 
-// The loop with dimensions whose neighbours lie close to each other inside of those where they lie far apart.
-IndexedLoop ordered(const IndexedLoop& loop) {
-  IndexedLoop plan = loop;
+// Brings dimensions whose neighbours lie close to each other inside of those where they lie far apart.
+void order(IndexedLoop& plan) {
   std::int64_t distances[max_rank];
   for (int d = 0; d < plan.rank; ++d) distances[d] = distance_along(plan, d);
   for (int end = plan.rank - 1; end > 0; --end) {
     for (int d = 0; d < end; ++d) {
       if (distances[d] >= distances[d + 1] || (!is_free(plan, d) && !is_free(plan, d + 1))) continue;
-      const IndexedLoop before = plan;
-      move_dim(plan, d, before, d + 1);
-      move_dim(plan, d + 1, before, d);
+      swap_dims(plan, d, d + 1);
       std::swap(distances[d], distances[d + 1]);
     }
   }
-  return plan;
 }
 
 // Calls body with parts of the loop. Where the indices jump from line to line of much memory, and neighbours of the inner
@@ -157,7 +173,7 @@ void for_strips(const IndexedLoop& loop, const Body& body) {
 struct Row {
   std::int64_t data;  // in elements
   std::int64_t other;
-  std::int64_t indices[max_rank];
+  std::int64_t indices[max_rank];  // for each tensor of them
 };
 
 // Negative indices count from the end.
@@ -192,7 +208,9 @@ std::int64_t place(const IndexedLoop& loop, const std::int64_t* positions, std::
 template <class Body>
 void for_rows(const IndexedLoop& loop, std::int64_t first, std::int64_t last, const Body& body) {
   std::int64_t at[max_rank];
-  Row row{};
+  Row row;
+  row.data = row.other = 0;
+  std::fill_n(row.indices, loop.index_count, 0);
   const auto move = [&](int d, std::int64_t steps) {
     row.data += steps * loop.data_strides[d];
     row.other += steps * loop.other_strides[d];
@@ -372,18 +390,24 @@ void scatter_as(const IndexedLoop& loop, ScatterMode mode) {
 
 void gather(const IndexedLoop& loop) {
   if (loop.count == 0) return;
-  for_strips(ordered(simplified(loop)), [&](const IndexedLoop& plan) {
-    visit_bytes(element_size(loop.dtype), [&]<class T>() { gather_as<T>(plan); });
+  IndexedLoop plan;
+  simplify(loop, plan);
+  order(plan);
+  for_strips(plan, [&](const IndexedLoop& part) {
+    visit_bytes(element_size(loop.dtype), [&]<class T>() { gather_as<T>(part); });
   });
 }
 
 void scatter(const IndexedLoop& loop, ScatterMode mode) {
   if (loop.count == 0) return;
-  for_strips(ordered(simplified(loop)), [&](const IndexedLoop& plan) {
+  IndexedLoop plan;
+  simplify(loop, plan);
+  order(plan);
+  for_strips(plan, [&](const IndexedLoop& part) {
     if (mode == ScatterMode::assign)
       visit_bytes(element_size(loop.dtype),
-                  [&]<class T>() { scatter_with<T>(plan, [](T, T value) { return value; }); });
-    else visit_dtype(loop.dtype, [&]<class T>() { scatter_as<T>(plan, mode); });
+                  [&]<class T>() { scatter_with<T>(part, [](T, T value) { return value; }); });
+    else visit_dtype(loop.dtype, [&]<class T>() { scatter_as<T>(part, mode); });
   });
 }
 

@@ -100,6 +100,28 @@ PHLOX_OPERATION(
 }
 
 PHLOX_OPERATION(
+    TensorPair, lu, (const Tensor& A, bool pivot = true, bool get_infos = false),
+    .doc =
+        "lu_factor() under PyTorch's older name; with `get_infos` a singular matrix does not raise, and info comes as a third "
+        "result. linalg.lu() gives the factors apart.",
+    .source = "LAPACK getrf", .family = Family::linalg, .samples = "lu(S(3)); lu(S(2, 4)[:, :3])",
+    .integers = false, .complex = true, .tolerance = 1e-4, .results = "LU pivots") {
+  if (get_infos)
+    fail<ValueError>(ErrorCode::invalid_value, "lu: gives two tensors")
+        .hint("lu_with_infos gives info as well")
+        .raise();
+  return lu_factor(A, pivot);
+}
+
+PHLOX_OPERATION(TensorTriple, lu_with_infos, (const Tensor& A, bool pivot = true, bool get_infos = true),
+                .doc = "lu() with info: 0, or the number of the first pivot that is 0.",
+                .family = Family::linalg, .method = false, .samples = "lu_with_infos(S(3))",
+                .integers = false, .complex = true, .results = "LU pivots info", .overload_of = "lu") {
+  static_cast<void>(get_infos);  // tells this operation from lu in Python
+  return lu_factor_ex(A, pivot, false);
+}
+
+PHLOX_OPERATION(
     TensorTriple, linalg_lu, (const Tensor& A, bool pivot = true),
     .doc =
         "P, L, U with A = P L U: P [..., m, m] a permutation, L [..., m, k] lower with ones on its diagonal, U "

@@ -106,7 +106,7 @@ IndexedLoop loop_over(const Tensor& data, const IndexPlaces& places, const char*
     to.values = static_cast<const std::int64_t*>(index.address());
     to.bound = d.sizes[dim];
     to.step = d.strides[dim];
-    std::fill_n(to.strides, max_rank, 0);
+    std::fill_n(to.strides, loop.rank, 0);
     const int first = begin + common.rank() - index.rank;
     for (int i = 0; i < index.rank; ++i) to.strides[first + i] = index.sizes[i] == 1 ? 0 : index.strides[i];
   }

@@ -106,6 +106,50 @@ PHLOX_OPERATION(
   return images_from_samples(sample_grid_cubic(images, positions, outside), spatial).to(input.dtype());
 }
 
+namespace {
+
+// The numbers that PyTorch's interpreter has for modes.
+Tensor grid_sampler_of(const char* operation, int rank, const Tensor& input, const Tensor& grid,
+                       std::int64_t interpolation_mode, std::int64_t padding_mode, bool align_corners) {
+  static constexpr const char* modes[] = {"bilinear", "nearest", "bicubic"};
+  static constexpr const char* paddings[] = {"zeros", "border", "reflection"};
+  if (interpolation_mode < 0 || interpolation_mode > 2 || padding_mode < 0 || padding_mode > 2)
+    fail<ValueError>(ErrorCode::invalid_value, "{}: modes are 0, 1 or 2, not {} and {}", operation,
+                     interpolation_mode, padding_mode)
+        .hint("grid_sample takes their names")
+        .raise();
+  if (input.rank() != rank)
+    fail<ShapeError>(ErrorCode::wrong_rank, "{}: takes {} dimensions, not {}", operation, rank, input.rank())
+        .detail("input", describe(input))
+        .raise();
+  return grid_sample(input, grid, modes[interpolation_mode], paddings[padding_mode], align_corners);
+}
+
+}  // namespace
+
+PHLOX_OPERATION(
+    Tensor, grid_sampler_2d,
+    (const Tensor& input, const Tensor& grid, std::int64_t interpolation_mode, std::int64_t padding_mode,
+     bool align_corners),
+    .doc =
+        "grid_sample() of images with numbers for modes: 0, 1, 2 are bilinear, nearest, bicubic, and zeros, border, "
+        "reflection.",
+    .family = Family::index, .method = false,
+    .samples = "grid_sampler_2d(A(2, 3, 4, 5), A(2, 3, 2, 2), 0, 1, False)", .integers = false,
+    .tolerance = 1e-4) {
+  return grid_sampler_of("grid_sampler_2d", 4, input, grid, interpolation_mode, padding_mode, align_corners);
+}
+
+PHLOX_OPERATION(Tensor, grid_sampler_3d,
+                (const Tensor& input, const Tensor& grid, std::int64_t interpolation_mode,
+                 std::int64_t padding_mode, bool align_corners),
+                .doc = "grid_sample() of volumes with numbers for modes, as grid_sampler_2d() has them.",
+                .family = Family::index, .method = false,
+                .samples = "grid_sampler_3d(A(1, 2, 3, 4, 5), A(1, 2, 3, 2, 3), 0, 2, True)",
+                .integers = false, .tolerance = 1e-4) {
+  return grid_sampler_of("grid_sampler_3d", 5, input, grid, interpolation_mode, padding_mode, align_corners);
+}
+
 PHLOX_OPERATION(
     Tensor, affine_grid, (const Tensor& theta, const Shape& size, OptionalBool align_corners = {}),
     .doc =
