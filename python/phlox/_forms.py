@@ -238,7 +238,18 @@ def _tensordot(input, other, dims=2, *, out=None):
 
 @_at(1, tensor_split)
 def _tensor_split(input, indices_or_sections, dim=0):
-    return tensor_split(input, indices_or_sections.tolist(), dim)
+    positions = (
+        _phlox.tensor(indices_or_sections)
+        if isinstance(indices_or_sections, list | tuple)
+        else indices_or_sections
+    )
+    if positions.ndim > 1:
+        fail(
+            "ShapeError",
+            "wrong_rank",
+            f"tensor_split: positions are a list, not one of {positions.ndim} dimensions",
+        )
+    return tensor_split(input, positions.tolist(), dim)
 
 
 @_at(0, lexsort)

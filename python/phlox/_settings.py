@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ._failure import fail
-from ._phlox import _get_print_options, _set_print_options
+from ._phlox import _get_print_options, _is_deterministic, _set_deterministic, _set_print_options
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -46,16 +46,25 @@ _matmul_precision = "highest"
 
 
 def use_deterministic_algorithms(mode: bool, *, warn_only: bool = False) -> None:
-    """Accepted, and changes nothing: an operation gives the same bits each time, with the same number of threads on the
-    same machine.
+    """Makes products of matrices and convolutions depend on nothing but their operands.
 
-    Pointwise operations and reductions give them for any number of threads and any instruction set as well.
+    An operation gives the same bits each time in any case, and pointwise operations and reductions whatever the number of
+    threads, the batch or the instruction set. With `mode` the products do so as well: any number of threads, and row `i` of
+    a batch the same in batches of every size. They may take up to three times as long. No operation refuses to work,
+    so `warn_only` changes nothing.
+
+    Example:
+        px.use_deterministic_algorithms(True)
+        x, weight = px.randn(8, 100), px.randn(3, 100)
+        px.equal((x @ weight.T)[0], x[0] @ weight.T)  # True
+        px.use_deterministic_algorithms(False)
     """
+    _set_deterministic(mode)
 
 
 def are_deterministic_algorithms_enabled() -> bool:
-    """True: there are no others."""
-    return True
+    """What use_deterministic_algorithms() was told last; False at the start."""
+    return _is_deterministic()
 
 
 def set_float32_matmul_precision(precision: str) -> None:

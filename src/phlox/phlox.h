@@ -17,6 +17,7 @@
 #include "phlox/graph/jit.h"
 #include "phlox/graph/memory_plan.h"
 #include "phlox/graph/symbolic.h"
+#include "phlox/core/deterministic.h"
 #include "phlox/core/parallel.h"
 #include "phlox/core/print.h"
 #include "phlox/core/random.h"

@@ -26,6 +26,7 @@
 #include "phlox/base/version.h"
 #include "phlox/cli/pages.h"
 #include "phlox/core/allocator.h"
+#include "phlox/core/deterministic.h"
 #include "phlox/core/parallel.h"
 #include "phlox/core/print.h"
 #include "python/tensor/random.h"
@@ -42,6 +43,8 @@ void add_process_functions(nb::module_& m) {
   m.def("get_num_threads", thread_count, "The number of threads that one operation may use.");
   m.def("set_num_threads", set_thread_count, "count"_a,
         "Sets the number of threads that one operation may use.");
+  m.def("_is_deterministic", is_deterministic);
+  m.def("_set_deterministic", set_deterministic, "on"_a);
   m.def(
       "_memory_statistics",
       [] {

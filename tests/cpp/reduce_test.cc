@@ -195,6 +195,26 @@ TEST(ReduceTest, FollowsTheStatedOrder) {
   }
 }
 
+// Blocks of two and of four columns of transposed memory, with tiles of any width, by every function and type.
+TEST(ReduceTest, BlocksOfNeighbouringColumns) {
+  for (const Shape& shape :
+       {Shape{256, 256}, Shape{34, 256}, Shape{516, 128}, Shape{264, 256}, Shape{2, 64, 128}}) {
+    const Tensor x = random_tensor(shape);
+    for (DType dtype : {DType::float32, DType::float64, DType::int64, DType::uint8}) {
+      const Tensor rows = is_floating(dtype) ? x.to(dtype) : mul(abs(x), 2.0).to(dtype);
+      Tensor columns = transpose(transpose(rows, -1, -2).contiguous(), -1, -2);
+      if (shape.size() == 3) columns = permute(permute(rows, {2, 1, 0}).contiguous(), {2, 1, 0});
+      for (const auto& reduce : std::vector<std::function<Tensor(const Tensor&)>>{
+               [](const Tensor& y) { return sum(y); }, [](const Tensor& y) { return prod(y); },
+               [](const Tensor& y) { return amin(y); }, [](const Tensor& y) { return amax(y); },
+               [](const Tensor& y) { return is_floating(y.dtype()) ? linalg_vector_norm(y) : sum(y); }})
+        EXPECT_TRUE(same_bits(reduce(columns), reduce(rows))) << info(dtype).name;
+    }
+    EXPECT_EQ(sum(transpose(transpose(x, -1, -2).contiguous(), -1, -2)).item<float>(),
+              in_stated_order(x.to_vector<float>()));
+  }
+}
+
 TEST(ReduceTest, ThreadsChangeNoBit) {
   const int before = thread_count();
   for (const Case& c : {Case{{3000000}, {0}}, Case{{9000, 300}, {0}}, Case{{30000, 7}, {0}},

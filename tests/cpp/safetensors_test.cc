@@ -161,8 +161,8 @@ TEST(SafetensorsTest, RefusesMalformedHeaders) {
   expect_malformed(R"({"x":{"dtype":"F32","shape":[99999999999999999999],"data_offsets":[0,8]}})", 8,
                    "too large");
   expect_malformed(
-      R"({"x":{"dtype":"F32","shape":[1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,2],"data_offsets":[0,8]}})", 8,
-      "dimensions");
+      R"({"x":{"dtype":"F32","shape":[1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,2],"data_offsets":[0,8]}})",
+      8, "dimensions");
   expect_malformed("{\"\xff\":1}", 0, "not UTF-8");
   expect_malformed("{\"\xed\xa0\x80\":1}", 0, "not UTF-8");
   expect_malformed(R"({"\ud800":1})", 0, "surrogate");

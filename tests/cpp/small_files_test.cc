@@ -41,7 +41,7 @@ TEST(IdxTest, ReadsPlainAndCompressedFiles) {
 TEST(IdxTest, RefusesMalformedFiles) {
   EXPECT_ERROR(load_idx_bytes(Bytes{1, 0, 8, 0, 0}), FormatError, "no IDX file");
   EXPECT_ERROR(load_idx_bytes(Bytes{0, 0, 7, 0, 0}), FormatError, "0x07");
-  EXPECT_ERROR(load_idx_bytes(Bytes{0, 0, 8, 17}), FormatError, "17 dimensions");
+  EXPECT_ERROR(load_idx_bytes(Bytes{0, 0, 8, 33}), FormatError, "33 dimensions");
   EXPECT_ERROR(load_idx_bytes(Bytes{0, 0, 8, 1, 0, 0, 0, 2, 1}), FormatError, "[E0802]");
   EXPECT_ERROR(load_idx_bytes(Bytes{0, 0, 8, 1, 0, 0, 0, 2, 1, 2, 3}), FormatError, "1 bytes follow");
   EXPECT_ERROR(load_idx_bytes(Bytes{0, 0, 14, 2, 255, 255, 255, 255, 255, 255, 255, 255}), FormatError,

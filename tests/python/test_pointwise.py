@@ -99,3 +99,18 @@ def test_fill_carries_gradients():
     px.fill(x, v).sum().backward()
     assert x.grad is None and v.grad.item() == 2  # nothing of x is left
     assert px.fill(x, 5).tolist() == [5, 5] and x.tolist() == [1, 2]
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32", "float64"])
+def test_clamp_between_numbers_is_clamp_between_tensors(dtype):
+    x = px.tensor(
+        [float("nan"), -float("inf"), -1, -0.0, 0.0, 0.3, 0.5, 2, float("inf")], dtype=getattr(px, dtype)
+    )
+    x.requires_grad_()
+    low, high = (px.tensor(v, dtype=x.dtype) for v in (0.3, 0.5))
+    results = [px.clamp(x, 0.3, 0.5), px.clamp(x, low, high)]
+    gradients = [px.autograd.grad(r.sum(), x)[0].tolist() for r in results]
+    assert repr(results[0].tolist()) == repr(results[1].tolist()) and gradients[0] == gradients[1]
+    assert repr(px.clamp(x, -0.0, 0.5).tolist()[3:5]) == "[-0.0, 0.0]"
+    assert px.clamp(x, 0.5, 0.3).tolist()[1:] == [pytest.approx(0.3, rel=1e-2)] * 8  # the upper bound wins
+    assert all(v != v for v in px.clamp(x, float("nan"), 0.5).tolist())

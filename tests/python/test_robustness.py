@@ -137,7 +137,7 @@ STRANGE = [
     "[1, 2]", "[-1]", "(0, 0)", "[2**62, 2**62]", "object()", "px.float16", "px.bool", "px.ones(0)", "px.ones(0, 3)",
     "px.tensor(1)", "px.ones(2, 3)", "px.ones(3, 2).T", "px.ones(1).expand(5)", "px.arange(6)", "px.tensor([-1, 10**12])",
     "px.tensor([True, False])", "[px.ones(2), px.ones(3)]", "[px.ones(0)]", "px.full((4,), float('nan'))",
-    "px.tensor([1 + 2j])", "px.ones(2, requires_grad=True)", "px.ones([1] * 16)", "px.ones(2, dtype=px.uint64)",
+    "px.tensor([1 + 2j])", "px.ones(2, requires_grad=True)", "px.ones([1] * 32)", "px.ones(2, dtype=px.uint64)",
 ]  # fmt: skip
 
 HOSTILE = """

@@ -26,6 +26,114 @@ def test_what_is_said_of_the_memory_of_new_tensors():
         px.zeros(3, layout=px.sparse_coo)
 
 
+def test_memory_in_another_order_of_dimensions():
+    x = px.empty_permuted((2, 3, 4), (0, 2, 1), dtype=px.int32, pin_memory=False)
+    assert x.shape == (2, 3, 4) and x.stride() == (12, 1, 3) and x.dtype == px.int32
+    assert px.empty_permuted((), ()).shape == ()
+    for order in ((0, 1), (0, 0, 1), (0, 1, 3), (-1, 0, 1)):
+        with pytest.raises(ValueError, match="empty_permuted: .* is no order of 3 dimensions"):
+            px.empty_permuted((2, 3, 4), order)
+
+
+def test_random_integers_below_a_bound_like_another_tensor():
+    x = px.randint_like(px.zeros(1000), 3)
+    assert x.dtype == px.float32 and sorted(set(x.tolist())) == [0, 1, 2]
+    assert set(px.randint_like(px.zeros(1000), 3, 5).tolist()) == {3, 4}
+    assert px.randint_like(px.zeros(4), high=2, dtype=px.int64).dtype == px.int64
+
+
+def test_factors_with_info():
+    a = px.tensor([[1.0, 2.0], [3.0, 4.0]])
+    factors, pivots = px.lu(a)
+    p, lower, upper = px.lu_unpack(factors, pivots)
+    assert (p @ lower @ upper).tolist() == a.tolist() and len(a.lu()) == 2
+    infos = px.lu(px.tensor([[1.0, 2.0], [2.0, 4.0]]), get_infos=True)
+    assert len(infos) == 3 and infos[2].item() == 2 and px.lu(a, get_infos=True)[2].item() == 0
+    with pytest.raises(px.errors.LinAlgError, match="lu: the matrix is singular"):
+        px.lu(px.zeros(2, 2))
+
+
+def test_normalisations_with_their_statistics():
+    x = px.from_numpy(np.random.default_rng(0).standard_normal((4, 6, 5)))
+    weight, bias = px.arange(6.0, dtype=px.float64), px.ones(6, dtype=px.float64)
+    F = px.nn.functional  # noqa: N806
+
+    def same(statistics, dims, shape):
+        mean, factor = statistics
+        np.testing.assert_allclose(mean.numpy(), x.numpy().reshape(shape).mean(dims).reshape(mean.shape))
+        variance = x.numpy().reshape(shape).var(dims).reshape(mean.shape)
+        np.testing.assert_allclose(factor.numpy(), 1 / np.sqrt(variance + 1e-3))
+
+    result, *statistics = px.native_layer_norm(x, (5,), None, None, 1e-3)
+    assert (result == F.layer_norm(x, (5,), eps=1e-3)).all() and statistics[0].shape == (4, 6, 1)
+    same(statistics, 2, (4, 6, 5))
+    result, *statistics = px.native_group_norm(x, weight, bias, 4, 6, 5, 3, 1e-3)
+    assert (result == F.group_norm(x, 3, weight, bias, 1e-3)).all() and statistics[0].shape == (4, 3)
+    same(statistics, 2, (4, 3, 10))
+    with pytest.raises(px.ShapeError, match="native_group_norm: the input is not one of 4 x 6 x 7"):
+        px.native_group_norm(x, weight, bias, 4, 6, 7, 3, 1e-3)
+    result, *statistics = px.native_batch_norm(x, weight, bias, None, None, True, 0.1, 1e-3)
+    assert (result == F.batch_norm(x, None, None, weight, bias, True, 0.1, 1e-3)).all()
+    same(statistics, (0, 2), (4, 6, 5))
+    running = px.zeros(6, dtype=px.float64), px.ones(6, dtype=px.float64)
+    result, *statistics = px.native_batch_norm(x, weight, bias, *running, False, 0.1, 1e-3)
+    assert (result == F.batch_norm(x, *running, weight, bias, eps=1e-3)).all()
+    assert [s.shape for s in statistics] == [(0,), (0,)]
+
+
+def test_modes_of_grid_samplers_are_numbers():
+    rng = np.random.default_rng(0)
+    image, grid = (
+        px.from_numpy(rng.standard_normal((2, 3, 4, 5))),
+        px.from_numpy(rng.uniform(-1.5, 1.5, (2, 3, 3, 2))),
+    )
+    F = px.nn.functional  # noqa: N806
+    for i, mode in enumerate(("bilinear", "nearest", "bicubic")):
+        for j, padding in enumerate(("zeros", "border", "reflection")):
+            expected = F.grid_sample(image, grid, mode, padding, align_corners=True)
+            assert (px.grid_sampler_2d(image, grid, i, j, True) == expected).all()
+    with pytest.raises(ValueError, match="grid_sampler_2d: modes are 0, 1 or 2, not 3 and 0"):
+        px.grid_sampler_2d(image, grid, 3, 0, False)
+    with pytest.raises(px.ShapeError, match="grid_sampler_3d: takes 5 dimensions, not 4"):
+        px.grid_sampler_3d(image, grid, 0, 0, False)
+
+
+def test_tensors_of_many_dimensions():
+    x = px.ones([1] * 31 + [2])
+    assert x.ndim == 32 and (x + x).sum().item() == 4 and x.transpose(0, 31).shape[0] == 2
+    assert px.from_numpy(np.ones([1] * 30)).ndim == 30
+    with pytest.raises(px.ShapeError, match="33 dimensions"):
+        x[None]
+
+
+def test_layers_keep_sizes_that_are_none():
+    x = px.zeros(1, 2, 5, 7)
+    assert px.nn.AdaptiveAvgPool2d((None, 3))(x).shape == (1, 2, 5, 3)
+    assert px.nn.AdaptiveMaxPool2d([2, None])(x).shape == (1, 2, 2, 7)
+
+
+def test_truth_values_are_no_positions():
+    with pytest.raises(TypeError, match="narrow: 'start' must be an integer"):
+        px.narrow(px.ones(5, 4), 0, px.tensor(False), 2)
+    with pytest.raises(TypeError, match="integer tensor of one element"):
+        [1, 2][px.tensor(True)]
+
+
+def test_positions_of_parts_are_a_list():
+    assert [p.tolist() for p in px.tensor_split(px.arange(4), px.tensor([1, 3]))] == [[0], [1, 2], [3]]
+    for positions in (px.ones(2, 2, dtype=px.int64), [[1, 2]]):
+        with pytest.raises(
+            px.ShapeError, match="tensor_split: positions are a list, not one of 2 dimensions"
+        ):
+            px.tensor_split(px.arange(4), positions)
+
+
+def test_a_mean_keeps_its_fraction():
+    with pytest.raises(px.DTypeError, match="mean: of dtype int64 it would have no fraction"):
+        px.mean(px.ones(3), dtype=px.int64)
+    assert px.mean(px.tensor([1, 2]), dtype=px.float64).item() == 1.5
+
+
 def test_gradient_takes_one_spacing_for_each_dimension():
     x = px.arange(12.0).reshape(3, 4)
     assert px.gradient(x, spacing=0.5)[0].tolist() == [[8.0] * 4] * 3
@@ -281,8 +389,6 @@ def test_assert_close():
 
 
 def test_settings_that_change_nothing():
-    px.use_deterministic_algorithms(True)
-    assert px.are_deterministic_algorithms_enabled()
     for word in ("high", "medium", "highest"):
         px.set_float32_matmul_precision(word)
         assert px.get_float32_matmul_precision() == word

@@ -223,6 +223,12 @@ PHLOX_INLINE D scale_by_power_of_two(D x, typename D::Bits n) {
   return x * power_of_two<D>(half) * power_of_two<D>(n - half);
 }
 
+template <LoweredFloat D>
+PHLOX_INLINE D scale_by_power_of_two(D x, Nearest<D> n) {
+  if constexpr (requires { scaled_by_machine_float(x, n.value); }) return scaled_by_machine_float(x, n.value);
+  else return scale_by_power_of_two(x, n.integer);
+}
+
 // ---- Arithmetic with twice the digits (Dekker 1971, Knuth 1969), without relying on fused operations.
 
 // a + b == first + second exactly, for |a| >= |b| or a == 0.

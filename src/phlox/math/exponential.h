@@ -86,12 +86,25 @@ PHLOX_INLINE D expm1(D x) {
   return select(abs(x) < (is_f32<D> ? 0x1p-25 : 0x1p-54), x, result);
 }
 
+// e^y, rounded a little less carefully than exp(): for y from -106 to 0 (f64: -748).
+template <LoweredFloat D>
+PHLOX_INLINE D exp_of_negative(D y) {
+  if constexpr (is_f32<D>) {
+    const auto n = nearest_small(y * 1.442695040888963407);
+    const D r = (y - n.value * 0.693359375) + n.value * 2.12194440054690583e-4;
+    const D tail = (r * r) * polynomial(r, 0.001381447556909008706, 0.008368776302469598411,
+                                        0.0416683938118233142, 0.1666652014172890477, 0.4999999341478797317);
+    return scale_by_power_of_two(1.0 + (r + tail), n);
+  } else {
+    return exponential_of_parts(exponential_parts(y, D(0.0)), 0);
+  }
+}
+
 // 1 / (1 + e^-x), from q = e^-|x| / (1 + e^-|x|), which is at most 1/2: 1 - q, or e^-|x| (1 - q) for negative x. What
 // rounding does to q weighs little in both.
 template <LoweredFloat D>
 PHLOX_INLINE D sigmoid(D x) {
-  const D lowest = is_f32<D> ? -106.0 : -748.0, y = -abs(x);
-  const D e = exponential_of_parts(exponential_parts(select(y < lowest, lowest, y), D(0.0)), 0);
+  const D e = exp_of_negative(extreme<true>(-abs(x), D(is_f32<D> ? -106.0 : -748.0)));
   const D other = e / (1.0 + e), top = select(x < 0.0, e, D(1.0));
   return top - top * other;
 }

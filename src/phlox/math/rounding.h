@@ -74,6 +74,13 @@ PHLOX_INLINE D min(A x, B y) {
   return select((b < a) | (b != b), b, a);
 }
 
+// b where it is above a (or below), else a, also where one is NaN: one instruction, which GCC does not find for AVX-512.
+template <bool above, Lowered D>
+PHLOX_INLINE D extreme(D a, D b) {
+  if constexpr (requires { extreme_by_machine<above>(a, b); }) return extreme_by_machine<above>(a, b);
+  else return select(above ? a < b : b < a, b, a);
+}
+
 // -1, 0 or 1; NaN for NaN, and zeros keep their sign.
 template <Lowered D>
 PHLOX_INLINE D sign(D x) {

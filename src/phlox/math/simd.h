@@ -260,6 +260,29 @@ struct Simd {
       return __builtin_ia32_scalefps512_mask(x.value, exponent, x.value, -1, current_rounding);
     else return __builtin_ia32_scalefpd512_mask(x.value, exponent, x.value, -1, current_rounding);
   }
+  // The same for n that is there as a float already.
+  PHLOX_INLINE friend Simd scaled_by_machine_float(Simd x, Simd n)
+    requires(!is_integer && sizeof(Vector) == 64)
+  {
+    constexpr int current_rounding = 4;
+    if constexpr (sizeof(T) == 4)
+      return __builtin_ia32_scalefps512_mask(x.value, n.value, x.value, -1, current_rounding);
+    else return __builtin_ia32_scalefpd512_mask(x.value, n.value, x.value, -1, current_rounding);
+  }
+#endif
+#if defined(__AVX512F__) && !defined(__clang__)
+  template <bool above>
+  PHLOX_INLINE friend Simd extreme_by_machine(Simd a, Simd b)
+    requires(!is_integer && sizeof(Vector) == 64)
+  {
+    constexpr int current_rounding = 4;
+    if constexpr (sizeof(T) == 4)
+      return above ? __builtin_ia32_maxps512_mask(b.value, a.value, a.value, -1, current_rounding)
+                   : __builtin_ia32_minps512_mask(b.value, a.value, a.value, -1, current_rounding);
+    else
+      return above ? __builtin_ia32_maxpd512_mask(b.value, a.value, a.value, -1, current_rounding)
+                   : __builtin_ia32_minpd512_mask(b.value, a.value, a.value, -1, current_rounding);
+  }
 #endif
   PHLOX_INLINE friend Simd fused(Simd a, Simd b, Simd c)
     requires(!is_integer)

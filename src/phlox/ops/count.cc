@@ -15,11 +15,17 @@ struct Runs {
   Tensor counts;
 };
 
+// Whether an element is the first of its run. `x` is not empty.
+Tensor run_starts(const Tensor& x) {
+  const std::int64_t n = x.numel();
+  const Tensor changes = ne(narrow(x, 0, 1, n - 1), narrow(x, 0, 0, n - 1));
+  return cat({ones({1}, DType::bool_), changes}, 0);
+}
+
 Runs find_runs(const Tensor& x) {
   const std::int64_t n = x.numel();
   if (n == 0) return {x, zeros({0}, DType::int64), zeros({0}, DType::int64)};
-  const Tensor changes = ne(narrow(x, 0, 1, n - 1), narrow(x, 0, 0, n - 1));
-  const Tensor starts = cat({ones({1}, DType::bool_), changes}, 0);
+  const Tensor starts = run_starts(x);
   const Tensor first = reshape(nonzero(starts), {-1});
   const Tensor ends = cat({narrow(first, 0, 1, first.size(0) - 1), full({1}, n, DType::int64)}, 0);
   return {index_select(x, 0, first), sub(cumsum(starts, 0), 1), sub(ends, first)};
@@ -68,7 +74,8 @@ PHLOX_OPERATION(Tensor, unique, (const Tensor& input),
                 .doc = "The values that occur, in order, as a vector; NaN counts each time.",
                 .family = Family::sort, .samples = "unique(I(4, 3, 4))", .reference = "np.unique(input)",
                 .differentiable = false, .reads_values = true) {
-  return find_unique(input).values;
+  const Tensor values = std::get<0>(sort(reshape(input.detach(), {input.numel()}), 0));
+  return values.numel() == 0 ? values : masked_select(values, run_starts(values));
 }
 
 PHLOX_OPERATION(
@@ -103,7 +110,8 @@ PHLOX_OPERATION(Tensor, unique_consecutive, (const Tensor& input),
                 .doc = "The elements of the flattened input without those that equal the one before.",
                 .family = Family::sort, .samples = "unique_consecutive(I(2, 12))", .differentiable = false,
                 .reads_values = true) {
-  return find_consecutive(input).values;
+  const Tensor values = reshape(input.detach(), {input.numel()});
+  return values.numel() == 0 ? values : masked_select(values, run_starts(values));
 }
 
 PHLOX_OPERATION(

@@ -23,6 +23,12 @@ PHLOX_OPERATION(
     .doc = "Elements below `min` become `min`, those above `max` become `max`; either bound may be left out.",
     .alias = "clip", .samples = "clamp(A(3, 4), -0.5, 0.5); clamp(A(3, 4), min=0.1); clamp(A(4), max=0.1)",
     .reference = "np.clip(input, min, max)", .in_place = true) {
+  const auto is_number = [](const OptionalOperand& bound) {
+    return bound && !bound->is_tensor() && bound->scalar().kind() != Scalar::Kind::complex;
+  };
+  if (is_floating(input.dtype()) && is_number(min) && is_number(max) &&
+      min->scalar().real() <= max->scalar().real())
+    return clamp_interval(input, min->scalar().real(), max->scalar().real());
   if (min && max) return clamp_range(input, *min, *max);
   if (min) return clamp_min(input, *min);
   if (max) return clamp_max(input, *max);

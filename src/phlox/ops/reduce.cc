@@ -97,6 +97,12 @@ PHLOX_OPERATION(
     .reference = "np.mean(input, axis=dim, keepdims=keepdim)", .complex = true) {
   const Dims dims = dims_of(input, dim, "mean");
   const DType result = dtype.value_or(is_differentiable(input.dtype()) ? input.dtype() : default_dtype());
+  if (!is_differentiable(result))
+    fail<DTypeError>(ErrorCode::wrong_dtype, "mean: of dtype {} it would have no fraction", info(result).name)
+        .detail("input", describe(input))
+        .hint(fmt::format("<input>.mean().to(px.{}), which cuts the fraction off afterwards",
+                          info(result).name))
+        .raise();
   std::int64_t count = 1;
   for (std::int64_t d : dims) count *= input.size(d);
   // The sum of halves could overflow.

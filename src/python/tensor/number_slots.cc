@@ -146,7 +146,7 @@ PyObject* number_as(PyObject* a) noexcept {
 PyObject* to_index(PyObject* a) noexcept {
   PHLOX_TRY
   const Tensor& tensor = tensor_of(a);
-  if (tensor.numel() != 1 || !(is_integer(tensor.dtype()) || is_boolean(tensor.dtype())))
+  if (tensor.numel() != 1 || !is_integer(tensor.dtype()))
     fail<TypeError>(ErrorCode::wrong_argument_type,
                     "index: only an integer tensor of one element counts as an integer")
         .detail("tensor", describe(tensor))

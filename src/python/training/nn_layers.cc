@@ -1,11 +1,15 @@
 // The layers: for each class its constructor with PyTorch's argument names. All else comes from the C++
 // class.
 
+#include <nanobind/stl/optional.h>
 #include <nanobind/stl/variant.h>
+#include <nanobind/stl/vector.h>
 
 #include <array>
+#include <optional>
 #include <string>
 #include <variant>
+#include <vector>
 
 #include "python/training/module_class.h"
 #include "python/training/nn.h"
@@ -121,10 +125,20 @@ void add_avg_pool(nb::module_& m, const char* name, const char* documentation) {
       "count_include_pad"_a = true);
 }
 
+// None is the size that the input has, -1 in C++.
+using SizesToKeep = std::variant<DimList, std::vector<std::optional<std::int64_t>>>;
+DimList sizes_of(const SizesToKeep& given) {
+  if (const auto* sizes = std::get_if<DimList>(&given)) return *sizes;
+  DimList sizes;
+  for (const auto& size : std::get<1>(given)) sizes.push_back(size.value_or(-1));
+  return sizes;
+}
+
 template <class Layer>
 void add_adaptive_pool(nb::module_& m, const char* name, const char* documentation) {
   add_layer<Layer>(
-      m, name, documentation, [](const Maker<Layer>& make, DimList output_size) { make(output_size); },
+      m, name, documentation,
+      [](const Maker<Layer>& make, const SizesToKeep& output_size) { make(sizes_of(output_size)); },
       "output_size"_a);
 }
 

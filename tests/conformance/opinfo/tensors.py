@@ -105,7 +105,7 @@ class Library:
         for candidate in (name, name + "_"):
             member = getattr(self.Tensor, candidate, None)
             if callable(member):
-                return lambda x, *a, **k: getattr(x, candidate)(*a, **k)
+                return member
             if member is not None:
                 return lambda x: getattr(x, candidate)
         return None

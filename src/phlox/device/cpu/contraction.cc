@@ -8,6 +8,7 @@
 #include <type_traits>
 
 #include "phlox/base/error.h"
+#include "phlox/core/deterministic.h"
 #include "phlox/core/parallel.h"
 #include "phlox/device/cpu/library_choice.h"
 #include "phlox/device/cpu/portable_contraction.h"
@@ -135,8 +136,49 @@ void multiply_small(const Matrix& a, const Matrix& b, const TensorImpl* bias, T*
     kernel({static_cast<const T*>(a.data) + i * a.batch_stride, a.transposed ? 1 : a.leading,
             a.transposed ? a.leading : 1, static_cast<const T*>(b.data) + i * b.batch_stride,
             b.transposed ? 1 : b.leading, b.transposed ? b.leading : 1, bias ? bias->address() : nullptr,
-            bias ? bias->strides[0] : 0, output + i * a.rows * b.columns, a.rows, b.columns, a.columns,
-            panel.at(0)});
+            bias ? bias->strides[0] : 0, output + i * a.rows * b.columns, b.columns, a.rows, b.columns,
+            a.columns, panel.at(0)});
+}
+
+// The same kernel over parts of products of any size: each element is one sum over k in ascending order, so what is cut,
+// and how, changes no bit.
+template <class T>
+void multiply_in_order(Matrix a, Matrix b, std::int64_t batch, const TensorImpl* bias, T* output) {
+  std::int64_t bias_stride = bias ? bias->strides[0] : 0;
+  if (b.columns == 1) {  // a vector: its products side by side, as rows of the transposed matrix
+    std::swap(a, b);
+    for (Matrix* x : {&a, &b}) {
+      std::swap(x->rows, x->columns);
+      x->transposed = !x->transposed;
+    }
+    bias_stride = 0;
+  }
+  const std::int64_t m = a.rows, k = a.columns, n = b.columns;
+  const SmallProductKernels& kernels = small_product_kernels();
+  const SmallProductFunction kernel = std::is_same_v<T, float> ? kernels.float32 : kernels.float64;
+  constexpr std::int64_t panel_elements = 1 << 16, rows = 128;
+  const std::int64_t tile = 4 * kernels.vector_bytes / static_cast<std::int64_t>(sizeof(T));
+  const std::int64_t columns = std::max(tile, panel_elements / (k + 1) / tile * tile);
+  const std::int64_t across = (n + columns - 1) / columns, down = (m + rows - 1) / rows;
+  const double work = static_cast<double>(std::min(m, rows)) * static_cast<double>(std::min(n, columns)) *
+                      static_cast<double>(k);
+  const auto grain = std::max<std::int64_t>(static_cast<std::int64_t>(parallel_work / work), 1);
+  const std::int64_t lhs_row = a.transposed ? 1 : a.leading, lhs_column = a.transposed ? a.leading : 1;
+  const std::int64_t rhs_row = b.transposed ? 1 : b.leading, rhs_column = b.transposed ? b.leading : 1;
+  parallel_for(0, batch * across * down, grain, [&](std::int64_t first, std::int64_t last) {
+    Matrix part = b;
+    part.columns = std::min(n, columns);
+    const Scratch panel(panel_bytes<T>(part));
+    for (std::int64_t item = first; item < last; ++item) {
+      const std::int64_t i = item / down / across, row = item % down * rows,
+                         column = item / down % across * columns;
+      const T* const values = bias ? static_cast<const T*>(bias->address()) + column * bias_stride : nullptr;
+      kernel({static_cast<const T*>(a.data) + i * a.batch_stride + row * lhs_row, lhs_row, lhs_column,
+              static_cast<const T*>(b.data) + i * b.batch_stride + column * rhs_column, rhs_row, rhs_column,
+              values, bias_stride, output + (i * m + row) * n + column, n, std::min(rows, m - row),
+              std::min(columns, n - column), k, panel.at(0)});
+    }
+  });
 }
 
 template <class T>
@@ -157,6 +199,7 @@ void run(Matrix a, Matrix b, std::int64_t batch, const TensorImpl* bias, TensorI
   const auto products_at_once =
       std::max<std::int64_t>(static_cast<std::int64_t>(parallel_work / 2 / work), 1);
   if constexpr (std::is_same_v<T, float> || std::is_same_v<T, double>) {
+    if (is_deterministic()) return multiply_in_order<T>(a, b, batch, bias, result);
     if (!portable_kernels() && is_small<T>(a, b))
       return parallel_for(0, batch, 2 * products_at_once, [&](std::int64_t first, std::int64_t last) {
         multiply_small<T>(a, b, bias, result, first, last);
@@ -174,7 +217,7 @@ void run(Matrix a, Matrix b, std::int64_t batch, const TensorImpl* bias, TensorI
   const T* const lhs = static_cast<const T*>(a.data);
   const T* const rhs = static_cast<const T*>(b.data);
   if constexpr (has_library<T>) {
-    if (!portable_kernels()) {
+    if (!portable_kernels() && !is_deterministic()) {
       const auto products = [&](std::int64_t first, std::int64_t last) {
         for (std::int64_t i = first; i < last; ++i)
           multiply(a, b, lhs + i * a.batch_stride, rhs + i * b.batch_stride, result + i * m * n,
@@ -299,7 +342,8 @@ void contraction(const ContractionCall& call) {
 
   bool through_float = dtype == DType::float16 || dtype == DType::bfloat16;
 #if defined(PHLOX_ONEDNN)
-  if (dtype == DType::bfloat16 && !portable_kernels() && onednn::has_bfloat16()) through_float = false;
+  if (dtype == DType::bfloat16 && !portable_kernels() && !is_deterministic() && onednn::has_bfloat16())
+    through_float = false;
 #endif
   if (through_float) {
     const Tensor lhs = cast(*call.lhs, DType::float32), rhs = cast(*call.rhs, DType::float32);
@@ -312,7 +356,12 @@ void contraction(const ContractionCall& call) {
   }
 
   Tensor lhs_copy, rhs_copy, bias_copy;
-  const Matrix a = as_matrix(*call.lhs, lhs_copy), b = as_matrix(*call.rhs, rhs_copy);
+  Matrix a = as_matrix(*call.lhs, lhs_copy);
+  const Matrix b = as_matrix(*call.rhs, rhs_copy);
+  if (a.transposed && is_deterministic()) {  // the kernel reads one row of it after the other
+    lhs_copy = cast(*call.lhs, dtype);
+    a = as_matrix(*lhs_copy.impl(), lhs_copy);
+  }
 #if defined(PHLOX_ONEDNN)
   if (dtype == DType::bfloat16) {
     const TensorImpl* bias = call.bias;

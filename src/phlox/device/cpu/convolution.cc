@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "phlox/base/error.h"
+#include "phlox/core/deterministic.h"
 #include "phlox/core/parallel.h"
 #include "phlox/device/cpu/library_choice.h"
 #include "phlox/device/cpu/portable_contraction.h"
@@ -203,6 +204,30 @@ void run_through(DType dtype, const ConvolutionCall& call) {
   }
 }
 
+#if defined(PHLOX_ONEDNN)
+
+// One image of a batch.
+Tensor image_of(const TensorImpl& t, std::int64_t i) {
+  const Tensor self{Reference<TensorImpl>::share(const_cast<TensorImpl*>(&t))};
+  Shape shape(std::span(t.sizes, t.rank));
+  shape[0] = 1;
+  return make_view(self, shape, Strides(std::span(t.strides, t.rank)), t.offset + i * t.strides[0]);
+}
+
+// oneDNN cuts its work by batch and threads: image by image, each in one thread, neither counts. A gradient of the
+// weight is a sum over the batch.
+void run_each_image(const ConvolutionCall& call) {
+  if (call.result == ConvolutionPart::weight) return convolution_onednn(call);
+  parallel_for(0, call.input->sizes[0], 1, [&](std::int64_t first, std::int64_t last) {
+    for (std::int64_t i = first; i < last; ++i) {
+      const Tensor input = image_of(*call.input, i), output = image_of(*call.output, i);
+      convolution_onednn({call.result, input.impl(), call.weight, output.impl(), call.bias, call.geometry});
+    }
+  });
+}
+
+#endif
+
 }  // namespace
 
 void convolution(const ConvolutionCall& call) {
@@ -216,7 +241,7 @@ void convolution(const ConvolutionCall& call) {
   const bool empty = call.input->count == 0 || call.output->count == 0 || call.weight->count == 0;
   if (!portable_kernels() && !empty) {
     if (dtype == DType::float32 || (dtype == DType::bfloat16 && onednn::has_bfloat16()))
-      return convolution_onednn(call);
+      return is_deterministic() ? run_each_image(call) : convolution_onednn(call);
   }
 #endif
   if (dtype == DType::bfloat16) return run_through(DType::float32, call);

@@ -5,6 +5,7 @@
 
 #include "phlox/base/error.h"
 #include "phlox/core/allocator.h"
+#include "phlox/core/deterministic.h"
 #include "phlox/core/parallel.h"
 #include "phlox/device/cpu/device.h"
 #include "phlox/device/cpu/convolution_onednn.h"
@@ -221,7 +222,7 @@ void convolution_onednn(const ConvolutionCall& call) {
 
   const double work = static_cast<double>(call.output->count) * static_cast<double>(call.weight->count) /
                       static_cast<double>(call.weight->sizes[0]);
-  Team team(work < 300e3 ? 1 : 0);
+  Team team(is_deterministic() || work < 300e3 ? 1 : 0);
   Key key{41,
           static_cast<std::int64_t>(call.result),
           team.threads(),

@@ -291,8 +291,8 @@ void Reduction::choose_blocks_side_by_side() {
   }
 }
 
-// With several indices to a block, sums are begun at each index, and those that begin between two blocks are dropped:
-// that costs less than bringing the others together.
+// With several indices to a block, few of them side by side are begun at each index, and those that begin between two
+// blocks are dropped.
 void Reduction::run_blocks_side_by_side() {
   const std::int64_t rows = reduced_.dims[across_].size, blocks = reduced_.count / reduction_block;
   std::int64_t inner = 1, outer = 1;
@@ -317,9 +317,14 @@ void Reduction::run_blocks_side_by_side() {
         rest /= reduced_.dims[d].size;
       }
       const std::int64_t count = std::min(tile, wide - first);
-      row_addresses(input_ + offset, step_ > 1 ? across_ : across_ + 1, level * reduction_block,
-                    reduction_block, addresses);
-      functions_.spread_block(addresses, reduction_block, (count - 1) * step_ + 1, results);
+      if (step_ > 1 && count * step_ >= reduction_lanes) {
+        row_addresses(input_ + offset, across_ + 1, 0, reduction_block / step_, addresses);
+        functions_.joined_columns(addresses, static_cast<int>(step_), count * step_, results);
+      } else {
+        row_addresses(input_ + offset, step_ > 1 ? across_ : across_ + 1, level * reduction_block,
+                      reduction_block, addresses);
+        functions_.spread_block(addresses, reduction_block, (count - 1) * step_ + 1, results);
+      }
       char* target = partial.data() + ((row * wide + first) * deep + level) * bytes_;
       copy_(results, step_ * bytes_, target, deep * bytes_, count);
     }

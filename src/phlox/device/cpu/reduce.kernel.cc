@@ -40,6 +40,53 @@ void spread_block(const void* const* rows, std::int64_t row_count, std::int64_t 
   __builtin_memcpy(result, accumulators, static_cast<std::size_t>(columns) * sizeof(T));
 }
 
+template <class T, int N, int... i>
+PHLOX_INLINE math::Simd<T, N> next_lanes(math::Simd<T, N> v, std::integer_sequence<int, i...>) {
+  return math::Simd<T, N>(__builtin_shufflevector(v.value, v.value, ((i + 1) % N)...));
+}
+
+// All rows of one lane stay in registers, where the neighbouring columns are one move away. Memory is read once.
+template <class Op, class T, int step>
+PHLOX_INLINE void join_columns(const void* const* rows, std::int64_t columns, T* result) {
+  using V = math::Simd<T, (Vector<T>::lanes < 4 ? 4 : Vector<T>::lanes)>;
+  constexpr int rows_of_lane = reduction_block / step / lanes;
+  for (std::int64_t next = 0; next < columns; next += V::lanes) {
+    const std::int64_t c = next + V::lanes <= columns ? next : columns - V::lanes;
+    V sums[lanes];
+    for (int j = 0; j < lanes; ++j) {
+      V elements[rows_of_lane];
+      V sum(Op::template identity<T>());
+#pragma GCC unroll 16
+      for (int k = 0; k < rows_of_lane; ++k) {
+        elements[k] = V::load(static_cast<const T*>(rows[j + k * lanes]) + c);
+        sum = take<Op>(sum, elements[k]);
+      }
+#pragma GCC unroll 4
+      for (int s = 1; s < step; ++s) {
+#pragma GCC unroll 16
+        for (int k = 0; k < rows_of_lane; ++k) {
+          elements[k] = next_lanes(elements[k], std::make_integer_sequence<int, V::lanes>{});
+          sum = take<Op>(sum, elements[k]);
+        }
+      }
+      sums[j] = sum;
+    }
+#pragma GCC unroll 4
+    for (int half = lanes / 2; half >= 1; half /= 2) {
+#pragma GCC unroll 8
+      for (int k = 0; k < half; ++k) sums[k] = Op::combine(sums[k], sums[k + half]);
+    }
+    sums[0].store(result + c);
+  }
+}
+
+template <class Op, class T>
+void joined_columns(const void* const* rows, int step, std::int64_t columns, void* result) {
+  T* results = static_cast<T*>(result);
+  if (step == 2) join_columns<Op, T, 2>(rows, columns, results);
+  else join_columns<Op, T, 4>(rows, columns, results);
+}
+
 template <class Op, class T>
 void combine_rows(void* left, const void* right, std::int64_t count) {
   add_row<Op>(static_cast<T*>(left), static_cast<const T*>(right), count);
@@ -73,8 +120,8 @@ void whole_rows(const void* elements, std::int64_t count, std::int64_t row_count
 
 template <class Op, class T>
 constexpr ReduceFunctions functions_of() {
-  return {dense_block<Op, T>, spread_block<Op, T>, whole_rows<Op, T>, combine_rows<Op, T>,
-          fold_blocks<Op, T>};
+  return {dense_block<Op, T>, spread_block<Op, T>, joined_columns<Op, T>,
+          whole_rows<Op, T>,  combine_rows<Op, T>, fold_blocks<Op, T>};
 }
 
 #define PHLOX_REDUCE_TYPES(Op)                                                              \

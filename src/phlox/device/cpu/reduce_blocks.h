@@ -39,21 +39,6 @@ struct Product {
     return T(1);
   }
 };
-// b where it is above a (or below), else a, also where one is NaN: one instruction, which GCC does not find for AVX-512.
-template <bool above, class D>
-PHLOX_INLINE D extreme(D a, D b) {
-#if defined(__AVX512F__) && !defined(__clang__)
-  constexpr int current_rounding = 4;
-  if constexpr (sizeof(D) == 64 && std::is_same_v<typename D::Element, float>)
-    return D(above ? __builtin_ia32_maxps512_mask(b.value, a.value, a.value, -1, current_rounding)
-                   : __builtin_ia32_minps512_mask(b.value, a.value, a.value, -1, current_rounding));
-  else if constexpr (sizeof(D) == 64 && std::is_same_v<typename D::Element, double>)
-    return D(above ? __builtin_ia32_maxpd512_mask(b.value, a.value, a.value, -1, current_rounding)
-                   : __builtin_ia32_minpd512_mask(b.value, a.value, a.value, -1, current_rounding));
-  else
-#endif
-    return select(above ? a < b : b < a, b, a);
-}
 // The first NaN stays.
 struct Minimum {
   template <class D>

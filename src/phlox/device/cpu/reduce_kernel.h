@@ -22,6 +22,10 @@ struct ReduceFunctions {
   void (*dense_block)(const void* rows, std::int64_t row_count, std::int64_t columns, void* result);
   // The same with rows at any addresses.
   void (*spread_block)(const void* const* rows, std::int64_t row_count, std::int64_t columns, void* result);
+  // Blocks of `step` neighbouring columns each, one column after the other: result[c] for each c that is a multiple of
+  // `step`, which is 2 or 4. The rows are as many as make a block; `columns` is a multiple of `step`, no less than
+  // reduction_lanes.
+  void (*joined_columns)(const void* const* rows, int step, std::int64_t columns, void* result);
   // Of each of some rows, `stride` bytes apart: all blocks of its `count` consecutive elements, combined to one result.
   void (*whole_rows)(const void* elements, std::int64_t count, std::int64_t row_count, std::int64_t stride,
                      void* results);

@@ -57,7 +57,7 @@ PHLOX_INLINE void tile(const SmallProduct& s, const T* lhs, const T* rhs, std::i
   }
   PHLOX_UNROLL for (int r = 0; r < R; ++r) {
     PHLOX_UNROLL for (int c = 0; c < C; ++c) {
-      T* to = output + r * s.n + c * V::lanes;
+      T* to = output + r * s.output_row + c * V::lanes;
       if (c + 1 < C || last == V::lanes) {
         sums[r][c].store(to);
       } else {
@@ -77,11 +77,11 @@ void columns(const SmallProduct& s, const T* rhs, std::int64_t rhs_row, const T*
   T* output = static_cast<T*>(s.output) + first;
   std::int64_t i = 0;
   const auto at = [&](std::int64_t row) { return lhs + row * s.lhs_row; };
-  for (; i + R <= s.m; i += R) tile<R, C>(s, at(i), rhs, rhs_row, bias, output + i * s.n, last);
+  for (; i + R <= s.m; i += R) tile<R, C>(s, at(i), rhs, rhs_row, bias, output + i * s.output_row, last);
   if constexpr (R > 4)
-    for (; i + 4 <= s.m; i += 4) tile<4, C>(s, at(i), rhs, rhs_row, bias, output + i * s.n, last);
-  for (; i + 2 <= s.m; i += 2) tile<2, C>(s, at(i), rhs, rhs_row, bias, output + i * s.n, last);
-  if (i < s.m) tile<1, C>(s, at(i), rhs, rhs_row, bias, output + i * s.n, last);
+    for (; i + 4 <= s.m; i += 4) tile<4, C>(s, at(i), rhs, rhs_row, bias, output + i * s.output_row, last);
+  for (; i + 2 <= s.m; i += 2) tile<2, C>(s, at(i), rhs, rhs_row, bias, output + i * s.output_row, last);
+  if (i < s.m) tile<1, C>(s, at(i), rhs, rhs_row, bias, output + i * s.output_row, last);
 }
 
 template <class T>
@@ -93,7 +93,10 @@ void small_product(const SmallProduct& s) {
   std::int64_t rhs_row = s.rhs_row;
   const std::int64_t width = (s.n + V::lanes - 1) / V::lanes * V::lanes;
   T* panel = static_cast<T*>(s.panel);
-  if (s.rhs_column != 1 || width != s.n) {
+  // Rows that lie far apart would be fetched anew for each tile.
+  constexpr std::int64_t page_bytes = 4096;
+  const bool far_apart = s.m >= 16 && s.rhs_row * static_cast<std::int64_t>(sizeof(T)) >= page_bytes;
+  if (s.rhs_column != 1 || width != s.n || far_apart) {
     pack(rhs, s.rhs_row, s.rhs_column, s.k, s.n, panel, width);
     rhs = panel;
     rhs_row = width;

@@ -7,7 +7,7 @@
 
 namespace phlox::cpu {
 
-// output [m, n], row-major, = lhs [m, k] rhs [k, n] (+ bias in each row). Strides count elements; one of rhs is 1.
+// output [m, n], with rows that lie output_row apart, = lhs [m, k] rhs [k, n] (+ bias in each row). Strides count elements; one of rhs is 1.
 struct SmallProduct {
   const void* lhs;
   std::int64_t lhs_row, lhs_column;
@@ -16,6 +16,7 @@ struct SmallProduct {
   const void* bias;  // or null
   std::int64_t bias_stride;
   void* output;
+  std::int64_t output_row;
   std::int64_t m, n, k;
   void* panel;  // room for k + 1 rows of n elements, each filled up to whole vectors
 };

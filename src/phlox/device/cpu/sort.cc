@@ -7,7 +7,6 @@
 #include <algorithm>
 #include <bit>
 #include <cstring>
-#include <memory>
 
 #include "phlox/device/cpu/device.h"
 #include "phlox/device/cpu/rows.h"
@@ -45,19 +44,28 @@ struct Item {
 template <class Key>
 Item<Key>* radix_sort(Item<Key>* items, Item<Key>* other, std::int64_t count) {
   constexpr int bytes = sizeof(Key);
+  Key differing = 0;
+  for (std::int64_t i = 1; i < count; ++i) differing |= items[i].key ^ items[0].key;
+  int shifts[bytes], used = 0;
+  for (int b = 0; b < bytes; ++b)
+    if (differing >> (8 * b) & 255) shifts[used++] = 8 * b;
   std::int64_t histogram[bytes][256] = {};
-  for (std::int64_t i = 0; i < count; ++i)
-    for (int b = 0; b < bytes; ++b) ++histogram[b][items[i].key >> (8 * b) & 255];
-  for (int b = 0; b < bytes; ++b) {
-    std::int64_t* counts = histogram[b];
-    if (counts[items[0].key >> (8 * b) & 255] == count) continue;
+  if (used == bytes) {
+    for (std::int64_t i = 0; i < count; ++i)
+      for (int b = 0; b < bytes; ++b) ++histogram[b][items[i].key >> (8 * b) & 255];
+  } else {
+    for (std::int64_t i = 0; i < count; ++i)
+      for (int k = 0; k < used; ++k) ++histogram[k][items[i].key >> shifts[k] & 255];
+  }
+  for (int k = 0; k < used; ++k) {
+    std::int64_t* counts = histogram[k];
     std::int64_t start = 0;
     for (int digit = 0; digit < 256; ++digit) {
       const std::int64_t n = counts[digit];
       counts[digit] = start;
       start += n;
     }
-    for (std::int64_t i = 0; i < count; ++i) other[counts[items[i].key >> (8 * b) & 255]++] = items[i];
+    for (std::int64_t i = 0; i < count; ++i) other[counts[items[i].key >> shifts[k] & 255]++] = items[i];
     std::swap(items, other);
   }
   return items;
@@ -162,20 +170,21 @@ void sort_rows(const SortCall& call, DType compute) {
   const Key flip = call.descending ? ~Key{0} : Key{0};
   for_row_ranges(input.rows(), 20 * count, [&](std::int64_t first, std::int64_t last) {
     const Scratch scratch(count * bytes + wanted * (bytes + 8));
-    const auto size = static_cast<std::size_t>(count);
-    const auto items = std::make_unique_for_overwrite<Item<Key>[]>(size),
-               other = std::make_unique_for_overwrite<Item<Key>[]>(size);
+    const auto item_bytes = static_cast<std::int64_t>(sizeof(Item<Key>));
+    const Scratch item_memory(2 * count * item_bytes);
+    auto* const items = reinterpret_cast<Item<Key>*>(item_memory.at(0));
+    auto* const other = reinterpret_cast<Item<Key>*>(item_memory.at(count * item_bytes));
     for (std::int64_t row = first; row < last; ++row) {
       const T* x = input.read(row, reinterpret_cast<T*>(scratch.at(wanted * 8)));
       T* y = values.target(row, reinterpret_cast<T*>(scratch.at(wanted * 8 + count * bytes)));
       auto* at = indices.target(row, reinterpret_cast<std::int64_t*>(scratch.at(0)));
-      const Item<Key>* sorted = items.get();
+      const Item<Key>* sorted = items;
       if (is_few(wanted, count)) {
-        (wanted <= very_few ? insert_few<T, Key> : select_few<T, Key>)(x, count, wanted, flip, items.get());
+        (wanted <= very_few ? insert_few<T, Key> : select_few<T, Key>)(x, count, wanted, flip, items);
       } else {
         for (std::int64_t i = 0; i < count; ++i)
-          items[static_cast<std::size_t>(i)] = {static_cast<Key>(key_of(x[i]) ^ flip), static_cast<Key>(i)};
-        sorted = sort_items(items.get(), other.get(), count, wanted);
+          items[i] = {static_cast<Key>(key_of(x[i]) ^ flip), static_cast<Key>(i)};
+        sorted = sort_items(items, other, count, wanted);
       }
       for (std::int64_t i = 0; i < wanted; ++i) {
         at[i] = static_cast<std::int64_t>(sorted[i].index);

@@ -201,6 +201,18 @@ struct ClampRange : Ternary<> {
 };
 PHLOX_POINTWISE(clamp_range, ClampRange, (const Tensor& input, const Operand& min, const Operand& max))
 
+// What clamp() does when both bounds are numbers: nothing has to be asked of them for each element.
+struct ClampInterval : Unary<2> {
+  static constexpr PointwiseTraits traits{
+      .doc = "clamp() between two numbers of which the first is not the larger one.",
+      .check = check_interval,
+      .reference = "np.clip(input, min, max)"};
+  PHLOX_INLINE static constexpr auto body(auto x, auto low, auto high) {
+    return select(x < low, low, select(x > high, high, x));
+  }
+};
+PHLOX_POINTWISE(clamp_interval, ClampInterval, (const Tensor& input, double min = 0, double max = 1))
+
 struct Addcmul : Ternary<1> {
   static constexpr PointwiseTraits traits{.doc = "`input + value * tensor1 * tensor2`.",
                                           .types = PointwiseTypes::numeric,
