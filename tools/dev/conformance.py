@@ -16,13 +16,14 @@ class Judge:
     title: str
     program: str
     arguments: tuple[str, ...] = ()
+    packages: tuple[str, ...] = ()  # beside those that all need
 
 
 JUDGES = {
     "opinfo": Judge("PyTorch's OpInfo database", "opinfo_judge.py"),
     "array_api": Judge("the Array API suite of data-apis", "array_api_judge.py"),
     "oracles": Judge(
-        "NumPy and SciPy over generated arrays", "pytest_judge.py", ("oracles", "test_oracles.py")
+        "NumPy and SciPy over generated arrays", "pytest_judge.py", ("oracles", "test_oracles.py", "--", "-n", "2")
     ),
     "dlpack": Judge("DLPack with NumPy, PyTorch and JAX", "pytest_judge.py", ("dlpack", "test_dlpack.py")),
     "einsum": Judge("the tests of einops and opt_einsum", "einsum_judge.py"),
@@ -30,6 +31,7 @@ JUDGES = {
         "our own calls in PyTorch and TensorFlow",
         "pytest_judge.py",
         ("peers", "test_torch.py", "test_tensorflow.py"),
+        packages=("tensorflow",),
     ),
 }
 
@@ -39,12 +41,13 @@ def conformance(names: list[str], raise_floor: bool) -> bool:
     if unknown := [name for name in names if name not in JUDGES]:
         raise Stop(f"there is no judge {unknown[0]}; there are {', '.join(JUDGES)}")
     ensure_system_packages()
-    ensure_python_packages("build", "test", "bench", "conformance")
+    more = {group: None for name in names or JUDGES for group in JUDGES[name].packages}
+    ensure_python_packages("build", "test", "bench", "conformance", *more)
     environment = {**os.environ, **python_environment(build("release"))}
     results = {}
     for name in names or JUDGES:
         judge = JUDGES[name]
-        command = [str(PYTHON), judge.program, *judge.arguments, *(["--raise-floor"] if raise_floor else [])]
+        command = [str(PYTHON), judge.program, *(["--raise-floor"] if raise_floor else []), *judge.arguments]
         with step(judge.title):
             # Its output is shown as it comes; the line RESULT is what the table below repeats.
             process = subprocess.Popen(

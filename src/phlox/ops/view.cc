@@ -534,6 +534,14 @@ PHLOX_OPERATION(Tensor, transpose, (const Tensor& input, std::int64_t dim0, std:
   return apply_view(input, v);
 }
 
+PHLOX_OPERATION(Tensor, transpose_dims, (const Tensor& input, const DimList& axes),
+                .doc = "The dimensions in another order, with NumPy's signature: permute().",
+                .family = Family::view, .method = false,
+                .samples = "transpose_dims(A(2, 3, 4), (2, 0, 1)); transpose_dims(A(2, 3), axes=(-1, 0))",
+                .reference = "np.transpose(input, axes)", .overload_of = "transpose") {
+  return permute(input, axes);
+}
+
 PHLOX_OPERATION(Tensor, t, (const Tensor& input),
                 .doc = "The transpose of a matrix; other tensors of up to one dimension stay as they are.",
                 .family = Family::view, .samples = "t(A(2, 3)); t(A(4))", .reference = "input.T") {
