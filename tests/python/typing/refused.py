@@ -4,7 +4,7 @@ import phlox as px
 from phlox import nn, optim
 
 px.relu("a")
-px.zeros(2).transpose()
+px.zeros(2).movedim()
 px.no_such_operation(1)
 nn.Linear(3)
 nn.Linear("3", 2)
