@@ -23,7 +23,9 @@ JUDGES = {
     "opinfo": Judge("PyTorch's OpInfo database", "opinfo_judge.py"),
     "array_api": Judge("the Array API suite of data-apis", "array_api_judge.py"),
     "oracles": Judge(
-        "NumPy and SciPy over generated arrays", "pytest_judge.py", ("oracles", "test_oracles.py", "--", "-n", "2")
+        "NumPy and SciPy over generated arrays",
+        "pytest_judge.py",
+        ("oracles", "test_oracles.py", "--", "-n", "2"),
     ),
     "dlpack": Judge("DLPack with NumPy, PyTorch and JAX", "pytest_judge.py", ("dlpack", "test_dlpack.py")),
     "einsum": Judge("the tests of einops and opt_einsum", "einsum_judge.py"),
