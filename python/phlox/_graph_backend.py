@@ -15,7 +15,7 @@ from ._failure import fail
 from ._phlox import Tensor
 from ._structures import PLAIN, REGISTERED, bits, frozen, is_container, text_of
 from .capture import ANYTHING, Backend, Place, Undefined, refuse
-from .capture._backend import place
+from .capture._backend import current, place
 
 MOST_ATTEMPTS = 6  # at finding types of loop variables that no longer change
 
@@ -134,6 +134,7 @@ class GraphBackend(Backend):
         self.reads: list[tuple[str, Any, Any, Any, Place]] = []
         self.in_script = False
         self.raised: dict[str, BaseException] = {}  # by the text of the check that stands for it
+        self._chosen: dict[int, Tensor] = {}  # that may be one of several, by the way that is taken
         self._held: list[tuple[Any, Any, Place]] = []  # containers that were read, and what they held then
 
     # --- what is symbolic
@@ -185,7 +186,12 @@ class GraphBackend(Backend):
         yes, no = _Branch(true_function), _Branch(false_function)
         merged = [self._merge(a, b, yes, no) for a, b in zip(yes.template, no.template)]
         results = _phlox._add_cond(condition, yes.part, yes.choices, no.part, no.choices)
-        return _filled(merged, results)
+        return _filled(merged, self._noted(results))
+
+    def _noted(self, tensors: list[Tensor]) -> list[Tensor]:
+        """What comes out of a branch or a turn of a loop; eagerly each may be a tensor that exists."""
+        self._chosen.update((id(tensor), tensor) for tensor in tensors)
+        return tensors
 
     def _merge(self, a: Any, b: Any, yes: _Branch, no: _Branch) -> Any:
         if isinstance(a, _Leaf) and isinstance(b, _Leaf):
@@ -267,8 +273,32 @@ class GraphBackend(Backend):
         return self.cond(left, lambda: [left], lambda: [right()], [".value"], place)[0]
 
     def logical_not(self, value: Any) -> Any:
-        inverted = _phlox.bitwise_not(truth(value))
-        return Number(inverted) if isinstance(value, Number) else inverted
+        return Number(_phlox.bitwise_not(truth(value)))
+
+    def is_same(self, left: Any, right: Any) -> Any:
+        if left is right:
+            return True
+        if isinstance(right, Number) and not isinstance(left, Number):
+            left, right = right, left
+        if isinstance(left, Number):
+            if isinstance(right, bool) and not left.loose:
+                is_bool = left.dtype is _phlox.dtypes["bool"]
+                return is_bool and (left if right else self.logical_not(left))
+            if isinstance(right, Number) or _is_number(right):
+                refuse("identity", what="two numbers")
+        elif isinstance(left, Tensor) and isinstance(right, Tensor) and self._may_be_same(left, right):
+            refuse("identity", what="two tensors")
+        return False
+
+    def _may_be_same(self, left: Tensor, right: Tensor) -> bool:
+        if id(left) in self._chosen or id(right) in self._chosen:
+            return True
+        # An argument may be the tensor around at another call.
+        session = current.session
+        return session is not None and any(
+            session.is_given(a) and not session.is_given(b) and _phlox._is_around(b)
+            for a, b in ((left, right), (right, left))
+        )
 
     def assert_(self, test: Any, message: Callable[[], Any] | None, source: str, place: Place) -> None:
         said: Any = "" if message is None else message()
@@ -294,13 +324,13 @@ class GraphBackend(Backend):
     ) -> list:
         _refuse_in_vmap()
         state = _LoopState(names, initial, place)
-        state.settle(lambda tensors: body(state.values(tensors)))
+        state.settle(lambda tensors: body(state.values(self._noted(tensors))))
         results = _phlox._while_loop(
-            lambda tensors: truth(test(state.values(tensors))),
-            lambda tensors: state.tensors_of(body(state.values(tensors))),
+            lambda tensors: truth(test(state.values(self._noted(tensors)))),
+            lambda tensors: state.tensors_of(body(state.values(self._noted(tensors)))),
             state.tensors,
         )
-        return state.after(results)
+        return state.after(self._noted(results))
 
     def for_loop(
         self,
@@ -313,13 +343,13 @@ class GraphBackend(Backend):
         _refuse_in_vmap()
         state = _LoopState(names, initial, place)
         index = _phlox.as_tensor(0)
-        state.settle(lambda tensors: body(Number(index), state.values(tensors)))
+        state.settle(lambda tensors: body(Number(index), state.values(self._noted(tensors))))
         results = _phlox._for_loop(
             _phlox.as_tensor(count),
-            lambda i, tensors: state.tensors_of(body(Number(i), state.values(tensors))),
+            lambda i, tensors: state.tensors_of(body(Number(i), state.values(self._noted(tensors)))),
             state.tensors,
         )
-        return state.after(results)
+        return state.after(self._noted(results))
 
     # --- the program around
 
@@ -339,6 +369,7 @@ class GraphBackend(Backend):
 
     def check_unchanged(self) -> None:
         """Refuses changes of containers that nobody reported, such as those that reading a defaultdict makes."""
+        self._chosen.clear()
         for value, before, where in self._held:
             if frozen(value) != before:
                 fail(

@@ -80,7 +80,7 @@ def flatten(structure: Any, tensors: list[Tensor], integers: bool = True) -> Any
         return kind(*(flatten(value, tensors, integers) for value in structure))
     # Named results, such as those of sort().
     if isinstance(structure, tuple) and hasattr(kind, "n_sequence_fields"):
-        return tuple([flatten(value, tensors, integers) for value in structure])
+        return Rebuilt(kind, (), tuple([flatten(value, tensors, integers) for value in structure]))
     return structure
 
 

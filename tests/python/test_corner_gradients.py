@@ -133,3 +133,43 @@ def test_what_is_overwritten_as_a_whole_has_no_gradient():
         assert y.requires_grad
         y.sum().backward()
         assert x.grad is None
+
+
+def test_views_that_are_behind_their_base_in_each_place():
+    """A view is brought up to date wherever it stands among the operands."""
+    for function in (
+        lambda x, view: x + view,
+        lambda x, view: view + x,
+        lambda x, view: px.where(x > 0, x, view),
+        lambda x, view: px.addcmul(x, x, view),
+        lambda x, view: px.maximum(x * 0, view),
+        lambda x, view: x @ view.expand(3),
+    ):
+        gradients = []
+        for fresh in (True, False):
+            start = px.tensor([1.0, 2.0, 3.0], requires_grad=True)
+            x = start * 1
+            view = x[:1]
+            x.mul_(2)
+            function(x, x[:1] if fresh else view).sum().backward()
+            gradients.append(start.grad)
+        assert px.equal(*gradients)
+
+
+def test_strided_views_inside_of_transformations():
+    def cubes(x):
+        return (px.as_strided(x[1:], (2,), (1,), 0) ** 3).sum()
+
+    x = px.arange(3.0)
+    for argument in (x, x.clone().requires_grad_(), x.clone().requires_grad_() * 1):
+        assert px.func.grad(cubes)(argument).tolist() == [0, 3, 0]
+    assert px.func.hessian(cubes)(x)[1].tolist() == [0, 6, 0]
+
+
+def test_writes_beside_the_base_are_refused():
+    weight, memory = px.ones(2).requires_grad_(), px.zeros(8)
+    part = memory[4:6].detach()
+    part.mul_(weight)
+    beside = px.as_strided(part, (1,), (1,), 0)
+    with pytest.raises(px.errors.GradientError, match="what a write through this view changes"):
+        beside.mul_(2.0)

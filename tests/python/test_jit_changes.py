@@ -508,6 +508,63 @@ def test_leaves_that_are_written_through_detached_tensors():
             px.jit(recorded)(use)
 
 
+def test_partial_writes_into_detached_memory():
+    x, w = px.tensor([1.0, 2.0, 3.0], requires_grad=True), px.tensor([4.0, 5.0, 6.0], requires_grad=True)
+
+    def element(x, w):
+        y = x.detach()
+        y[1] = w[1]
+        return y * 2
+
+    def part(x, w):
+        y = (x * 1).detach()
+        z = y.view(3)
+        z[1:].add_(w[1:])
+        return y * 2 + z
+
+    def gradients(result):
+        x.grad = w.grad = None
+        (result * px.tensor([1.0, 10.0, 100.0])).sum().backward()
+        return x.grad, w.grad
+
+    for function in (element, part):
+        expected, actual = gradients(function(x.clone(), w)), gradients(px.jit(function)(x.clone(), w))
+        assert expected[0] is None and actual[0] is None and same(actual[1], expected[1])
+
+    def several(x, w):
+        y = px.zeros(3)
+        y.detach()[0] = w[0]
+        y[1] = x[1]
+        return y
+
+    with pytest.raises(px.GraphError, match="through another that is detached"):
+        px.jit(several)(x, w)
+
+
+def test_modes_that_products_look_at():
+    function = px.jit(lambda x: x * 2 if px.are_deterministic_algorithms_enabled() else x * 3)
+    assert function(px.ones(1)).item() == 3
+    px.use_deterministic_algorithms(True)
+    try:
+        assert function(px.ones(1)).item() == 2
+        with pytest.raises(px.GraphError, match=r"use_deterministic_algorithms\(\) changes the program"):
+            px.jit(lambda x: px.use_deterministic_algorithms(False) or x)(px.ones(1))
+    finally:
+        px.use_deterministic_algorithms(False)
+
+
+def test_learning_rates_that_are_set_have_64_bits():
+    optimizer = px.optim.SGD([px.ones(2).requires_grad_()], lr=0.1)
+
+    @px.jit
+    def step(x):
+        optimizer.param_groups[0]["lr"] = 0.3
+        return x
+
+    step(px.ones(1))
+    assert optimizer.param_groups[0]["lr"] == 0.3
+
+
 def test_most_compilations():
     jitted = px.jit(lambda x: x * 2)
     jitted(px.ones(2)), jitted(px.ones(2, 2))

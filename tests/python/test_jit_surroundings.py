@@ -802,6 +802,44 @@ def test_changes_of_what_conditions_and_loops_choose_are_refused(change):
         px.jit(run)(X)
 
 
+def test_flags_that_conditions_set():
+    def run(x):
+        found, missing = False, not x[0]
+        for value in x:
+            if value > 2:
+                found = True
+            missing += not value
+        x = x * 10 if found is True else x
+        return x if found is not False else x + 1, missing, not x.sum()
+
+    follows(run, (t(1, 3),), (t(1, 1),), (t(0, 0),))
+
+
+@pytest.mark.parametrize(
+    "run",
+    [
+        lambda x, y: x if (x if x.sum() > y.sum() else y) is x else y,
+        lambda x, y: x if x is not X else y,
+        lambda x, y: sum(i for i in range(3) if (1 if x.sum() > 0 else 2) is i) + x,
+    ],
+)
+def test_which_object_it_is_may_not_be_known(run):
+    with pytest.raises(px.GraphError, match="are one object is known only when the graph runs"):
+        px.jit(run)(t(1, 2), t(3, 4))
+
+
+def test_which_tensor_it_is():
+    first, second = t(1, 2), t(3, 4)
+    run = lambda x, y: (x * 2 if x is y else x, x is None, x.relu() is not x, y is x)  # noqa: E731
+    follows(run, (first, first), (first, second))
+
+
+def test_names_of_results():
+    result = px.jit(lambda x: {"a": x.max(0), "b": [x.sort()]})(px.randn(3, 4))
+    assert result["a"].values.shape == (4,) and result["b"][0].indices.shape == (3, 4)
+    assert type(result["a"]) is type(px.ones(2, 2).max(0))
+
+
 def test_reads_of_what_conditions_and_loops_choose():
     def run(x):
         chosen = KEPT if x.sum() > 0 else OTHER

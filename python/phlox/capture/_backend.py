@@ -158,6 +158,10 @@ class Backend:
         """`not value`."""
         raise NotImplementedError
 
+    def is_same(self, left: Any, right: Any) -> Any:
+        """`left is right`, of which one is symbolic."""
+        return left is right
+
     def assert_(self, test: Any, message: Callable[[], Any] | None, source: str, place: Place) -> None:
         """`assert test, message()`; `source` is the condition's text. `if c: raise E()` is `assert not c` with a message
         that is the exception to raise."""
@@ -252,6 +256,10 @@ class Session:
         """At the end: raises what left a branch or loop and was caught by code that is not converted."""
         if self.escaped is not None:
             raise self.escaped
+
+    def is_given(self, value: Any) -> bool:
+        """Whether it is, or is part of, an argument of the captured call."""
+        return id(value) in self._given
 
     def is_around(self, value: Any) -> bool:
         """Whether it is a container that the captured call did not make, or may not have made."""

@@ -124,6 +124,8 @@ def _of_library(target: Any, owner: Any = None) -> Any:
         return target
     if function.__module__ == "logging":
         return logged(target, as_it_is(target, owner))
+    if function in ASKED:
+        return asked(target)
     if owner is None:
         if hasattr(target, "dispatch") and hasattr(target, "registry"):
             return by_class(target)

@@ -31,6 +31,13 @@ from ._trees import (
 _T = ".t"
 
 
+def _is_none(node: ast.Compare) -> bool:
+    """Whether it is `x is None`, which no value of the graph is."""
+    return any(
+        isinstance(part, ast.Constant) and part.value is None for part in (node.left, *node.comparators)
+    )
+
+
 class Expressions(Copier):
     """One function's expressions. `region` tells that its statements are part of another function's."""
 
@@ -157,6 +164,9 @@ class Expressions(Copier):
 
     def visit_Compare(self, node: ast.Compare) -> ast.expr:  # noqa: N802
         """`a < b < c` is `a < (.c1 := b) and .c1 < c`."""
+        if len(node.ops) == 1 and isinstance(node.ops[0], (ast.Is, ast.IsNot)) and not _is_none(node):
+            name = "is_" if isinstance(node.ops[0], ast.Is) else "is_not"
+            return located(ask(name, self.visit(node.left), self.visit(node.comparators[0])), node)
         if len(node.ops) == 1 or self._no_walrus:
             return self.copy(node)
         left, parts = node.left, list[ast.expr]()

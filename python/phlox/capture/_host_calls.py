@@ -22,6 +22,7 @@ from typing import Any
 from .. import _phlox
 from .._contents import contents, holds_objects
 from .._phlox import Tensor
+from .._settings import are_deterministic_algorithms_enabled
 from .._structures import LENSES, PLAIN, is_array, is_container
 from ._backend import Session, current, place
 from ._impure import check_arguments, check_iterable
@@ -162,6 +163,7 @@ ASKED: frozenset[Any] = frozenset(
         sys.getrecursionlimit,
         os.getcwd,
         _phlox.get_num_threads,
+        are_deterministic_algorithms_enabled,
         *(getattr(os.path, name) for name in "exists lexists isfile isdir islink getsize getmtime".split()),
         *(getattr(pathlib.Path, name) for name in "exists is_file is_dir is_symlink".split()),
     )

@@ -84,6 +84,8 @@ def _settings() -> frozenset[Any]:
         "set_default_dtype",
         "set_default_device",
         "set_num_threads",
+        "set_printoptions",
+        "use_deterministic_algorithms",
     )
     return frozenset(getattr(phlox, name) for name in names if hasattr(phlox, name))
 

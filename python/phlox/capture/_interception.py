@@ -30,7 +30,7 @@ from ._impure import check_arguments, check_iterable, check_iterator
 from ._refusals import refuse
 from ._trees import CHANGING
 
-_FRAME_ACCESS = (builtins.locals, builtins.eval, builtins.exec)
+_FRAME_ACCESS = (builtins.locals, builtins.globals, builtins.eval, builtins.exec)
 _CONTAINERS = (
     *(list, dict, set, bytearray, deque, array, OrderedDict, defaultdict, Counter),
     *(UserList, UserDict, memoryview, numpy.ndarray),

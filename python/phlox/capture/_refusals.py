@@ -127,6 +127,10 @@ NUMBER_REFUSALS = {
         "a number that is an int on one way and a float on another meets a tensor of {dtype}, whose result depends on that",
         "the same kind of number on both ways: 1.0 in place of 1",
     ),
+    "identity": (
+        "whether {what} are one object is known only when the graph runs",
+        "compare values, with `==`; leave out `is True`",
+    ),
     "complex_number": (
         "a complex number cannot depend on a tensor",
         "px.tensor(1j) in its place",

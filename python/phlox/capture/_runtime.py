@@ -202,6 +202,18 @@ class Unit:
         assert current.session is not None
         return current.session.backend.logical_not(value)
 
+    @staticmethod
+    def is_(left: Any, right: Any) -> Any:
+        """`left is right`"""
+        if Unit.symbolic(left) or Unit.symbolic(right):
+            return current.session.backend.is_same(left, right)  # type: ignore[union-attr]
+        return left is right
+
+    @staticmethod
+    def is_not(left: Any, right: Any) -> Any:
+        same = Unit.is_(left, right)
+        return Unit.not_(same) if Unit.symbolic(same) else not same
+
     @short
     def if_expression(self, test: Any, site: int, cells: Callable) -> Any:
         return constructs.run_if_expression(self, self.plan.sites[site], test, cells)

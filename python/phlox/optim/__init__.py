@@ -13,7 +13,7 @@ from .._phlox import Adam as Adam
 from .._phlox import AdamW as AdamW
 from .._phlox import Optimizer as Optimizer
 from .._phlox import RMSprop as RMSprop
-from .._phlox import Tensor, _is_capturing, as_tensor
+from .._phlox import Tensor, _is_capturing, as_tensor, dtypes
 from . import lr_scheduler as lr_scheduler
 
 
@@ -63,7 +63,9 @@ class ParameterGroup:
                 "set it outside of the captured function, which is captured again then; `lr` may be set inside",
             )
         with no_grad():
-            self._optimizer._get_captured_setting(self._number, key).copy_(as_tensor(value))
+            self._optimizer._get_captured_setting(self._number, key).copy_(
+                as_tensor(value, dtype=dtypes["float64"])
+            )
 
     def get(self, key: str, default: Any = None) -> Any:
         """The setting, or a default when there is none of the name."""

@@ -47,7 +47,11 @@ void replace_history(const Tensor& target, const Reference<GradientNode>& node, 
 }  // namespace detail
 
 Edge gradient_edge(const Tensor& tensor) {
-  const AutogradRecord* record = tensor.impl()->autograd;
+  const TensorImpl* impl = tensor.impl();
+  // A view whose base was written since has another history than it had.
+  if (impl->is_view && impl->history != impl->storage->history.load(std::memory_order_relaxed))
+    detail::check_view_history(tensor);
+  const AutogradRecord* record = impl->autograd;
   if (!record || !record->requires_grad) return {};
   if (record->node) return {record->node, record->output};
   return {record->accumulator, 0};

@@ -22,7 +22,7 @@
 extern "C" {
 #endif
 
-#define PHLOX_ABI_VERSION 1
+#define PHLOX_ABI_VERSION 2
 #define PHLOX_MAX_RANK 32
 
 enum phlox_dtype {

@@ -380,8 +380,8 @@ bool Tracer::is_linked(const Tensor& tensor) {
 
 namespace {
 
-const TensorImpl* base_of(const Tensor& tensor) {
-  const TensorImpl* impl = tensor.impl();
+TensorImpl* base_of(const Tensor& tensor) {
+  TensorImpl* impl = tensor.impl();
   return impl->is_view && impl->base ? impl->base : impl;
 }
 
@@ -516,15 +516,32 @@ void Tracer::write(const Tensor& target, const Tensor& source) {
                         memory_of(source).looks[0].layout == Layout(*source.impl()) &&
                         !views_.contains(source.impl()->storage) && !views_.contains(target.impl()->storage);
   copied_ = is_equal ? source.impl()->storage : nullptr;
-  const bool recorded = needs_gradient(target) || needs_gradient(source);
-  assign(memory, look_of(memory, target), value, recorded);
-  if (recorded) memory.recorded = base_of(target);
+  const bool linked = needs_gradient(target), recorded = linked || needs_gradient(source);
+  const int look = look_of(memory, target);
+  const bool is_whole = memory.looks[static_cast<std::size_t>(look)].parent < 0;
+  // Eagerly nothing flows from a tensor without gradients to what its memory held for others.
+  if (recorded && !linked && !is_whole) cut_off(memory);
+  assign(memory, look, value, recorded);
   copied_ = nullptr;
+  if (recorded) {
+    const bool is_other = memory.recorded && memory.recorded.get() != base_of(target);
+    memory.several_recorded = memory.several_recorded || is_other;
+    memory.recorded = Reference<TensorImpl>::share(base_of(target));
+  }
+}
+
+void Tracer::cut_off(Memory& memory) {
+  const Value whole = current(memory, 0);
+  if (!may_carry(whole)) return;
+  ++memory.written;  // so that others are taken from it again
+  memory.looks[0].value = node("detach", {whole}, nullptr);
+  memory.looks[0].written = memory.written;
 }
 
 // Eagerly the history of a tensor knows nothing of what is written through one that is detached from it.
 void Tracer::refuse_detached_write(const Memory& memory, const Tensor& read) const {
-  if (!memory.recorded || memory.recorded == base_of(read) || !needs_gradient(read)) return;
+  if (!memory.recorded || !needs_gradient(read)) return;
+  if (memory.recorded.get() == base_of(read) && !memory.several_recorded) return;
   fail<GraphError>(
       ErrorCode::not_capturable,
       "a value that gradients flow to was written into the memory of a tensor that is used, through "

@@ -137,8 +137,9 @@ class Tracer final : public Interpreter, public GeneratorStates {
     Value input;                // and its value in the beginning
     std::uint32_t version = 0;  // of the storage before the capture
     bool several = false;       // several looks are inputs by themselves
-    // The tensor that was written last, or its base, if gradients flow to what was written.
-    const TensorImpl* recorded = nullptr;
+    // The tensor, or its base, through which values were written that gradients flow to, and whether it was several.
+    Reference<TensorImpl> recorded;
+    bool several_recorded = false;
     bool guessed = false;  // the layout follows eagerly from the way that control flow takes
   };
   struct GradientSlot {
@@ -205,6 +206,8 @@ class Tracer final : public Interpreter, public GeneratorStates {
   // Marks sources whose layout has decided what shares memory, where that shows.
   void require_decisive_layouts(const TensorList& results);
   void refuse_shared_history(const Memory& memory) const;
+  // Gradients do not flow to what the memory holds now.
+  void cut_off(Memory& memory);
   void refuse_detached_write(const Memory& memory, const Tensor& read) const;
   std::vector<Type> types_around(std::span<const Source> sources);
   bool knows(const Tensor& tensor) const;

@@ -441,7 +441,10 @@ Captured Tracer::finish(const TensorList& results, bool by_value) {
   ending.add_histories();
   ending.note_state_around();
   ending.captured.stale = stale_around();
-  for (auto& [storage, memory] : memories_) memory->taken.reset();
+  for (auto& [storage, memory] : memories_) {
+    memory->taken.reset();
+    memory->recorded = {};
+  }
   restore();
   Captured& captured = ending.captured;
   captured.sources = sources_;

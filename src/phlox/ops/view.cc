@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "phlox/core/recording.h"
+#include "phlox/core/sample_mode.h"
 #include "phlox/core/watch_bit.h"
 #include "phlox/ops/primitives/batching.h"
 #include "phlox/ops/primitives/convert.h"
@@ -122,6 +123,37 @@ class ViewNode final : public GradientNode {
  private:
   ViewAttributes attributes_;
   Shape shape_;
+};
+
+// A view of a part of a tensor that shows elements beside the part, too: their gradients flow to the whole tensor.
+class BesideViewNode final : public GradientNode {
+ public:
+  BesideViewNode(const Tensor& part, const Tensor& base, const ViewAttributes& from_base)
+      : GradientNode("view", 2),
+        attributes_(from_base),
+        base_shape_(base.shape()),
+        part_shape_(part.shape()),
+        start_(part.storage_offset() - base.storage_offset()) {
+    edges()[0] = gradient_edge(part);
+    edges()[1] = gradient_edge(base);
+  }
+  void backward(std::span<const Tensor> output_gradients, std::span<Tensor> input_gradients) override {
+    if (!output_gradients[0].defined()) return;
+    const Tensor all = reshape(strided_gradient(output_gradients[0], base_shape_, attributes_), {-1});
+    const std::int64_t count = element_count(part_shape_), end = start_ + count;
+    if (wants(0)) input_gradients[0] = reshape(slice_dim(all, 0, start_, count), part_shape_);
+    if (wants(1))
+      input_gradients[1] =
+          reshape(cat({slice_dim(all, 0, 0, start_), zeros({count}, all.dtype(), all.device()),
+                       slice_dim(all, 0, end, all.numel() - end)}),
+                  base_shape_);
+  }
+  void release_saved() override {}
+
+ private:
+  ViewAttributes attributes_;
+  Shape base_shape_, part_shape_;
+  std::int64_t start_;
 };
 
 // --- the gradient of a view as a primitive of its own
@@ -723,18 +755,22 @@ PHLOX_OPERATION(
                      high, capacity)
         .detail("input", describe(input))
         .raise();
-  const TensorImpl& part = *input.impl();
-  const bool is_within = count == 0 || (low >= part.offset && high < part.offset + input.numel());
-  // Gradients of elements beside those of a view flow to what it is a view of.
-  const Tensor whole = needs_gradient(input) && !is_within && part.is_view && part.base && !part.is_cut_off
-                           ? Tensor(Reference<TensorImpl>::share(part.base))
-                           : input;
-  if (needs_gradient(whole) && !whole.is_contiguous())
+  if (needs_gradient(input) && !input.is_contiguous())
     fail<NotSupportedError>(ErrorCode::not_supported, "as_strided: gradients need a contiguous tensor")
-        .detail("input", describe(whole))
+        .detail("input", describe(input))
         .hint("<input>.contiguous()")
         .raise();
-  return apply_view(whole, {ViewKind::strided, size, stride, {}, offset});
+  const Tensor result = apply_view(input, {ViewKind::strided, size, stride, {}, offset});
+  const TensorImpl& part = *input.impl();
+  const bool is_within = count == 0 || (low >= part.offset && high < part.offset + input.numel());
+  if (is_within || !needs_gradient(input) || !part.is_view || !part.base || part.is_cut_off ||
+      active_vmaps > 0)
+    return result;
+  const Tensor base(Reference<TensorImpl>::share(part.base));
+  if (!base.is_contiguous()) return result;
+  const ViewAttributes from_base{ViewKind::strided, size, stride, {}, offset - base.storage_offset()};
+  set_history(result, Reference<GradientNode>::adopt(new BesideViewNode(input, base, from_base)));
+  return result;
 }
 
 }  // namespace phlox

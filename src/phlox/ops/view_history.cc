@@ -36,7 +36,14 @@ bool place_in_base(const TensorImpl& view, Place& place) {
     place.view.b.push_back(view.strides[d]);
   }
   place.view.offset = view.count > 0 ? view.offset - base->offset : 0;
-  return true;
+  if (view.count == 0) return true;
+  // as_strided() of a part may show elements beside the base.
+  std::int64_t lowest = place.view.offset, highest = place.view.offset;
+  for (int d = 0; d < view.rank; ++d) {
+    const std::int64_t reach = (view.sizes[d] - 1) * view.strides[d];
+    (reach < 0 ? lowest : highest) += reach;
+  }
+  return lowest >= 0 && highest < base->count;
 }
 
 Tensor view_in(const Tensor& row_major, const Place& place) {
