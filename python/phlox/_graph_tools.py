@@ -38,7 +38,16 @@ def captured_call(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) 
 
 def examples(text: str) -> tuple[Tensor, ...]:
     """Tensors for "f32[32,64], i64[32]": normal numbers, and zeros where the dtype is not floating."""
-    parameters = ", ".join(f"%x{i}: {kind}" for i, kind in enumerate(re.findall(r"\w+\[[^]]*\]", text)))
+    kinds = re.findall(r"\w+\[[^]]*\]", text)
+    rest = re.sub(r"\w+\[[^]]*\]", "", text).replace(",", " ").strip()
+    if rest:
+        fail(
+            "ValueError",
+            "invalid_value",
+            f"--args: {rest!r} of {text!r} is no tensor",
+            "tensors only, such as f32[32,64], i64[32]; a function of the file may give the other arguments",
+        )
+    parameters = ", ".join(f"%x{i}: {kind}" for i, kind in enumerate(kinds))
     return tuple(Graph.parse(f"graph({parameters}) {{\n  return\n}}\n").random_inputs())
 
 

@@ -150,6 +150,13 @@ def callback(function: Callable[..., Any], *tensors: Tensor) -> None:
     if not callable(function):
         fail("TypeError", "wrong_argument_type", f"callback: a {type(function).__name__} cannot be called")
     name = getattr(function, "__qualname__", type(function).__name__)
+    if others := [type(value).__name__ for value in tensors if not isinstance(value, Tensor)]:
+        fail(
+            "TypeError",
+            "wrong_argument_type",
+            f"callback: the function is called with tensors, not with {others[0]}",
+            "functools.partial(function, value), or a lambda, for what is no tensor",
+        )
     _debug_callback(function, list(tensors), name)
 
 

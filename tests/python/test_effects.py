@@ -130,6 +130,11 @@ def test_text_of_a_graph_that_prints(capsys):
     assert capsys.readouterr().out == 'a "quote" tensor([1., 2.]), {}\n'
 
 
+def test_callbacks_take_tensors():
+    with pytest.raises(px.errors.TypeError, match=r"with tensors, not with int(.|\n)*functools.partial"):
+        px.debug.callback(print, px.ones(1), 3)
+
+
 def test_text_of_a_graph_with_a_callback():
     def show(x):
         pass

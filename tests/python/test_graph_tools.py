@@ -183,6 +183,9 @@ def test_the_command(tmp_path):
         in command("graph", "print", "program:Holder.method", "--args=f32[2]", folder=tmp_path).stdout
     )
 
+    refused = command("graph", "print", "program:forward", "--args", "f32[5,3], 3", folder=tmp_path)
+    assert refused.returncode != 0 and "'3' of 'f32[5,3], 3' is no tensor" in refused.stderr
+
     same = command("graph", "diff", "one.graph", "one.graph", folder=tmp_path)
     assert same.stdout == "the graphs are equal\n" and same.returncode == 0
     differ = command("graph", "diff", "one.graph", "two.graph", folder=tmp_path)

@@ -565,6 +565,43 @@ def test_learning_rates_that_are_set_have_64_bits():
     assert optimizer.param_groups[0]["lr"] == 0.3
 
 
+def test_views_that_are_behind_their_base_in_branches_and_loops():
+    w = px.tensor([1.0, 2.0, 3.0], requires_grad=True)
+
+    def behind():
+        base = px.zeros(3)
+        view = base.view(3)
+        base[0] = w[1] * 2
+        return view
+
+    def given(x):
+        return px.cond(x.sum() > 1e9, lambda a: a * 2.0, lambda a: a * 3.0, (behind(),))
+
+    def around(x):
+        view = behind()
+        return w if x.sum() > 1e9 else view * 3
+
+    def repeated(x):
+        view = behind()
+        for _ in range(x.sum().long()):
+            x = x + view
+        return x
+
+    def written(x):
+        view = x[...]
+        x.copy_(w)
+        px.cond(x.sum() > 0, lambda a: a, lambda a: -a, (view,))
+        return view
+
+    for function in (given, around, repeated, written):
+        gradients = []
+        for run in (function, px.jit(function)):
+            w.grad = None
+            run(px.ones(3)).sum().backward()
+            gradients.append(w.grad)
+        assert gradients[0] is not None and same(*gradients), function
+
+
 def test_most_compilations():
     jitted = px.jit(lambda x: x * 2)
     jitted(px.ones(2)), jitted(px.ones(2, 2))

@@ -14,13 +14,18 @@ HistoryJournal::~HistoryJournal() {
   for (auto& [impl, entry] : entries_) {
     const std::unique_ptr<AutogradRecord> replaced(
         std::exchange(entry.tensor.impl()->autograd, entry.record.release()));
+    if (entry.history) entry.tensor.impl()->history = *entry.history;
   }
 }
 
 HistoryJournal* HistoryJournal::current() { return current_journal; }
 
 void HistoryJournal::keep(const Tensor& tensor, std::unique_ptr<AutogradRecord> record) {
-  entries_.try_emplace(tensor.impl(), Entry{tensor, std::move(record)});
+  const TensorImpl& impl = *tensor.impl();
+  const bool is_behind =
+      impl.is_view && impl.history != impl.storage->history.load(std::memory_order_relaxed);
+  entries_.try_emplace(tensor.impl(), Entry{tensor, std::move(record),
+                                            is_behind ? std::optional(impl.history) : std::nullopt});
 }
 
 bool HistoryJournal::required_grad(const Tensor& tensor) const {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <unordered_map>
 #include <vector>
 
@@ -31,6 +32,8 @@ class HistoryJournal {
   struct Entry {
     Tensor tensor;
     std::unique_ptr<AutogradRecord> record;
+    // Of a view that was behind its base: it is so again afterwards, as what it was brought up to is gone.
+    std::optional<std::uint32_t> history = {};
   };
   std::unordered_map<const TensorImpl*, Entry> entries_;
   HistoryJournal* outer_;

@@ -15,6 +15,7 @@
 #include "phlox/ops/effects.h"
 #include "phlox/ops/primitives/convert.h"
 #include "phlox/ops/primitives/random.h"
+#include "phlox/ops/view_history.h"
 
 namespace phlox::graph {
 namespace {
@@ -356,8 +357,12 @@ bool Tracer::may_carry(const Value& value) {
 }
 
 bool Tracer::is_around(const Tensor& tensor) const {
-  const GradientNode* node = tensor.impl()->autograd->node.get();
-  return !node || node->sequence() < first_sequence_;
+  const TensorImpl& impl = *tensor.impl();
+  const GradientNode* node = impl.autograd ? impl.autograd->node.get() : nullptr;
+  if (!node || node->sequence() < first_sequence_) return true;
+  // A view that was only brought up to date here is where its base is.
+  return impl.is_view && impl.base && is_renewed_view(*node) &&
+         is_around(Tensor(Reference<TensorImpl>::share(impl.base)));
 }
 
 bool Tracer::is_linked(const Tensor& tensor) {

@@ -3,6 +3,8 @@
 // the write and that of all others from the old value. Other views, made before, then no longer tell how their
 // elements came about; when they are used next, they become views of the new value.
 
+#include "phlox/ops/view_history.h"
+
 #include <algorithm>
 #include <memory>
 #include <utility>
@@ -97,6 +99,8 @@ class RenewedViewNode final : public GradientNode {
 };
 
 }  // namespace
+
+bool is_renewed_view(const GradientNode& node) { return dynamic_cast<const RenewedViewNode*>(&node); }
 
 namespace detail {
 
